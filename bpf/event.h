@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The contract between the kernel half and the user half: the records that
+ * travel through the ring buffer, and the counters both sides name.
+ *
+ * This is the only header that both halves include. Types have fixed widths
+ * and no implicit padding; every layout is asserted below. All integers are
+ * in host byte order.
+ *
+ * A connection is named by `id`, a 64-bit mix of its address 4-tuple and its
+ * first egress sequence number. The data of a segment that completes a
+ * handshake is seen on the *listener's* socket (always so with
+ * TCP_DEFER_ACCEPT), where the child's cookie does not exist yet; the id can
+ * be computed on both, so nothing has to be handed over.
+ */
+#ifndef SIDELIGHT_BPF_EVENT_H
+#define SIDELIGHT_BPF_EVENT_H
+
+#include <linux/types.h>
+
+enum sl_kind {
+	SL_OPEN = 1, /* struct sl_open: sent before the first data of a connection */
+	SL_DATA = 2, /* struct sl_data: bytes, or news about bytes, of one direction */
+	SL_CLOSE = 3, /* struct sl_close: the socket is gone */
+	SL_MUTE = 4, /* struct sl_header: no more data of this connection will be sent */
+};
+
+enum sl_dir { SL_INGRESS = 0, SL_EGRESS = 1 };
+
+enum sl_role {
+	SL_ROLE_UNKNOWN = 0, /* older than the observer */
+	SL_ROLE_SERVER = 1, /* accepted by the observed side */
+	SL_ROLE_CLIENT = 2, /* connected by the observed side */
+};
+
+/* sl_header.flags */
+enum {
+	SL_F_FIN = 1 << 0, /* DATA: the direction ends after to_seq */
+	SL_F_HOLE = 1 << 1, /* DATA: segments of this direction below from_seq are still missing */
+	SL_F_RESET = 1 << 2, /* CLOSE: ended by RST */
+	SL_F_EARLY =
+		1 << 3, /* OPEN: data came before the socket; OPEN comes again with the socket */
+};
+
+/* sl_header.why of SL_MUTE */
+enum sl_mute {
+	SL_MUTE_TLS = 1, /* starts with a TLS handshake record */
+	SL_MUTE_HTTP2 = 2, /* starts with the HTTP/2 connection preface (RFC 9113 section 3.4) */
+	SL_MUTE_UNKNOWN = 3, /* several turns and no HTTP among them */
+	SL_MUTE_UPGRADE = 4, /* 101 Switching Protocols, or 2xx to CONNECT: a tunnel from here on */
+};
+
+struct sl_header {
+	__u8 kind; /* enum sl_kind */
+	__u8 dir; /* enum sl_dir; DATA only */
+	__u8 flags; /* SL_F_* */
+	__u8 why; /* enum sl_mute; MUTE only */
+	__u32 len; /* DATA: number of bytes in data[] */
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u64 id; /* of the connection */
+};
+
+struct sl_open {
+	struct sl_header h;
+	__u64 container; /* the number user space gave the cgroup when it attached */
+	__u32 local_addr[4]; /* network order; IPv4 in [0], the rest zero */
+	__u32 remote_addr[4];
+	__u16 local_port; /* host order */
+	__u16 remote_port;
+	__u8 family; /* 4 or 6 */
+	__u8 role; /* enum sl_role */
+	__u8 pad[2];
+};
+
+/*
+ * from_seq <= seq <= seq + len <= to_seq, modulo 2^32. The bytes
+ * [seq, seq + len) are in data[]; those of [from_seq, seq) and
+ * [seq + len, to_seq) were seen, are body bytes, and were not copied.
+ * len may be 0: then the record only tells how far the direction has come.
+ * to_seq - from_seq is below 2^31: longer bodies are reported in parts.
+ */
+struct sl_data {
+	struct sl_header h;
+	__u32 seq;
+	__u32 from_seq;
+	__u32 to_seq;
+	__u32 peer_seq; /* end of what was seen of the other direction; 0 while nothing was */
+	__u32 tid; /* egress: the thread that wrote, in the initial PID namespace; 0 unknown */
+	__u32 tgid;
+	__u8 data[];
+};
+
+struct sl_close {
+	struct sl_header h;
+	__u64 bytes[2]; /* payload bytes, by enum sl_dir, without retransmissions */
+	__u32 to_seq[2]; /* end of what was seen, by enum sl_dir */
+	__u32 srtt_us; /* smoothed round-trip time; 0 unknown */
+	__u32 retransmits; /* segments retransmitted by the observed side */
+};
+
+_Static_assert(sizeof(struct sl_header) == 24, "layout");
+_Static_assert(sizeof(struct sl_open) == 24 + 48, "layout");
+_Static_assert(sizeof(struct sl_data) == 24 + 24, "layout");
+_Static_assert(sizeof(struct sl_close) == 24 + 32, "layout");
+
+/*
+ * A record of data is one of these sizes in the ring: bpf_ringbuf_reserve()
+ * takes constants only. The largest is the most that one record carries;
+ * longer segments are sent as several records.
+ */
+enum {
+	SL_DATA_SMALL = 256 - (int)sizeof(struct sl_data),
+	SL_DATA_MEDIUM = 1024 - (int)sizeof(struct sl_data),
+	SL_DATA_LARGE = 2048 - (int)sizeof(struct sl_data),
+};
+
+/* Per-CPU counters of one cgroup, kept by the kernel half, read on scrape. */
+enum sl_counter {
+	SL_C_SEGMENTS, /* segments with payload that were looked at */
+	SL_C_RECORDS, /* records sent */
+	SL_C_BYTES_SEEN, /* payload bytes of those segments, retransmissions excluded */
+	SL_C_BYTES_SENT, /* payload bytes copied into records */
+	SL_C_RETRANSMITTED, /* segments seen before and dropped */
+	SL_C_LOST_OPEN, /* OPEN records the ring had no room for */
+	SL_C_LOST_REQUEST, /* DATA records that started a request, likewise */
+	SL_C_LOST_DATA, /* other DATA records, likewise */
+	SL_C_LOST_CLOSE, /* CLOSE and MUTE records, likewise */
+	SL_C_LOST_HELPER, /* a kernel helper refused: segment not copied */
+	SL_C_LOST_STORAGE, /* no memory for the state of a socket */
+	SL_C_LOST_CHAIN, /* more messages in one segment than are followed */
+	SL_C_ACCEPTED, /* connections, by who opened them */
+	SL_C_CONNECTED,
+	SL_C_CONNECT_FAILED,
+	SL_C_CLOSED,
+	SL_C_RESET,
+	SL_C_MAX,
+};
+
+struct sl_cgroup {
+	__u64 container; /* set by user space; same value on every CPU */
+	__u64 counter[SL_C_MAX];
+};
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A growing string.
+ *
+ * Invariants:
+ *   - ptr is never NULL after text_init() and ptr[len] == '\0';
+ *   - len < alloc, or alloc == 0 and ptr points at a static empty string;
+ *   - once a function could not get memory, has_failed is set, the content is
+ *     what it was, and everything appended later is dropped: check once, at
+ *     the end.
+ */
+#ifndef SIDELIGHT_BASE_TEXT_H
+#define SIDELIGHT_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/span.h"
+
+struct text {
+	char *ptr;
+	size_t len;
+	size_t alloc;
+	bool has_failed;
+};
+
+/* An empty text; allocates nothing. */
+void text_init(struct text *t);
+/* Frees the content; the text is as after text_init(). */
+void text_release(struct text *t);
+/* Empty again, memory kept. */
+void text_clear(struct text *t);
+
+void text_add(struct text *t, const char *str);
+void text_add_span(struct text *t, struct span s);
+void text_add_char(struct text *t, char c);
+void text_addf(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static inline struct span text_span(const struct text *t)
+{
+	return (struct span){t->ptr, t->len};
+}
+
+#endif

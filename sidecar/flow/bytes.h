@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One direction of one connection, put back in order.
+ *
+ * Pieces of the direction go in as they were seen: late, twice, overlapping.
+ * What comes out is every byte position once, in order, as one of
+ *   - data:  the bytes, borrowed during the call;
+ *   - skip:  bytes that passed and were not copied (body bytes);
+ *   - lost:  bytes that nobody will ever hand in; a parser must resynchronise;
+ *   - fin:   the direction has ended.
+ *
+ * Invariants, true between any two calls:
+ *   - everything below `next` went out;
+ *   - the list of early pieces is sorted, none starts at or below `next`, and
+ *     it holds at most BYTES_EARLY_MAX bytes;
+ *   - after fin, nothing goes out.
+ */
+#ifndef SIDELIGHT_FLOW_BYTES_H
+#define SIDELIGHT_FLOW_BYTES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "capture/event.h"
+
+/* Copied bytes of one direction that wait for a hole before them: one
+ * receive window of a connection that opens its window early. */
+#define BYTES_EARLY_MAX (256u << 10)
+
+struct bytes_piece;
+
+struct bytes {
+	uint32_t next; /* sequence number of the next byte to go out */
+	bool is_started; /* next is valid */
+	bool is_finished;
+	uint64_t last_ns; /* when the newest byte that went out was seen */
+	uint32_t early_bytes;
+	struct bytes_piece *early;
+};
+
+struct bytes_sink {
+	void (*data)(void *ctx, enum dir dir, struct span data, uint64_t time_ns);
+	void (*skip)(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns);
+	void (*lost)(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns);
+	void (*fin)(void *ctx, enum dir dir, uint64_t time_ns);
+};
+
+/* A zeroed struct bytes is ready for use. */
+void bytes_release(struct bytes *b);
+
+/* Hands one piece in; the sink is called zero or more times before return. */
+void bytes_push(struct bytes *b, const struct event_data *piece, uint64_t time_ns,
+		const struct bytes_sink *sink, void *ctx);
+
+/* The connection is over: holes are given up, what waits behind them goes out. */
+void bytes_flush(struct bytes *b, enum dir dir, uint64_t time_ns, const struct bytes_sink *sink,
+		 void *ctx);
+
+#endif

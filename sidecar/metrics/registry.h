@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Families of series: what is exported, independent of how.
+ *
+ * A family has a name, a type and a fixed list of label names; a series is
+ * one tuple of label values in it. All series of all families together are
+ * capped: beyond the cap, a family answers with its overflow series, whose
+ * label values are all `_OTHER`, and the registry counts the refusal.
+ *
+ * Encoders walk it with registry_each(); they never change it.
+ */
+#ifndef SIDELIGHT_METRICS_REGISTRY_H
+#define SIDELIGHT_METRICS_REGISTRY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+
+#define METRIC_LABELS_MAX  12
+#define METRIC_BUCKETS_MAX 24
+
+struct registry;
+struct family;
+
+struct histogram {
+	uint64_t count;
+	double sum;
+	uint64_t bucket[METRIC_BUCKETS_MAX + 1]; /* not cumulative; the last is +Inf */
+};
+
+struct series {
+	const char *const *label_values; /* as many as the family has label names; "" is left out */
+	union {
+		double value; /* counter, gauge */
+		struct histogram *histogram;
+	};
+};
+
+struct family_desc {
+	const char *name; /* counters end in _total, units are in the name */
+	const char *help;
+	enum metric_type type;
+	const char *const *label_names; /* static, label_count of them */
+	size_t label_count;
+	const double *bounds; /* histogram: ascending upper bounds, without +Inf */
+	size_t bound_count;
+};
+
+struct registry *registry_new(size_t series_cap);
+void registry_free(struct registry *r);
+
+/* Adds a family; desc and what it points to must outlive the registry. NULL: no memory. */
+struct family *registry_family(struct registry *r, const struct family_desc *desc);
+
+/*
+ * The series of these label values, made if new; its address is stable for
+ * the registry's life. Values are copied. Never NULL: out of memory or over
+ * the cap, it is the family's overflow series, and that is counted.
+ */
+struct series *family_series(struct family *f, const char *const *label_values);
+
+void series_add(struct series *s, double n); /* counter: n >= 0; gauge: any */
+void series_set(struct series *s, double value); /* gauge, or a counter mirrored from elsewhere */
+void series_observe(const struct family *f, struct series *s, double value); /* histogram */
+
+/* Label sets that were answered with an overflow series. */
+uint64_t registry_overflowed(const struct registry *r);
+size_t registry_series_count(const struct registry *r);
+
+typedef void (*registry_fn)(void *ctx, const struct family_desc *desc,
+			    const struct series *const *series, size_t series_count);
+
+/* Families in order of creation, each with all its series in order of creation. */
+void registry_each(const struct registry *r, registry_fn fn, void *ctx);
+
+#endif

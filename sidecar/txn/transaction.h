@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request with its response: what the whole engine exists to produce.
+ * Sinks only read it; everything it points to is borrowed during the call.
+ */
+#ifndef SIDELIGHT_TXN_TRANSACTION_H
+#define SIDELIGHT_TXN_TRANSACTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/span.h"
+#include "capture/event.h"
+#include "proto/message.h"
+
+/* How it ended, other than by a complete response. Value of `error_type` unless a status is one. */
+enum txn_error {
+	TXN_OK,
+	TXN_CLOSED, /* "connection_closed": the connection ended in order, the response had not */
+	TXN_RESET, /* "connection_reset" */
+	TXN_MALFORMED, /* "malformed_response" */
+	TXN_ERROR_MAX,
+};
+
+/* "", "connection_closed", ...; static. */
+const char *txn_error_name(enum txn_error error);
+
+struct transaction {
+	enum role role; /* ROLE_SERVER or ROLE_CLIENT, never unknown */
+	uint64_t conn_id;
+	uint64_t container;
+	const struct endpoint *local;
+	const struct endpoint *remote;
+	uint32_t tid; /* thread that wrote the response (server) or request (client); 0 unknown */
+
+	enum http_version version; /* of the request */
+	struct span method; /* as on the wire */
+	const char *known_method; /* interned: one of the conventions' methods, or "_OTHER" */
+	const char *route; /* interned template, never a raw path */
+	struct span target; /* as on the wire, cut to TXN_TARGET_MAX; empty if nobody asked */
+	const char *server_address; /* interned: host of the request; "" for server side */
+	uint16_t server_port;
+	uint16_t status; /* 0: none came */
+	enum txn_error error;
+	bool is_probe; /* kubelet's health check */
+
+	uint64_t start_ns; /* first byte of the request */
+	uint64_t first_byte_ns; /* first byte of the final response; 0 if none */
+	uint64_t end_ns; /* last byte of the response, or the moment it failed */
+	uint64_t request_bytes; /* body on the wire */
+	uint64_t response_bytes;
+};
+
+#define TXN_TARGET_MAX 512
+
+/*
+ * All three may be NULL. begin and end bracket a request that is open, for
+ * gauges; done may come without them (lost openings).
+ */
+struct txn_sink {
+	void (*begin)(void *ctx, enum role role, uint64_t container, const char *known_method);
+	void (*end)(void *ctx, enum role role, uint64_t container, const char *known_method);
+	void (*done)(void *ctx, const struct transaction *t);
+};
+
+#endif
