@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Events in, transactions out: connections, protocol parsers and pairing
+ * behind one function. It does no I/O, keeps no clock of its own and never
+ * logs; the same events give the same transactions.
+ */
+#ifndef SIDELIGHT_TXN_ENGINE_H
+#define SIDELIGHT_TXN_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "capture/event.h"
+#include "proto/message.h"
+#include "txn/transaction.h"
+
+struct engine;
+
+struct engine_options {
+	size_t conn_cap; /* connections followed at once; beyond it the longest idle is evicted */
+	const char *route_templates; /* see route.h; NULL for none */
+	size_t route_cap; /* per direction */
+	bool wants_target; /* keep transaction.target: costs memory per open request */
+};
+
+/* Requests that were seen, or known to be there, and are in no transaction. */
+enum engine_lost {
+	ENGINE_LOST_RESPONSE, /* bytes of the response's framing never came */
+	ENGINE_LOST_EVICTED, /* its connection was evicted */
+	ENGINE_LOST_PIPELINE, /* more open requests on one connection than are followed */
+	ENGINE_LOST_MEMORY, /* no memory for it */
+	ENGINE_LOST_MAX,
+};
+
+/* "response_gap", "evicted", ...; static. */
+const char *engine_lost_name(enum engine_lost why);
+
+struct engine_stats {
+	uint64_t conns_open; /* now */
+	uint64_t conns_total;
+	uint64_t conns_evicted;
+	uint64_t conns_muted[5]; /* by enum sl_mute of bpf/event.h */
+	uint64_t requests_open; /* now */
+	uint64_t transactions;
+	uint64_t lost[ENGINE_LOST_MAX];
+	uint64_t parse_failed[PARSE_FAIL_MAX];
+	uint64_t bytes_lost; /* that nobody will hand in */
+	uint64_t responses_unpaired; /* responses whose request was never seen */
+	uint64_t routes_overflowed;
+};
+
+/* NULL with *ret_error (static text) for malformed templates or no memory. */
+struct engine *engine_new(const struct engine_options *options, const char **ret_error);
+void engine_free(struct engine *e);
+
+/* At most four sinks; each is called in order of addition. */
+void engine_add_sink(struct engine *e, const struct txn_sink *sink, void *ctx);
+
+/* An event_fn: ctx is the engine. */
+void engine_event(void *ctx, const struct event *ev);
+
+/* The source has ended at time_ns: every connection is closed, open requests
+ * that were not answered yet are forgotten (they did not fail). */
+void engine_flush(struct engine *e, uint64_t time_ns);
+
+/* Valid until the next call on e. */
+const struct engine_stats *engine_stats(struct engine *e);
+
+#endif
