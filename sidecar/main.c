@@ -1,11 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Wiring only: which command, which source, which sinks.
+ * Wiring only: which command.
  */
 #include <stdio.h>
+#include <unistd.h>
 
-int main(void)
+#include "base/log.h"
+#include "options.h"
+
+/* Bad use, or a machine that cannot do what was asked: one line, this status. */
+#define EXIT_USE 2
+
+static int command_version(const struct options *o)
 {
-	(void)printf("sidelight %s (%s)\n", SIDELIGHT_VERSION, SIDELIGHT_REVISION);
+	(void)o;
+	return printf("sidelight %s (%s)\n", SIDELIGHT_VERSION, SIDELIGHT_REVISION) < 0;
+}
+
+static int command_help(const struct options *o)
+{
+	options_help(stdout, o->help_on);
 	return 0;
+}
+
+static int (*const commands[COMMAND_MAX])(const struct options *o) = {
+	[COMMAND_VERSION] = command_version,
+	[COMMAND_HELP] = command_help,
+};
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	struct text error;
+
+	text_init(&error);
+	if (options_parse(&o, argc, argv, environ, &error)) {
+		log_error("%s", error.ptr);
+		text_release(&error);
+		return EXIT_USE;
+	}
+	log_set_level((enum log_level)o.log_level);
+	if (!commands[o.command]) {
+		log_error("this build has no such command");
+		return EXIT_USE;
+	}
+	return commands[o.command](&o);
 }

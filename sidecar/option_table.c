@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "option_table.h"
+
+#include <string.h>
+
+#define AT(member) offsetof(struct options, member)
+#define MILLION	   1000000u
+#define DAY_MS	   (24u * 3600 * 1000)
+
+const struct option option_table[] = {
+	{"What to watch", "pid", NULL, "N", NULL, "the cgroup that process N is in", KIND_NUMBER,
+	 IN_RUN, AT(pid), 1, INT32_MAX},
+	{NULL, "cgroup", NULL, "DIR", NULL, "the cgroup v2 directory DIR, with all below it",
+	 KIND_TEXT, IN_RUN, AT(cgroup), 0, 0},
+	{NULL, "containers", "SIDELIGHT_CONTAINERS", "LIST", NULL,
+	 "in a Pod: only these containers; no use with the others", KIND_TEXT, IN_RUN,
+	 AT(containers), 0, 0},
+	{NULL, "for", NULL, "DURATION", NULL,
+	 "stop after so long; a program started with -- CMD gets SIGTERM", KIND_DURATION, IN_RUN,
+	 AT(for_ms), 1, 365ull * DAY_MS},
+
+	{"Output", "summary", "SIDELIGHT_SUMMARY", NULL, NULL,
+	 "a table of rates, errors and durations on standard error at the end; default with "
+	 "-- CMD",
+	 KIND_BOOL, IN_RUN, AT(has_summary), 0, 0},
+	{NULL, "metrics", NULL, NULL, NULL, "print the metrics instead of the requests", KIND_BOOL,
+	 IN_REPLAY, AT(wants_metrics), 0, 0},
+	{NULL, "format", NULL, "table|ndjson|json", "table", "how to print", KIND_WORD,
+	 IN_REPLAY | IN_DOCTOR, AT(format), 0, 0},
+	{NULL, "log-level", "SIDELIGHT_LOG_LEVEL", "error|warn|info|debug", "info",
+	 "what to report on standard error", KIND_WORD, IN_ALL, AT(log_level), 0, 0},
+
+	{"Requests", "routes", "SIDELIGHT_ROUTES", "LIST", NULL,
+	 "route templates, tried in order before the automatic ones: '/users/{id},/files/*'",
+	 KIND_TEXT, IN_ENGINE, AT(routes), 0, 0},
+	{NULL, "route-cap", "SIDELIGHT_ROUTE_CAP", "N", "100",
+	 "automatic routes per direction; further ones are _OTHER", KIND_NUMBER, IN_ENGINE,
+	 AT(route_cap), 0, 100000},
+	{NULL, "series-cap", "SIDELIGHT_SERIES_CAP", "N", "2000",
+	 "series of all metrics together; further ones are _OTHER", KIND_NUMBER, IN_ENGINE,
+	 AT(series_cap), 10, MILLION},
+	{NULL, "conn-cap", "SIDELIGHT_CONN_CAP", "N", "20000",
+	 "connections followed at once; beyond it the longest idle is given up", KIND_NUMBER,
+	 IN_ENGINE, AT(conn_cap), 1, 10 * MILLION},
+	{NULL, "ring-bytes", "SIDELIGHT_RING_BYTES", "BYTES", "2M",
+	 "buffer between kernel and user space; rounded up to a power of two", KIND_BYTES, IN_RUN,
+	 AT(ring_bytes), 64u << 10, 1u << 30},
+	{NULL, "body-sizes", "SIDELIGHT_BODY_SIZES", NULL, NULL,
+	 "histograms of the sizes of request and response bodies too", KIND_BOOL, IN_ENGINE,
+	 AT(has_body_sizes), 0, 0},
+
+	{"Export", "metrics-listen", "SIDELIGHT_METRICS_LISTEN", "HOST:PORT", NULL,
+	 "serve /metrics, /healthz and /readyz there (usual: :9465)", KIND_ADDRESS, IN_RUN,
+	 AT(metrics_listen), 0, 0},
+	{NULL, "push", "SIDELIGHT_PUSH", "URL", NULL, "push to this Prometheus Pushgateway",
+	 KIND_URL, IN_RUN, AT(push), 0, 0},
+	{NULL, "push-interval", "SIDELIGHT_PUSH_INTERVAL", "SECONDS", "15", "time between pushes",
+	 KIND_DURATION, IN_RUN, AT(push_interval_ms), 100, DAY_MS},
+	{NULL, "push-timeout", "SIDELIGHT_PUSH_TIMEOUT", "SECONDS", "5",
+	 "give a push up after so long", KIND_DURATION, IN_RUN, AT(push_timeout_ms), 100, DAY_MS},
+	{NULL, "push-on-exit", "SIDELIGHT_PUSH_ON_EXIT", "delete|keep", "delete",
+	 "at the end, remove what was pushed, or leave it", KIND_WORD, IN_RUN, AT(push_on_exit), 0,
+	 0},
+	{NULL, "push-ca", "SIDELIGHT_PUSH_CA", "FILE", NULL,
+	 "certificates (PEM) that the gateway's must lead to", KIND_TEXT, IN_RUN, AT(push_ca), 0,
+	 0},
+	{NULL, "push-cert", "SIDELIGHT_PUSH_CERT", "FILE", NULL,
+	 "client certificate (PEM); needs --push-key", KIND_TEXT, IN_RUN, AT(push_cert), 0, 0},
+	{NULL, "push-key", "SIDELIGHT_PUSH_KEY", "FILE", NULL, "its private key (PEM)", KIND_TEXT,
+	 IN_RUN, AT(push_key), 0, 0},
+	{NULL, "push-user-file", "SIDELIGHT_PUSH_USER_FILE", "FILE", NULL,
+	 "file that holds USER:PASSWORD for basic authentication", KIND_TEXT, IN_RUN,
+	 AT(push_user_file), 0, 0},
+	{NULL, "push-token-file", "SIDELIGHT_PUSH_TOKEN_FILE", "FILE", NULL,
+	 "file that holds a bearer token; read again for each push", KIND_TEXT, IN_RUN,
+	 AT(push_token_file), 0, 0},
+
+	{"Labels", "job", "SIDELIGHT_JOB", "NAME", NULL,
+	 "job of the series (default: the workload, else \"sidelight\")", KIND_TEXT, IN_ENGINE,
+	 AT(job), 0, 0},
+	{NULL, "namespace", "SIDELIGHT_NAMESPACE", "NAME", NULL, "namespace of the Pod", KIND_TEXT,
+	 IN_ENGINE, AT(namespace), 0, 0},
+	{NULL, "pod", "SIDELIGHT_POD", "NAME", NULL, "name of the Pod", KIND_TEXT, IN_ENGINE,
+	 AT(pod), 0, 0},
+	{NULL, "node", "SIDELIGHT_NODE", "NAME", NULL, "node that it runs on", KIND_TEXT, IN_ENGINE,
+	 AT(node), 0, 0},
+	{NULL, "workload", "SIDELIGHT_WORKLOAD", "NAME", NULL,
+	 "Deployment, StatefulSet, ... that it belongs to", KIND_TEXT, IN_ENGINE, AT(workload), 0,
+	 0},
+};
+
+const size_t option_count = sizeof(option_table) / sizeof(option_table[0]);
+_Static_assert(sizeof(option_table) / sizeof(option_table[0]) <= 64, "a bit for each");
+
+const struct option_command option_commands[COMMAND_MAX] = {
+	[COMMAND_RUN] = {"run", "[OPTIONS] (-- CMD ARG... | --pid N | --cgroup DIR)",
+			 "watch a program's requests; start it, or join it"},
+	[COMMAND_REPLAY] = {"replay", "[OPTIONS] FILE.pcap",
+			    "the same on a capture file (pcap, pcapng; - is standard input)"},
+	[COMMAND_DOCTOR] = {"doctor", "[OPTIONS]", "what this kernel and these capabilities allow"},
+	[COMMAND_VERSION] = {"version", "", "print the version"},
+	[COMMAND_HELP] = {"help", "[COMMAND]", "this page, or that of one command"},
+};
+
+#define HELP_COLUMN 29
+#define HELP_WIDTH  79
+
+/* Words of text, between HELP_COLUMN and HELP_WIDTH; the cursor is at *column. */
+static void print_wrapped(FILE *out, const char *text, size_t *column)
+{
+	while (*text) {
+		size_t word = strcspn(text, " ");
+
+		if (*column + 1 + word > HELP_WIDTH) {
+			(void)fprintf(out, "\n%*s", HELP_COLUMN, "");
+			*column = HELP_COLUMN;
+		} else {
+			size_t pad = *column < HELP_COLUMN ? HELP_COLUMN - *column : 1;
+
+			(void)fprintf(out, "%*s", (int)pad, "");
+			*column += pad;
+		}
+		(void)fwrite(text, 1, word, out);
+		*column += word;
+		text += word + strspn(text + word, " ");
+	}
+}
+
+static void print_option(FILE *out, const struct option *opt)
+{
+	struct text extra;
+	size_t column;
+	int n;
+
+	text_init(&extra);
+	n = fprintf(out, "  --%s%s%s", opt->flag, opt->metavar ? " " : "",
+		    opt->metavar ? opt->metavar : "");
+	column = n > 0 && n < HELP_COLUMN ? (size_t)n : HELP_WIDTH;
+	print_wrapped(out, opt->help, &column);
+	if (opt->fallback)
+		text_addf(&extra, "[%s]", opt->fallback);
+	if (opt->variable)
+		text_addf(&extra, " %s", opt->variable);
+	print_wrapped(out, extra.ptr + (extra.ptr[0] == ' '), &column);
+	(void)fputc('\n', out);
+	text_release(&extra);
+}
+
+void options_help(FILE *out, enum command command)
+{
+	unsigned mask = command == COMMAND_HELP ? IN_ALL : 1u << command;
+	const char *section = NULL;
+	const char *printed = NULL;
+
+	if (command == COMMAND_HELP) {
+		(void)fprintf(out,
+			      "sidelight %s: RED metrics for HTTP, from the kernel, for one "
+			      "program or Pod only\n\nCommands\n",
+			      SIDELIGHT_VERSION);
+		for (int i = 0; i < COMMAND_MAX; i++)
+			(void)fprintf(out, "  %-10s%s\n", option_commands[i].name,
+				      option_commands[i].help);
+		(void)fprintf(out, "\nUsage\n");
+		for (int i = 0; i < COMMAND_MAX; i++)
+			(void)fprintf(out, "  sidelight %s %s\n", option_commands[i].name,
+				      option_commands[i].arguments);
+	} else {
+		(void)fprintf(out, "usage: sidelight %s %s\n%s\n", option_commands[command].name,
+			      option_commands[command].arguments, option_commands[command].help);
+	}
+	for (size_t i = 0; i < option_count; i++) {
+		section = option_table[i].section ? option_table[i].section : section;
+		if (!(option_table[i].commands & mask))
+			continue;
+		if (section != printed)
+			(void)fprintf(out, "\n%s\n", section);
+		printed = section;
+		print_option(out, &option_table[i]);
+	}
+	(void)fprintf(out, "\nDefaults are in brackets. A SIDELIGHT_* variable sets another "
+			   "default; the flag wins.\n");
+}

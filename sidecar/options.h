@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the user asked for: commands, flags and SIDELIGHT_* variables, all in
+ * the one table of options.c, which also prints the help.
+ *
+ *     sidelight run [OPTIONS] -- CMD ARG...     --flag VALUE or --flag=VALUE
+ *     SIDELIGHT_PUSH=http://gw:9091 sidelight run --pid 4711
+ *
+ * A variable gives the default, a flag wins; an empty variable counts as not
+ * set, and a variable that the command has no use for is not looked at.
+ * Truth values: --flag, --no-flag, --flag=true|false|yes|no|on|off|1|0.
+ */
+#ifndef SIDELIGHT_OPTIONS_H
+#define SIDELIGHT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/text.h"
+
+enum command {
+	COMMAND_RUN,
+	COMMAND_REPLAY,
+	COMMAND_DOCTOR,
+	COMMAND_VERSION,
+	COMMAND_HELP,
+	COMMAND_MAX,
+};
+
+enum option_format { FORMAT_TABLE, FORMAT_NDJSON, FORMAT_JSON };
+enum option_on_exit { ON_EXIT_DELETE, ON_EXIT_KEEP };
+
+/* Strings are borrowed from argv and the environment; NULL where nothing was said. */
+struct options {
+	enum command command;
+	enum command help_on; /* COMMAND_HELP: of this command; COMMAND_HELP: of all */
+
+	/* run: exactly one of these three is set */
+	char **argv; /* what follows --, ends in NULL */
+	uint64_t pid;
+	const char *cgroup;
+	const char *containers; /* of a Pod: comma-separated names */
+	uint64_t for_ms; /* 0: no end */
+	bool has_summary; /* unless said otherwise: with argv */
+
+	/* replay */
+	const char *file; /* never NULL after options_parse(); "-" is standard input */
+	bool wants_metrics;
+
+	/* replay, doctor */
+	int format; /* enum option_format */
+
+	/* requests */
+	const char *routes;
+	uint64_t route_cap;
+	uint64_t series_cap;
+	uint64_t conn_cap;
+	uint64_t ring_bytes; /* a power of two */
+	bool has_body_sizes;
+
+	/* export */
+	const char *metrics_listen; /* HOST:PORT, [IPv6]:PORT or :PORT; checked */
+	const char *push; /* http:// or https://; checked */
+	uint64_t push_interval_ms;
+	uint64_t push_timeout_ms;
+	int push_on_exit; /* enum option_on_exit */
+	const char *push_ca;
+	const char *push_cert; /* comes with push_key */
+	const char *push_key;
+	const char *push_user_file; /* excludes push_token_file */
+	const char *push_token_file;
+
+	/* common labels */
+	const char *job;
+	const char *namespace;
+	const char *pod;
+	const char *node;
+	const char *workload;
+
+	int log_level; /* enum log_level */
+};
+
+/*
+ * Reads the environment (NAME=VALUE, ends in NULL), then argv. Returns 0, or
+ * -EINVAL after adding one line to error, without a line end, that says what
+ * is wrong and what to do.
+ */
+int options_parse(struct options *o, int argc, char **argv, char *const *environ,
+		  struct text *error);
+
+/* The help on one command, or on all for COMMAND_HELP. */
+void options_help(FILE *out, enum command command);
+
+#endif
