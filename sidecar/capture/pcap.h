@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A capture file as a source of events: pcap and pcapng, as libpcap reads
+ * them. Times are the file's, in nanoseconds since 1970; where they go back
+ * (clock set, files merged), they stand still instead.
+ *
+ *     struct source *s = pcap_source_new("x.pcap", &options, &error);
+ *     while (source_drain(s, fn, ctx) > 0)
+ *             ;
+ *     error = pcap_source_error(s);
+ */
+#ifndef SIDELIGHT_CAPTURE_PCAP_H
+#define SIDELIGHT_CAPTURE_PCAP_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/text.h"
+#include "capture/packet.h"
+#include "capture/source.h"
+#include "capture/streams.h"
+
+struct pcap_source_stats {
+	uint64_t packets;
+	uint64_t fate[PACKET_FATE_MAX]; /* adds up to packets */
+	uint64_t time_went_back;
+	uint64_t first_ns; /* 0: no packet */
+	uint64_t last_ns;
+};
+
+/*
+ * path "-" is standard input. NULL with a line about the file in *ret_error,
+ * which the caller has initialised.
+ */
+struct source *pcap_source_new(const char *path, const struct streams_options *options,
+			       struct text *ret_error);
+
+/* Likewise from an open file, which the source owns from now on, also when it fails. */
+struct source *pcap_source_from_file(FILE *file, const struct streams_options *options,
+				     struct text *ret_error);
+
+/* What ended the file before its end, after a drain returned 0; NULL: nothing did. */
+const char *pcap_source_error(const struct source *s);
+
+/* Valid until the next call on s. */
+const struct pcap_source_stats *pcap_source_stats(const struct source *s);
+const struct streams_stats *pcap_source_streams(const struct source *s);
+
+#endif

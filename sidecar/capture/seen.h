@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which bytes of one TCP direction a capture has shown so far.
+ *
+ * A byte is seen once, or lost: lost means that the capture does not have it
+ * although it passed (the other side acknowledged it, or a snapshot length
+ * cut it off). What is neither seen nor lost below `next` is a hole, and may
+ * still come.
+ *
+ * Invariants, true between any two calls, once is_started:
+ *   - holes are sorted, not empty, do not touch, and lie below `next`;
+ *   - no hole holds a byte below `acked`;
+ *   - all arithmetic is modulo 2^32.
+ */
+#ifndef SIDELIGHT_CAPTURE_SEEN_H
+#define SIDELIGHT_CAPTURE_SEEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A burst of loss leaves a handful; beyond it the lowest hole counts as lost. */
+#define SEEN_HOLES_MAX 16
+
+/* No window is larger (RFC 7323 section 2.3), so what is further ahead is not of this connection.
+ */
+#define SEEN_WINDOW_MAX (1u << 30)
+
+struct seq_range {
+	uint32_t from;
+	uint32_t to;
+};
+
+struct seen {
+	bool is_started; /* the rest is valid */
+	uint32_t next; /* end of what was seen or lost */
+	uint32_t acked; /* the other side has everything below */
+	unsigned hole_count;
+	struct seq_range hole[SEEN_HOLES_MAX];
+};
+
+/* Ranges that one call can find to be new: each hole, and what lies beyond. */
+#define SEEN_NEW_MAX (SEEN_HOLES_MAX + 1)
+
+struct seen_result {
+	size_t new_count;
+	struct seq_range new[SEEN_NEW_MAX]; /* ascending */
+	uint32_t lost_bytes; /* became lost by this call */
+	bool is_outside; /* beyond the largest window: nothing was done */
+};
+
+/* a before b, within half of the sequence space. */
+static inline bool seq_before(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) < 0;
+}
+
+/* The first byte will be `seq`. Only while not started. */
+void seen_start(struct seen *s, uint32_t seq);
+
+/* The bytes of r passed, r.from may equal r.to (then r only tells how far the
+ * direction has come). Starts at r.from if not started. */
+void seen_add(struct seen *s, struct seq_range r, struct seen_result *ret);
+
+/* The bytes up to `to` passed, and are not in the capture. Returns those lost. */
+uint32_t seen_cut(struct seen *s, uint32_t to);
+
+/* The other side has everything below `ack`. Returns the bytes that are now lost. */
+uint32_t seen_ack(struct seen *s, uint32_t ack);
+
+/* Everything below is seen or lost. */
+static inline uint32_t seen_floor(const struct seen *s)
+{
+	return s->hole_count ? s->hole[0].from : s->next;
+}
+
+#endif
