@@ -56,15 +56,34 @@ struct family *registry_family(struct registry *r, const struct family_desc *des
 /*
  * The series of these label values, made if new; its address is stable for
  * the registry's life. Values are copied. Never NULL: out of memory or over
- * the cap, it is the family's overflow series, and that is counted.
+ * the cap, it is the family's overflow series, and that is counted. A family
+ * without labels has one series, which is always there.
  */
 struct series *family_series(struct family *f, const char *const *label_values);
 
-void series_add(struct series *s, double n); /* counter: n >= 0; gauge: any */
-void series_set(struct series *s, double value); /* gauge, or a counter mirrored from elsewhere */
+/* counter: n >= 0; gauge: any */
+static inline void series_add(struct series *s, double n)
+{
+	s->value += n;
+}
+
+/* gauge, or a counter mirrored from elsewhere */
+static inline void series_set(struct series *s, double value)
+{
+	s->value = value;
+}
+
 void series_observe(const struct family *f, struct series *s, double value); /* histogram */
 
-/* Label sets that were answered with an overflow series. */
+/* For callers who know the bucket already: the first whose bound is >= value, or bound_count. */
+static inline void histogram_add(struct histogram *h, size_t bucket, double value)
+{
+	h->bucket[bucket]++;
+	h->count++;
+	h->sum += value;
+}
+
+/* Look-ups that were answered with an overflow series. */
 uint64_t registry_overflowed(const struct registry *r);
 size_t registry_series_count(const struct registry *r);
 

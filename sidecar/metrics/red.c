@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metrics/red.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+
+#define CONTAINERS_MAX 64
+#define CELLS	       256u /* 16 KiB: twice the routes of a usual Pod, times its statuses */
+#define OPEN_CELLS     16u
+#define STATUS_SIZE    8 /* "65535" */
+
+/* Out of line, so that the usual path saves no registers for it. */
+#define cold __attribute__((cold, noinline))
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The conventions' fourteen bounds, and three below: half of all services answer in under 5 ms. */
+static const double seconds_bounds[] = {.0005, .001, .0025, .005, .01, .025, .05, .075, .1,
+					.25,   .5,   .75,   1,	  2.5, 5,    7.5, 10};
+static const uint64_t ns_bounds[] = {500000,	 1000000,    2500000,	 5000000,    10000000,
+				     25000000,	 50000000,   75000000,	 100000000,  250000000,
+				     500000000,	 750000000,  1000000000, 2500000000, 5000000000,
+				     7500000000, 10000000000};
+
+static const double bytes_bounds[] = {64,     256,     1024,	4096,	  16384,    65536,
+				      262144, 1048576, 4194304, 16777216, 67108864, 268435456};
+
+static const char *const duration_labels[] = {
+	"container",   "http_request_method",	   "http_route", "http_response_status_code",
+	"url_scheme",  "network_protocol_version", "error_type", "server_address",
+	"server_port",
+};
+#define SERVER_LABELS 7
+#define CLIENT_LABELS 9
+static const char *const active_labels[] = {"container", "http_request_method", "url_scheme"};
+static const char *const probe_labels[] = {"container", "http_route", "http_response_status_code",
+					   "error_type"};
+
+/* The connections we can read are not encrypted. */
+#define SCHEME "http"
+
+enum { DURATION, REQUEST_SIZE, RESPONSE_SIZE, SHAPES };
+
+#define HISTOGRAM(name_, help_, labels_, bounds_)                                                  \
+	{                                                                                          \
+		.name = name_, .help = help_, .type = METRIC_HISTOGRAM,                            \
+		.label_names = duration_labels, .label_count = labels_, .bounds = bounds_,         \
+		.bound_count = COUNT(bounds_),                                                     \
+	}
+
+static const struct family_desc server_descs[SHAPES] = {
+	[DURATION] = HISTOGRAM("http_server_request_duration_seconds",
+			       "Time from the first byte of a request received to the last byte of "
+			       "its response sent.",
+			       SERVER_LABELS, seconds_bounds),
+	[REQUEST_SIZE] = HISTOGRAM("http_server_request_body_size_bytes",
+				   "Bytes of request bodies received, as on the wire.",
+				   SERVER_LABELS, bytes_bounds),
+	[RESPONSE_SIZE] = HISTOGRAM("http_server_response_body_size_bytes",
+				    "Bytes of response bodies sent, as on the wire.", SERVER_LABELS,
+				    bytes_bounds),
+};
+
+static const struct family_desc client_descs[SHAPES] = {
+	[DURATION] = HISTOGRAM("http_client_request_duration_seconds",
+			       "Time from the first byte of a request sent to the last byte of its "
+			       "response received.",
+			       CLIENT_LABELS, seconds_bounds),
+	[REQUEST_SIZE] = HISTOGRAM("http_client_request_body_size_bytes",
+				   "Bytes of request bodies sent, as on the wire.", CLIENT_LABELS,
+				   bytes_bounds),
+	[RESPONSE_SIZE] = HISTOGRAM("http_client_response_body_size_bytes",
+				    "Bytes of response bodies received, as on the wire.",
+				    CLIENT_LABELS, bytes_bounds),
+};
+
+static const struct family_desc active_desc = {
+	.name = "http_server_active_requests",
+	.help = "Requests that were received and not yet answered.",
+	.type = METRIC_GAUGE,
+	.label_names = active_labels,
+	.label_count = COUNT(active_labels),
+};
+
+static const struct family_desc probe_desc = {
+	.name = "sidelight_probe_requests_total",
+	.help = "Health checks of the kubelet; they are in no other metric.",
+	.type = METRIC_COUNTER,
+	.label_names = probe_labels,
+	.label_count = COUNT(probe_labels),
+};
+
+/* What the labels of a transaction follow from, and the series that has them. */
+struct cell {
+	const char *route; /* NULL: empty */
+	uint64_t rest; /* role, version, error, status, server_port */
+	const char *method;
+	uint64_t container;
+	const char *server_address;
+	struct histogram *shape[SHAPES]; /* sizes NULL: not wanted */
+};
+
+struct open_cell {
+	uint64_t container;
+	const char *method; /* NULL: empty */
+	struct series *series;
+};
+
+struct container {
+	uint64_t id;
+	char *name; /* NULL: free */
+};
+
+struct red {
+	struct family *server[SHAPES];
+	struct family *client[SHAPES];
+	struct family *active;
+	struct family *probe;
+	struct container containers[CONTAINERS_MAX];
+	size_t container_next; /* to be replaced when all are taken */
+	struct open_cell open_cells[OPEN_CELLS];
+	struct cell cells[CELLS];
+};
+
+struct red *red_new(struct registry *r, const struct red_options *options)
+{
+	size_t shapes = options->wants_body_sizes ? SHAPES : 1;
+	struct red *red = calloc(1, sizeof(*red));
+
+	_Static_assert(COUNT(ns_bounds) == COUNT(seconds_bounds), "one list in two units");
+	if (!red)
+		return NULL;
+	for (size_t i = 0; i < shapes; i++) {
+		red->server[i] = registry_family(r, &server_descs[i]);
+		red->client[i] = registry_family(r, &client_descs[i]);
+		if (!red->server[i] || !red->client[i])
+			goto fail;
+	}
+	red->active = registry_family(r, &active_desc);
+	red->probe = registry_family(r, &probe_desc);
+	if (red->active && red->probe)
+		return red;
+fail:
+	red_free(red);
+	return NULL;
+}
+
+void red_free(struct red *red)
+{
+	if (!red)
+		return;
+	for (size_t i = 0; i < CONTAINERS_MAX; i++)
+		free(red->containers[i].name);
+	free(red);
+}
+
+static struct container *container_find(struct red *red, uint64_t id)
+{
+	for (size_t i = 0; i < CONTAINERS_MAX; i++)
+		if (red->containers[i].name && red->containers[i].id == id)
+			return &red->containers[i];
+	return NULL;
+}
+
+static const char *container_name(struct red *red, uint64_t id)
+{
+	const struct container *c = container_find(red, id);
+
+	return c ? c->name : "";
+}
+
+int red_container(struct red *red, uint64_t id, const char *name)
+{
+	struct container *c = container_find(red, id);
+	char *copy = name ? strdup(name) : NULL;
+
+	if (name && !copy)
+		return -ENOMEM;
+	for (size_t i = 0; !c && i < CONTAINERS_MAX; i++)
+		if (!red->containers[i].name)
+			c = &red->containers[i];
+	if (!c)
+		c = &red->containers[red->container_next++ % CONTAINERS_MAX];
+	free(c->name);
+	*c = (struct container){id, copy};
+	/* The caches hold series by the old name. */
+	memset(red->cells, 0, sizeof(red->cells));
+	memset(red->open_cells, 0, sizeof(red->open_cells));
+	return 0;
+}
+
+const char *red_error_type(const struct transaction *t, char *buf)
+{
+	if (t->status >= (t->role == ROLE_CLIENT ? 400 : 500)) {
+		(void)snprintf(buf, STATUS_SIZE, "%u", t->status); /* five digits at most */
+		return buf;
+	}
+	return txn_error_name(t->error);
+}
+
+static const char *status_text(const struct transaction *t, char *buf)
+{
+	buf[0] = '\0'; /* none came: no label */
+	if (t->status)
+		(void)snprintf(buf, STATUS_SIZE, "%u", t->status);
+	return buf;
+}
+
+static cold void probe_done(struct red *red, const struct transaction *t)
+{
+	char status[STATUS_SIZE];
+	char error[STATUS_SIZE];
+	const char *values[] = {container_name(red, t->container), t->route, status_text(t, status),
+				red_error_type(t, error)};
+
+	series_add(family_series(red->probe, values), 1);
+}
+
+static cold void cell_fill(struct red *red, struct cell *cell, const struct transaction *t)
+{
+	static const char *const versions[] = {
+		[HTTP_1_0] = "1.0", [HTTP_1_1] = "1.1", [HTTP_2] = "2"};
+	struct family *const *families = t->role == ROLE_CLIENT ? red->client : red->server;
+	char status[STATUS_SIZE];
+	char error[STATUS_SIZE];
+	char port[STATUS_SIZE] = "";
+	const char *values[] = {
+		container_name(red, t->container),
+		t->known_method,
+		t->route,
+		status_text(t, status),
+		SCHEME,
+		versions[t->version],
+		red_error_type(t, error),
+		t->server_address,
+		port,
+	};
+
+	cell->route = t->route;
+	cell->method = t->known_method;
+	cell->container = t->container;
+	if (t->server_port)
+		(void)snprintf(port, sizeof(port), "%u", t->server_port);
+	for (size_t i = 0; i < SHAPES; i++)
+		cell->shape[i] = families[i] ? family_series(families[i], values)->histogram : NULL;
+}
+
+static size_t seconds_bucket(uint64_t ns)
+{
+	size_t i = 0;
+
+	while (i < COUNT(ns_bounds) && ns > ns_bounds[i])
+		i++;
+	return i;
+}
+
+static size_t bytes_bucket(uint64_t bytes)
+{
+	size_t i = 0;
+
+	while (i < COUNT(bytes_bounds) && (double)bytes > bytes_bounds[i])
+		i++;
+	return i;
+}
+
+static void sizes_add(const struct cell *cell, const struct transaction *t)
+{
+	histogram_add(cell->shape[REQUEST_SIZE], bytes_bucket(t->request_bytes),
+		      (double)t->request_bytes);
+	histogram_add(cell->shape[RESPONSE_SIZE], bytes_bucket(t->response_bytes),
+		      (double)t->response_bytes);
+}
+
+static void red_done(void *ctx, const struct transaction *t)
+{
+	struct red *red = ctx;
+	uint64_t ns = t->end_ns > t->start_ns ? t->end_ns - t->start_ns : 0;
+	/* Of a server's transactions the address is no label, so it is not part of the key. */
+	const char *address = NULL;
+	uint64_t rest =
+		(uint64_t)t->version << 40 | (uint64_t)t->error << 32 | (uint64_t)t->status << 16;
+	uint64_t a = (uintptr_t)t->route ^ t->container << 48;
+	struct cell *cell;
+
+	if (t->is_probe) {
+		probe_done(red, t);
+		return;
+	}
+	if (t->role == ROLE_CLIENT) {
+		address = t->server_address;
+		rest |= UINT64_C(1) << 48 | t->server_port;
+		a ^= (uint64_t)(uintptr_t)address << 24;
+	}
+	cell = &red->cells[hash_mix(a, rest ^ (uintptr_t)t->known_method) % CELLS];
+	if (cell->route != t->route || cell->rest != rest || cell->method != t->known_method ||
+	    cell->container != t->container || cell->server_address != address) {
+		cell_fill(red, cell, t);
+		cell->server_address = address;
+		cell->rest = rest;
+	}
+	histogram_add(cell->shape[DURATION], seconds_bucket(ns), (double)ns / 1e9);
+	if (cell->shape[REQUEST_SIZE])
+		sizes_add(cell, t);
+}
+
+static cold void open_fill(struct red *red, struct open_cell *cell, uint64_t container,
+			   const char *method)
+{
+	const char *values[] = {container_name(red, container), method, SCHEME};
+
+	*cell = (struct open_cell){container, method, family_series(red->active, values)};
+}
+
+static inline void active_add(struct red *red, enum role role, uint64_t container,
+			      const char *method, double n)
+{
+	struct open_cell *cell;
+
+	if (role != ROLE_SERVER)
+		return;
+	cell = &red->open_cells[(((uintptr_t)method >> 3) ^ container) % OPEN_CELLS];
+	if (cell->method != method || cell->container != container)
+		open_fill(red, cell, container, method);
+	series_add(cell->series, n);
+}
+
+static void red_begin(void *ctx, enum role role, uint64_t container, const char *known_method)
+{
+	active_add(ctx, role, container, known_method, 1);
+}
+
+static void red_end(void *ctx, enum role role, uint64_t container, const char *known_method)
+{
+	active_add(ctx, role, container, known_method, -1);
+}
+
+const struct txn_sink red_sink = {.begin = red_begin, .end = red_end, .done = red_done};

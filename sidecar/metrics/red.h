@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Transactions into RED metrics: rate, errors, duration, by the OpenTelemetry
+ * conventions in Prometheus spelling.
+ *
+ * A transaction like one seen before costs one look-up in a small cache, by
+ * the addresses of its interned strings: known_method, route and
+ * server_address must stay valid, and must not be reused for other text, for
+ * as long as the sink gets transactions.
+ *
+ * `error_type` is the status as text (server: 5xx; client: 4xx and 5xx), else
+ * how the connection failed, else empty.
+ */
+#ifndef SIDELIGHT_METRICS_RED_H
+#define SIDELIGHT_METRICS_RED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "metrics/registry.h"
+#include "txn/transaction.h"
+
+struct red;
+
+struct red_options {
+	bool wants_body_sizes; /* the four _body_size_bytes families */
+};
+
+/* Adds its families to r, which must outlive it. NULL: no memory. */
+struct red *red_new(struct registry *r, const struct red_options *options);
+/* Accepts NULL. */
+void red_free(struct red *red);
+
+/*
+ * From now on, transactions of container `id` carry this name (copied); NULL
+ * forgets the id. Unknown ids have no container label. The last 64 names are
+ * remembered. Requests that are open meanwhile would end under another name
+ * than they began: call it before the container's first event, and after its
+ * last. Returns 0 or -ENOMEM.
+ */
+int red_container(struct red *red, uint64_t id, const char *name);
+
+/* ctx is the struct red. */
+extern const struct txn_sink red_sink;
+
+/* What `error_type` is; buf is scratch for a status, at least 8 bytes. Never NULL. */
+const char *red_error_type(const struct transaction *t, char *buf);
+
+#endif

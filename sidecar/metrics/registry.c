@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metrics/registry.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/hash.h"
+
+#define OVERFLOW_VALUE "_OTHER"
+#define SLOTS_FIRST    16u
+
+/* A series with what finds it: one allocation, label values and histogram included. */
+struct entry {
+	struct series series; /* first: its address is the entry's */
+	uint64_t hash;
+	const char *values[]; /* label_count, then the histogram, then the bytes of the values */
+};
+
+/*
+ * Invariants:
+ *   - shown[0 .. count) are the series in order of creation, each the first
+ *     member of its entry;
+ *   - slots is an open-addressing table of them, its size a power of two and
+ *     at least twice the number of series in it;
+ *   - overflow is in the table from the start, and among the shown once it was
+ *     handed out;
+ *   - there is room for one more in shown.
+ */
+struct family {
+	struct registry *registry;
+	const struct family_desc *desc;
+	struct family *next;
+	struct entry *overflow;
+	bool has_overflowed;
+	struct entry **slots;
+	size_t slot_count;
+	const struct series **shown;
+	size_t count;
+	size_t alloc;
+};
+
+struct registry {
+	struct family *first;
+	struct family **last;
+	size_t series_cap;
+	size_t series_count;
+	uint64_t overflowed;
+	uint64_t seed; /* label values come from the wire */
+};
+
+struct registry *registry_new(size_t series_cap)
+{
+	struct registry *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->series_cap = series_cap;
+	r->last = &r->first;
+	if (getrandom(&r->seed, sizeof(r->seed), GRND_NONBLOCK) != (ssize_t)sizeof(r->seed))
+		r->seed = (uintptr_t)r; /* early in boot; the address is random enough */
+	return r;
+}
+
+static void family_free(struct family *f)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (f->shown[i] != &f->overflow->series)
+			free((struct entry *)f->shown[i]);
+	free(f->overflow);
+	free(f->shown);
+	free(f->slots);
+	free(f);
+}
+
+void registry_free(struct registry *r)
+{
+	struct family *f;
+
+	if (!r)
+		return;
+	while ((f = r->first)) {
+		r->first = f->next;
+		family_free(f);
+	}
+	free(r);
+}
+
+static struct entry *entry_new(const struct family_desc *desc, const char *const *values)
+{
+	size_t len[METRIC_LABELS_MAX];
+	size_t size = sizeof(struct entry) + desc->label_count * sizeof(char *);
+	bool is_histogram = desc->type == METRIC_HISTOGRAM;
+	struct entry *e;
+	char *bytes;
+
+	if (is_histogram)
+		size += sizeof(struct histogram);
+	for (size_t i = 0; i < desc->label_count; i++) {
+		len[i] = strlen(values[i]) + 1;
+		size += len[i];
+	}
+	e = calloc(1, size);
+	if (!e)
+		return NULL;
+	bytes = (char *)&e->values[desc->label_count];
+	if (is_histogram) {
+		e->series.histogram = (struct histogram *)bytes;
+		bytes += sizeof(struct histogram);
+	}
+	e->series.label_values = e->values;
+	for (size_t i = 0; i < desc->label_count; i++) {
+		e->values[i] = memcpy(bytes, values[i], len[i]);
+		bytes += len[i];
+	}
+	return e;
+}
+
+static uint64_t family_hash(const struct family *f, const char *const *values)
+{
+	uint64_t hash = f->registry->seed;
+
+	for (size_t i = 0; i < f->desc->label_count; i++)
+		hash = hash_bytes(values[i], strlen(values[i]), hash);
+	return hash;
+}
+
+static void slot_put(struct entry **slots, size_t slot_count, struct entry *e)
+{
+	size_t at = e->hash & (slot_count - 1);
+
+	while (slots[at])
+		at = (at + 1) & (slot_count - 1);
+	slots[at] = e;
+}
+
+struct family *registry_family(struct registry *r, const struct family_desc *desc)
+{
+	const char *others[METRIC_LABELS_MAX];
+	struct family *f;
+
+	assert(desc->label_count <= METRIC_LABELS_MAX && desc->bound_count <= METRIC_BUCKETS_MAX);
+	for (size_t i = 1; i < desc->bound_count; i++)
+		assert(desc->bounds[i - 1] < desc->bounds[i]);
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return NULL;
+	f->registry = r;
+	f->desc = desc;
+	f->alloc = 4;
+	f->slot_count = SLOTS_FIRST;
+	f->slots = calloc(f->slot_count, sizeof(struct entry *));
+	f->shown = calloc(f->alloc, sizeof(struct series *));
+	for (size_t i = 0; i < desc->label_count; i++)
+		others[i] = OVERFLOW_VALUE;
+	f->overflow = entry_new(desc, others);
+	if (!f->slots || !f->shown || !f->overflow) {
+		family_free(f);
+		return NULL;
+	}
+	f->overflow->hash = family_hash(f, others);
+	slot_put(f->slots, f->slot_count, f->overflow);
+	*r->last = f;
+	r->last = &f->next;
+	return f;
+}
+
+static struct series *family_overflow(struct family *f)
+{
+	if (!f->has_overflowed) {
+		f->has_overflowed = true;
+		f->shown[f->count++] = &f->overflow->series;
+		f->registry->series_count++;
+	}
+	return &f->overflow->series;
+}
+
+/* Makes room for one more series beside the overflow series. */
+static bool family_grow(struct family *f)
+{
+	const struct series **shown;
+	struct entry **slots;
+	size_t size;
+
+	if (f->count + 2 > f->alloc) {
+		shown = realloc(f->shown, f->alloc * 2 * sizeof(struct series *));
+		if (!shown)
+			return false;
+		f->shown = shown;
+		f->alloc *= 2;
+	}
+	if ((f->count + 2) * 2 <= f->slot_count)
+		return true;
+	size = f->slot_count * 2;
+	slots = calloc(size, sizeof(struct entry *));
+	if (!slots)
+		return false;
+	for (size_t i = 0; i < f->slot_count; i++)
+		if (f->slots[i])
+			slot_put(slots, size, f->slots[i]);
+	free(f->slots);
+	f->slots = slots;
+	f->slot_count = size;
+	return true;
+}
+
+static bool entry_has(const struct entry *e, const char *const *values, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(e->values[i], values[i]) != 0)
+			return false;
+	return true;
+}
+
+struct series *family_series(struct family *f, const char *const *label_values)
+{
+	struct registry *r = f->registry;
+	uint64_t hash = family_hash(f, label_values);
+	size_t mask = f->slot_count - 1;
+	struct entry *e;
+
+	for (size_t at = hash & mask; (e = f->slots[at]); at = (at + 1) & mask)
+		if (e->hash == hash && entry_has(e, label_values, f->desc->label_count))
+			return e == f->overflow ? family_overflow(f) : &e->series;
+
+	if (r->series_count >= r->series_cap || !family_grow(f) ||
+	    !(e = entry_new(f->desc, label_values))) {
+		r->overflowed++;
+		return family_overflow(f);
+	}
+	e->hash = hash;
+	slot_put(f->slots, f->slot_count, e);
+	f->shown[f->count++] = &e->series;
+	r->series_count++;
+	return &e->series;
+}
+
+void series_observe(const struct family *f, struct series *s, double value)
+{
+	size_t i = 0;
+
+	/* Not `value > bound`: what is no number belongs into +Inf. */
+	while (i < f->desc->bound_count && !(value <= f->desc->bounds[i]))
+		i++;
+	histogram_add(s->histogram, i, value);
+}
+
+uint64_t registry_overflowed(const struct registry *r)
+{
+	return r->overflowed;
+}
+
+size_t registry_series_count(const struct registry *r)
+{
+	return r->series_count;
+}
+
+void registry_each(const struct registry *r, registry_fn fn, void *ctx)
+{
+	for (const struct family *f = r->first; f; f = f->next)
+		fn(ctx, f->desc, f->shown, f->count);
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metrics/text.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Up to this, every integer is a double, and printing it as one is exact. */
+#define EXACT_MAX 9007199254740992.0 /* 2^53 */
+
+struct encoder {
+	struct text *out;
+	enum text_format format;
+	const struct label *constants;
+	size_t constant_count;
+	/* Of the family in work. */
+	const struct family_desc *desc;
+	struct text constant_labels; /* `a="b",c="d",` without the family's own names */
+	struct text labels; /* of the series in work, same shape */
+	char le[METRIC_BUCKETS_MAX][32];
+};
+
+static void add_uint(struct text *out, uint64_t n)
+{
+	char buf[20]; /* digits of 2^64 - 1 */
+	char *p = buf + sizeof(buf);
+
+	do {
+		*--p = (char)('0' + n % 10);
+	} while (n /= 10);
+	text_add_span(out, (struct span){p, (size_t)(buf + sizeof(buf) - p)});
+}
+
+static void format_double(char *buf, size_t size, double value)
+{
+	/* 15 digits survive text -> double -> text, 17 survive the other way (IEEE 754). */
+	for (int digits = 15; digits <= 17; digits++) {
+		(void)snprintf(buf, size, "%.*g", digits, value); /* 24 bytes at most */
+		if (strtod(buf, NULL) == value)
+			return;
+	}
+}
+
+void text_add_double(struct text *out, double value)
+{
+	char buf[32];
+
+	if (isnan(value)) {
+		text_add(out, "NaN");
+	} else if (isinf(value)) {
+		text_add(out, value > 0 ? "+Inf" : "-Inf");
+	} else if (value >= 0 && value <= EXACT_MAX && value == (double)(uint64_t)value) {
+		add_uint(out, (uint64_t)value);
+	} else {
+		format_double(buf, sizeof(buf), value);
+		text_add(out, buf);
+	}
+}
+
+/* Both formats escape these three, and only `\` and newline outside of quotes. */
+static void add_escaped(struct text *out, const char *str, bool is_quoted)
+{
+	const char *special = is_quoted ? "\\\n\"" : "\\\n";
+
+	for (;;) {
+		size_t n = strcspn(str, special);
+
+		text_add_span(out, (struct span){str, n});
+		str += n;
+		if (*str == '\0')
+			return;
+		text_add_char(out, '\\');
+		text_add_char(out, *str == '\n' ? 'n' : *str);
+		str++;
+	}
+}
+
+static void add_label(struct text *out, const char *name, const char *value)
+{
+	if (*value == '\0')
+		return; /* in both formats the same as no label */
+	text_add(out, name);
+	text_add(out, "=\"");
+	add_escaped(out, value, true);
+	text_add(out, "\",");
+}
+
+static bool desc_has_label(const struct family_desc *desc, const char *name)
+{
+	for (size_t i = 0; i < desc->label_count; i++)
+		if (strcmp(desc->label_names[i], name) == 0)
+			return true;
+	return false;
+}
+
+static bool has_suffix(const char *str, const char *suffix)
+{
+	size_t len = strlen(str);
+	size_t n = strlen(suffix);
+
+	return len >= n && strcmp(str + len - n, suffix) == 0;
+}
+
+/* The family's name: OpenMetrics adds `_total` to samples, not to families. */
+static struct span family_name(const struct encoder *e)
+{
+	struct span name = span_of(e->desc->name);
+
+	if (e->format == TEXT_OPENMETRICS && e->desc->type == METRIC_COUNTER &&
+	    has_suffix(e->desc->name, "_total"))
+		name.len -= strlen("_total");
+	return name;
+}
+
+static void add_head(struct encoder *e)
+{
+	static const char *const types[] = {"counter", "gauge", "histogram"};
+	static const char *const units[] = {"seconds", "bytes"};
+	struct span name = family_name(e);
+
+	text_add(e->out, "# HELP ");
+	text_add_span(e->out, name);
+	text_add_char(e->out, ' ');
+	/* OpenMetrics escapes quotes in help too; Prometheus 0.0.4 does not. */
+	add_escaped(e->out, e->desc->help, e->format == TEXT_OPENMETRICS);
+	text_addf(e->out, "\n# TYPE %.*s %s\n", SPAN_ARG(name), types[e->desc->type]);
+	if (e->format != TEXT_OPENMETRICS)
+		return;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		size_t n = strlen(units[i]);
+
+		if (name.len > n && name.ptr[name.len - n - 1] == '_' &&
+		    memcmp(name.ptr + name.len - n, units[i], n) == 0)
+			text_addf(e->out, "# UNIT %.*s %s\n", SPAN_ARG(name), units[i]);
+	}
+}
+
+/* Everything of a sample line up to the value. */
+static void add_sample(struct encoder *e, const char *suffix, const char *le)
+{
+	struct span labels = text_span(&e->labels);
+
+	text_add(e->out, e->desc->name);
+	text_add(e->out, suffix);
+	if (le) {
+		text_add_char(e->out, '{');
+		text_add_span(e->out, labels);
+		text_add(e->out, "le=\"");
+		text_add(e->out, le);
+		text_add(e->out, "\"}");
+	} else if (labels.len > 0) {
+		labels.len--; /* the last comma */
+		text_add_char(e->out, '{');
+		text_add_span(e->out, labels);
+		text_add_char(e->out, '}');
+	}
+	text_add_char(e->out, ' ');
+}
+
+static void add_histogram(struct encoder *e, const struct histogram *h)
+{
+	uint64_t below = 0;
+
+	for (size_t i = 0; i < e->desc->bound_count; i++) {
+		below += h->bucket[i];
+		add_sample(e, "_bucket", e->le[i]);
+		add_uint(e->out, below);
+		text_add_char(e->out, '\n');
+	}
+	add_sample(e, "_bucket", "+Inf");
+	add_uint(e->out, h->count);
+	text_add_char(e->out, '\n');
+	add_sample(e, "_sum", NULL);
+	text_add_double(e->out, h->sum);
+	text_add_char(e->out, '\n');
+	add_sample(e, "_count", NULL);
+	add_uint(e->out, h->count);
+	text_add_char(e->out, '\n');
+}
+
+static void add_series(struct encoder *e, const struct series *s)
+{
+	text_clear(&e->labels);
+	text_add_span(&e->labels, text_span(&e->constant_labels));
+	for (size_t i = 0; i < e->desc->label_count; i++)
+		add_label(&e->labels, e->desc->label_names[i], s->label_values[i]);
+	if (e->desc->type == METRIC_HISTOGRAM) {
+		add_histogram(e, s->histogram);
+		return;
+	}
+	add_sample(e, "", NULL);
+	text_add_double(e->out, s->value);
+	text_add_char(e->out, '\n');
+}
+
+static void encode_family(void *ctx, const struct family_desc *desc,
+			  const struct series *const *series, size_t series_count)
+{
+	struct encoder *e = ctx;
+
+	if (series_count == 0)
+		return;
+	e->desc = desc;
+	text_clear(&e->constant_labels);
+	for (size_t i = 0; i < e->constant_count; i++)
+		if (!desc_has_label(desc, e->constants[i].name))
+			add_label(&e->constant_labels, e->constants[i].name, e->constants[i].value);
+	for (size_t i = 0; i < desc->bound_count; i++) {
+		double bound = desc->bounds[i];
+
+		format_double(e->le[i], sizeof(e->le[i]), bound);
+		/* OpenMetrics' canonical numbers: `le="1.0"`. */
+		if (e->format == TEXT_OPENMETRICS && !strpbrk(e->le[i], ".e"))
+			(void)strncat(e->le[i], ".0", 3); /* 17 digits at most are in 32 bytes */
+	}
+	add_head(e);
+	for (size_t i = 0; i < series_count; i++)
+		add_series(e, series[i]);
+}
+
+void text_encode(struct text *out, const struct registry *r, enum text_format format,
+		 const struct label *constants, size_t constant_count)
+{
+	struct encoder e = {
+		.out = out,
+		.format = format,
+		.constants = constants,
+		.constant_count = constant_count,
+	};
+
+	text_init(&e.constant_labels);
+	text_init(&e.labels);
+	registry_each(r, encode_family, &e);
+	if (format == TEXT_OPENMETRICS)
+		text_add(out, "# EOF\n");
+	if (e.constant_labels.has_failed || e.labels.has_failed)
+		out->has_failed = true;
+	text_release(&e.constant_labels);
+	text_release(&e.labels);
+}
+
+static struct span span_trim(struct span s)
+{
+	while (s.len > 0 && (*s.ptr == ' ' || *s.ptr == '\t'))
+		s = span_from(s, 1);
+	while (s.len > 0 && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
+/* Cuts the part before the next `sep` off *rest. */
+static struct span span_cut(struct span *rest, char sep)
+{
+	const char *at = rest->len ? memchr(rest->ptr, sep, rest->len) : NULL;
+	struct span part = *rest;
+
+	if (at)
+		part.len = (size_t)(at - rest->ptr);
+	*rest = span_from(*rest, at ? part.len + 1 : part.len);
+	return span_trim(part);
+}
+
+static bool span_is_word(struct span s, const char *word)
+{
+	return s.len == strlen(word) && strncasecmp(s.ptr, word, s.len) == 0;
+}
+
+/* `0.5` as 500; what is no quality value as 0: such a range is not wanted. */
+static int quality(struct span s)
+{
+	int q = 0;
+	int unit = 1000;
+
+	for (size_t i = 0; i < s.len; i++) {
+		if (i == 1 && s.ptr[i] == '.')
+			continue;
+		if (s.ptr[i] < '0' || s.ptr[i] > '9' || i > 4)
+			return 0;
+		q += (s.ptr[i] - '0') * unit;
+		unit /= 10;
+	}
+	return q > 1000 ? 1000 : q;
+}
+
+enum text_format text_negotiate(const char *accept)
+{
+	struct span rest = span_of(accept ? accept : "");
+	int openmetrics = 0;
+	int plain = 0;
+
+	while (rest.len > 0) {
+		struct span range = span_cut(&rest, ',');
+		struct span type = span_cut(&range, ';');
+		bool is_ours = true;
+		int q = 1000;
+
+		while (range.len > 0) {
+			struct span value = span_cut(&range, ';');
+			struct span name = span_cut(&value, '=');
+
+			if (span_is_word(name, "q"))
+				q = quality(value);
+			else if (span_is_word(name, "version"))
+				is_ours = span_is(value, "1.0.0") || span_is(value, "\"1.0.0\"");
+		}
+		if (span_is_word(type, "application/openmetrics-text")) {
+			if (is_ours && q > openmetrics)
+				openmetrics = q;
+		} else if (span_is_word(type, "text/plain") && q > plain) {
+			plain = q;
+		}
+	}
+	return openmetrics > 0 && openmetrics >= plain ? TEXT_OPENMETRICS : TEXT_PROMETHEUS;
+}

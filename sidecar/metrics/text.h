@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The registry as text: Prometheus 0.0.4 (what a gateway takes) and
+ * OpenMetrics 1.0 (what a scraper may ask for).
+ *
+ * OpenMetrics differs in this: counter families are named without `_total`,
+ * families with a unit say so, `le` is written as a float, and the last line
+ * is `# EOF`. No `_created` samples are written: scrapers store each as one
+ * more series, and a restart shows in the counters themselves.
+ */
+#ifndef SIDELIGHT_METRICS_TEXT_H
+#define SIDELIGHT_METRICS_TEXT_H
+
+#include <stddef.h>
+
+#include "base/text.h"
+#include "metrics/registry.h"
+
+enum text_format { TEXT_PROMETHEUS, TEXT_OPENMETRICS };
+
+#define TEXT_PROMETHEUS_TYPE  "text/plain; version=0.0.4; charset=utf-8"
+#define TEXT_OPENMETRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+/* One label that every series carries, unless its family has one of that name.
+ * Label names are ours and valid; values may hold anything. */
+struct label {
+	const char *name;
+	const char *value; /* "" is left out */
+};
+
+/* Appends all families that have series. Check out->has_failed afterwards. */
+void text_encode(struct text *out, const struct registry *r, enum text_format format,
+		 const struct label *constants, size_t constant_count);
+
+/* The format that an Accept field value prefers (RFC 9110 section 12.5.1); NULL: no field. */
+enum text_format text_negotiate(const char *accept);
+
+/* Appends the shortest decimal that reads back as the same double; `+Inf`, `-Inf`, `NaN`. */
+void text_add_double(struct text *out, double value);
+
+#endif

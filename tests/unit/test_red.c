@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Transactions in, series out: labels, buckets, gauges, by the exposition text. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "metrics/red.h"
+#include "metrics/text.h"
+
+static const char get[] = "GET";
+static const char users[] = "/users/{id}";
+
+static struct transaction served(uint16_t status, uint64_t ns)
+{
+	return (struct transaction){
+		.role = ROLE_SERVER,
+		.container = 1,
+		.version = HTTP_1_1,
+		.known_method = get,
+		.route = users,
+		.server_address = "",
+		.status = status,
+		.start_ns = 1000,
+		.end_ns = 1000 + ns,
+		.request_bytes = 10,
+		.response_bytes = 5000,
+	};
+}
+
+struct fixture {
+	struct registry *registry;
+	struct red *red;
+	struct text text;
+};
+
+static int setup(void **state)
+{
+	static struct fixture f;
+
+	f.registry = registry_new(1000);
+	f.red = red_new(f.registry, &(struct red_options){.wants_body_sizes = false});
+	text_init(&f.text);
+	*state = &f;
+	return f.red ? red_container(f.red, 1, "app") : -1;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	red_free(f->red);
+	registry_free(f->registry);
+	text_release(&f->text);
+	return 0;
+}
+
+static void assert_line(struct fixture *f, const char *line)
+{
+	text_clear(&f->text);
+	text_add_char(&f->text, '\n');
+	text_encode(&f->text, f->registry, TEXT_PROMETHEUS, NULL, 0);
+	if (!strstr(f->text.ptr, line))
+		fail_msg("no line %s in %s", line, f->text.ptr);
+}
+
+static void assert_no_line(struct fixture *f, const char *part)
+{
+	text_clear(&f->text);
+	text_encode(&f->text, f->registry, TEXT_PROMETHEUS, NULL, 0);
+	if (strstr(f->text.ptr, part))
+		fail_msg("unwanted %s in %s", part, f->text.ptr);
+}
+
+static void done(struct fixture *f, const struct transaction *t)
+{
+	red_sink.done(f->red, t);
+}
+
+static void test_server(void **state)
+{
+	struct fixture *f = *state;
+	struct transaction t = served(200, 500000);
+
+	done(f, &t);
+	done(f, &t);
+#define OK_LABELS                                                                                  \
+	"container=\"app\",http_request_method=\"GET\",http_route=\"/users/{id}\","                \
+	"http_response_status_code=\"200\",url_scheme=\"http\",network_protocol_version=\"1.1\""
+	assert_line(f, "\nhttp_server_request_duration_seconds_bucket{" OK_LABELS
+		       ",le=\"0.0005\"} 2\n");
+	assert_line(f, "\nhttp_server_request_duration_seconds_sum{" OK_LABELS "} 0.001\n");
+	assert_line(f, "\nhttp_server_request_duration_seconds_count{" OK_LABELS "} 2\n");
+	assert_no_line(f, "body_size");
+	assert_no_line(f, "error_type");
+}
+
+/* Every bound, from both sides: the integer and the float lists are one. */
+static void test_bounds(void **state)
+{
+	static const struct {
+		uint64_t ns;
+		const char *le;
+	} rows[] = {
+		{500000, "0.0005"},  {1000000, "0.001"},  {2500000, "0.0025"}, {5000000, "0.005"},
+		{10000000, "0.01"},  {25000000, "0.025"}, {50000000, "0.05"},  {75000000, "0.075"},
+		{100000000, "0.1"},  {250000000, "0.25"}, {500000000, "0.5"},  {750000000, "0.75"},
+		{1000000000, "1"},   {2500000000, "2.5"}, {5000000000, "5"},   {7500000000, "7.5"},
+		{10000000000, "10"},
+	};
+	struct fixture *f = *state;
+	char line[512];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct transaction t = served(200, rows[i].ns);
+
+		done(f, &t); /* on the bound */
+		(void)snprintf(line, sizeof(line), "le=\"%s\"} %zu\n", rows[i].le, i * 2 + 1);
+		assert_line(f, line);
+		t.end_ns++; /* and just above it */
+		done(f, &t);
+		assert_line(f, line);
+	}
+	assert_line(f, "le=\"+Inf\"} 34\n");
+}
+
+static void test_error_types(void **state)
+{
+	static const struct {
+		enum role role;
+		uint16_t status;
+		enum txn_error error;
+		const char *want;
+	} rows[] = {
+		{ROLE_SERVER, 200, TXN_OK, ""},
+		{ROLE_SERVER, 404, TXN_OK, ""}, /* the client's fault, not the server's */
+		{ROLE_SERVER, 500, TXN_OK, "500"},
+		{ROLE_SERVER, 503, TXN_RESET, "503"},
+		{ROLE_SERVER, 200, TXN_RESET, "connection_reset"},
+		{ROLE_SERVER, 0, TXN_CLOSED, "connection_closed"},
+		{ROLE_CLIENT, 302, TXN_OK, ""},
+		{ROLE_CLIENT, 404, TXN_OK, "404"},
+		{ROLE_CLIENT, 502, TXN_OK, "502"},
+		{ROLE_CLIENT, 0, TXN_MALFORMED, "malformed_response"},
+	};
+	char buf[8];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct transaction t = served(rows[i].status, 1);
+
+		t.role = rows[i].role;
+		t.error = rows[i].error;
+		assert_string_equal(red_error_type(&t, buf), rows[i].want);
+	}
+}
+
+static void test_no_status(void **state)
+{
+	struct fixture *f = *state;
+	struct transaction t = served(0, 1000000);
+
+	t.error = TXN_CLOSED;
+	done(f, &t);
+	assert_line(f, "\nhttp_server_request_duration_seconds_count{container=\"app\","
+		       "http_request_method=\"GET\",http_route=\"/users/{id}\",url_scheme=\"http\","
+		       "network_protocol_version=\"1.1\",error_type=\"connection_closed\"} 1\n");
+}
+
+static void test_client(void **state)
+{
+	struct fixture *f = *state;
+	struct transaction t = served(404, 1000000);
+
+	t.role = ROLE_CLIENT;
+	t.server_address = "db.shop";
+	t.server_port = 8080;
+	done(f, &t);
+	t.server_port = 8081;
+	done(f, &t);
+#define CLIENT_COUNT                                                                               \
+	"\nhttp_client_request_duration_seconds_count{container=\"app\","                          \
+	"http_request_method=\"GET\",http_route=\"/users/{id}\",http_response_status_code="        \
+	"\"404\",url_scheme=\"http\",network_protocol_version=\"1.1\",error_type=\"404\","         \
+	"server_address=\"db.shop\",server_port="
+	assert_line(f, CLIENT_COUNT "\"8080\"} 1\n");
+	assert_line(f, CLIENT_COUNT "\"8081\"} 1\n");
+}
+
+/* Whatever differs in labels must not meet in the cache. */
+static void test_cache_keeps_apart(void **state)
+{
+	static char routes[600][16];
+	static const char post[] = "POST";
+	struct fixture *f = *state;
+	struct transaction t;
+	char line[256];
+
+	assert_int_equal(red_container(f->red, 2, "proxy"), 0);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 600; i++) {
+			(void)snprintf(routes[i], sizeof(routes[i]), "/r%d", i);
+			t = served(200, 1);
+			t.route = routes[i];
+			done(f, &t);
+		}
+		t = served(200, 1);
+		t.known_method = post;
+		done(f, &t);
+		t.version = HTTP_1_0;
+		done(f, &t);
+		t.container = 2;
+		done(f, &t);
+		t.status = 201;
+		done(f, &t);
+	}
+	for (int i = 0; i < 600; i += 37) {
+		(void)snprintf(line, sizeof(line),
+			       "http_route=\"/r%d\",http_response_status_code=\"200\",url_scheme="
+			       "\"http\",network_protocol_version=\"1.1\"} 3\n",
+			       i);
+		assert_line(f, line);
+	}
+	assert_int_equal(registry_series_count(f->registry), 604);
+	assert_line(f, "_count{container=\"proxy\",http_request_method=\"POST\",http_route=\"/"
+		       "users/{id}\",http_response_status_code=\"201\",url_scheme=\"http\","
+		       "network_protocol_version=\"1.0\"} 3\n");
+}
+
+static void test_container_names(void **state)
+{
+	struct fixture *f = *state;
+	struct transaction t = served(200, 1);
+	char name[16];
+
+	done(f, &t);
+	assert_int_equal(red_container(f->red, 1, "renamed"), 0);
+	done(f, &t);
+	assert_line(f, "_count{container=\"app\",");
+	assert_line(f, "_count{container=\"renamed\",");
+	t.container = 99;
+	done(f, &t);
+	assert_line(f, "_count{http_request_method=");
+	/* More restarts than are remembered: the newest are. */
+	for (int i = 0; i < 1000; i++) {
+		(void)snprintf(name, sizeof(name), "c%d", i);
+		assert_int_equal(red_container(f->red, 1000 + (uint64_t)i, name), 0);
+	}
+	t.container = 1999;
+	done(f, &t);
+	assert_line(f, "_count{container=\"c999\",");
+	assert_int_equal(red_container(f->red, 1999, NULL), 0);
+}
+
+static void test_active(void **state)
+{
+	struct fixture *f = *state;
+
+	red_sink.begin(f->red, ROLE_SERVER, 1, get);
+	red_sink.begin(f->red, ROLE_SERVER, 1, get);
+	red_sink.begin(f->red, ROLE_CLIENT, 1, get);
+	assert_line(f, "\nhttp_server_active_requests{container=\"app\",http_request_method="
+		       "\"GET\",url_scheme=\"http\"} 2\n");
+	red_sink.end(f->red, ROLE_SERVER, 1, get);
+	red_sink.end(f->red, ROLE_CLIENT, 1, get);
+	red_sink.end(f->red, ROLE_SERVER, 1, get);
+	assert_line(f, "url_scheme=\"http\"} 0\n");
+}
+
+static void test_probes_are_apart(void **state)
+{
+	struct fixture *f = *state;
+	struct transaction t = served(503, 1);
+
+	t.is_probe = true;
+	t.route = "/healthz";
+	done(f, &t);
+	assert_line(f, "\nsidelight_probe_requests_total{container=\"app\",http_route=\"/healthz\","
+		       "http_response_status_code=\"503\",error_type=\"503\"} 1\n");
+	assert_no_line(f, "duration");
+}
+
+static void test_body_sizes(void **state)
+{
+	struct fixture *f = *state;
+	struct transaction t = served(200, 1);
+
+	red_free(f->red);
+	registry_free(f->registry);
+	f->registry = registry_new(100);
+	f->red = red_new(f->registry, &(struct red_options){.wants_body_sizes = true});
+	done(f, &t);
+	assert_line(f, "http_server_request_body_size_bytes_bucket{http_request_method=\"GET\"");
+	assert_line(f, "http_server_response_body_size_bytes_sum{http_request_method=\"GET\"");
+	assert_line(f, "le=\"4096\"} 0\n");
+	assert_line(f, "le=\"16384\"} 1\n");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_server),	    TEST(test_bounds), TEST(test_error_types),
+		TEST(test_no_status),	    TEST(test_client), TEST(test_cache_keeps_apart),
+		TEST(test_container_names), TEST(test_active), TEST(test_probes_are_apart),
+		TEST(test_body_sizes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

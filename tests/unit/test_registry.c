@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Series are found again, kept apart, counted and capped. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "metrics/registry.h"
+
+static const char *const two_labels[] = {"a", "b"};
+static const double bounds[] = {0.5, 1, 10};
+static const struct family_desc counter_desc = {
+	"x_total", "Help.", METRIC_COUNTER, two_labels, 2, NULL, 0,
+};
+static const struct family_desc gauge_desc = {"g", "Help.", METRIC_GAUGE, NULL, 0, NULL, 0};
+static const struct family_desc histogram_desc = {
+	"h_seconds", "Help.", METRIC_HISTOGRAM, two_labels, 1, bounds, 3,
+};
+
+static void test_same_labels_same_series(void **state)
+{
+	struct registry *r = registry_new(100);
+	struct family *f = registry_family(r, &counter_desc);
+	char a[] = "x";
+	const char *first[] = {a, "y"};
+	const char *second[] = {"x", "y"};
+	struct series *s = family_series(f, first);
+
+	(void)state;
+	a[0] = 'z'; /* values are copied */
+	assert_ptr_equal(s, family_series(f, second));
+	assert_ptr_not_equal(s, family_series(f, first));
+	assert_int_equal(registry_series_count(r), 2);
+	registry_free(r);
+}
+
+/* Where one value ends and the next begins matters. */
+static void test_values_are_not_run_together(void **state)
+{
+	static const char *const tuples[][2] = {
+		{"ab", "c"}, {"a", "bc"}, {"abc", ""}, {"", "abc"}, {"", ""}};
+	struct registry *r = registry_new(100);
+	struct family *f = registry_family(r, &counter_desc);
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++)
+		series_add(family_series(f, tuples[i]), (double)(i + 1));
+	assert_int_equal(registry_series_count(r), 5);
+	for (size_t i = 0; i < 5; i++)
+		assert_true(family_series(f, tuples[i])->value == (double)(i + 1));
+	registry_free(r);
+}
+
+struct seen {
+	size_t families;
+	size_t series[4];
+	double total;
+	const char *last_value;
+};
+
+static void count_series(void *ctx, const struct family_desc *desc,
+			 const struct series *const *series, size_t series_count)
+{
+	struct seen *seen = ctx;
+
+	seen->series[seen->families++] = series_count;
+	if (desc->type == METRIC_HISTOGRAM)
+		return;
+	for (size_t i = 0; i < series_count; i++) {
+		seen->total += series[i]->value;
+		if (desc->label_count)
+			seen->last_value = series[i]->label_values[0];
+	}
+}
+
+static void test_cap_answers_with_overflow(void **state)
+{
+	struct registry *r = registry_new(10);
+	struct family *f = registry_family(r, &counter_desc);
+	struct family *g = registry_family(r, &gauge_desc);
+	struct seen seen = {0};
+	char value[16];
+	const char *labels[] = {value, ""};
+	struct series *other;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		(void)snprintf(value, sizeof(value), "%d", i);
+		series_add(family_series(f, labels), 1);
+	}
+	assert_int_equal(registry_overflowed(r), 990);
+	assert_int_equal(registry_series_count(r), 11);
+	other = family_series(f, (const char *[]){"one more", ""});
+	assert_true(other->value == 990);
+	/* What existed before the cap is still found, and not counted. */
+	assert_true(family_series(f, (const char *[]){"3", ""})->value == 1);
+	assert_int_equal(registry_overflowed(r), 991);
+	/* A family without labels needs no room. */
+	series_set(family_series(g, NULL), 7);
+	assert_int_equal(registry_overflowed(r), 991);
+
+	registry_each(r, count_series, &seen);
+	assert_int_equal(seen.families, 2);
+	assert_int_equal(seen.series[0], 11);
+	assert_int_equal(seen.series[1], 1);
+	assert_true(seen.total == 1000 + 7); /* nothing is missing from the sum */
+	assert_string_equal(seen.last_value, "_OTHER");
+	registry_free(r);
+}
+
+/* A label set that spells the overflow series is the overflow series, once. */
+static void test_other_is_no_second_series(void **state)
+{
+	struct registry *r = registry_new(1);
+	struct family *f = registry_family(r, &counter_desc);
+	const char *others[] = {"_OTHER", "_OTHER"};
+	struct series *s = family_series(f, others);
+
+	(void)state;
+	assert_ptr_equal(s, family_series(f, (const char *[]){"x", "y"}));
+	assert_ptr_equal(s, family_series(f, others));
+	assert_int_equal(registry_series_count(r), 1);
+	registry_free(r);
+}
+
+static void test_address_is_stable(void **state)
+{
+	struct registry *r = registry_new(100000);
+	struct family *f = registry_family(r, &histogram_desc);
+	struct series *first[100];
+	char value[16];
+	const char *labels[] = {value};
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 20000; i++) {
+			(void)snprintf(value, sizeof(value), "%d", i);
+			if (round == 0 && i < 100)
+				first[i] = family_series(f, labels);
+			else if (i < 100)
+				assert_ptr_equal(first[i], family_series(f, labels));
+			else
+				series_observe(f, family_series(f, labels), 1);
+		}
+	}
+	assert_int_equal(registry_series_count(r), 20000);
+	registry_free(r);
+}
+
+static void test_buckets(void **state)
+{
+	static const struct {
+		const char *why;
+		double value;
+		size_t bucket;
+	} rows[] = {
+		{"below the first bound", 0.1, 0},
+		{"a bound belongs to its own bucket: le means less or equal", 0.5, 0},
+		{"just above", 0.50001, 1},
+		{"negative values are in the first", -1, 0},
+		{"above all is +Inf", 10.5, 3},
+		{"what is no number cannot be below anything", __builtin_nan(""), 3},
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct registry *r = registry_new(10);
+		struct family *f = registry_family(r, &histogram_desc);
+		struct series *s = family_series(f, (const char *[]){"x"});
+
+		series_observe(f, s, rows[i].value);
+		if (s->histogram->bucket[rows[i].bucket] != 1 || s->histogram->count != 1)
+			fail_msg("%s", rows[i].why);
+		registry_free(r);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_same_labels_same_series),
+		cmocka_unit_test(test_values_are_not_run_together),
+		cmocka_unit_test(test_cap_answers_with_overflow),
+		cmocka_unit_test(test_other_is_no_second_series),
+		cmocka_unit_test(test_address_is_stable),
+		cmocka_unit_test(test_buckets),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
