@@ -18,6 +18,8 @@ const struct option option_table[] = {
 	{NULL, "for", NULL, "DURATION", NULL,
 	 "stop after so long; a program started with -- CMD gets SIGTERM", KIND_DURATION, IN_RUN,
 	 AT(for_ms), 1, 365ull * DAY_MS},
+	{NULL, "side", NULL, "server|client", "server",
+	 "which end of the connections is the observed one", KIND_WORD, IN_REPLAY, AT(side), 0, 0},
 
 	{"Output", "summary", "SIDELIGHT_SUMMARY", NULL, NULL,
 	 "a table of rates, errors and durations on standard error at the end; default with "

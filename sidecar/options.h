@@ -29,6 +29,7 @@ enum command {
 };
 
 enum option_format { FORMAT_TABLE, FORMAT_NDJSON, FORMAT_JSON };
+enum option_side { SIDE_SERVER, SIDE_CLIENT };
 enum option_on_exit { ON_EXIT_DELETE, ON_EXIT_KEEP };
 
 /* Strings are borrowed from argv and the environment; NULL where nothing was said. */
@@ -47,6 +48,7 @@ struct options {
 	/* replay */
 	const char *file; /* never NULL after options_parse(); "-" is standard input */
 	bool wants_metrics;
+	int side; /* enum option_side */
 
 	/* replay, doctor */
 	int format; /* enum option_format */

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/lines.h"
+
+#include <arpa/inet.h>
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define NSEC_PER_SEC 1000000000
+
+enum column {
+	COLUMN_TIME,
+	COLUMN_CLIENT,
+	COLUMN_SERVER,
+	COLUMN_METHOD,
+	COLUMN_STATUS,
+	COLUMN_DURATION,
+	COLUMN_FIRST_BYTE,
+	COLUMN_REQUEST,
+	COLUMN_RESPONSE,
+	COLUMN_ERROR,
+	COLUMN_TARGET,
+	COLUMN_MAX,
+};
+
+static const struct {
+	const char *title;
+	bool is_right;
+	size_t width; /* of what is usual */
+} columns[COLUMN_MAX] = {
+	[COLUMN_TIME] = {"TIME (UTC)", false, 15},	[COLUMN_CLIENT] = {"CLIENT", false, 15},
+	[COLUMN_SERVER] = {"SERVER", false, 12},	[COLUMN_METHOD] = {"METHOD", false, 6},
+	[COLUMN_STATUS] = {"STATUS", true, 6},		[COLUMN_DURATION] = {"DURATION", true, 10},
+	[COLUMN_FIRST_BYTE] = {"FIRST-BYTE", true, 10}, [COLUMN_REQUEST] = {"REQ-BODY", true, 8},
+	[COLUMN_RESPONSE] = {"RESP-BODY", true, 9},	[COLUMN_ERROR] = {"ERROR", false, 5},
+	[COLUMN_TARGET] = {"TARGET", false, 0},
+};
+
+struct lines {
+	FILE *out;
+	enum lines_format format;
+	int64_t clock_offset_ns;
+	int error; /* first failure, negative errno */
+	bool has_begun;
+	size_t width[COLUMN_MAX];
+	struct text line; /* reused */
+	struct text cell; /* reused */
+};
+
+void lines_escape(struct text *t, struct span s)
+{
+	size_t plain = 0; /* bytes before i that need no escape and are not out yet */
+
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+
+		if (c >= ' ' && c <= '~' && c != '\\')
+			continue;
+		text_add_span(t, (struct span){s.ptr + plain, i - plain});
+		plain = i + 1;
+		if (c == '\\')
+			text_add(t, "\\\\");
+		else
+			text_addf(t, "\\x%02x", c);
+	}
+	text_add_span(t, span_from(s, plain));
+}
+
+static void add_endpoint(struct text *t, const struct endpoint *e)
+{
+	char addr[INET6_ADDRSTRLEN];
+
+	if (!inet_ntop(e->family == 6 ? AF_INET6 : AF_INET, e->addr, addr, sizeof(addr)))
+		addr[0] = '\0'; /* cannot be: the buffer holds any address */
+	text_addf(t, e->family == 6 ? "[%s]:%u" : "%s:%u", addr, e->port);
+}
+
+/* Day and second in `ret`, nanoseconds returned. */
+static unsigned split_time(const struct lines *l, uint64_t time_ns, struct tm *ret)
+{
+	int64_t ns = (int64_t)time_ns + l->clock_offset_ns;
+	time_t sec = ns < 0 ? 0 : ns / NSEC_PER_SEC;
+
+	if (!gmtime_r(&sec, ret))
+		*ret = (struct tm){0};
+	return ns < 0 ? 0 : (unsigned)(ns % NSEC_PER_SEC);
+}
+
+static void add_ms(struct text *t, uint64_t from_ns, uint64_t to_ns)
+{
+	text_addf(t, "%.3fms", (double)(to_ns - from_ns) / 1e6);
+}
+
+static void fail(struct lines *l, int error)
+{
+	if (!l->error)
+		l->error = error;
+}
+
+static void write_line(struct lines *l)
+{
+	if (l->line.has_failed || l->cell.has_failed)
+		fail(l, -ENOMEM);
+	else if (!l->error && fwrite(l->line.ptr, 1, l->line.len, l->out) != l->line.len)
+		fail(l, -errno);
+}
+
+/* Moves the content of l->cell to the line. */
+static void add_cell(struct lines *l, enum column i)
+{
+	size_t width = l->cell.len > l->width[i] ? l->cell.len : l->width[i];
+	int pad = (int)(width - l->cell.len);
+
+	l->width[i] = width;
+	if (i)
+		text_add(&l->line, "  ");
+	if (i == COLUMN_TARGET)
+		text_add_span(&l->line, text_span(&l->cell));
+	else if (columns[i].is_right)
+		text_addf(&l->line, "%*s%s", pad, "", l->cell.ptr);
+	else
+		text_addf(&l->line, "%s%*s", l->cell.ptr, pad, "");
+	text_clear(&l->cell);
+}
+
+static void add_titles(struct lines *l)
+{
+	for (int i = 0; i < COLUMN_MAX; i++) {
+		text_add(&l->cell, columns[i].title);
+		add_cell(l, i);
+	}
+	text_add_char(&l->line, '\n');
+}
+
+static void add_value(struct lines *l, const struct transaction *t, enum column i)
+{
+	bool is_server = t->role == ROLE_SERVER;
+	struct text *cell = &l->cell;
+	unsigned nsec;
+	struct tm tm;
+
+	switch (i) {
+	case COLUMN_TIME:
+		nsec = split_time(l, t->start_ns, &tm);
+		text_addf(cell, "%02d:%02d:%02d.%06u", tm.tm_hour, tm.tm_min, tm.tm_sec,
+			  nsec / 1000);
+		break;
+	case COLUMN_CLIENT:
+		add_endpoint(cell, is_server ? t->remote : t->local);
+		break;
+	case COLUMN_SERVER:
+		add_endpoint(cell, is_server ? t->local : t->remote);
+		break;
+	case COLUMN_METHOD:
+		lines_escape(cell, t->method);
+		break;
+	case COLUMN_STATUS:
+		if (t->status)
+			text_addf(cell, "%u", t->status);
+		break;
+	case COLUMN_DURATION:
+		add_ms(cell, t->start_ns, t->end_ns);
+		break;
+	case COLUMN_FIRST_BYTE:
+		if (t->first_byte_ns)
+			add_ms(cell, t->start_ns, t->first_byte_ns);
+		break;
+	case COLUMN_REQUEST:
+		text_addf(cell, "%" PRIu64, t->request_bytes);
+		break;
+	case COLUMN_RESPONSE:
+		text_addf(cell, "%" PRIu64, t->response_bytes);
+		break;
+	case COLUMN_ERROR:
+		text_add(cell, txn_error_name(t->error));
+		break;
+	case COLUMN_TARGET:
+		lines_escape(cell, t->target);
+		break;
+	case COLUMN_MAX:
+		break;
+	}
+	if (cell->len == 0)
+		text_add_char(cell, '-');
+}
+
+static void add_row(struct lines *l, const struct transaction *t)
+{
+	for (int i = 0; i < COLUMN_MAX; i++) {
+		add_value(l, t, i);
+		add_cell(l, i);
+	}
+	text_add_char(&l->line, '\n');
+}
+
+static void json_text(cJSON *o, const char *name, struct text *value)
+{
+	(void)cJSON_AddStringToObject(o, name, value->ptr); /* checked by the caller */
+	text_clear(value);
+}
+
+static void json_number(cJSON *o, const char *name, uint64_t value, bool is_known)
+{
+	/* A double is exact up to 2^53: 104 days in nanoseconds, 9 PB. */
+	if (is_known)
+		(void)cJSON_AddNumberToObject(o, name, (double)value);
+	else
+		(void)cJSON_AddNullToObject(o, name);
+}
+
+static const char *version_text(enum http_version version)
+{
+	return version == HTTP_2 ? "2" : version == HTTP_1_1 ? "1.1" : "1.0";
+}
+
+static void json_fill(struct lines *l, cJSON *o, const struct transaction *t)
+{
+	bool is_server = t->role == ROLE_SERVER;
+	struct text *cell = &l->cell;
+	struct tm tm;
+	unsigned nsec = split_time(l, t->start_ns, &tm);
+
+	text_addf(cell, "%04d-%02d-%02dT%02d:%02d:%02d.%09uZ", tm.tm_year + 1900, tm.tm_mon + 1,
+		  tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, nsec);
+	json_text(o, "time", cell);
+	(void)cJSON_AddStringToObject(o, "role", is_server ? "server" : "client");
+	text_addf(cell, "%" PRIx64, t->conn_id);
+	json_text(o, "conn", cell);
+	add_endpoint(cell, is_server ? t->remote : t->local);
+	json_text(o, "client", cell);
+	add_endpoint(cell, is_server ? t->local : t->remote);
+	json_text(o, "server", cell);
+	lines_escape(cell, t->method);
+	json_text(o, "method", cell);
+	if (t->target.len) {
+		lines_escape(cell, t->target);
+		json_text(o, "target", cell);
+	} else {
+		(void)cJSON_AddNullToObject(o, "target");
+	}
+	lines_escape(cell, span_of(t->route));
+	json_text(o, "route", cell);
+	(void)cJSON_AddStringToObject(o, "version", version_text(t->version));
+	json_number(o, "status", t->status, t->status != 0);
+	if (t->error)
+		(void)cJSON_AddStringToObject(o, "error", txn_error_name(t->error));
+	else
+		(void)cJSON_AddNullToObject(o, "error");
+	json_number(o, "duration_ns", t->end_ns - t->start_ns, true);
+	json_number(o, "first_byte_ns", t->first_byte_ns - t->start_ns, t->first_byte_ns != 0);
+	json_number(o, "request_bytes", t->request_bytes, true);
+	json_number(o, "response_bytes", t->response_bytes, true);
+	(void)cJSON_AddBoolToObject(o, "probe", t->is_probe);
+}
+
+#define JSON_FIELD_COUNT 16
+
+static void add_json(struct lines *l, const struct transaction *t)
+{
+	cJSON *o = cJSON_CreateObject();
+	char *str = NULL;
+
+	if (o)
+		json_fill(l, o, t);
+	/* What could not be added is missing: one check instead of sixteen. */
+	if (o && cJSON_GetArraySize(o) == JSON_FIELD_COUNT)
+		str = cJSON_PrintUnformatted(o);
+	if (str)
+		text_add(&l->line, str);
+	else
+		fail(l, -ENOMEM);
+	cJSON_free(str);
+	cJSON_Delete(o);
+}
+
+static void lines_done(void *ctx, const struct transaction *t)
+{
+	struct lines *l = ctx;
+
+	text_clear(&l->line);
+	text_clear(&l->cell);
+	if (l->format == LINES_TABLE) {
+		if (!l->has_begun)
+			add_titles(l);
+		add_row(l, t);
+	} else if (l->format == LINES_NDJSON) {
+		add_json(l, t);
+		text_add_char(&l->line, '\n');
+	} else {
+		text_add(&l->line, l->has_begun ? ",\n" : "[\n");
+		add_json(l, t);
+	}
+	l->has_begun = true;
+	write_line(l);
+}
+
+const struct txn_sink lines_sink = {.done = lines_done};
+
+int lines_finish(struct lines *l)
+{
+	if (l->format == LINES_JSON) {
+		text_clear(&l->line);
+		text_add(&l->line, l->has_begun ? "\n]\n" : "[]\n");
+		write_line(l);
+	}
+	if (fflush(l->out) != 0)
+		fail(l, -errno);
+	return l->error;
+}
+
+struct lines *lines_new(FILE *out, enum lines_format format, int64_t clock_offset_ns)
+{
+	struct lines *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->out = out;
+	l->format = format;
+	l->clock_offset_ns = clock_offset_ns;
+	text_init(&l->line);
+	text_init(&l->cell);
+	for (int i = 0; i < COLUMN_MAX; i++)
+		l->width[i] = columns[i].width;
+	return l;
+}
+
+void lines_free(struct lines *l)
+{
+	if (!l)
+		return;
+	text_release(&l->line);
+	text_release(&l->cell);
+	free(l);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Transactions as text, one line each, in the order in which they end.
+ *
+ * Table: for people. Columns grow with what they hold, the target comes last.
+ *
+ *     TIME (UTC)          CLIENT           SERVER        METHOD STATUS  DURATION ...
+ *     15:04:05.123456  10.0.0.1:41000  10.0.0.2:80   GET       200   1.204ms ...
+ *
+ * NDJSON, and the same objects in one JSON array. Fields, in this order, all
+ * always there; null where nothing is known:
+ *
+ *     time            string  first byte of the request, RFC 3339, UTC, nanoseconds
+ *     role            string  "server" or "client": which end was observed
+ *     conn            string  names the connection within one run
+ *     client, server  string  "ADDRESS:PORT", "[IPV6]:PORT"
+ *     method, target  string  as on the wire, escaped; target null if not kept
+ *     route           string  template of the target
+ *     version         string  "1.0", "1.1", "2"; of the request
+ *     status          number  null if no response came
+ *     error           string  "connection_closed", ...; null if it ended well
+ *     duration_ns     number  first byte of the request to last byte of the response
+ *     first_byte_ns   number  first byte of the request to first byte of the response
+ *     request_bytes, response_bytes  number  bodies, as on the wire
+ *     probe           bool    health check of a kubelet
+ *
+ * Escaped: bytes outside of printable ASCII are written `\xNN` and a backslash
+ * `\\`, so that strangers' bytes neither drive a terminal nor break UTF-8.
+ */
+#ifndef SIDELIGHT_EXPORT_LINES_H
+#define SIDELIGHT_EXPORT_LINES_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/text.h"
+#include "txn/transaction.h"
+
+enum lines_format { LINES_TABLE, LINES_NDJSON, LINES_JSON };
+
+struct lines;
+
+/*
+ * Writes to out (borrowed). clock_offset_ns: what to add to a transaction's
+ * times to get nanoseconds since 1970; 0 for capture files. NULL: no memory.
+ */
+struct lines *lines_new(FILE *out, enum lines_format format, int64_t clock_offset_ns);
+/* Accepts NULL. */
+void lines_free(struct lines *l);
+
+/* ctx is the struct lines. */
+extern const struct txn_sink lines_sink;
+
+/* Ends the output and flushes it. 0, or negative errno of the first thing that failed. */
+int lines_finish(struct lines *l);
+
+/* Appends s, escaped as above. */
+void lines_escape(struct text *t, struct span s);
+
+#endif
