@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `run -- CMD`: a program started inside a cgroup, seen to its end.
+ *
+ *   WAITING   forked and in its cgroup, waits to be let go  spawn_start()
+ *   RUNNING   executes CMD                                  spawn_go()
+ *   LEFT      CMD has ended; processes that it started      spawn_read()
+ *             live on in its cgroup (daemons)
+ *   ENDED     the cgroup is empty                           spawn_read()
+ *
+ * Between WAITING and RUNNING the caller attaches: CMD has no first request
+ * that is not seen. CMD shares our terminal, process group and environment,
+ * and gets the signal mask and dispositions that we were started with.
+ *
+ * SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 are CMD's: they are
+ * blocked here, read from a descriptor and passed on, except for those that the
+ * terminal has sent to CMD as well. Servers turn themselves into daemons, so
+ * the end of CMD is not the end of watching: that is when its cgroup is
+ * empty. In LEFT, signals go to all processes of the cgroup, and the second
+ * SIGINT or SIGTERM kills them. If we die, CMD lives on.
+ */
+#ifndef SIDELIGHT_POD_SPAWN_H
+#define SIDELIGHT_POD_SPAWN_H
+
+#include <sys/types.h>
+
+#include "pod/cgroup.h"
+
+enum spawn_state { SPAWN_WAITING, SPAWN_RUNNING, SPAWN_LEFT, SPAWN_ENDED };
+
+struct spawn {
+	const struct cgroup *cgroup; /* borrowed until spawn_close() */
+	enum spawn_state state;
+	pid_t pid; /* of CMD */
+	int exit_code; /* as a shell has it: 128 + signal if it was killed; from LEFT on */
+	int fd; /* readable: call spawn_read() */
+	int signal_fd;
+	int events_fd; /* cgroup.events of cgroup */
+	int gate_fd; /* WAITING: a byte lets CMD go; errno of a failed exec comes back */
+	int ends; /* LEFT: SIGINT and SIGTERM so far */
+};
+
+/*
+ * Forks, and moves the child into cg. To be called before any thread is
+ * started and before any signal's disposition is changed. Returns 0 or negative
+ * errno; then no process is left.
+ */
+int spawn_start(struct spawn *s, char *const *argv, const struct cgroup *cg);
+
+/*
+ * Lets it go. Returns 0, or negative errno of its execvp(); then the state is
+ * ENDED and exit_code is 127 (no such program) or 126, as a shell's.
+ */
+int spawn_go(struct spawn *s);
+
+/* Deals with what has happened. Returns the new state; once it is ENDED, fd has
+ * nothing more to tell. */
+enum spawn_state spawn_read(struct spawn *s);
+
+/* As if this signal had been sent to us. */
+void spawn_signal(struct spawn *s, int signo);
+
+/* Ends a child that is still WAITING and closes everything; a running CMD is let alone, and
+ * the signals stay blocked. Accepts what spawn_start() has refused. */
+void spawn_close(struct spawn *s);
+
+#endif

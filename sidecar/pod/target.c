@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pod/target.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+
+#define NO_CGROUP2                                                                                 \
+	"no cgroup v2 file system is mounted here; mount one (mount -t cgroup2 none DIR) and try " \
+	"again"
+
+/* The last part of a path. */
+static void set_name(struct target *t, const char *path)
+{
+	size_t len = strlen(path);
+	const char *from;
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	from = memrchr(path, '/', len - (len > 0));
+	from = from ? from + 1 : path;
+	(void)snprintf(t->name, sizeof(t->name), "%.*s", (int)(path + len - from), from);
+	t->number = 1;
+}
+
+int target_create(struct target *t, const char *program)
+{
+	int err;
+
+	*t = (struct target){.cgroup.fd = -1};
+	set_name(t, program);
+	err = cgroup_create(&t->cgroup);
+	if (err == -ENODEV)
+		log_error("run: " NO_CGROUP2);
+	else if (err)
+		log_error("run: cannot make a cgroup below %s (%s); run it as root, with the "
+			  "cgroup file system writable",
+			  t->cgroup.path, strerror(-err));
+	return err;
+}
+
+int target_open_pid(struct target *t, pid_t pid)
+{
+	int others;
+	int err;
+
+	*t = (struct target){.cgroup.fd = -1};
+	err = cgroup_open_pid(&t->cgroup, pid);
+	if (err == -ESRCH) {
+		log_error("run: --pid: there is no process %d", (int)pid);
+	} else if (err == -ENODEV) {
+		log_error("run: " NO_CGROUP2);
+	} else if (err == -EXDEV) {
+		log_error("run: --pid: the cgroup of process %d is not below any that is mounted "
+			  "here; start sidelight in the same container or outside of any",
+			  (int)pid);
+	} else if (err) {
+		log_error("run: --pid: cannot open the cgroup of process %d (%s)", (int)pid,
+			  strerror(-err));
+	} else if (t->cgroup.is_root) {
+		log_error("run: --pid: process %d is in the root cgroup, with everything else; "
+			  "move it (mkdir %s/app; echo %d > %s/app/cgroup.procs), or watch the "
+			  "whole machine: --cgroup %s",
+			  (int)pid, t->cgroup.path, (int)pid, t->cgroup.path, t->cgroup.path);
+		target_close(t);
+		err = -EPERM;
+	}
+	if (err)
+		return err;
+	set_name(t, t->cgroup.path);
+	others = cgroup_signal(&t->cgroup, 0) - 1;
+	if (others > 0)
+		log_info("run: watching cgroup %s: process %d and %d more", t->cgroup.path,
+			 (int)pid, others);
+	return 0;
+}
+
+int target_open_dir(struct target *t, const char *dir)
+{
+	int err;
+
+	*t = (struct target){.cgroup.fd = -1};
+	err = cgroup_open(&t->cgroup, dir);
+	if (err == -EMEDIUMTYPE)
+		log_error("run: --cgroup: %s is not on a cgroup v2 file system; \"grep cgroup2 "
+			  "/proc/mounts\" shows where that is",
+			  dir);
+	else if (err)
+		log_error("run: --cgroup: cannot open %s (%s)", dir, strerror(-err));
+	else
+		set_name(t, dir);
+	return err;
+}
+
+void target_close(struct target *t)
+{
+	cgroup_close(&t->cgroup);
+}

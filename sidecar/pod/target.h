@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is watched: a container of a Pod, a program that `run` has started, or
+ * a cgroup that the user has named. Capture attaches to its cgroup and puts
+ * its number into every event; labels come from its name.
+ *
+ * Whoever finds targets (the command line here, a Pod's containers elsewhere)
+ * hands out such structs, each with a number of its own.
+ */
+#ifndef SIDELIGHT_POD_TARGET_H
+#define SIDELIGHT_POD_TARGET_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "pod/cgroup.h"
+
+#define TARGET_NAME_MAX 128
+
+struct target {
+	char name[TARGET_NAME_MAX]; /* container, program, or directory */
+	uint64_t number; /* event_open.container; never 0 */
+	struct cgroup cgroup; /* owned */
+};
+
+/*
+ * Each fills *t, or logs one line that says what is wrong and what to do, and
+ * returns negative errno; nothing is to be closed then.
+ */
+
+/* A cgroup of its own for a program that is to be started. */
+int target_create(struct target *t, const char *program);
+/* The cgroup of process pid. The root cgroup is refused: it holds the whole machine. */
+int target_open_pid(struct target *t, pid_t pid);
+/* A directory of the cgroup2 file system; the root too, since it was named. */
+int target_open_dir(struct target *t, const char *dir);
+
+void target_close(struct target *t);
+
+#endif
