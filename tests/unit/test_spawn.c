@@ -163,12 +163,11 @@ static void test_signals_are_passed_on(void **state)
 
 		unblock_signals();
 		/* Ends by itself only after the trap has run. */
-		assert_int_equal(
-			spawn_start(&s,
-				    SHELL("trap 'kill $!; exit 40' INT TERM HUP QUIT USR1 USR2;"
-					  "sleep 1000 & echo ready >&9; wait"),
-				    &cg),
-			0);
+		assert_int_equal(spawn_start(&s,
+					     SHELL("trap 'exit 40' INT TERM HUP QUIT USR1 USR2;"
+						   "echo ready >&9; while :; do sleep 0.01; done"),
+					     &cg),
+				 0);
 		assert_int_equal(spawn_go(&s), 0);
 		await_line(fd, line, sizeof(line));
 		assert_int_equal(kill(getpid(), signals[i]), 0);
