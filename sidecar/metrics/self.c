@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metrics/self.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "event.h"
+
+#define KERNELS_MAX  64
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+enum family_id {
+	BUILD_INFO,
+	CPU_SECONDS,
+	RESIDENT_BYTES,
+	SERIES,
+	SERIES_OVERFLOWED,
+	ROUTES_OVERFLOWED,
+	EVENTS_CAPTURED,
+	EVENTS_LOST,
+	SEGMENTS,
+	BYTES_CAPTURED,
+	BYTES_LOST,
+	CONNECTIONS_OPEN,
+	CONNECTIONS,
+	CONNECTIONS_EVICTED,
+	CONNECTIONS_MUTED,
+	REQUESTS_LOST,
+	RESPONSES_UNPAIRED,
+	PARSE_FAILURES,
+	PUSHES,
+	PUSHES_SKIPPED,
+	PUSH_SECONDS,
+	PUSH_SUCCESS,
+	TCP_BYTES,
+	TCP_RETRANSMITTED_SEEN,
+	TCP_ACCEPTED,
+	TCP_CONNECTED,
+	TCP_CONNECT_FAILED,
+	TCP_CLOSED,
+	TCP_RESET,
+	TCP_ROUND_TRIP,
+	TCP_RETRANSMITS,
+	FAMILIES,
+};
+
+static const char *const build_labels[] = {"version", "revision"};
+static const char *const container_labels[] = {"container"};
+static const char *const lost_labels[] = {"container", "reason"};
+static const char *const reason_labels[] = {"reason"};
+static const char *const result_labels[] = {"result"};
+
+/* From a loopback's microseconds to a satellite's second, two to a decade. */
+static const double round_trip_bounds[] = {.00003, .0001, .0003, .001, .003, .01,
+					   .03,	   .1,	  .3,	 1,    3};
+
+#define PLAIN(type_, name_, help_)                                                                 \
+	{                                                                                          \
+		.name = name_, .help = help_, .type = type_                                        \
+	}
+#define LABELLED(type_, labels_, name_, help_)                                                     \
+	{                                                                                          \
+		.name = name_, .help = help_, .type = type_, .label_names = labels_,               \
+		.label_count = COUNT(labels_)                                                      \
+	}
+
+static const struct family_desc descs[FAMILIES] = {
+	[BUILD_INFO] = LABELLED(METRIC_GAUGE, build_labels, "sidelight_build_info",
+				"Always 1; the labels say what runs."),
+	[CPU_SECONDS] = PLAIN(METRIC_COUNTER, "sidelight_cpu_seconds_total",
+			      "CPU time of this process, user and system."),
+	[RESIDENT_BYTES] = PLAIN(METRIC_GAUGE, "sidelight_resident_memory_bytes",
+				 "Resident memory of this process, shared libraries included."),
+	[SERIES] = PLAIN(METRIC_GAUGE, "sidelight_series", "Series in the registry."),
+	[SERIES_OVERFLOWED] = PLAIN(METRIC_COUNTER, "sidelight_series_overflowed_total",
+				    "Look-ups of new series beyond the cap; they count as _OTHER."),
+	[ROUTES_OVERFLOWED] = PLAIN(METRIC_COUNTER, "sidelight_routes_overflowed_total",
+				    "Requests whose route is _OTHER because of the cap."),
+	[EVENTS_CAPTURED] =
+		LABELLED(METRIC_COUNTER, container_labels, "sidelight_events_captured_total",
+			 "Records that the kernel half sent."),
+	[EVENTS_LOST] = LABELLED(METRIC_COUNTER, lost_labels, "sidelight_events_lost_total",
+				 "Records that the kernel half could not send, or make."),
+	[SEGMENTS] = LABELLED(METRIC_COUNTER, container_labels, "sidelight_segments_total",
+			      "TCP segments with payload that were looked at."),
+	[BYTES_CAPTURED] =
+		LABELLED(METRIC_COUNTER, container_labels, "sidelight_captured_bytes_total",
+			 "Payload bytes that were copied out of the kernel."),
+	[BYTES_LOST] = PLAIN(METRIC_COUNTER, "sidelight_lost_bytes_total",
+			     "Payload bytes that were waited for and never came."),
+	[CONNECTIONS_OPEN] = PLAIN(METRIC_GAUGE, "sidelight_connections_open",
+				   "Connections that are followed now."),
+	[CONNECTIONS] = PLAIN(METRIC_COUNTER, "sidelight_connections_total",
+			      "Connections that were followed."),
+	[CONNECTIONS_EVICTED] = PLAIN(METRIC_COUNTER, "sidelight_connections_evicted_total",
+				      "Connections given up because there were too many."),
+	[CONNECTIONS_MUTED] =
+		LABELLED(METRIC_COUNTER, reason_labels, "sidelight_connections_muted_total",
+			 "Connections that are not, or no longer, plain HTTP/1."),
+	[REQUESTS_LOST] = LABELLED(METRIC_COUNTER, reason_labels, "sidelight_requests_lost_total",
+				   "Requests that were seen and are in no other metric."),
+	[RESPONSES_UNPAIRED] = PLAIN(METRIC_COUNTER, "sidelight_responses_unpaired_total",
+				     "Responses whose request was not seen."),
+	[PARSE_FAILURES] = LABELLED(METRIC_COUNTER, reason_labels, "sidelight_parse_failures_total",
+				    "Messages that could not be understood."),
+	[PUSHES] = LABELLED(METRIC_COUNTER, result_labels, "sidelight_pushes_total",
+			    "Pushes to the gateway, by result."),
+	[PUSHES_SKIPPED] = PLAIN(METRIC_COUNTER, "sidelight_pushes_skipped_total",
+				 "Push intervals that passed while a push was under way."),
+	[PUSH_SECONDS] = PLAIN(METRIC_GAUGE, "sidelight_push_last_duration_seconds",
+			       "How long the last push took."),
+	[PUSH_SUCCESS] = PLAIN(METRIC_GAUGE, "sidelight_push_last_success_timestamp_seconds",
+			       "When a push last succeeded, in Unix time."),
+	[TCP_BYTES] = LABELLED(METRIC_COUNTER, container_labels, "sidelight_tcp_bytes_total",
+			       "Payload bytes in both directions, without retransmissions."),
+	[TCP_RETRANSMITTED_SEEN] =
+		LABELLED(METRIC_COUNTER, container_labels, "sidelight_tcp_duplicate_segments_total",
+			 "Segments that were seen more than once."),
+	[TCP_ACCEPTED] = LABELLED(METRIC_COUNTER, container_labels, "sidelight_tcp_accepted_total",
+				  "Connections accepted."),
+	[TCP_CONNECTED] = LABELLED(METRIC_COUNTER, container_labels,
+				   "sidelight_tcp_connected_total", "Connections made."),
+	[TCP_CONNECT_FAILED] =
+		LABELLED(METRIC_COUNTER, container_labels, "sidelight_tcp_connect_failures_total",
+			 "Connections that could not be made."),
+	[TCP_CLOSED] = LABELLED(METRIC_COUNTER, container_labels, "sidelight_tcp_closed_total",
+				"Connections that ended."),
+	[TCP_RESET] = LABELLED(METRIC_COUNTER, container_labels, "sidelight_tcp_resets_total",
+			       "Connections that ended by a reset."),
+	[TCP_ROUND_TRIP] = {.name = "sidelight_tcp_round_trip_seconds",
+			    .help = "Smoothed round-trip time of connections, taken at their end.",
+			    .type = METRIC_HISTOGRAM,
+			    .bounds = round_trip_bounds,
+			    .bound_count = COUNT(round_trip_bounds)},
+	[TCP_RETRANSMITS] = PLAIN(METRIC_COUNTER, "sidelight_tcp_retransmits_total",
+				  "Segments sent again, told at the end of their connection."),
+};
+
+/* Where each kernel counter goes. */
+static const struct {
+	enum family_id family;
+	const char *reason; /* of EVENTS_LOST */
+} kernel_counters[SL_C_MAX] = {
+	[SL_C_SEGMENTS] = {SEGMENTS, NULL},
+	[SL_C_RECORDS] = {EVENTS_CAPTURED, NULL},
+	[SL_C_BYTES_SEEN] = {TCP_BYTES, NULL},
+	[SL_C_BYTES_SENT] = {BYTES_CAPTURED, NULL},
+	[SL_C_RETRANSMITTED] = {TCP_RETRANSMITTED_SEEN, NULL},
+	[SL_C_LOST_OPEN] = {EVENTS_LOST, "open"},
+	[SL_C_LOST_REQUEST] = {EVENTS_LOST, "request"},
+	[SL_C_LOST_DATA] = {EVENTS_LOST, "data"},
+	[SL_C_LOST_CLOSE] = {EVENTS_LOST, "close"},
+	[SL_C_LOST_HELPER] = {EVENTS_LOST, "helper"},
+	[SL_C_LOST_STORAGE] = {EVENTS_LOST, "storage"},
+	[SL_C_LOST_CHAIN] = {EVENTS_LOST, "chain"},
+	[SL_C_ACCEPTED] = {TCP_ACCEPTED, NULL},
+	[SL_C_CONNECTED] = {TCP_CONNECTED, NULL},
+	[SL_C_CONNECT_FAILED] = {TCP_CONNECT_FAILED, NULL},
+	[SL_C_CLOSED] = {TCP_CLOSED, NULL},
+	[SL_C_RESET] = {TCP_RESET, NULL},
+};
+
+static const char *const mute_reasons[] = {
+	[0] = "unknown",
+	[SL_MUTE_TLS] = "tls",
+	[SL_MUTE_HTTP2] = "http2",
+	[SL_MUTE_UNKNOWN] = "not_http",
+	[SL_MUTE_UPGRADE] = "upgrade",
+};
+
+static const char *const parse_reasons[PARSE_FAIL_MAX] = {
+	[PARSE_FAIL_START_LINE] = "start_line",
+	[PARSE_FAIL_FIELD] = "field",
+	[PARSE_FAIL_LENGTH] = "length",
+	[PARSE_FAIL_CHUNK] = "chunk",
+	[PARSE_FAIL_LOST] = "lost",
+	[PARSE_FAIL_HEAD_TOO_LARGE] = "head_too_large",
+};
+
+/* What a cgroup's counters were when they were last told, and what they go to. */
+struct kernel {
+	uint64_t id;
+	uint64_t told; /* number of the telling; 0: free */
+	uint64_t last[SL_C_MAX];
+	struct series *series[SL_C_MAX];
+};
+
+struct self {
+	struct family *family[FAMILIES];
+	struct series *round_trip;
+	struct series *retransmits;
+	uint64_t tellings;
+	struct kernel kernels[KERNELS_MAX];
+	const struct registry *registry;
+};
+
+struct self *self_new(struct registry *r)
+{
+	static const char *const build[] = {SIDELIGHT_VERSION, SIDELIGHT_REVISION};
+	struct self *self = calloc(1, sizeof(*self));
+
+	if (!self)
+		return NULL;
+	self->registry = r;
+	for (int i = 0; i < FAMILIES; i++) {
+		self->family[i] = registry_family(r, &descs[i]);
+		if (!self->family[i]) {
+			self_free(self);
+			return NULL;
+		}
+	}
+	series_set(family_series(self->family[BUILD_INFO], build), 1);
+	self->round_trip = family_series(self->family[TCP_ROUND_TRIP], NULL);
+	self->retransmits = family_series(self->family[TCP_RETRANSMITS], NULL);
+	return self;
+}
+
+void self_free(struct self *self)
+{
+	free(self);
+}
+
+static struct kernel *kernel_find(struct self *self, uint64_t id, const char *name)
+{
+	struct kernel *oldest = &self->kernels[0];
+
+	for (size_t i = 0; i < KERNELS_MAX; i++) {
+		struct kernel *k = &self->kernels[i];
+
+		if (k->told && k->id == id)
+			return k;
+		if (k->told < oldest->told)
+			oldest = k;
+	}
+	*oldest = (struct kernel){.id = id};
+	for (size_t c = 0; c < SL_C_MAX; c++) {
+		const char *values[] = {name, kernel_counters[c].reason};
+
+		oldest->series[c] = family_series(self->family[kernel_counters[c].family], values);
+	}
+	return oldest;
+}
+
+void self_kernel(struct self *self, uint64_t id, const char *name, const uint64_t *counters)
+{
+	struct kernel *k = kernel_find(self, id, name);
+
+	k->told = ++self->tellings;
+	for (size_t c = 0; c < SL_C_MAX; c++) {
+		if (counters[c] > k->last[c])
+			series_add(k->series[c], (double)(counters[c] - k->last[c]));
+		k->last[c] = counters[c];
+	}
+}
+
+void self_tcp_close(struct self *self, const struct event_close *close)
+{
+	if (close->srtt_us)
+		series_observe(self->family[TCP_ROUND_TRIP], self->round_trip,
+			       (double)close->srtt_us / 1e6);
+	series_add(self->retransmits, close->retransmits);
+}
+
+static void set(struct self *self, enum family_id family, double value)
+{
+	series_set(family_series(self->family[family], NULL), value);
+}
+
+static void set_by(struct self *self, enum family_id family, const char *value_of_label,
+		   uint64_t value)
+{
+	series_set(family_series(self->family[family], &value_of_label), (double)value);
+}
+
+static void refresh_engine(struct self *self, const struct engine_stats *e)
+{
+	_Static_assert(COUNT(mute_reasons) == COUNT(e->conns_muted), "a name for each reason");
+
+	set(self, CONNECTIONS_OPEN, (double)e->conns_open);
+	set(self, CONNECTIONS, (double)e->conns_total);
+	set(self, CONNECTIONS_EVICTED, (double)e->conns_evicted);
+	set(self, BYTES_LOST, (double)e->bytes_lost);
+	set(self, RESPONSES_UNPAIRED, (double)e->responses_unpaired);
+	set(self, ROUTES_OVERFLOWED, (double)e->routes_overflowed);
+	for (size_t i = 1; i < COUNT(mute_reasons); i++)
+		set_by(self, CONNECTIONS_MUTED, mute_reasons[i], e->conns_muted[i]);
+	if (e->conns_muted[0])
+		set_by(self, CONNECTIONS_MUTED, mute_reasons[0], e->conns_muted[0]);
+	for (size_t i = 0; i < ENGINE_LOST_MAX; i++)
+		set_by(self, REQUESTS_LOST, engine_lost_name((enum engine_lost)i), e->lost[i]);
+	for (size_t i = 0; i < PARSE_FAIL_MAX; i++)
+		set_by(self, PARSE_FAILURES, parse_reasons[i], e->parse_failed[i]);
+}
+
+static void refresh_push(struct self *self, const struct push_stats *p)
+{
+	for (int i = 0; i < PUSH_RESULT_MAX; i++)
+		set_by(self, PUSHES, push_result_name((enum push_result)i), p->results[i]);
+	set(self, PUSHES_SKIPPED, (double)p->skipped);
+	set(self, PUSH_SECONDS, p->last_seconds);
+	set(self, PUSH_SUCCESS, p->last_success);
+}
+
+/* Field 2 of /proc/self/statm is resident pages (proc(5)). */
+static double resident_bytes(void)
+{
+	scoped_file FILE *file = fopen("/proc/self/statm", "re");
+	unsigned long pages = 0;
+
+	if (!file || fscanf(file, "%*u %lu", &pages) != 1)
+		return 0;
+	return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+static double cpu_seconds(void)
+{
+	struct rusage u;
+
+	(void)getrusage(RUSAGE_SELF, &u); /* cannot fail for ourselves */
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+void self_refresh(struct self *self, const struct engine_stats *engine,
+		  const struct push_stats *push)
+{
+	set(self, CPU_SECONDS, cpu_seconds());
+	set(self, RESIDENT_BYTES, resident_bytes());
+	if (engine)
+		refresh_engine(self, engine);
+	if (push)
+		refresh_push(self, push);
+	set(self, SERIES_OVERFLOWED, (double)registry_overflowed(self->registry));
+	set(self, SERIES, (double)registry_series_count(self->registry));
+}

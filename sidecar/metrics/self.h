@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Metrics about ourselves and about TCP. Everything but self_tcp_close() is
+ * done when somebody is about to read them; between two reads they cost
+ * nothing.
+ */
+#ifndef SIDELIGHT_METRICS_SELF_H
+#define SIDELIGHT_METRICS_SELF_H
+
+#include <stdint.h>
+
+#include "capture/event.h"
+#include "metrics/push_stats.h"
+#include "metrics/registry.h"
+#include "txn/engine.h"
+
+struct self;
+
+/* Adds its families to r, which must outlive it. NULL: no memory. */
+struct self *self_new(struct registry *r);
+/* Accepts NULL. */
+void self_free(struct self *self);
+
+/*
+ * The kernel's counters of one cgroup: SL_C_MAX values in the order of
+ * enum sl_counter, summed over CPUs. `id` is the number the cgroup was
+ * attached with; `name` its container's. A restarted container is a new id
+ * with the same name: its counts are added to those of its predecessor. At
+ * most 64 ids are followed; then the one least recently told is forgotten.
+ */
+void self_kernel(struct self *self, uint64_t id, const char *name, const uint64_t *counters);
+
+/* A connection has ended: round-trip time and retransmissions. */
+void self_tcp_close(struct self *self, const struct event_close *close);
+
+/* Brings everything else up to date. Either may be NULL: no engine, no pushing. */
+void self_refresh(struct self *self, const struct engine_stats *engine,
+		  const struct push_stats *push);
+
+#endif
