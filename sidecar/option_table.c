@@ -179,6 +179,6 @@ void options_help(FILE *out, enum command command)
 		printed = section;
 		print_option(out, &option_table[i]);
 	}
-	(void)fprintf(out, "\nDefaults are in brackets. A SIDELIGHT_* variable sets another "
-			   "default; the flag wins.\n");
+	(void)fprintf(out, "\nIn brackets: the default. A SIDELIGHT_* variable sets another; "
+			   "a flag wins.\n");
 }

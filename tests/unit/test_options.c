@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "options.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "option_table.h"
+
+#define ARGS_MAX 10
+
+/* Borrowed strings of a parsed struct live as long as the words given. */
+static int parse(struct options *o, const char *const *args, const char *const *env,
+		 struct text *error)
+{
+	static const char *const none[] = {NULL};
+	const char *argv[ARGS_MAX + 2] = {"sidelight"};
+	int argc = 1;
+
+	text_init(error);
+	for (; *args; args++)
+		argv[argc++] = *args;
+	return options_parse(o, argc, (char **)argv, (char *const *)(env ? env : none), error);
+}
+
+static void test_refusals(void **state)
+{
+	static const struct {
+		const char *why;
+		const char *args[ARGS_MAX];
+		const char *env[3];
+		const char *want; /* part of the line */
+	} rows[] = {
+		{"no command", {NULL}, {NULL}, "no command"},
+		{"unknown command", {"rnu"}, {NULL}, "did you mean \"run\"?"},
+		{"nothing like a command", {"xyzzy"}, {NULL}, "\"xyzzy\"; \"sidelight help\""},
+		{"no target", {"run"}, {NULL}, "nothing to watch"},
+		{"two targets", {"run", "--pid", "1", "--", "x"}, {NULL}, "more than one"},
+		{"no program", {"run", "--"}, {NULL}, "no program"},
+		{"program without --", {"run", "nginx"}, {NULL}, "sidelight run -- nginx"},
+		{"unknown flag", {"run", "--psuh", "x"}, {NULL}, "did you mean --push?"},
+		{"a guess is an option of the command",
+		 {"doctor", "--push"},
+		 {NULL},
+		 "not an option of \"sidelight doctor\""},
+		{"short flags there are none", {"run", "-p", "1"}, {NULL}, "unknown option"},
+		{"flag of another command",
+		 {"run", "--metrics"},
+		 {NULL},
+		 "--metrics is not an option of \"sidelight run\""},
+		{"no value", {"run", "--push"}, {NULL}, "needs a value: --push URL"},
+		{"a flag as value", {"run", "--job", "--pid", "1"}, {NULL}, "--job needs a value"},
+		{"empty value", {"run", "--job=", "--pid", "1"}, {NULL}, "--job must not be empty"},
+		{"no- before what is no truth value",
+		 {"run", "--no-push", "--pid", "1"},
+		 {NULL},
+		 "unknown option --no-push"},
+		{"number out of range", {"run", "--pid", "0"}, {NULL}, "from 1 to 2147483647"},
+		{"no number",
+		 {"run", "--route-cap", "many"},
+		 {NULL},
+		 "\"many\" is not a whole number"},
+		{"interval too short",
+		 {"run", "--push-interval", "1ms"},
+		 {NULL},
+		 "at least 100 ms"},
+		{"no URL", {"run", "--push", "gw:9091"}, {NULL}, "http://"},
+		{"no word", {"run", "--push-on-exit", "kill"}, {NULL}, "one of delete|keep"},
+		{"variable named in its error",
+		 {"run", "--pid", "1"},
+		 {"SIDELIGHT_PUSH=gw"},
+		 "SIDELIGHT_PUSH: \"gw\""},
+		{"certificate without key",
+		 {"run", "--pid", "1", "--push-cert", "a"},
+		 {NULL},
+		 "give both"},
+		{"two ways to authenticate",
+		 {"run", "--pid", "1", "--push-user-file", "a"},
+		 {"SIDELIGHT_PUSH_TOKEN_FILE=b"},
+		 "exclude"},
+		{"no file", {"replay"}, {NULL}, "no capture file"},
+		{"two files", {"replay", "a", "b"}, {NULL}, "unexpected argument \"b\""},
+		{"argument of doctor", {"doctor", "b"}, {NULL}, "usage: sidelight doctor"},
+		{"help on nothing", {"help", "rum"}, {NULL}, "did you mean \"run\"?"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct options o;
+		struct text error;
+		int err = parse(&o, rows[i].args, rows[i].env, &error);
+
+		if (err != -EINVAL || !strstr(error.ptr, rows[i].want) || strchr(error.ptr, '\n'))
+			fail_msg("%s: %d, %s", rows[i].why, err, error.ptr);
+		text_release(&error);
+	}
+}
+
+static void test_defaults(void **state)
+{
+	static const char *const args[] = {"run", "--pid", "7", NULL};
+	struct options o;
+	struct text error;
+
+	(void)state;
+	assert_int_equal(parse(&o, args, NULL, &error), 0);
+	assert_int_equal(o.command, COMMAND_RUN);
+	assert_int_equal(o.pid, 7);
+	assert_null(o.argv);
+	assert_false(o.has_summary);
+	assert_null(o.push);
+	assert_int_equal(o.push_interval_ms, 15000);
+	assert_int_equal(o.push_on_exit, ON_EXIT_DELETE);
+	assert_int_equal(o.route_cap, 100);
+	assert_int_equal(o.ring_bytes, 2u << 20);
+	assert_int_equal(o.for_ms, 0);
+	assert_int_equal(o.log_level, LOG_LEVEL_INFO);
+	text_release(&error);
+}
+
+static void test_flag_over_variable(void **state)
+{
+	static const char *const args[] = {"run",
+					   "--push=http://b",
+					   "--no-body-sizes",
+					   "--ring-bytes",
+					   "3M",
+					   "--",
+					   "cmd",
+					   "--push",
+					   NULL};
+	static const char *const env[] = {
+		"SIDELIGHT_PUSH=http://a",	    "SIDELIGHT_BODY_SIZES=true",
+		"SIDELIGHT_PUSH_INTERVAL=2m",	    "SIDELIGHT_JOB=",
+		"SIDELIGHT_PUSH_ON_EXIT=keep",	    "SIDELIGHT_PUSHX=1",
+		"SIDELIGHT_PORT=tcp://10.0.0.1:80", NULL};
+	struct options o;
+	struct text error;
+
+	(void)state;
+	assert_int_equal(parse(&o, args, env, &error), 0);
+	assert_string_equal(o.push, "http://b");
+	assert_false(o.has_body_sizes);
+	assert_int_equal(o.push_interval_ms, 120000);
+	assert_null(o.job); /* empty is not set */
+	assert_int_equal(o.push_on_exit, ON_EXIT_KEEP);
+	assert_int_equal(o.ring_bytes, 4u << 20);
+	assert_string_equal(o.argv[0], "cmd");
+	assert_string_equal(o.argv[1], "--push"); /* CMD's own */
+	assert_null(o.argv[2]);
+	text_release(&error);
+}
+
+static void test_summary(void **state)
+{
+	static const struct {
+		const char *args[ARGS_MAX];
+		const char *env[2];
+		bool want;
+	} rows[] = {
+		{{"run", "--", "x"}, {NULL}, true},
+		{{"run", "--no-summary", "--", "x"}, {NULL}, false},
+		{{"run", "--", "x"}, {"SIDELIGHT_SUMMARY=no"}, false},
+		{{"run", "--pid", "1"}, {NULL}, false},
+		{{"run", "--pid", "1", "--summary"}, {NULL}, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct options o;
+		struct text error;
+
+		assert_int_equal(parse(&o, rows[i].args, rows[i].env, &error), 0);
+		assert_int_equal(o.has_summary, rows[i].want);
+		text_release(&error);
+	}
+}
+
+static void test_commands(void **state)
+{
+	static const struct {
+		const char *args[ARGS_MAX];
+		enum command want;
+		enum command want_on;
+	} rows[] = {
+		{{"help"}, COMMAND_HELP, COMMAND_HELP},
+		{{"--help"}, COMMAND_HELP, COMMAND_HELP},
+		{{"-h"}, COMMAND_HELP, COMMAND_HELP},
+		{{"help", "replay"}, COMMAND_HELP, COMMAND_REPLAY},
+		{{"run", "--help"}, COMMAND_HELP, COMMAND_RUN},
+		{{"run", "--push", "http://a", "-h"}, COMMAND_HELP, COMMAND_RUN},
+		{{"version"}, COMMAND_VERSION, COMMAND_HELP},
+		{{"--version"}, COMMAND_VERSION, COMMAND_HELP},
+		{{"replay", "-", "--metrics"}, COMMAND_REPLAY, COMMAND_HELP},
+		{{"doctor", "--format", "json"}, COMMAND_DOCTOR, COMMAND_HELP},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct options o;
+		struct text error;
+
+		if (parse(&o, rows[i].args, NULL, &error))
+			fail_msg("%s: %s", rows[i].args[0], error.ptr);
+		assert_int_equal(o.command, rows[i].want);
+		assert_int_equal(o.help_on, rows[i].want_on);
+		text_release(&error);
+	}
+}
+
+/* Each variable is its flag's name, and each row is on the page of a command. */
+static void test_table(void **state)
+{
+	char *page = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&page, &len);
+
+	(void)state;
+	assert_non_null(out);
+	for (int c = 0; c < COMMAND_MAX; c++)
+		if (c != COMMAND_HELP)
+			options_help(out, (enum command)c);
+	assert_int_equal(fclose(out), 0);
+	for (size_t i = 0; i < option_count; i++) {
+		struct text variable;
+		struct text flag;
+
+		text_init(&variable);
+		text_init(&flag);
+		text_addf(&flag, "  --%s", option_table[i].flag);
+		text_add(&variable, "SIDELIGHT_");
+		for (const char *p = option_table[i].flag; *p; p++)
+			text_add_char(&variable, *p == '-' ? '_' : (char)toupper(*p));
+		if (option_table[i].variable)
+			assert_string_equal(variable.ptr, option_table[i].variable);
+		assert_non_null(strstr(page, flag.ptr));
+		assert_true(option_table[i].kind == KIND_BOOL || option_table[i].metavar);
+		text_release(&variable);
+		text_release(&flag);
+	}
+	for (char *line = strtok(page, "\n"); line; line = strtok(NULL, "\n"))
+		if (strlen(line) > 80)
+			fail_msg("wider than a terminal: %s", line);
+	free(page);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_refusals),	   cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_flag_over_variable), cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_commands),	   cmocka_unit_test(test_table),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
