@@ -1,9 +1,11 @@
 # sidelight: see README.md. `make help` lists the targets.
 
 BUILD    ?= build
-CC       ?= gcc
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
 CLANG    ?= clang
-BPFTOOL  ?= bpftool
+BPFTOOL  ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
 SANITIZE ?=
 VERSION  := 0.1.0
 REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
@@ -15,18 +17,34 @@ endif
 
 # --- what it is built with -----------------------------------------------------
 
-# pkg-config name : Debian package
-LIBRARIES := libbpf:libbpf-dev libcurl:libcurl4-gnutls-dev libcjson:libcjson-dev \
-	libcap:libcap-dev libmicrohttpd:libmicrohttpd-dev libuv:libuv1-dev \
-	libpcap:libpcap-dev zlib:zlib1g-dev
+# pkg-config name, least version, Debian package
+LIBRARIES := libbpf:1.1:libbpf-dev libcurl:7.88:libcurl4-gnutls-dev libcjson:1.7:libcjson-dev \
+	libcap:2.60:libcap-dev libmicrohttpd:0.9.75:libmicrohttpd-dev libuv:1.44:libuv1-dev \
+	libpcap:1.10:libpcap-dev zlib:1.2:zlib1g-dev
 PKGS := $(foreach l,$(LIBRARIES),$(firstword $(subst :, ,$(l))))
 
-BUILD_PACKAGES := gcc make clang llvm bpftool pkg-config linux-libc-dev uthash-dev \
+# Names that Debian 12 and 13 share.
+BUILD_PACKAGES := gcc libc6-dev make git clang llvm bpftool pkgconf linux-libc-dev uthash-dev \
 	$(foreach l,$(LIBRARIES),$(lastword $(subst :, ,$(l))))
+DEMO_PACKAGES := nginx-light wrk curl prometheus-pushgateway
+TEST_PACKAGES := $(DEMO_PACKAGES) libcmocka-dev python3
+LINT_PACKAGES := clang-format clang-tidy shellcheck
 
-ifeq ($(filter clean help install-% lint-%,$(MAKECMDGOALS)),)
-CPPFLAGS_PKGS = $(shell pkg-config --cflags $(PKGS))
-LDLIBS_PKGS   = $(shell pkg-config --libs $(PKGS))
+# Targets that compile nothing themselves need no library to be there.
+ifneq ($(filter-out clean help test demo lint install-deps deps-%,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(shell command -v pkg-config),)
+$(error pkg-config is missing; install it with: apt-get install pkgconf (or all at once: make deps-build))
+endif
+MISSING := $(strip $(foreach l,$(LIBRARIES),$(shell set -- $(subst :, ,$(l)); \
+	pkg-config --exists "$$1 >= $$2" || echo $$3)) \
+	$(if $(wildcard /usr/include/uthash.h),,uthash-dev) \
+	$(foreach t,$(CLANG):clang $(BPFTOOL):bpftool,$(shell command -v $(firstword $(subst :, ,$(t))) \
+	>/dev/null || echo $(lastword $(subst :, ,$(t))))))
+ifneq ($(MISSING),)
+$(error missing or too old; install with: apt-get install $(MISSING) (or all at once: make deps-build))
+endif
+CPPFLAGS_PKGS := $(shell pkg-config --cflags $(PKGS))
+LDLIBS_PKGS   := $(shell pkg-config --libs $(PKGS))
 endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef \
@@ -46,6 +64,7 @@ OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 MAIN     := $(BUILD)/sidecar/main.o
 LIBRARY  := $(BUILD)/libsidelight.a
 BPF      := $(sort $(wildcard bpf/*.bpf.c))
+BPF_FLAGS := -target bpf -O2 -g -Wall -Wextra -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu
 SKELETONS := $(BPF:bpf/%.bpf.c=$(BUILD)/%.skel.h)
 
 .DEFAULT_GOAL := all
@@ -65,8 +84,7 @@ $(BUILD)/%.o: %.c | $(SKELETONS)
 
 $(BUILD)/%.bpf.o: bpf/%.bpf.c
 	@mkdir -p $(@D)
-	$(CLANG) -target bpf -O2 -g -Wall -Wextra -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu \
-		-MMD -MP -c -o $@ $<
+	$(CLANG) $(BPF_FLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf > $@.tmp
@@ -74,7 +92,19 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 
 -include $(OBJECTS:.o=.d) $(BPF:bpf/%.bpf.c=$(BUILD)/%.bpf.d)
 
-# --- unit tests --------------------------------------------------------------------
+# --- packages ----------------------------------------------------------------------
+
+.PHONY: install-deps deps-build deps-demo deps-lint
+deps-build: ## install what building needs (apt; nothing if all is there)
+	@tests/install-packages $(BUILD_PACKAGES)
+deps-demo:
+	@tests/install-packages $(BUILD_PACKAGES) $(DEMO_PACKAGES)
+install-deps: ## likewise, for the tests and the demo too
+	@tests/install-packages $(BUILD_PACKAGES) $(TEST_PACKAGES)
+deps-lint:
+	@tests/install-packages $(BUILD_PACKAGES) $(LINT_PACKAGES) libcmocka-dev
+
+# --- tests -------------------------------------------------------------------------
 
 UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_TESTS   := $(UNIT_SOURCES:%.c=$(BUILD)/%)
@@ -87,7 +117,62 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 
 .PHONY: check
 check: $(UNIT_TESTS) ## unit tests; SANITIZE=address,undefined for sanitizers
-	@set -e; for t in $(UNIT_TESTS); do echo "== $$t"; $$t; done
+	@tests/run $(UNIT_TESTS)
+
+# Commands for tests/run; a command of several words is quoted. Those of SERIAL_TESTS
+# measure times or need a machine of their own, and run one after the other.
+PARALLEL_TESTS = $(UNIT_TESTS) $(UNIT_TESTS:$(BUILD)/%=$(BUILD)/sanitize/%) \
+	$(wildcard tests/replay/run.py)
+SERIAL_TESTS = $(sort $(wildcard tests/e2e/test_*.py))
+
+.PHONY: test test-build test-run
+test: install-deps ## install what is missing, build, run every test
+	@$(MAKE) --no-print-directory -j2 test-build
+	@$(MAKE) --no-print-directory test-run
+test-build: all $(UNIT_TESTS) test-build-sanitized
+.PHONY: test-build-sanitized
+test-build-sanitized:
+	@$(MAKE) --no-print-directory SANITIZE=address,undefined unit-tests
+.PHONY: unit-tests
+unit-tests: $(UNIT_TESTS)
+test-run:
+	@tests/run $(PARALLEL_TESTS) --serial $(SERIAL_TESTS)
+
+# --- demo --------------------------------------------------------------------------
+
+.PHONY: demo
+demo: deps-demo ## nginx, wrk and a Pushgateway under `sidelight run`
+	@$(MAKE) --no-print-directory -s -j2 all
+	@tests/demo/demo
+
+# --- lint --------------------------------------------------------------------------
+
+LINT_C  := $(sort $(wildcard bpf/*.c bpf/*.h sidecar/*.[ch] sidecar/*/*.[ch] tests/*/*.[ch]))
+LINT_H  := $(filter-out bpf/%.bpf.h,$(filter %.h,$(LINT_C)))
+LINT_BPF_H := $(filter bpf/%.bpf.h,$(LINT_C))
+LINT_SH := $(shell grep -lE '^\#!(/usr/bin/env bash|/bin/(ba)?sh)' .ci/run \
+	$$(find tests -type f ! -name '*.*') 2>/dev/null)
+
+.PHONY: lint lint-run lint-format lint-headers lint-tidy lint-shell
+lint: deps-lint ## format, clang-tidy, self-contained headers, layers, file lengths, shellcheck
+	@$(MAKE) --no-print-directory -j2 lint-run
+lint-run: lint-format lint-headers lint-tidy lint-shell
+	@tests/lint/layers
+	@tests/lint/lengths
+	@echo lint: clean
+lint-format:
+	@clang-format --dry-run -Werror $(LINT_C)
+lint-headers: $(SKELETONS)
+	@set -e; for h in $(LINT_H); do \
+		$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-pragma-once-outside-header -fsyntax-only -x c $$h; done
+	@set -e; for h in $(LINT_BPF_H); do $(CLANG) $(BPF_FLAGS) -Wno-unused-function \
+		-fsyntax-only -x c $$h; done
+lint-tidy: $(SKELETONS)
+	@printf '%s\n' $(filter sidecar/%.c,$(LINT_C)) | \
+		xargs -P2 -n8 sh -c 'clang-tidy --quiet --warnings-as-errors="*" "$$@" -- $(subst ",\",\
+		$(filter-out -Wvla,$(CPPFLAGS))) -std=gnu11 2>/dev/null' tidy
+lint-shell:
+	@$(if $(LINT_SH),shellcheck $(LINT_SH),true)
 
 .PHONY: clean
 clean: ## remove everything that was built

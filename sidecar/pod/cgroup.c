@@ -19,7 +19,7 @@
 /* Deeper trees than this below a cgroup that we signal are not followed. */
 #define DEPTH_MAX 32
 
-#define OUR_PREFIX "sidelight-"
+#define OUR_PREFIX "sidelight-run-"
 
 /* Part of path below root, without a leading '/'; NULL if it is not below. */
 static const char *path_below(const char *path, const char *root)
