@@ -32,9 +32,6 @@ struct label {
 void text_encode(struct text *out, const struct registry *r, enum text_format format,
 		 const struct label *constants, size_t constant_count);
 
-/* The format that an Accept field value prefers (RFC 9110 section 12.5.1); NULL: no field. */
-enum text_format text_negotiate(const char *accept);
-
 /* Appends the shortest decimal that reads back as the same double; `+Inf`, `-Inf`, `NaN`. */
 void text_add_double(struct text *out, double value);
 

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/accept.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/span.h"
+
+static struct span span_trim(struct span s)
+{
+	while (s.len > 0 && (*s.ptr == ' ' || *s.ptr == '\t'))
+		s = span_from(s, 1);
+	while (s.len > 0 && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
+/* Cuts the part before the next `sep` off *rest. */
+static struct span span_cut(struct span *rest, char sep)
+{
+	const char *at = rest->len ? memchr(rest->ptr, sep, rest->len) : NULL;
+	struct span part = *rest;
+
+	if (at)
+		part.len = (size_t)(at - rest->ptr);
+	*rest = span_from(*rest, at ? part.len + 1 : part.len);
+	return span_trim(part);
+}
+
+static bool span_is_word(struct span s, const char *word)
+{
+	return s.len == strlen(word) && strncasecmp(s.ptr, word, s.len) == 0;
+}
+
+/* `0.5` as 500; what is no quality value as 0: such a range is not wanted. */
+static int quality(struct span s)
+{
+	int q = 0;
+	int unit = 1000;
+
+	for (size_t i = 0; i < s.len; i++) {
+		if (i == 1 && s.ptr[i] == '.')
+			continue;
+		if (s.ptr[i] < '0' || s.ptr[i] > '9' || i > 4)
+			return 0;
+		q += (s.ptr[i] - '0') * unit;
+		unit /= 10;
+	}
+	return q > 1000 ? 1000 : q;
+}
+
+/* One member of a list, `type;parameter=value;q=0.5`. */
+struct range {
+	struct span name;
+	struct span version; /* empty: any */
+	int quality; /* 0 to 1000 */
+};
+
+static struct range range_cut(struct span *list)
+{
+	struct span rest = span_cut(list, ',');
+	struct range r = {.name = span_cut(&rest, ';'), .quality = 1000};
+
+	while (rest.len > 0) {
+		struct span value = span_cut(&rest, ';');
+		struct span name = span_cut(&value, '=');
+
+		if (span_is_word(name, "q"))
+			r.quality = quality(value);
+		else if (span_is_word(name, "version"))
+			r.version = value;
+	}
+	return r;
+}
+
+enum text_format accept_format(const char *accept)
+{
+	struct span list = span_of(accept ? accept : "");
+	int openmetrics = 0;
+	int plain = 0;
+
+	while (list.len > 0) {
+		struct range r = range_cut(&list);
+
+		if (span_is_word(r.name, "application/openmetrics-text")) {
+			if (r.quality > openmetrics &&
+			    (r.version.len == 0 || span_is(r.version, "1.0.0") ||
+			     span_is(r.version, "\"1.0.0\"")))
+				openmetrics = r.quality;
+		} else if (span_is_word(r.name, "text/plain") && r.quality > plain) {
+			plain = r.quality;
+		}
+	}
+	return openmetrics > 0 && openmetrics >= plain ? TEXT_OPENMETRICS : TEXT_PROMETHEUS;
+}
+
+bool accept_gzip(const char *accept_encoding)
+{
+	struct span list = span_of(accept_encoding ? accept_encoding : "");
+	int any = 0; /* of `*` */
+
+	while (list.len > 0) {
+		struct range r = range_cut(&list);
+
+		if (span_is_word(r.name, "gzip") || span_is_word(r.name, "x-gzip"))
+			return r.quality > 0;
+		if (span_is_word(r.name, "*"))
+			any = r.quality;
+	}
+	return any > 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a client takes (RFC 9110 sections 12.4 and 12.5). A field that is absent is NULL. */
+#ifndef SIDELIGHT_EXPORT_ACCEPT_H
+#define SIDELIGHT_EXPORT_ACCEPT_H
+
+#include <stdbool.h>
+
+#include "metrics/text.h"
+
+/* By the Accept field: OpenMetrics only for those who name it and like it as much as text. */
+enum text_format accept_format(const char *accept);
+
+/* By the Accept-Encoding field. */
+bool accept_gzip(const char *accept_encoding);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The HTTP server for scrapers and probes: /metrics, /healthz, /readyz.
+ *
+ * It lives in the caller's loop, without a thread, and does nothing at all
+ * while nobody is connected. Clients may be hostile: connections are capped,
+ * and when the cap is near, the one that asked nothing for the longest time is
+ * closed, so that nobody can keep a scraper out.
+ */
+#ifndef SIDELIGHT_EXPORT_SCRAPE_H
+#define SIDELIGHT_EXPORT_SCRAPE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "metrics/registry.h"
+#include "metrics/text.h"
+
+struct scrape;
+
+/* Everything is borrowed until scrape_close(). */
+struct scrape_options {
+	const char *listen; /* HOST:PORT, [ADDRESS]:PORT or :PORT; port 0 takes a free one */
+	const struct registry *registry;
+	const struct label *labels; /* on every series */
+	size_t label_count;
+	/* All may be NULL. Called before the registry is read. */
+	void (*before)(void *ctx);
+	/* NULL if ready, else why not, in a few words. */
+	const char *(*unready)(void *ctx);
+	void *ctx;
+};
+
+/* Listens. NULL: *ret_error says why in a few words; valid until the next call of anything. */
+struct scrape *scrape_new(uv_loop_t *loop, const struct scrape_options *options,
+			  const char **ret_error);
+
+/* Stops listening and closes all connections. Memory goes when the loop has run. Accepts NULL. */
+void scrape_close(struct scrape *s);
+
+uint16_t scrape_port(const struct scrape *s);
+
+#endif

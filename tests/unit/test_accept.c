@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which format and which encoding a scraper gets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "export/accept.h"
+
+static void test_format(void **state)
+{
+	static const struct {
+		const char *why;
+		const char *accept;
+		enum text_format want;
+	} rows[] = {
+		{"no field", NULL, TEXT_PROMETHEUS},
+		{"an empty field", "", TEXT_PROMETHEUS},
+		{"Prometheus 2.42",
+		 "application/openmetrics-text;version=1.0.0,application/openmetrics-text;"
+		 "version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+		 TEXT_OPENMETRICS},
+		{"Prometheus 3 puts protobuf and escaping schemes in",
+		 "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+		 "application/openmetrics-text;version=0.0.1;q=0.5,"
+		 "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;"
+		 "q=0.3,*/*;q=0.2",
+		 TEXT_OPENMETRICS},
+		{"curl", "*/*", TEXT_PROMETHEUS},
+		{"a browser", "text/html,application/xhtml+xml,*/*;q=0.8", TEXT_PROMETHEUS},
+		{"text is liked better", "application/openmetrics-text;q=0.2,text/plain;q=0.9",
+		 TEXT_PROMETHEUS},
+		{"q=0 is a refusal", "application/openmetrics-text; q=0", TEXT_PROMETHEUS},
+		{"q=0.000 too", "application/openmetrics-text; q=0.000", TEXT_PROMETHEUS},
+		{"spaces, case, no version", " Application/OpenMetrics-Text ; Q=0.5 ",
+		 TEXT_OPENMETRICS},
+		{"a version we do not write", "application/openmetrics-text;version=0.0.1",
+		 TEXT_PROMETHEUS},
+		{"a quoted version", "application/openmetrics-text; version=\"1.0.0\"",
+		 TEXT_OPENMETRICS},
+		{"rubbish", ";;;,,,=;q=,q=;;", TEXT_PROMETHEUS},
+		{"a rubbish quality", "application/openmetrics-text;q=many", TEXT_PROMETHEUS},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (accept_format(rows[i].accept) != rows[i].want)
+			fail_msg("%s: %s", rows[i].why, rows[i].accept);
+}
+
+static void test_gzip(void **state)
+{
+	static const struct {
+		const char *why;
+		const char *accept;
+		bool want;
+	} rows[] = {
+		{"no field", NULL, false},
+		{"the usual", "gzip", true},
+		{"a list", "deflate, gzip;q=0.8", true},
+		{"its old name", "x-gzip", true},
+		{"refused", "gzip;q=0, *;q=1", false},
+		{"anything", "*", true},
+		{"nothing encoded", "identity", false},
+		{"a longer word", "gzipped", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (accept_gzip(rows[i].accept) != rows[i].want)
+			fail_msg("%s: %s", rows[i].why, rows[i].accept);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_format),
+		cmocka_unit_test(test_gzip),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
