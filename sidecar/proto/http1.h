@@ -5,24 +5,39 @@
  * Push parser: takes the direction's bytes in order, in any cutting, plus the
  * news that bytes were skipped (not copied; allowed inside bodies) or lost.
  * It calls back once per head and once per end of message, never for less
- * than a whole head. It allocates only while a head is incomplete or while the
- * end of a blindly followed chunked body is awaited.
+ * than a whole head. It allocates only while a head is incomplete.
+ *
+ * Every head() is followed by exactly one end(), or by a fail() with has_head,
+ * or by nothing: if a tunnel begins, or the direction ends before the message
+ * does. That holds for interim responses (1xx) too: they end at once, with an
+ * end() of their own before the final response's head().
  *
  * What it tolerates, as real servers do: bare LF as line end, empty lines
- * before a request line, obsolete line folding, spaces around field values.
+ * before a start line, obsolete line folding, spaces around field values,
+ * field lines without meaning, repeated Content-Length that agrees, padded
+ * chunk sizes. Content-Length that makes no sense, NUL bytes, and a request whose
+ * Transfer-Encoding does not end in chunked (servers answer all of them with 400
+ * and close) are reported as a head and then a fail().
+ *
+ * A head over HTTP1_HEAD_MAX is reported when the limit is reached, with
+ * is_cut, which the owner counts as PARSE_FAIL_HEAD_TOO_LARGE; no fail() is
+ * called. The parser keeps looking for the end of the head and for the fields
+ * that frame the body, in memory no larger than the limit.
  *
  * States, and what leaves them:
  *
  *   START    a message begins with the next byte      -> HEAD
- *   HEAD     part of a head is buffered               -> BODY_*, START, TUNNEL
+ *   HEAD     part of a head is buffered               -> LENGTH, CHUNKED, CLOSE, START, TUNNEL
  *   LENGTH   body_left bytes of body follow           -> START
- *   CHUNKED  inside a chunked body, framing known     -> START
+ *   CHUNKED  inside a chunked body, framing known     -> START, BLIND
  *   BLIND    chunked, framing lost to a skip: ends    -> START
  *            where a piece ends in the last chunk
  *   CLOSE    body until the direction ends            -> (fin)
  *   SYNC     place lost: waits for a piece that       -> HEAD
  *            begins with a start line
  *   TUNNEL   no HTTP any more (101, CONNECT)          -> never
+ *
+ * All but TUNNEL go to SYNC when bytes of framing are lost or make no sense.
  */
 #ifndef SIDELIGHT_PROTO_HTTP1_H
 #define SIDELIGHT_PROTO_HTTP1_H
@@ -44,8 +59,9 @@ enum http1_body {
 
 struct http1_sink {
 	/*
-	 * A head is complete. For a response, the answer says how its body is
-	 * framed; 1xx, 204 and 304 need no answer: the parser knows.
+	 * A head is complete (or over the limit). The answer says how its body is
+	 * framed; 1xx, 204 and 304 need no answer: the parser knows. May call
+	 * http1_tunnel(), but not http1_release().
 	 */
 	enum http1_body (*head)(void *ctx, const struct message *m);
 	/*
@@ -67,13 +83,13 @@ struct http1_partial;
 struct http1 {
 	uint8_t state;
 	bool is_response;
-	bool has_fields_end; /* HEAD over the limit was reported; its end is awaited */
-	uint8_t chunk_state;
-	uint8_t tail_len; /* BLIND: bytes in tail */
-	char tail[7]; /* BLIND: newest bytes, to find CR LF 0 CR LF CR LF */
+	bool is_resync; /* since SYNC no head was complete: a bad start line is no news */
+	uint8_t chunk_state; /* CHUNKED: see http1_chunk.c */
+	uint8_t tail_len; /* BLIND: bytes in tail; 0 if the newest bytes were not seen */
+	char tail[7]; /* BLIND: newest bytes, to find CR LF 0 CR LF CR LF across pieces */
 	uint64_t body_left; /* LENGTH: bytes of body; CHUNKED: bytes of this chunk */
 	uint64_t body_bytes; /* seen so far of this message's body */
-	uint64_t last_ns; /* when the newest byte of the message was seen */
+	uint64_t last_ns; /* when the newest byte of the direction was seen */
 	struct http1_partial *partial; /* HEAD: owned */
 };
 
@@ -89,8 +105,18 @@ void http1_skip(struct http1 *p, uint64_t len, uint64_t time_ns, const struct ht
 /* The next len bytes are missing for good. Inside a body of known length they are only counted. */
 void http1_lost(struct http1 *p, uint64_t len, uint64_t time_ns, const struct http1_sink *sink,
 		void *ctx);
-/* The direction has ended: completes a body that lasts until close. */
+/*
+ * The direction has ended: completes a body that lasts until close, as of its last byte. Other
+ * messages stay incomplete, without a call: see http1_is_inside().
+ */
 void http1_fin(struct http1 *p, uint64_t time_ns, const struct http1_sink *sink, void *ctx);
+
+/*
+ * Reports a head that is still incomplete with what is known of it (is_cut), if that is at least a
+ * method or a status. For the owner who sees the server answer before the request's head has ended:
+ * 408, 414, 431. The parser goes on as after a head over the limit. False if there was none.
+ */
+bool http1_cut_head(struct http1 *p, const struct http1_sink *sink, void *ctx);
 
 /* From now on nothing is HTTP: the parser ignores everything (101, CONNECT). */
 void http1_tunnel(struct http1 *p);

@@ -16,8 +16,9 @@ enum http_version { HTTP_1_0, HTTP_1_1, HTTP_2 };
 /* Why bytes could not be understood; each has a counter. */
 enum parse_fail {
 	PARSE_FAIL_START_LINE, /* not a start line where a message must start */
-	PARSE_FAIL_FIELD, /* a field line that no real server would take */
-	PARSE_FAIL_LENGTH, /* Content-Length that is no number, or several that differ */
+	PARSE_FAIL_FIELD, /* a NUL byte in a head: no real server takes it */
+	PARSE_FAIL_LENGTH, /* Content-Length that is no number, or several that differ, or a
+			    * request's Transfer-Encoding that does not end in chunked */
 	PARSE_FAIL_CHUNK, /* chunk size that is no number */
 	PARSE_FAIL_LOST, /* bytes of a head or of chunked framing are missing */
 	PARSE_FAIL_HEAD_TOO_LARGE, /* head over HTTP1_HEAD_MAX: reported with what is known */

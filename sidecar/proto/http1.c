@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/http1.h"
+
+#include "proto/http1_chunk.h"
+#include "proto/http1_head.h"
+#include "proto/http1_partial.h"
+
+enum { START, HEAD, LENGTH, CHUNKED, BLIND, CLOSE, SYNC, TUNNEL };
+
+/* Who is called; handed down as one. */
+struct out {
+	const struct http1_sink *sink;
+	void *ctx;
+};
+
+void http1_init(struct http1 *p, bool is_response)
+{
+	*p = (struct http1){.is_response = is_response};
+}
+
+void http1_release(struct http1 *p)
+{
+	http1_partial_free(p->partial);
+	http1_init(p, p->is_response);
+}
+
+void http1_tunnel(struct http1 *p)
+{
+	http1_partial_free(p->partial);
+	p->partial = NULL;
+	p->state = TUNNEL;
+}
+
+bool http1_is_inside(const struct http1 *p)
+{
+	return p->state >= HEAD && p->state <= CLOSE;
+}
+
+bool http1_is_request(struct span s)
+{
+	return http1_head_starts(s, false);
+}
+
+bool http1_is_response(struct span s)
+{
+	return http1_head_starts(s, true);
+}
+
+static void fail(struct http1 *p, struct out out, enum parse_fail why, bool has_head)
+{
+	http1_partial_free(p->partial);
+	p->partial = NULL;
+	p->state = SYNC;
+	out.sink->fail(out.ctx, p->is_response, why, has_head);
+}
+
+/* The message begun last is complete. */
+static void end(struct http1 *p, struct out out)
+{
+	uint64_t body_bytes = p->body_bytes;
+
+	p->state = START;
+	p->body_bytes = 0;
+	out.sink->end(out.ctx, p->is_response, body_bytes, p->last_ns);
+}
+
+/* 1xx, 204 and 304 have no body, whatever their fields say (RFC 9112 section 6.3, item 1). */
+static bool is_bodyless(uint16_t status)
+{
+	return status < 200 || status == 204 || status == 304;
+}
+
+/* How the body is framed, given what its owner and the status know. */
+static inline enum http1_body announce(struct http1 *p, struct out out, const struct message *m)
+{
+	enum http1_body body = out.sink->head(out.ctx, m);
+
+	if (p->state == TUNNEL)
+		return HTTP1_BODY_TUNNEL;
+	if (m->is_response && body == HTTP1_BODY_FRAMED && is_bodyless(m->status))
+		return HTTP1_BODY_NONE;
+	return body;
+}
+
+/* The head that was announced has ended: what follows (RFC 9112 section 6.3)? */
+static inline void begin_body(struct http1 *p, struct out out, const struct http1_framing *f,
+			      enum http1_body body)
+{
+	p->is_resync = false;
+	p->body_bytes = 0;
+	if (body == HTTP1_BODY_TUNNEL) {
+		http1_tunnel(p);
+	} else if (f->has_nul) {
+		fail(p, out, PARSE_FAIL_FIELD, true);
+	} else if (body == HTTP1_BODY_NONE) {
+		end(p, out);
+	} else if (f->has_coding) {
+		p->state = f->is_chunked ? CHUNKED : CLOSE;
+		if (f->is_chunked)
+			http1_chunk_begin(p);
+		else if (!p->is_response)
+			fail(p, out, PARSE_FAIL_LENGTH, true);
+	} else if (f->is_bad_length) {
+		fail(p, out, PARSE_FAIL_LENGTH, true);
+	} else if (f->has_length ? f->length == 0 : !p->is_response) {
+		end(p, out);
+	} else {
+		p->state = f->has_length ? LENGTH : CLOSE;
+		p->body_left = f->length;
+	}
+}
+
+/* A start line that is none: no news if its place was only guessed. */
+static void bad_start(struct http1 *p, struct out out)
+{
+	http1_partial_free(p->partial);
+	p->partial = NULL;
+	if (p->is_resync)
+		p->state = SYNC;
+	else
+		fail(p, out, PARSE_FAIL_START_LINE, false);
+}
+
+/*
+ * The buffered head is complete, or is reported before it is; false if it is none. Its bytes stay
+ * until the callback is over, even if that starts a tunnel.
+ */
+static bool partial_head(struct http1 *p, struct out out, bool is_cut)
+{
+	struct http1_partial *part = p->partial;
+	struct http1_head h;
+	enum http1_body body;
+
+	if (http1_partial_parse(part, p->is_response, is_cut, &h) != HTTP1_HEAD_DONE)
+		return false;
+	h.m.time_ns = part->time_ns;
+	p->partial = NULL;
+	body = announce(p, out, &h.m);
+	if (is_cut && body != HTTP1_BODY_TUNNEL) {
+		http1_partial_report(part, &h.framing, body);
+		p->partial = part;
+		p->is_resync = false;
+		return true;
+	}
+	http1_partial_free(part);
+	begin_body(p, out, &h.framing, body);
+	return true;
+}
+
+/* Part of a head. Returns how many of its bytes were used. */
+static size_t on_head(struct http1 *p, struct span data, struct out out)
+{
+	struct http1_partial *part = p->partial;
+	struct http1_framing framing;
+	enum http1_body body;
+	size_t used = 0;
+
+	switch (http1_partial_add(part, data, p->is_response, &used)) {
+	case HTTP1_PARTIAL_MORE:
+		break;
+	case HTTP1_PARTIAL_DONE:
+		if (!part->is_reported) {
+			(void)partial_head(p, out, false); /* its start line was checked */
+			break;
+		}
+		framing = part->framing;
+		body = part->body;
+		http1_partial_free(part);
+		p->partial = NULL;
+		begin_body(p, out, &framing, body);
+		break;
+	case HTTP1_PARTIAL_FULL:
+		if (!partial_head(p, out, true))
+			bad_start(p, out);
+		break;
+	case HTTP1_PARTIAL_BAD:
+		bad_start(p, out);
+		break;
+	default: /* out of memory: the bytes are as good as lost */
+		fail(p, out, PARSE_FAIL_LOST, part->is_reported);
+		break;
+	}
+	return used;
+}
+
+/* The first bytes of a message; nearly always all of its head. */
+static inline size_t on_start(struct http1 *p, struct span data, uint64_t time_ns, struct out out)
+{
+	struct http1_head h;
+	size_t used = 0;
+
+	/* Some clients send CR LF after a body, and servers let it pass (RFC 9112 section 2.2). */
+	while (used < data.len && (data.ptr[used] == '\r' || data.ptr[used] == '\n'))
+		used++;
+	if (used == data.len)
+		return used;
+	data = span_from(data, used);
+	switch (http1_head_parse(&h, data, p->is_response)) {
+	case HTTP1_HEAD_DONE:
+		h.m.time_ns = time_ns;
+		begin_body(p, out, &h.framing, announce(p, out, &h.m));
+		return used + h.len;
+	case HTTP1_HEAD_BAD:
+		bad_start(p, out);
+		return used;
+	default:
+		p->partial = http1_partial_new(time_ns);
+		if (!p->partial) {
+			fail(p, out, PARSE_FAIL_LOST, false);
+			return used;
+		}
+		p->state = HEAD;
+		return used;
+	}
+}
+
+static uint64_t on_length(struct http1 *p, uint64_t n, struct out out)
+{
+	if (n > p->body_left)
+		n = p->body_left;
+	p->body_left -= n;
+	p->body_bytes += n;
+	if (p->body_left == 0)
+		end(p, out);
+	return n;
+}
+
+static size_t on_chunked(struct http1 *p, struct span data, struct out out)
+{
+	bool is_blind = p->state == BLIND;
+	enum http1_chunk_result result;
+	size_t used = 0;
+
+	result = is_blind ? http1_blind_data(p, data, &used) : http1_chunk_data(p, data, &used);
+	p->body_bytes += used;
+	if (result == HTTP1_CHUNK_DONE) {
+		end(p, out);
+	} else if (result == HTTP1_CHUNK_BAD && is_blind) {
+		fail(p, out, PARSE_FAIL_LOST, true);
+		p->state = p->state == SYNC ? START : p->state;
+	} else if (result == HTTP1_CHUNK_BAD) {
+		fail(p, out, PARSE_FAIL_CHUNK, true);
+	}
+	return used;
+}
+
+void http1_data(struct http1 *p, struct span data, uint64_t time_ns, const struct http1_sink *sink,
+		void *ctx)
+{
+	struct out out = {sink, ctx};
+	size_t used;
+
+	if (data.len == 0)
+		return;
+	p->last_ns = time_ns;
+	if (p->state == SYNC) {
+		if (!http1_head_starts(data, p->is_response))
+			return;
+		p->state = START;
+		p->is_resync = true;
+	}
+	for (; data.len > 0; data = span_from(data, used)) {
+		switch (p->state) {
+		case START:
+			used = on_start(p, data, time_ns, out);
+			break;
+		case HEAD:
+			used = on_head(p, data, out);
+			break;
+		case LENGTH:
+			used = (size_t)on_length(p, data.len, out);
+			break;
+		case CHUNKED:
+		case BLIND:
+			used = on_chunked(p, data, out);
+			break;
+		case CLOSE:
+			p->body_bytes += data.len;
+			return;
+		default: /* SYNC starts with a piece; TUNNEL never does */
+			return;
+		}
+	}
+}
+
+void http1_skip(struct http1 *p, uint64_t len, uint64_t time_ns, const struct http1_sink *sink,
+		void *ctx)
+{
+	struct out out = {sink, ctx};
+
+	if (len == 0)
+		return;
+	p->last_ns = time_ns;
+	if (p->state == LENGTH) {
+		len -= on_length(p, len, out);
+		if (len == 0)
+			return;
+	}
+	switch (p->state) {
+	case CHUNKED:
+		if (!http1_chunk_skip(p, len)) {
+			http1_blind_skip(p);
+			p->state = BLIND;
+		}
+		p->body_bytes += len;
+		break;
+	case BLIND:
+		http1_blind_skip(p);
+		p->body_bytes += len;
+		break;
+	case CLOSE:
+		p->body_bytes += len;
+		break;
+	case HEAD:
+		/* Only what is over the limit of a head may be skipped. */
+		(void)http1_cut_head(p, sink, ctx);
+		if (p->state == HEAD)
+			fail(p, out, PARSE_FAIL_LOST, p->partial->is_reported);
+		break;
+	case START:
+		fail(p, out, PARSE_FAIL_LOST, false);
+		break;
+	default:
+		break;
+	}
+}
+
+void http1_lost(struct http1 *p, uint64_t len, uint64_t time_ns, const struct http1_sink *sink,
+		void *ctx)
+{
+	struct out out = {sink, ctx};
+
+	if (len == 0)
+		return;
+	if (p->state == CHUNKED && http1_chunk_skip(p, len)) {
+		p->last_ns = time_ns;
+		p->body_bytes += len;
+	} else if (p->state == CHUNKED || p->state == BLIND) {
+		/* The end of the body, and further messages, may be among them. */
+		fail(p, out, PARSE_FAIL_LOST, true);
+	} else if (p->state == HEAD) {
+		fail(p, out, PARSE_FAIL_LOST, p->partial->is_reported);
+	} else {
+		http1_skip(p, len, time_ns, sink, ctx);
+	}
+}
+
+void http1_fin(struct http1 *p, uint64_t time_ns, const struct http1_sink *sink, void *ctx)
+{
+	struct out out = {sink, ctx};
+
+	(void)time_ns; /* the last byte came before it */
+	if (p->state == CLOSE)
+		end(p, out);
+	else if (p->state == BLIND && !http1_blind_is_seen(p))
+		fail(p, out, PARSE_FAIL_LOST, true); /* its last bytes may have been the end */
+}
+
+bool http1_cut_head(struct http1 *p, const struct http1_sink *sink, void *ctx)
+{
+	struct out out = {sink, ctx};
+
+	return p->state == HEAD && !p->partial->is_reported && partial_head(p, out, true);
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/http1_chunk.h"
+
+#include <string.h>
+
+#include "proto/http1_head.h"
+
+/*
+ *   SIZE -> SIZE_MORE -> EXT -> DATA -> DATA_END -> SIZE
+ *               |         |     (size 0) -> TRAILER -> done at an empty line
+ */
+enum {
+	CHUNK_SIZE, /* the first digit of a size must come */
+	CHUNK_SIZE_MORE, /* further digits may */
+	CHUNK_EXT, /* padding, extensions, the CR: up to LF */
+	CHUNK_DATA, /* body_left bytes of data */
+	CHUNK_DATA_CR, /* CR LF, or LF, after them */
+	CHUNK_DATA_LF,
+	CHUNK_TRAILER, /* at the start of a trailer line */
+	CHUNK_TRAILER_CR, /* ... after a CR there */
+	CHUNK_TRAILER_LINE, /* inside one */
+};
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+void http1_chunk_begin(struct http1 *p)
+{
+	p->chunk_state = CHUNK_SIZE;
+	p->body_left = 0;
+}
+
+/* The size line has ended. */
+static uint8_t after_size(const struct http1 *p)
+{
+	return p->body_left > 0 ? CHUNK_DATA : CHUNK_TRAILER;
+}
+
+/* One byte of framing; false if it cannot be there. */
+static bool framing_byte(struct http1 *p, char c)
+{
+	int digit;
+
+	switch (p->chunk_state) {
+	case CHUNK_SIZE:
+	case CHUNK_SIZE_MORE:
+		digit = hex_digit(c);
+		if (digit >= 0) {
+			if (p->body_left >> 60)
+				return false;
+			p->body_left = p->body_left << 4 | (unsigned)digit;
+			p->chunk_state = CHUNK_SIZE_MORE;
+			return true;
+		}
+		if (p->chunk_state == CHUNK_SIZE)
+			return false;
+		if (c == '\n')
+			p->chunk_state = after_size(p);
+		else if (c == '\r' || c == ';' || c == ' ' || c == '\t') /* padding is common */
+			p->chunk_state = CHUNK_EXT;
+		else
+			return false;
+		return true;
+	case CHUNK_EXT:
+		if (c == '\n')
+			p->chunk_state = after_size(p);
+		return true;
+	case CHUNK_DATA_CR:
+		if (c == '\r')
+			p->chunk_state = CHUNK_DATA_LF;
+		else if (c == '\n')
+			p->chunk_state = CHUNK_SIZE;
+		else
+			return false;
+		return true;
+	case CHUNK_DATA_LF:
+		p->chunk_state = CHUNK_SIZE;
+		return c == '\n';
+	default: /* CHUNK_TRAILER and CHUNK_TRAILER_LINE; the end is seen by the caller */
+		if (c == '\n')
+			p->chunk_state = CHUNK_TRAILER;
+		else if (p->chunk_state == CHUNK_TRAILER && c == '\r')
+			p->chunk_state = CHUNK_TRAILER_CR;
+		else
+			p->chunk_state = CHUNK_TRAILER_LINE;
+		return true;
+	}
+}
+
+enum http1_chunk_result http1_chunk_data(struct http1 *p, struct span data, size_t *ret_used)
+{
+	size_t used = 0;
+
+	while (used < data.len) {
+		if (p->chunk_state == CHUNK_DATA) {
+			size_t n = data.len - used;
+
+			if (n > p->body_left)
+				n = (size_t)p->body_left;
+			p->body_left -= n;
+			used += n;
+			if (p->body_left == 0)
+				p->chunk_state = CHUNK_DATA_CR;
+			continue;
+		}
+		if (data.ptr[used] == '\n' &&
+		    (p->chunk_state == CHUNK_TRAILER || p->chunk_state == CHUNK_TRAILER_CR)) {
+			*ret_used = used + 1;
+			return HTTP1_CHUNK_DONE;
+		}
+		if (!framing_byte(p, data.ptr[used]))
+			return HTTP1_CHUNK_BAD;
+		used++;
+	}
+	*ret_used = used;
+	return HTTP1_CHUNK_MORE;
+}
+
+bool http1_chunk_skip(struct http1 *p, uint64_t len)
+{
+	if (p->chunk_state != CHUNK_DATA || len > p->body_left)
+		return false;
+	p->body_left -= len;
+	if (p->body_left == 0)
+		p->chunk_state = CHUNK_DATA_CR;
+	return true;
+}
+
+void http1_blind_skip(struct http1 *p)
+{
+	p->tail_len = 0;
+}
+
+bool http1_blind_is_seen(const struct http1 *p)
+{
+	return p->tail_len > 0;
+}
+
+/* Does CR LF stand before s[at]? What was not seen counts as if it did. */
+static bool is_line_start(struct span s, size_t at, struct span before)
+{
+	if (at >= 2)
+		return s.ptr[at - 2] == '\r' && s.ptr[at - 1] == '\n';
+	if (at == 1)
+		return s.ptr[0] == '\n' && (before.len == 0 || before.ptr[before.len - 1] == '\r');
+	if (before.len > 0 && before.ptr[before.len - 1] != '\n')
+		return false;
+	return before.len < 2 || before.ptr[before.len - 2] == '\r';
+}
+
+/* A whole start line at the beginning of s, not only what could become one. */
+static bool has_start_line(struct span s, bool is_response)
+{
+	return memchr(s.ptr, '\n', s.len) && http1_head_starts(s, is_response);
+}
+
+/* Is s nothing but field lines, the last one empty? */
+static bool is_trailer_section(struct span s)
+{
+	while (s.len > 2) {
+		const char *lf = memchr(s.ptr, '\n', s.len);
+		size_t n = lf ? (size_t)(lf - s.ptr) : 0;
+
+		if (n == 0 || lf[-1] != '\r' || s.ptr[0] == ':' || !memchr(s.ptr, ':', n))
+			return false;
+		s = span_from(s, n + 1);
+	}
+	return s.len == 2 && memcmp(s.ptr, "\r\n", 2) == 0;
+}
+
+/*
+ * Where in s the body ends, 0 for nowhere: behind CR LF 0 CR LF CR LF, where s ends too or
+ * another message begins; or where s ends in a last chunk with trailers. Before s came `before`,
+ * and before that, bytes nobody saw. Only ends above `from` count.
+ */
+static size_t find_end(struct span s, struct span before, size_t from, bool is_response)
+{
+	struct span rest = s;
+	const char *zero;
+
+	while ((zero = memmem(rest.ptr, rest.len, "0\r\n", 3))) {
+		size_t at = (size_t)(zero - s.ptr);
+		size_t end = at + 5;
+
+		rest = span_from(s, at + 3);
+		if (!is_line_start(s, at, before))
+			continue;
+		if (end <= s.len && end > from && memcmp(zero + 3, "\r\n", 2) == 0 &&
+		    (end == s.len || has_start_line(span_from(s, end), is_response)))
+			return end;
+		if (s.len > from && rest.len > 2 && is_trailer_section(rest))
+			return s.len;
+	}
+	return 0;
+}
+
+/*
+ * The kernel half sends the last bytes of every write. A body that happens to contain the mark
+ * where a write ends is taken for ended too early; what follows it is then no start line, and is
+ * reported as such. A last chunk that is written otherwise (00, extensions) goes unseen, and
+ * is noticed when the next message begins.
+ */
+enum http1_chunk_result http1_blind_data(struct http1 *p, struct span data, size_t *ret_used)
+{
+	struct span before = {p->tail, p->tail_len};
+	char joined[sizeof(p->tail) + 32];
+	size_t end;
+
+	if (has_start_line(data, p->is_response))
+		return HTTP1_CHUNK_BAD;
+	if (data.len <= sizeof(joined) - sizeof(p->tail)) {
+		/* The mark may have been cut by the end of the last piece. */
+		struct span dropped = {"", before.len == sizeof(p->tail)};
+
+		memcpy(joined, before.ptr, before.len);
+		memcpy(joined + before.len, data.ptr, data.len);
+		end = find_end((struct span){joined, before.len + data.len}, dropped, before.len,
+			       p->is_response);
+		end -= end ? before.len : 0;
+	} else {
+		end = find_end(data, before, 0, p->is_response);
+	}
+	if (end) {
+		*ret_used = end;
+		return HTTP1_CHUNK_DONE;
+	}
+	if (data.len >= sizeof(p->tail)) {
+		p->tail_len = sizeof(p->tail);
+		memcpy(p->tail, data.ptr + data.len - sizeof(p->tail), sizeof(p->tail));
+	} else {
+		size_t keep = sizeof(p->tail) - data.len;
+
+		if (keep > before.len)
+			keep = before.len;
+		memmove(p->tail, p->tail + before.len - keep, keep);
+		memcpy(p->tail + keep, data.ptr, data.len);
+		p->tail_len = (uint8_t)(keep + data.len);
+	}
+	*ret_used = data.len;
+	return HTTP1_CHUNK_MORE;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/http1_partial.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Most heads fit; doubled as needed. */
+#define ALLOC_FIRST 1024u
+
+struct http1_partial *http1_partial_new(uint64_t time_ns)
+{
+	struct http1_partial *part = calloc(1, sizeof(*part));
+
+	if (part)
+		part->time_ns = time_ns;
+	return part;
+}
+
+void http1_partial_free(struct http1_partial *part)
+{
+	if (!part)
+		return;
+	free(part->buf);
+	free(part);
+}
+
+/* Room for n more bytes, at most up to the limit. */
+static int reserve(struct http1_partial *part, size_t n)
+{
+	size_t want = part->len + n;
+	size_t alloc = part->alloc ? part->alloc : ALLOC_FIRST;
+	char *buf;
+
+	if (want <= part->alloc)
+		return 0;
+	while (alloc < want)
+		alloc *= 2;
+	buf = realloc(part->buf, alloc);
+	if (!buf)
+		return -ENOMEM;
+	part->buf = buf;
+	part->alloc = (uint32_t)alloc;
+	return 0;
+}
+
+static int append(struct http1_partial *part, const char *p, size_t n)
+{
+	int rc = reserve(part, n);
+
+	if (rc < 0)
+		return rc;
+	memcpy(part->buf + part->len, p, n);
+	part->len += (uint32_t)n;
+	return 0;
+}
+
+/* The line at part->line, without its LF: is it empty? */
+static bool is_empty_line(const struct http1_partial *part)
+{
+	uint32_t n = part->len - part->line;
+
+	return n == 0 || (n == 1 && part->buf[part->line] == '\r');
+}
+
+/* Within the limit: everything is kept. */
+static int add_kept(struct http1_partial *part, struct span data, bool is_response,
+		    size_t *ret_used)
+{
+	size_t used = 0;
+
+	while (used < data.len) {
+		struct span rest = span_from(data, used);
+		size_t room = HTTP1_HEAD_MAX - part->len;
+		const char *lf;
+		bool is_empty;
+		size_t n;
+		int rc;
+
+		if (rest.len > room)
+			rest.len = room;
+		lf = memchr(rest.ptr, '\n', rest.len);
+		n = lf ? (size_t)(lf - rest.ptr) : rest.len;
+		rc = append(part, rest.ptr, n);
+		if (rc < 0)
+			return rc;
+		used += n;
+		*ret_used = used;
+		/* Without a whole line, only the first characters can say no. */
+		if (!lf && part->line == 0 && part->len - n <= HTTP1_METHOD_MAX &&
+		    !http1_head_starts((struct span){part->buf, part->len}, is_response))
+			return HTTP1_PARTIAL_BAD;
+		if (!lf && part->len == HTTP1_HEAD_MAX)
+			return HTTP1_PARTIAL_FULL;
+		if (!lf)
+			continue;
+		is_empty = is_empty_line(part);
+		rc = append(part, "\n", 1);
+		if (rc < 0)
+			return rc;
+		*ret_used = ++used;
+		if (part->line == 0 &&
+		    !http1_head_starts((struct span){part->buf, part->len}, is_response))
+			return HTTP1_PARTIAL_BAD;
+		if (is_empty)
+			return HTTP1_PARTIAL_DONE;
+		part->line = part->len;
+		if (part->len == HTTP1_HEAD_MAX)
+			return HTTP1_PARTIAL_FULL;
+	}
+	return HTTP1_PARTIAL_MORE;
+}
+
+/* Beyond it: one line at a time, and of a line no more than the limit. */
+static int add_dropped(struct http1_partial *part, struct span data, size_t *ret_used)
+{
+	size_t used = 0;
+
+	while (used < data.len) {
+		struct span rest = span_from(data, used);
+		const char *lf = memchr(rest.ptr, '\n', rest.len);
+		bool is_empty;
+		int rc;
+
+		if (lf)
+			rest.len = (size_t)(lf - rest.ptr);
+		used += rest.len + (lf != NULL);
+		*ret_used = used;
+		if (rest.len > HTTP1_HEAD_MAX - part->len)
+			part->is_long_line = true;
+		if (!part->is_long_line) {
+			rc = append(part, rest.ptr, rest.len);
+			if (rc < 0)
+				return rc;
+		}
+		if (!lf)
+			break;
+		is_empty = !part->is_long_line && is_empty_line(part);
+		if (!is_empty && !part->is_long_line)
+			http1_head_field(&part->framing, (struct span){part->buf, part->len});
+		part->len = 0;
+		part->is_long_line = false;
+		if (is_empty)
+			return HTTP1_PARTIAL_DONE;
+	}
+	return HTTP1_PARTIAL_MORE;
+}
+
+int http1_partial_add(struct http1_partial *part, struct span data, bool is_response,
+		      size_t *ret_used)
+{
+	*ret_used = 0;
+	return part->is_reported ? add_dropped(part, data, ret_used)
+				 : add_kept(part, data, is_response, ret_used);
+}
+
+enum http1_head_result http1_partial_parse(struct http1_partial *part, bool is_response,
+					   bool is_cut, struct http1_head *ret_head)
+{
+	struct span head = {part->buf, part->len};
+	enum http1_head_result result;
+
+	result = is_cut ? http1_head_parse_cut(ret_head, head, is_response)
+			: http1_head_parse(ret_head, head, is_response);
+	if (result != HTTP1_HEAD_FOLDED)
+		return result;
+	http1_head_unfold(part->buf, part->len);
+	return is_cut ? http1_head_parse_cut(ret_head, head, is_response)
+		      : http1_head_parse(ret_head, head, is_response);
+}
+
+void http1_partial_report(struct http1_partial *part, const struct http1_framing *framing,
+			  enum http1_body body)
+{
+	/* What follows of a start line is no field. */
+	part->is_long_line = part->line == 0;
+	part->len -= part->line;
+	memmove(part->buf, part->buf + part->line, part->len);
+	part->line = 0;
+	part->framing = *framing;
+	part->body = body;
+	part->is_reported = true;
+}

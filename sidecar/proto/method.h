@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The methods that OpenTelemetry's HTTP conventions call known: those of RFC 9110, PATCH and
+ * QUERY. A method is case-sensitive (RFC 9110 section 9.1), so `get` is not known.
+ */
+#ifndef SIDELIGHT_PROTO_METHOD_H
+#define SIDELIGHT_PROTO_METHOD_H
+
+#include "base/span.h"
+
+#define METHOD_OTHER "_OTHER"
+
+/* The known method as a static string, else METHOD_OTHER; equal names are equal pointers. */
+const char *method_known(struct span method);
+
+#endif
