@@ -33,6 +33,17 @@ static uint32_t hole_insert(struct seen *s, unsigned i, struct seq_range r)
 	return lost;
 }
 
+/* Above all others. Returns the bytes lost to make room. */
+static uint32_t hole_append(struct seen *s, struct seq_range r)
+{
+	/* Where the direction was known to have come so far without a byte (FIN), two meet. */
+	if (s->hole_count && s->hole[s->hole_count - 1].to == r.from) {
+		s->hole[s->hole_count - 1].to = r.to;
+		return 0;
+	}
+	return hole_insert(s, s->hole_count, r);
+}
+
 /* Takes what r shares with each hole out of it. */
 static void holes_fill(struct seen *s, struct seq_range r, struct seen_result *ret)
 {
@@ -91,7 +102,7 @@ void seen_add(struct seen *s, struct seq_range r, struct seen_result *ret)
 			ret->lost_bytes += h.from - s->next;
 		}
 		if (h.from != h.to)
-			ret->lost_bytes += hole_insert(s, s->hole_count, h);
+			ret->lost_bytes += hole_append(s, h);
 		s->next = r.from;
 	}
 	if (seq_before(s->next, r.to)) {

@@ -8,7 +8,7 @@
  * still come.
  *
  * Invariants, true between any two calls, once is_started:
- *   - holes are sorted, not empty, do not touch, and lie below `next`;
+ *   - holes are sorted, not empty, do not touch, and end at or below `next`;
  *   - no hole holds a byte below `acked`;
  *   - all arithmetic is modulo 2^32.
  */
