@@ -28,10 +28,11 @@ BUILD_PACKAGES := gcc libc6-dev make git clang llvm bpftool pkgconf linux-libc-d
 	$(foreach l,$(LIBRARIES),$(lastword $(subst :, ,$(l))))
 DEMO_PACKAGES := nginx-light wrk curl prometheus-pushgateway
 TEST_PACKAGES := $(DEMO_PACKAGES) libcmocka-dev python3
+GUEST_PACKAGES := qemu-system-x86 busybox-static nginx-light wrk apache2-utils curl python3
 LINT_PACKAGES := clang-format clang-tidy shellcheck
 
 # Targets that compile nothing themselves need no library to be there.
-ifneq ($(filter-out clean help test demo lint install-deps deps-%,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean help test demo kernels bench bench-exact lint install-deps deps-%,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(shell command -v pkg-config),)
 $(error pkg-config is missing; install it with: apt-get install pkgconf (or all at once: make deps-build))
 endif
@@ -94,11 +95,13 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 
 # --- packages ----------------------------------------------------------------------
 
-.PHONY: install-deps deps-build deps-demo deps-lint
+.PHONY: install-deps deps-build deps-demo deps-guest deps-lint
 deps-build: ## install what building needs (apt; nothing if all is there)
 	@tests/install-packages $(BUILD_PACKAGES)
 deps-demo:
 	@tests/install-packages $(BUILD_PACKAGES) $(DEMO_PACKAGES)
+deps-guest:
+	@tests/install-packages $(BUILD_PACKAGES) $(GUEST_PACKAGES)
 install-deps: ## likewise, for the tests and the demo too
 	@tests/install-packages $(BUILD_PACKAGES) $(TEST_PACKAGES)
 deps-lint:
@@ -144,6 +147,17 @@ test-run:
 demo: deps-demo ## nginx, wrk and a Pushgateway under `sidelight run`
 	@$(MAKE) --no-print-directory -s -j2 all
 	@tests/demo/demo
+
+# --- other kernels, and what it costs ------------------------------------------------
+
+# BIN=path measures another build. Kernel images are kept in GUEST_CACHE.
+.PHONY: kernels bench-exact
+kernels: deps-guest ## the same binary on Debian's 5.10, 6.1 and 6.12, in emulated guests
+	@$(MAKE) --no-print-directory -s -j2 all
+	@tests/guest/kernels
+bench-exact: deps-guest ## instructions per request, in an emulated guest
+	@$(MAKE) --no-print-directory -s -j2 all
+	@tests/bench/exact $(BIN)
 
 # --- lint --------------------------------------------------------------------------
 
