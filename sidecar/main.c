@@ -3,10 +3,12 @@
  * Wiring only: which command.
  */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "options.h"
+#include "ui/doctor.h"
 
 /* Bad use, or a machine that cannot do what was asked: one line, this status. */
 #define EXIT_USE 2
@@ -23,7 +25,17 @@ static int command_help(const struct options *o)
 	return 0;
 }
 
+static int command_doctor(const struct options *o)
+{
+	int ret = doctor_print(stdout, (enum doctor_format)o->format, o->ring_bytes);
+
+	if (ret < 0)
+		log_error("doctor: cannot write the result (%s)", strerror(-ret));
+	return ret < 0 ? 1 : ret;
+}
+
 static int (*const commands[COMMAND_MAX])(const struct options *o) = {
+	[COMMAND_DOCTOR] = command_doctor,
 	[COMMAND_VERSION] = command_version,
 	[COMMAND_HELP] = command_help,
 };

@@ -307,7 +307,6 @@ static int check_run(struct options *o, uint64_t given, struct text *error)
 		return -EINVAL;
 	if (!is_given(given, "summary"))
 		o->has_summary = o->argv != NULL;
-	o->ring_bytes = value_round_up(o->ring_bytes);
 	return 0;
 }
 
@@ -336,6 +335,7 @@ int options_parse(struct options *o, int argc, char **argv, char *const *environ
 		err = read_arguments(o, argc - 2, argv + 2, &given, error);
 	if (!err && o->command == COMMAND_RUN)
 		err = check_run(o, given, error);
+	o->ring_bytes = value_round_up(o->ring_bytes);
 	if (!err && o->command == COMMAND_REPLAY && !o->file) {
 		text_add(error, "no capture file; usage: sidelight replay [OPTIONS] FILE.pcap");
 		err = -EINVAL;

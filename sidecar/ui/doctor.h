@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `sidelight doctor`: what this kernel and these capabilities allow, and what
+ * each missing thing disables.
+ *
+ *     CHECK                    STATE    FOUND                    WITHOUT IT, NO
+ *     cgroup2 mount            yes      /sys/fs/cgroup
+ *     CAP_BPF                  MISSING  missing; run as root   watching
+ *     thread in cgroup_skb     no       not in this kernel       the thread ...
+ *
+ * MISSING in capitals is what `run` cannot do without.
+ */
+#ifndef SIDELIGHT_UI_DOCTOR_H
+#define SIDELIGHT_UI_DOCTOR_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+enum doctor_format { DOCTOR_TABLE, DOCTOR_NDJSON, DOCTOR_JSON };
+
+/* Returns 0 if `run` can work, 1 if something that it needs is missing, negative errno if the
+ * result could not be written. */
+int doctor_print(FILE *out, enum doctor_format format, uint64_t ring_bytes);
+
+#endif
