@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What every end-to-end test stands on: ports, scratch directories, cgroups,
+processes, and waiting for events.
+
+Everything a Case acquires is on its ExitStack and is released in reverse
+order: after the test, after a failure, on SIGTERM and SIGINT (both become
+KeyboardInterrupt), and at exit. What a killed run left behind is removed by
+the next one: cgroups carry the pid of the run that made them.
+
+Nothing here sleeps in order to synchronise: wait_for() polls an event under
+a deadline, and a deadline that passes is a failure.
+"""
+import atexit
+import contextlib
+import itertools
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SERVERS = ROOT / "tests" / "servers"
+BINARY = pathlib.Path(os.environ.get("SIDELIGHT", ROOT / "build" / "sidelight"))
+
+_open_stacks = []
+_numbers = itertools.count(1)
+
+
+def _release_all():
+    while _open_stacks:
+        with contextlib.suppress(Exception):
+            _open_stacks.pop().close()
+
+
+atexit.register(_release_all)
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def wait_for(what, event, seconds=10.0, pause=0.01):
+    """Returns the first true value of event(); fails when seconds have passed."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = event()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:g} s in vain for {what}")
+        time.sleep(pause)
+
+
+def free_port():
+    """A port nobody listens on, below the range that outgoing connections use."""
+    while True:
+        port = random.randrange(10240, 32000)
+        with socket.socket(socket.AF_INET6) as s:
+            try:
+                s.bind(("::", port))
+                return port
+            except OSError:
+                continue
+
+
+def accepts(port, host="127.0.0.1"):
+    with contextlib.suppress(OSError):
+        socket.create_connection((host, port), timeout=1).close()
+        return True
+    return False
+
+
+def is_listening(port):
+    """Like accepts(), but without a connection that somebody would have to count."""
+    wanted = f":{port:04X}"
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with open(table) as f:
+            for line in f:
+                field = line.split()
+                if field[3] == "0A" and field[1].endswith(wanted):
+                    return True
+    return False
+
+
+def cgroup2_root():
+    """The directory of our own cgroup in the cgroup2 hierarchy, or None."""
+    mount = None
+    with open("/proc/self/mountinfo") as f:
+        for line in f:
+            left, right = line.split(" - ")
+            if right.startswith("cgroup2 "):
+                mount = pathlib.Path(left.split()[4])
+                break
+    if not mount:
+        return None
+    with open("/proc/self/cgroup") as f:
+        own = next(line[3:].strip() for line in f if line.startswith("0::"))
+    path = mount / own.lstrip("/")
+    return path if path.is_dir() else mount
+
+
+class Cgroup:
+    """A fresh child of our cgroup. close() kills what runs in it and removes it."""
+
+    def __init__(self):
+        root = cgroup2_root()
+        if not root:
+            raise unittest.SkipTest("no cgroup2 is mounted")
+        self.path = root / f"sidelight-e2e-{os.getpid()}-{next(_numbers)}"
+        self.path.mkdir()
+
+    def __str__(self):
+        return str(self.path)
+
+    @property
+    def id(self):
+        """What the kernel and bpftool call its id: the inode."""
+        return self.path.stat().st_ino
+
+    def pids(self):
+        return [int(p) for p in (self.path / "cgroup.procs").read_text().split()]
+
+    def close(self):
+        _remove_cgroup(self.path)
+
+
+def _remove_cgroup(path):
+    for child in path.glob("*/"):
+        _remove_cgroup(child)
+    (path / "cgroup.kill").write_text("1")
+    wait_for(f"{path} to empty", lambda: "populated 0" in (path / "cgroup.events").read_text())
+    path.rmdir()
+
+
+def _remove_stale_cgroups():
+    root = cgroup2_root()
+    for path in root.glob("sidelight-e2e-*") if root else ():
+        if not os.path.exists(f"/proc/{path.name.split('-')[2]}"):
+            with contextlib.suppress(OSError):
+                _remove_cgroup(path)
+
+
+_remove_stale_cgroups()
+
+
+class Process:
+    """A child process with its output in a file."""
+
+    def __init__(self, argv, output, cgroup=None, netns=None, env=None, cwd=None):
+        argv = [str(a) for a in argv]
+        if netns:
+            argv = ["ip", "netns", "exec", netns] + argv
+        if cgroup:
+            enter = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
+            argv = ["sh", "-c", enter, str(cgroup)] + argv
+        self.argv = argv
+        self.output = pathlib.Path(output)
+        with open(self.output, "wb") as out:
+            self.popen = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                cwd=cwd, env={**os.environ, **(env or {})})
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    def text(self):
+        return self.output.read_text(errors="replace")
+
+    def is_running(self):
+        return self.popen.poll() is None
+
+    def wait(self, seconds=10.0):
+        """The exit status; negative is a signal."""
+        try:
+            return self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {seconds:g} s: {self.argv}\n{self.text()}") from None
+
+    def send(self, number):
+        self.popen.send_signal(number)
+
+    def stop(self, number=signal.SIGTERM, seconds=5.0):
+        if self.is_running():
+            self.send(number)
+            try:
+                self.popen.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+                self.popen.wait()
+        return self.popen.returncode
+
+    def wait_listening(self, port, seconds=15.0):
+        def event():
+            if not self.is_running():
+                raise AssertionError(f"{self.argv} ended with {self.popen.returncode}:\n{self.text()}")
+            return is_listening(port)
+        wait_for(f"a listener on port {port}", event, seconds)
+
+
+def need(*programs):
+    """Skips the test, saying why, if a program is missing."""
+    for program in programs:
+        if not shutil.which(program) and not os.path.exists(f"/usr/sbin/{program}"):
+            raise unittest.SkipTest(f"{program} is not installed")
+
+
+class Case(unittest.TestCase):
+    """One test with everything it acquired."""
+
+    def setUp(self):
+        self.stack = contextlib.ExitStack()
+        _open_stacks.append(self.stack)
+        self.addCleanup(self._release)
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sidelight-e2e-"))
+        self.stack.callback(shutil.rmtree, self.dir, ignore_errors=True)
+        self.dir.chmod(0o755)
+
+    def _release(self):
+        _open_stacks.remove(self.stack)
+        self.stack.close()
+
+    def own(self, thing):
+        """Releases thing, by its close() or stop(), when the test is over."""
+        self.stack.callback(getattr(thing, "close", None) or thing.stop)
+        return thing
+
+    def scratch(self, name):
+        return self.dir / f"{next(_numbers)}-{name}"
+
+    def cgroup(self):
+        return self.own(Cgroup())
+
+    def spawn(self, argv, **more):
+        name = os.path.basename(str(argv[0]))
+        return self.own(Process(argv, self.scratch(f"{name}.out"), **more))
+
+
+def run(argv, check=True, seconds=60, **more):
+    """Runs a command to its end; returns it with both outputs as text."""
+    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=seconds,
+                  stdin=subprocess.DEVNULL, **more)
+    if check and done.returncode:
+        raise AssertionError(f"{argv} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done
+
+
+def main():
+    unittest.main(module=sys.modules["__main__"], verbosity=2)

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Go's net/http: gohttp HOST PORT LOG. An empty HOST listens for both families.
+package main
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+var status = map[string]int{
+	"/empty": 204, "/made": 201, "/moved": 302, "/bad": 400, "/denied": 401,
+	"/missing": 404, "/gateway": 502, "/late": 504,
+}
+
+func main() {
+	file, err := os.Create(os.Args[3])
+	if err != nil {
+		log.Fatal(err)
+	}
+	var mutex sync.Mutex
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		code := 200
+		if known, ok := status[r.URL.Path]; ok {
+			code = known
+		}
+		if ms := strings.TrimPrefix(r.URL.Path, "/sleep/"); ms != r.URL.Path {
+			n, _ := strconv.Atoi(ms)
+			time.Sleep(time.Duration(n) * time.Millisecond)
+		}
+		w.WriteHeader(code)
+		if code != 204 {
+			_, _ = io.WriteString(w, "hello\n")
+		}
+		mutex.Lock()
+		fmt.Fprintf(file, "%s %s %s %d\n", r.Method, r.RequestURI, r.Proto, code)
+		mutex.Unlock()
+	}
+	log.Fatal(http.ListenAndServe(net.JoinHostPort(os.Args[1], os.Args[2]), http.HandlerFunc(handler)))
+}
