@@ -5,11 +5,18 @@ Clients that send exactly what a plan says, and check what comes back.
 A plan is a list of (method, target). Plans are made from a seed, so that two
 runs ask for the same things.
 """
+import fcntl
 import http.client
+import json
 import random
 import socket
 import struct
+import sys
+import termios
+import threading
 import time
+
+import harness
 
 # Paths that every server here has, what the route of each must be, and what
 # the servers that can choose their status codes answer.
@@ -79,6 +86,25 @@ def send_plan(port, plan, keep_alive=True, host="127.0.0.1", body=b"k=v&n=1"):
     return results
 
 
+def curl_plan(port, plan, directory, keep_alive=True, host="127.0.0.1"):
+    """The same by one curl process; returns [(method, target, status)]."""
+    base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    parts = []
+    for method, target in plan:
+        part = [f'url = "{base}{target}"', "silent", "path-as-is", 'output = "/dev/null"',
+                'write-out = "%{http_code}\\n"', "max-time = 20"]
+        part.append("head" if method == "HEAD" else f'request = "{method}"')
+        if method in ("POST", "PUT", "PATCH"):
+            part.append('data = "k=v&n=1"')
+        if not keep_alive:
+            part.append('header = "Connection: close"')
+        parts.append("\n".join(part))
+    config = directory / f"curl-{port}-{keep_alive}.conf"
+    config.write_text("\nnext\n".join(parts) + "\n")
+    statuses = harness.run(["curl", "-q", "-K", config], seconds=120).stdout.split()
+    return [(method, target, int(status)) for (method, target), status in zip(plan, statuses, strict=True)]
+
+
 def get(port, target, host="127.0.0.1", headers=None, method="GET"):
     conn = http.client.HTTPConnection(host, port, timeout=20)
     conn.request(method, target, headers={"Connection": "close", **(headers or {})})
@@ -113,8 +139,6 @@ class Wire:
                 raise AssertionError("what was sent is not acknowledged")
 
     def _unsent(self):
-        import fcntl
-        import termios
         return struct.unpack("i", fcntl.ioctl(self.sock, termios.TIOCOUTQ, b"\0" * 4))[0]
 
     def read_until(self, mark):
@@ -192,3 +216,26 @@ def request_bytes(method, target, *fields, body=b""):
     if body:
         fields += (f"Content-Length: {len(body)}",)
     return ("\r\n".join([f"{method} {target} HTTP/1.1", "Host: e2e", *fields, "", ""])).encode() + body
+
+
+def main():
+    """clients.py HOST PORT SEED CONNECTIONS COUNT [TARGET...]: plans at once; results as JSON."""
+    host, port, seed, connections, count, *targets = sys.argv[1:]
+    results = []
+
+    def one(number):
+        plan = make_plan(f"{seed} {number}", int(count))
+        if targets:
+            plan = [(m, random.Random(f"{seed} {number} {i}").choice([t, *targets]))
+                    for i, (m, t) in enumerate(plan)]
+        results.extend(send_plan(int(port), plan, number % 4 != 3, host))
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(int(connections))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    json.dump(results, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -34,6 +34,10 @@ _open_stacks = []
 _numbers = itertools.count(1)
 
 
+def next_number():
+    return next(_numbers)
+
+
 def _release_all():
     while _open_stacks:
         with contextlib.suppress(Exception):

@@ -134,26 +134,32 @@ class Sidelight:
             pass  # the caller compares, and shows the difference
         return latest[0]
 
-    def settle(self, port, host="127.0.0.1"):
+    def settle(self, ask):
         """
         One more request, waited for: the stream of events is in order, so
-        what is not counted when this one is will never be.
+        what is not counted when this one is will never be. ask is a port on
+        loopback, or a function that requests the target it is given.
         """
-        before = self.scrape().sum("http_server_request_duration_seconds_count", http_route=SENTINEL)
-        clients.get(port, SENTINEL, host)
-        harness.wait_for("the sentinel to be counted", lambda: self.scrape().sum(
-            "http_server_request_duration_seconds_count", http_route=SENTINEL) > before, pause=0.02)
+        if isinstance(ask, int):
+            port = ask
+            ask = lambda target: clients.get(port, target)
+        before = self._sentinels()
+        ask(SENTINEL)
+        harness.wait_for("the sentinel to be counted", lambda: self._sentinels() > before, pause=0.02)
         return self.scrape()
 
-    def assert_counted(self, expected, port, side="server", host="127.0.0.1", seconds=10, **labels):
+    def _sentinels(self):
+        return self.scrape().sum("http_server_request_duration_seconds_count", http_route=SENTINEL)
+
+    def assert_counted(self, expected, ask, side="server", seconds=10, **labels):
         """Exactly these requests were counted: none missing, none twice, none invented."""
         expected = +collections.Counter(expected)
         self.wait_counted(expected.total(), side, seconds, **labels)
-        scrape = self.settle(port, host)
+        scrape = self.settle(ask)
         counted = scrape.requests(side, **labels)
         if counted != expected:
             self.case.fail(f"{side} side: {difference(counted, expected)}\n"
-                       f"lost, as it says: {scrape.lost()}\n{health(scrape)}")
+                           f"lost, as it says: {scrape.lost()}\n{health(scrape)}")
         return scrape
 
     def stop(self):

@@ -103,6 +103,7 @@ class Nginx(Server):
 
     def command(self):
         self.knobs.setdefault("WORKERS", 2)
+        self.knobs.setdefault("EXTRA_LISTEN", "")
         return ["nginx", "-p", self.dir, "-e", self.dir / "error.log", "-c", self.config("nginx.conf")], {}
 
 

@@ -20,10 +20,12 @@ code or, when none was sent, how the connection ended.
     /reset, /close               ends the connection without an answer
     /half/N                      announces 2 N bytes, sends N, closes
     /status/N                    that status code
+    /noise/SEED                  random bytes, some of them nearly a response; closes
     CONNECT host:port            200, then relays
     anything else                200
 """
 import os
+import random
 import select
 import socket
 import struct
@@ -208,6 +210,14 @@ class Connection:
 
     def do_half(self, count):
         self.sock.sendall(self.start(200, f"Content-Length: {2 * int(count)}") + b"h" * int(count))
+        return False
+
+    def do_noise(self, seed):
+        rng = random.Random(int(seed))
+        data = bytearray(self.start(200, "Transfer-Encoding: chunked") + b"5\r\nhello\r\n0\r\n\r\n")
+        for _ in range(int(seed) % 10):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        self.sock.sendall(rng.randbytes(400) if int(seed) % 3 == 0 else data)
         return False
 
     def do_connect(self, *_):

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+`run -- CMD` behaves like CMD, and bad use gets one line that says what to do.
+"""
+import os
+import shutil
+import signal
+import subprocess
+
+import clients
+import harness
+from observer import Sidelight
+
+
+def sidelight(*args, prefix=(), **more):
+    return harness.run([*prefix, more.pop("binary", harness.BINARY), *args], check=False, seconds=30, **more)
+
+
+class RunCommand(harness.Case):
+    """`sidelight run -- CMD ARG...`"""
+
+    def test_exit_status_is_passed_through(self):
+        for status in (0, 1, 7, 255):
+            self.assertEqual(sidelight("run", "--", "sh", "-c", f"exit {status}").returncode, status)
+        self.assertEqual(sidelight("run", "--", "sh", "-c", "kill -9 $$").returncode, 128 + 9)
+
+    def test_command_that_cannot_be_started(self):
+        done = sidelight("run", "--", "/nonexistent/command")
+        self.assertEqual(done.returncode, 127)
+        self.assertIn("/nonexistent/command", done.stderr)
+
+    def test_output_and_arguments_are_untouched(self):
+        done = sidelight("run", "--", "printf", "%s|", "a b", "--help", "")
+        self.assertEqual(done.stdout, "a b|--help||")
+
+    def test_signals_are_passed_on(self):
+        for name, number in (("TERM", signal.SIGTERM), ("INT", signal.SIGINT), ("HUP", signal.SIGHUP)):
+            script = f"trap 'exit 5' {name}; echo ready; while :; do sleep 0.05; done"
+            process = self.spawn([harness.BINARY, "run", "--", "sh", "-c", script])
+            harness.wait_for("the command to run", lambda: "ready" in process.text())
+            process.send(number)
+            self.assertEqual(process.wait(5), 5, f"SIG{name}: {process.text()}")
+
+    def test_red_table_and_nothing_left(self):
+        port, log = harness.free_port(), self.dir / "log"
+        process = self.spawn([harness.BINARY, "run", "--", "sh", "-c",
+                              f"cat /proc/self/cgroup > {self.dir}/cgroup; echo $$ > {self.dir}/pid; "
+                              f"exec python3 {harness.SERVERS}/pyhttp.py 127.0.0.1 {port} {log}"])
+        process.wait_listening(port)
+        plan = [("GET", "/users/1")] * 40 + [("POST", "/made")] * 7 + [("GET", "/gateway")] * 3
+        clients.send_plan(port, plan)
+        cgroup = self.cgroup_of((self.dir / "cgroup").read_text())
+        pid = int((self.dir / "pid").read_text())
+        self.assertTrue(cgroup.is_dir())
+        process.send(signal.SIGTERM)
+        process.wait(5)
+        rows = {tuple(line.split()[:2]): line for line in process.text().splitlines() if line.split()}
+        for row, count in ((("GET", "/users/{id}"), "40"), (("POST", "/made"), "7"), (("GET", "/gateway"), "3")):
+            self.assertIn(row, rows, process.text())
+            self.assertIn(count, rows[row].split(), process.text())
+        self.assertFalse(cgroup.exists(), "the cgroup is still there")
+        self.assertFalse(os.path.exists(f"/proc/{pid}"), "the command is still there")
+
+    def cgroup_of(self, text):
+        own = next(line[3:] for line in text.splitlines() if line.startswith("0::"))
+        root = harness.cgroup2_root()
+        return root / os.path.relpath(own, "/" + os.path.relpath(root, self.mount()))
+
+    def mount(self):
+        done = harness.run(["findmnt", "-nro", "TARGET", "-t", "cgroup2"])
+        return done.stdout.split()[0]
+
+    def test_what_the_command_left_running_is_ended(self):
+        done = sidelight("run", "--", "sh", "-c",
+                         f"cat /proc/self/cgroup > {self.dir}/cgroup; sleep 1000 & echo $!; exit 3")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        pid = int(done.stdout.split()[0])
+        self.assertFalse(os.path.exists(f"/proc/{pid}"), "a child of the command is still there")
+        self.assertFalse(self.cgroup_of((self.dir / "cgroup").read_text()).exists())
+
+    def test_killed_observer_leaves_the_command_running(self):
+        port = harness.free_port()
+        process = self.spawn([harness.BINARY, "run", "--", "sh", "-c", f"echo $$ > {self.dir}/pid; "
+                              f"exec python3 {harness.SERVERS}/pyhttp.py 127.0.0.1 {port} {self.dir}/log"])
+        process.wait_listening(port)
+        pid = int((self.dir / "pid").read_text())
+        group = self.cgroup_of(open(f"/proc/{pid}/cgroup").read())
+        process.stop(signal.SIGKILL)
+        try:
+            self.assertEqual(clients.get(port, "/hello"), 200)
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            harness.wait_for("the cgroup to empty", lambda: "populated 0" in (group / "cgroup.events").read_text())
+            group.rmdir()
+
+    def test_metrics_of_a_command(self):
+        port = harness.free_port()
+        observer = Sidelight(self, command=["python3", harness.SERVERS / "pyhttp.py", "127.0.0.1", port,
+                                            self.dir / "log"])
+        harness.wait_for("the server", lambda: harness.is_listening(port))
+        clients.send_plan(port, [("GET", "/hello")] * 10)
+        observer.assert_counted({("GET", "/hello", "200"): 10}, port)
+
+
+class BadUse(harness.Case):
+    """One line on standard error, exit status 2."""
+
+    def assert_refused(self, done, *words):
+        lines = done.stderr.strip().splitlines()
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertEqual(len(lines), 1, done.stderr)
+        self.assertEqual(done.stdout, "")
+        for word in words:
+            self.assertIn(word.lower(), lines[0].lower())
+
+    def test_flags(self):
+        rows = [(("run", "--no-such-flag"), "--no-such-flag"),
+                (("run", "--cgroup"), "--cgroup"),
+                (("run", "--push-interval", "soon", "--", "true"), "--push-interval"),
+                (("run", "--metrics-listen", "nowhere", "--", "true"), "--metrics-listen"),
+                (("run", "--pid", "cat", ), "--pid"),
+                (("no-such-command",), "no-such-command"),
+                ((), "help"),
+                (("run", "--"), "--")]
+        for args, word in rows:
+            with self.subTest(args=args):
+                self.assert_refused(sidelight(*args), word)
+
+    def test_run_without_target(self):
+        self.assert_refused(sidelight("run"), "--cgroup", "--pid")
+
+    def test_bad_variable(self):
+        done = sidelight("run", "--", "true", env={**os.environ, "SIDELIGHT_PUSH_INTERVAL": "soon"})
+        self.assert_refused(done, "SIDELIGHT_PUSH_INTERVAL")
+
+    def test_cgroup_that_is_none(self):
+        self.assert_refused(sidelight("run", "--cgroup", "/nonexistent"), "/nonexistent")
+        self.assert_refused(sidelight("run", "--cgroup", self.dir), str(self.dir))
+
+    def test_pid_that_is_none(self):
+        child = subprocess.Popen(["true"])
+        child.wait()
+        self.assert_refused(sidelight("run", "--pid", child.pid), str(child.pid))
+
+    def test_port_in_use(self):
+        cgroup = self.cgroup()
+        first = Sidelight(self, cgroup=cgroup)
+        done = sidelight("run", "--cgroup", cgroup, "--metrics-listen", f"127.0.0.1:{first.port}")
+        self.assert_refused(done, str(first.port))
+
+    def test_no_privileges(self):
+        harness.need("setpriv")
+        binary = shutil.copy(harness.BINARY, self.dir)
+        cgroup = self.cgroup()
+        for prefix in (["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"],
+                       ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]):
+            with self.subTest(prefix=prefix):
+                done = sidelight("run", "--cgroup", cgroup, prefix=prefix, binary=binary)
+                self.assert_refused(done, "CAP_")
+
+    def test_cgroup_v1_only(self):
+        harness.need("unshare")
+        script = 'umount -l $(findmnt -nro TARGET -t cgroup2 | tac) && exec "$0" run -- true'
+        done = sidelight(prefix=["unshare", "-m", "--propagation", "private", "sh", "-c", script])
+        self.assert_refused(done, "cgroup")
+
+    def test_help_and_version(self):
+        for args in (("--help",), ("run", "--help"), ("version",)):
+            done = sidelight(*args)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertTrue(done.stdout)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Full speed: nothing lost, and what is lost on purpose is counted."""
+import collections
+import re
+import signal
+
+import clients
+import harness
+import servers
+from observer import Sidelight, difference, health
+
+MANY = 100_000
+
+
+class Load(harness.Case):
+    def wrk(self, server, responses, connections, *args):
+        """Runs wrk until the server has answered that many; returns how many wrk saw."""
+        harness.need("wrk")
+        wrk = self.spawn(["wrk", "-t1", f"-c{connections}", "-d90s", "-s", harness.SERVERS / "mix.lua",
+                          f"http://127.0.0.1:{server.port}", "--", *args])
+        log = server.dir / server.log_name
+        harness.wait_for(f"{responses} requests", lambda: log.read_bytes().count(b"\n") >= responses,
+                         80, pause=0.2)
+        wrk.send(signal.SIGINT)
+        self.assertEqual(wrk.wait(), 0, wrk.text())
+        self.assertNotIn("Socket errors", wrk.text())
+        return int(re.search(r"(\d+) requests in", wrk.text()).group(1))
+
+    def check(self, responses, connections, *args):
+        server = servers.Nginx(self)
+        sidelight = Sidelight(self, cgroup=server.cgroup)
+        seen = self.wrk(server, responses, connections, *args)
+        self.assertGreaterEqual(seen + connections, responses)
+        scrape = sidelight.wait_counted(seen, seconds=15)
+        scrape = sidelight.settle(server.port)
+        counted = scrape.requests()
+        # When wrk stops it closes connections with a request on its way. nginx
+        # either answers it (and logs it) or meets the reset first (and does not):
+        # such a request has no status.
+        unanswered = {key: n for key, n in counted.items() if not key[2].isdigit()}
+        self.assertLessEqual(sum(unanswered.values()), connections)
+        answered = counted - collections.Counter(unanswered)
+        expected = server.expected(seen)
+        self.assertEqual(answered, expected, difference(answered, expected) + "\n" + health(scrape))
+        self.assertEqual(scrape.lost(), {})
+
+    def test_100000_requests_on_64_connections(self):
+        self.check(MANY, 64)
+
+    def test_10000_connections(self):
+        self.check(MANY // 10, 32, "close")
+
+
+class Overflow(harness.Case):
+    """The ring is small and nobody reads it: sent = counted + lost."""
+
+    def test_what_a_full_ring_lost_is_counted(self):
+        server = servers.Nginx(self)
+        sidelight = Sidelight(self, "--ring-bytes", "65536", cgroup=server.cgroup)
+        sidelight.process.send(signal.SIGSTOP)
+        plan = clients.make_plan(3, 3000, methods=["GET"])
+        sent = clients.send_plan(server.port, plan) + clients.send_plan(server.port, plan[:500], False)
+        sidelight.process.send(signal.SIGCONT)
+        scrape = sidelight.settle(server.port)
+        counted = scrape.requests()
+        lost = self.lost_requests(scrape)
+        self.assertGreater(lost, 0, "the ring did not overflow")
+        self.assertEqual(counted.total() + lost, len(sent), f"{scrape.lost()}\n{health(scrape)}")
+        expected = server.expected(len(sent))
+        self.assertEqual(counted - expected, collections.Counter(), "invented")
+        # From here on nothing is lost any more.
+        more = clients.send_plan(server.port, plan[:300])
+        scrape = sidelight.settle(server.port)
+        self.assertEqual(scrape.requests().total(), counted.total() + len(more))
+        self.assertEqual(self.lost_requests(scrape), lost)
+
+    def lost_requests(self, scrape):
+        return int(scrape.sum("sidelight_requests_lost_total"))
+
+
+if __name__ == "__main__":
+    harness.main()

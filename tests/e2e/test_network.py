@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Between two network namespaces: packets lost, doubled, late and out of order.
+Nothing is counted twice, and nothing is missed that the application got.
+"""
+import harness
+import network
+import servers
+from observer import Sidelight
+
+
+class BadWire(harness.Case):
+    def check(self, wire, connections, count, make=servers.Nginx, **labels):
+        server = make(self, host=network.SERVER, netns=wire.server)
+        server.www("file", 200_000)
+        sidelight = Sidelight(self, cgroup=server.cgroup)
+        sent = wire.send_plans(server.port, 11, connections, count, paths=["/www/file"])
+        self.assertEqual(len(sent), connections * count)
+        expected = server.expected(len(sent))
+        self.assertEqual(expected.total(), len(sent))
+        scrape = sidelight.assert_counted(expected, wire.ask(server.port))
+        self.assertEqual(scrape.lost(), {})
+        return scrape
+
+    def test_no_faults(self):
+        self.check(network.Veth(self), 8, 50)
+
+    def test_one_percent_lost(self):
+        wire = network.Veth(self)
+        wire.drop(0.01)
+        scrape = self.check(wire, 16, 100)
+        self.assertGreater(scrape.sum("sidelight_tcp_retransmitted_segments_total"), 0)
+
+    def test_five_percent_lost(self):
+        wire = network.Veth(self)
+        wire.drop(0.05)
+        self.check(wire, 16, 25)
+
+    def test_reordered_and_doubled(self):
+        self.check(network.Shim(self, seed=1, drop=0, double=0.05, delay=0.10), 8, 60)
+
+    def test_reordered_doubled_and_lost(self):
+        self.check(network.Shim(self, seed=2, drop=0.01, double=0.03, delay=0.05), 8, 40)
+
+    def test_apache_on_a_bad_wire(self):
+        """Deferred accept: the first data of a connection is seen on the listener, or again later."""
+        wire = network.Shim(self, seed=3, drop=0.02, double=0.05, delay=0.05)
+        server = servers.Apache(self, host=network.SERVER, netns=wire.server)
+        sidelight = Sidelight(self, cgroup=server.cgroup)
+        sent = wire.send_plans(server.port, 12, 12, 20)
+        sidelight.assert_counted(server.expected(len(sent)), wire.ask(server.port))
+
+
+if __name__ == "__main__":
+    harness.main()
