@@ -27,7 +27,9 @@ PKGS := $(foreach l,$(LIBRARIES),$(firstword $(subst :, ,$(l))))
 BUILD_PACKAGES := gcc libc6-dev make git clang llvm bpftool pkgconf linux-libc-dev uthash-dev \
 	$(foreach l,$(LIBRARIES),$(lastword $(subst :, ,$(l))))
 DEMO_PACKAGES := nginx-light wrk curl prometheus-pushgateway
-TEST_PACKAGES := $(DEMO_PACKAGES) libcmocka-dev python3
+E2E_PACKAGES := nginx-light apache2-bin haproxy lighttpd caddy nodejs golang-go wrk curl \
+	iproute2 iptables util-linux
+TEST_PACKAGES := $(DEMO_PACKAGES) $(E2E_PACKAGES) libcmocka-dev python3
 GUEST_PACKAGES := qemu-system-x86 busybox-static nginx-light wrk apache2-utils curl python3
 LINT_PACKAGES := clang-format clang-tidy shellcheck
 

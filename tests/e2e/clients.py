@@ -91,8 +91,14 @@ def curl_plan(port, plan, directory, keep_alive=True, host="127.0.0.1"):
     base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     parts = []
     for method, target in plan:
-        part = [f'url = "{base}{target}"', "silent", "path-as-is", 'output = "/dev/null"',
-                'write-out = "%{http_code}\\n"', "max-time = 20"]
+        part = [
+            f'url = "{base}{target}"',
+            "silent",
+            "path-as-is",
+            'output = "/dev/null"',
+            'write-out = "%{http_code}\\n"',
+            "max-time = 20",
+        ]
         part.append("head" if method == "HEAD" else f'request = "{method}"')
         if method in ("POST", "PUT", "PATCH"):
             part.append('data = "k=v&n=1"')
@@ -102,7 +108,10 @@ def curl_plan(port, plan, directory, keep_alive=True, host="127.0.0.1"):
     config = directory / f"curl-{port}-{keep_alive}.conf"
     config.write_text("\nnext\n".join(parts) + "\n")
     statuses = harness.run(["curl", "-q", "-K", config], seconds=120).stdout.split()
-    return [(method, target, int(status)) for (method, target), status in zip(plan, statuses, strict=True)]
+    return [
+        (method, target, int(status))
+        for (method, target), status in zip(plan, statuses, strict=True)
+    ]
 
 
 def get(port, target, host="127.0.0.1", headers=None, method="GET"):
@@ -215,7 +224,9 @@ class Wire:
 def request_bytes(method, target, *fields, body=b""):
     if body:
         fields += (f"Content-Length: {len(body)}",)
-    return ("\r\n".join([f"{method} {target} HTTP/1.1", "Host: e2e", *fields, "", ""])).encode() + body
+    return (
+        "\r\n".join([f"{method} {target} HTTP/1.1", "Host: e2e", *fields, "", ""])
+    ).encode() + body
 
 
 def main():
@@ -226,9 +237,12 @@ def main():
     def one(number):
         plan = make_plan(f"{seed} {number}", int(count))
         if targets:
-            plan = [(m, random.Random(f"{seed} {number} {i}").choice([t, *targets]))
-                    for i, (m, t) in enumerate(plan)]
+            plan = [
+                (m, random.Random(f"{seed} {number} {i}").choice([t, *targets]))
+                for i, (m, t) in enumerate(plan)
+            ]
         results.extend(send_plan(int(port), plan, number % 4 != 3, host))
+
     threads = [threading.Thread(target=one, args=(n,)) for n in range(int(connections))]
     for thread in threads:
         thread.start()

@@ -166,8 +166,13 @@ class Process:
         self.output = pathlib.Path(output)
         with open(self.output, "wb") as out:
             self.popen = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                cwd=cwd, env={**os.environ, **(env or {})})
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
+                env={**os.environ, **(env or {})},
+            )
 
     @property
     def pid(self):
@@ -184,7 +189,9 @@ class Process:
         try:
             return self.popen.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"still running after {seconds:g} s: {self.argv}\n{self.text()}") from None
+            raise AssertionError(
+                f"still running after {seconds:g} s: {self.argv}\n{self.text()}"
+            ) from None
 
     def send(self, number):
         self.popen.send_signal(number)
@@ -202,8 +209,11 @@ class Process:
     def wait_listening(self, port, seconds=15.0):
         def event():
             if not self.is_running():
-                raise AssertionError(f"{self.argv} ended with {self.popen.returncode}:\n{self.text()}")
+                raise AssertionError(
+                    f"{self.argv} ended with {self.popen.returncode}:\n{self.text()}"
+                )
             return is_listening(port)
+
         wait_for(f"a listener on port {port}", event, seconds)
 
 
@@ -247,8 +257,14 @@ class Case(unittest.TestCase):
 
 def run(argv, check=True, seconds=60, **more):
     """Runs a command to its end; returns it with both outputs as text."""
-    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=seconds,
-                  stdin=subprocess.DEVNULL, **more)
+    done = subprocess.run(
+        [str(a) for a in argv],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        stdin=subprocess.DEVNULL,
+        **more,
+    )
     if check and done.returncode:
         raise AssertionError(f"{argv} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done

@@ -39,12 +39,30 @@ class Namespaces:
     def ask(self, port):
         """For observer.settle(): a request from the client's namespace."""
         return lambda target: self.inside(
-            self.client, "curl", "-qs", "-m", "20", "-o", "/dev/null", f"http://{SERVER}:{port}{target}")
+            self.client,
+            "curl",
+            "-qs",
+            "-m",
+            "20",
+            "-o",
+            "/dev/null",
+            f"http://{SERVER}:{port}{target}",
+        )
 
     def send_plans(self, port, seed, connections, count, seconds=90, paths=None):
         """That many connections at once, each with a plan of its own; returns all results."""
-        done = self.inside(self.client, "python3", harness.ROOT / "tests" / "e2e" / "clients.py", SERVER, port,
-                           seed, connections, count, *(paths or ()), seconds=seconds)
+        done = self.inside(
+            self.client,
+            "python3",
+            harness.ROOT / "tests" / "e2e" / "clients.py",
+            SERVER,
+            port,
+            seed,
+            connections,
+            count,
+            *(paths or ()),
+            seconds=seconds,
+        )
         return [tuple(entry) for entry in json.loads(done.stdout)]
 
 
@@ -53,18 +71,52 @@ class Veth(Namespaces):
 
     def __init__(self, case):
         super().__init__(case)
-        harness.run(["ip", "link", "add", "e0", "netns", self.client, "type", "veth",
-                     "peer", "name", "e0", "netns", self.server])
+        harness.run(
+            [
+                "ip",
+                "link",
+                "add",
+                "e0",
+                "netns",
+                self.client,
+                "type",
+                "veth",
+                "peer",
+                "name",
+                "e0",
+                "netns",
+                self.server,
+            ]
+        )
         for name, address in ((self.client, CLIENT), (self.server, SERVER)):
             self.ip(name, "addr", "add", f"{address}/24", "dev", "e0")
             self.ip(name, "link", "set", "e0", "up")
 
     def drop(self, share):
         for tool in ("iptables", "iptables-nft", "iptables-legacy"):
-            rule = ["-t", "mangle", "-A", "PREROUTING", "-i", "e0", "-m", "statistic", "--mode", "random",
-                    "--probability", str(share), "-j", "DROP"]
-            if all(subprocess.run(["ip", "netns", "exec", name, tool, *rule], capture_output=True).returncode == 0
-                   for name in self.names):
+            rule = [
+                "-t",
+                "mangle",
+                "-A",
+                "PREROUTING",
+                "-i",
+                "e0",
+                "-m",
+                "statistic",
+                "--mode",
+                "random",
+                "--probability",
+                str(share),
+                "-j",
+                "DROP",
+            ]
+            if all(
+                subprocess.run(
+                    ["ip", "netns", "exec", name, tool, *rule], capture_output=True
+                ).returncode
+                == 0
+                for name in self.names
+            ):
                 return
         raise harness.unittest.SkipTest("iptables cannot drop packets at random here")
 
@@ -74,8 +126,12 @@ class Shim(Namespaces):
         super().__init__(case)
         if not os.path.exists("/dev/net/tun"):
             raise harness.unittest.SkipTest("no /dev/net/tun")
-        self.process = case.spawn(["python3", harness.SERVERS / "shim.py", seed, drop, double, delay, *self.names])
-        harness.wait_for("the shim", lambda: "ready" in self.process.text() or not self.process.is_running())
+        self.process = case.spawn(
+            ["python3", harness.SERVERS / "shim.py", seed, drop, double, delay, *self.names]
+        )
+        harness.wait_for(
+            "the shim", lambda: "ready" in self.process.text() or not self.process.is_running()
+        )
         case.assertTrue(self.process.is_running(), self.process.text())
         for name, address in ((self.client, CLIENT), (self.server, SERVER)):
             self.ip(name, "addr", "add", f"{address}/24", "dev", "tun0")

@@ -63,7 +63,9 @@ class Metrics:
         for have, value in self.each(f"http_{side}_request_duration_seconds_count", **labels):
             result = have.get("http_response_status_code") or have.get("error_type", "")
             if have.get("http_route") != SENTINEL:
-                counted[have.get("http_request_method"), have.get("http_route"), result] += int(value)
+                counted[have.get("http_request_method"), have.get("http_route"), result] += int(
+                    value
+                )
         return +counted
 
     def duration(self, side="server", **labels):
@@ -73,8 +75,11 @@ class Metrics:
 
     def lost(self):
         """What sidelight says it has lost, by reason."""
-        return {tuple(sorted(have.items())): value
-            for have, value in self.each("sidelight_events_lost_total") if value}
+        return {
+            tuple(sorted(have.items())): value
+            for have, value in self.each("sidelight_events_lost_total")
+            if value
+        }
 
 
 def _parse_sample(line):
@@ -86,12 +91,12 @@ def _parse_sample(line):
             m = _LABEL.match(rest, at)
             if not m:
                 raise AssertionError(f"malformed labels: {line}")
-            value = re.sub(r'\\.', lambda e: _ESCAPES[e.group(0)], m.group(2))
+            value = re.sub(r"\\.", lambda e: _ESCAPES[e.group(0)], m.group(2))
             labels.append((m.group(1), value))
             at = m.end()
             if m.group(3) == "}":
                 at -= 1
-        rest = rest[at + 1:]
+        rest = rest[at + 1 :]
     else:
         name, rest = line.split(" ", 1)
     return (name, tuple(sorted(labels))), float(rest.split()[0])
@@ -113,12 +118,16 @@ class Sidelight:
 
     def _is_ready(self):
         if not self.process.is_running():
-            raise AssertionError(f"sidelight ended with {self.process.popen.returncode}:\n{self.process.text()}")
+            raise AssertionError(
+                f"sidelight ended with {self.process.popen.returncode}:\n{self.process.text()}"
+            )
         return harness.is_listening(self.port) and http_get(self.port, "/readyz")[0] == 200
 
     def scrape(self):
         status, text = http_get(self.port, "/metrics")
-        self.case.assertEqual(status, 200, f"/metrics of sidelight; its output:\n{self.process.text()}")
+        self.case.assertEqual(
+            status, 200, f"/metrics of sidelight; its output:\n{self.process.text()}"
+        )
         return Metrics(text)
 
     def wait_counted(self, total, side="server", seconds=10, **labels):
@@ -128,6 +137,7 @@ class Sidelight:
         def event():
             latest[:] = [self.scrape()]
             return latest[0].requests(side, **labels).total() >= total
+
         try:
             harness.wait_for("requests to be counted", event, seconds, pause=0.05)
         except AssertionError:
@@ -145,7 +155,9 @@ class Sidelight:
             ask = lambda target: clients.get(port, target)
         before = self._sentinels()
         ask(SENTINEL)
-        harness.wait_for("the sentinel to be counted", lambda: self._sentinels() > before, pause=0.02)
+        harness.wait_for(
+            "the sentinel to be counted", lambda: self._sentinels() > before, pause=0.02
+        )
         return self.scrape()
 
     def _sentinels(self):
@@ -158,8 +170,10 @@ class Sidelight:
         scrape = self.settle(ask)
         counted = scrape.requests(side, **labels)
         if counted != expected:
-            self.case.fail(f"{side} side: {difference(counted, expected)}\n"
-                           f"lost, as it says: {scrape.lost()}\n{health(scrape)}")
+            self.case.fail(
+                f"{side} side: {difference(counted, expected)}\n"
+                f"lost, as it says: {scrape.lost()}\n{health(scrape)}"
+            )
         return scrape
 
     def stop(self):
@@ -167,16 +181,21 @@ class Sidelight:
 
 
 def difference(counted, expected):
-    rows = [f"  {key}: counted {counted[key]}, expected {expected[key]}"
-        for key in sorted(set(counted) | set(expected), key=str) if counted[key] != expected[key]]
+    rows = [
+        f"  {key}: counted {counted[key]}, expected {expected[key]}"
+        for key in sorted(set(counted) | set(expected), key=str)
+        if counted[key] != expected[key]
+    ]
     return "\n".join([f"counted {counted.total()}, expected {expected.total()}", *rows])
 
 
 def health(scrape):
     """Its own counters that are not zero, for messages of failed tests."""
-    return "\n".join(f"  {name}{dict(labels) or ''} {value:g}"
-             for (name, labels), value in sorted(scrape.samples.items())
-             if PRIVATE.match(name) and value and not name.endswith("_bucket"))
+    return "\n".join(
+        f"  {name}{dict(labels) or ''} {value:g}"
+        for (name, labels), value in sorted(scrape.samples.items())
+        if PRIVATE.match(name) and value and not name.endswith("_bucket")
+    )
 
 
 def links_of(cgroup):
@@ -186,4 +205,6 @@ def links_of(cgroup):
 
 
 def programs():
-    return {p["id"] for p in json.loads(harness.run(["bpftool", "-j", "prog", "show"]).stdout or "[]")}
+    return {
+        p["id"] for p in json.loads(harness.run(["bpftool", "-j", "prog", "show"]).stdout or "[]")
+    }

@@ -43,8 +43,12 @@ class Server:
         argv, env = self.command()
         self.process = case.spawn(argv, cgroup=self.cgroup, netns=netns, env=env, cwd=self.dir)
         if netns:
-            harness.wait_for("the server to listen", lambda: harness.run(
-                ["ip", "netns", "exec", netns, "ss", "-Hltn", f"sport = :{self.port}"]).stdout)
+            harness.wait_for(
+                "the server to listen",
+                lambda: harness.run(
+                    ["ip", "netns", "exec", netns, "ss", "-Hltn", f"sport = :{self.port}"]
+                ).stdout,
+            )
         else:
             self.process.wait_listening(self.port)
 
@@ -55,7 +59,8 @@ class Server:
         """A config of tests/servers with its $NAMES filled in."""
         bracket = f"[{self.host}]" if ":" in self.host else self.host
         text = string.Template((harness.SERVERS / name).read_text()).safe_substitute(
-            DIR=self.dir, PORT=self.port, HOST=bracket, **{**self.knobs, **more})
+            DIR=self.dir, PORT=self.port, HOST=bracket, **{**self.knobs, **more}
+        )
         path = self.dir / name
         path.write_text(text)
         return path
@@ -79,20 +84,26 @@ class Server:
 
     def log(self):
         text = self.log_text()
-        entries = [self.parse(line) for line in text[:text.rfind("\n") + 1].splitlines()]
+        entries = [self.parse(line) for line in text[: text.rfind("\n") + 1].splitlines()]
         return [entry for entry in entries if entry and entry[1] != SENTINEL]
 
     def wait_log(self, total, seconds=10):
         """The log, once it holds at least that many requests."""
-        harness.wait_for(f"{total} lines in {self.dir}/{self.log_name}",
-                         lambda: len(self.log()) >= total, seconds, pause=0.05)
+        harness.wait_for(
+            f"{total} lines in {self.dir}/{self.log_name}",
+            lambda: len(self.log()) >= total,
+            seconds,
+            pause=0.05,
+        )
         return self.log()
 
     def expected(self, total=None):
         """What must have been counted: the log as a Counter of (method, route, status)."""
         entries = self.log() if total is None else self.wait_log(total)
-        return collections.Counter((clients.label_of(method), clients.route_of(target), status)
-                                   for method, target, status in entries)
+        return collections.Counter(
+            (clients.label_of(method), clients.route_of(target), status)
+            for method, target, status in entries
+        )
 
     def stop(self):
         self.process.stop()
@@ -104,7 +115,15 @@ class Nginx(Server):
     def command(self):
         self.knobs.setdefault("WORKERS", 2)
         self.knobs.setdefault("EXTRA_LISTEN", "")
-        return ["nginx", "-p", self.dir, "-e", self.dir / "error.log", "-c", self.config("nginx.conf")], {}
+        return [
+            "nginx",
+            "-p",
+            self.dir,
+            "-e",
+            self.dir / "error.log",
+            "-c",
+            self.config("nginx.conf"),
+        ], {}
 
 
 class Apache(Server):
@@ -159,7 +178,10 @@ class Caddy(Server):
     def command(self):
         config = self.config("Caddyfile")
         return ["caddy", "run", "--adapter", "caddyfile", "--config", config], {
-            "HOME": str(self.dir), "XDG_DATA_HOME": str(self.dir), "XDG_CONFIG_HOME": str(self.dir)}
+            "HOME": str(self.dir),
+            "XDG_DATA_HOME": str(self.dir),
+            "XDG_CONFIG_HOME": str(self.dir),
+        }
 
     def parse(self, line):
         entry = json.loads(line)
@@ -175,7 +197,13 @@ class Fixture(Server):
     argv = ()
 
     def command(self):
-        return [*self.argv, self.host, self.port, self.dir / self.log_name, *self.knobs.get("args", ())], {}
+        return [
+            *self.argv,
+            self.host,
+            self.port,
+            self.dir / self.log_name,
+            *self.knobs.get("args", ()),
+        ], {}
 
 
 class PythonHttp(Fixture):
@@ -205,11 +233,20 @@ class Go(Fixture):
 
     def command(self):
         if not _go_binary:
-            target = pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / f"sidelight-e2e-go-{os.getpid()}"
-            env = {**os.environ, "GO111MODULE": "off", "GOFLAGS": "", "GOPROXY": "off",
-                   "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
-            harness.run(["go", "build", "-o", target, harness.SERVERS / "gohttp.go"],
-                        env=env, seconds=180)
+            target = (
+                pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / f"sidelight-e2e-go-{os.getpid()}"
+            )
+            env = {
+                **os.environ,
+                "GO111MODULE": "off",
+                "GOFLAGS": "",
+                "GOPROXY": "off",
+                "GOTOOLCHAIN": "local",
+                "CGO_ENABLED": "0",
+            }
+            harness.run(
+                ["go", "build", "-o", target, harness.SERVERS / "gohttp.go"], env=env, seconds=180
+            )
             harness.atexit.register(target.unlink)
             _go_binary.append(target)
         self.argv = (_go_binary[0],)

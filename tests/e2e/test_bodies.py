@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """
 Bodies and times: from the first byte of the request to the last byte of the
@@ -46,7 +47,9 @@ class Timed(harness.Case):
                     self.assert_between(slept, duration, ours)
                     errors.append(abs(duration - slept))
                 # A busy machine wakes a sleeper late now and then, not mostly.
-                self.assertLessEqual(statistics.median_low(errors), 0.001 + 0.01 * slept, f"{ms} ms: {errors}")
+                self.assertLessEqual(
+                    statistics.median_low(errors), 0.001 + 0.01 * slept, f"{ms} ms: {errors}"
+                )
 
     def test_handlers_that_sleep_python(self):
         self.start(servers.Scripted)
@@ -80,6 +83,7 @@ class Timed(harness.Case):
                 if got < size * 0.9:
                     times[:] = [time.monotonic()]
             self.assertEqual(got, size)
+
         start = time.monotonic()
         duration, ours = self.timed(wire, target, read)
         # The last tenth does not fit in socket buffers when the body is large.
@@ -91,6 +95,7 @@ class Timed(harness.Case):
         self.start(servers.Scripted)
         size, pause = 64 * MIB, 0.3
         with Wire(self.server.port) as wire:
+
             def read(w):
                 w.read_until(b"\r\n\r\n")
                 time.sleep(pause)  # the load itself: a reader that pauses
@@ -98,17 +103,27 @@ class Timed(harness.Case):
                 w.buffer = b""
                 while got < size:
                     got += len(w.sock.recv(MIB))
+
             duration, ours = self.timed(wire, f"/bytes/{size}", read)
         self.assert_between(pause, duration, ours)
 
     def test_chunked_streams(self):
         self.start(servers.Scripted)
         with Wire(self.server.port) as wire:
-            for count, size, pause in ((1, 1, 0), (50, 10, 0), (20, 3, 5), (10, 20_000, 10), (3, MIB, 0), (200, 1460, 0)):
+            for count, size, pause in (
+                (1, 1, 0),
+                (50, 10, 0),
+                (20, 3, 5),
+                (10, 20_000, 10),
+                (3, MIB, 0),
+                (200, 1460, 0),
+            ):
                 with self.subTest(count=count, size=size, pause=pause):
                     duration, ours = self.timed(wire, f"/chunks/{count}/{size}/{pause}")
                     self.assert_between(count * pause / 1000, duration, ours)
-        self.sidelight.assert_counted({("GET", "/chunks/{id}/{id}/{id}", "200"): 6}, self.server.port)
+        self.sidelight.assert_counted(
+            {("GET", "/chunks/{id}/{id}/{id}", "200"): 6}, self.server.port
+        )
 
     def test_until_close(self):
         self.start(servers.Scripted)
@@ -137,16 +152,25 @@ class Timed(harness.Case):
                     for n in range(1, 4):
                         wire.send(request_bytes("GET", "/hello"))
                         wire.response()
-                        harness.wait_for("the response to be reported while the connection stays open",
-                                         lambda: self.sidelight.scrape().duration()[0] == n, 1.0)
+                        harness.wait_for(
+                            "the response to be reported while the connection stays open",
+                            lambda: self.sidelight.scrape().duration()[0] == n,
+                            1.0,
+                        )
 
     def test_large_tails_of_an_idle_connection_are_reported_at_once(self):
         self.start(servers.Scripted)
         with Wire(self.server.port) as wire:
-            for n, target in enumerate((f"/bytes/{MIB}", "/chunks/4/200000/0", "/bytes/65536", "/bytes/1460"), 1):
+            for n, target in enumerate(
+                (f"/bytes/{MIB}", "/chunks/4/200000/0", "/bytes/65536", "/bytes/1460"), 1
+            ):
                 wire.send(request_bytes("GET", target))
                 wire.response()
-                harness.wait_for(f"{target} to be reported", lambda: self.sidelight.scrape().duration()[0] == n, 1.0)
+                harness.wait_for(
+                    f"{target} to be reported",
+                    lambda: self.sidelight.scrape().duration()[0] == n,
+                    1.0,
+                )
 
     def test_uploads(self):
         self.start(servers.Nginx)
@@ -155,10 +179,26 @@ class Timed(harness.Case):
             for n in range(3):
                 wire.send(request_bytes("PUT", f"/upload/file{n}x", body=body))
                 self.assertEqual(wire.response()[0], 201)
-        curl = ["curl", "-qsf", "-o", "/dev/null", "-T", self.dir / "up", "-H", "Expect: 100-continue"]
+        curl = [
+            "curl",
+            "-qsf",
+            "-o",
+            "/dev/null",
+            "-T",
+            self.dir / "up",
+            "-H",
+            "Expect: 100-continue",
+        ]
         (self.dir / "up").write_bytes(body)
         harness.run([*curl, f"http://127.0.0.1:{self.server.port}/upload/again"])
-        harness.run([*curl, "-H", "Transfer-Encoding: chunked", f"http://127.0.0.1:{self.server.port}/upload/chunked"])
+        harness.run(
+            [
+                *curl,
+                "-H",
+                "Transfer-Encoding: chunked",
+                f"http://127.0.0.1:{self.server.port}/upload/chunked",
+            ]
+        )
         self.sidelight.assert_counted(self.server.expected(5), self.server.port)
 
 

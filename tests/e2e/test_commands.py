@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """
 `run -- CMD` behaves like CMD, and bad use gets one line that says what to do.
@@ -13,7 +14,9 @@ from observer import Sidelight
 
 
 def sidelight(*args, prefix=(), **more):
-    return harness.run([*prefix, more.pop("binary", harness.BINARY), *args], check=False, seconds=30, **more)
+    return harness.run(
+        [*prefix, more.pop("binary", harness.BINARY), *args], check=False, seconds=30, **more
+    )
 
 
 class RunCommand(harness.Case):
@@ -21,7 +24,9 @@ class RunCommand(harness.Case):
 
     def test_exit_status_is_passed_through(self):
         for status in (0, 1, 7, 255):
-            self.assertEqual(sidelight("run", "--", "sh", "-c", f"exit {status}").returncode, status)
+            self.assertEqual(
+                sidelight("run", "--", "sh", "-c", f"exit {status}").returncode, status
+            )
         self.assertEqual(sidelight("run", "--", "sh", "-c", "kill -9 $$").returncode, 128 + 9)
 
     def test_command_that_cannot_be_started(self):
@@ -34,7 +39,11 @@ class RunCommand(harness.Case):
         self.assertEqual(done.stdout, "a b|--help||")
 
     def test_signals_are_passed_on(self):
-        for name, number in (("TERM", signal.SIGTERM), ("INT", signal.SIGINT), ("HUP", signal.SIGHUP)):
+        for name, number in (
+            ("TERM", signal.SIGTERM),
+            ("INT", signal.SIGINT),
+            ("HUP", signal.SIGHUP),
+        ):
             script = f"trap 'exit 5' {name}; echo ready; while :; do sleep 0.05; done"
             process = self.spawn([harness.BINARY, "run", "--", "sh", "-c", script])
             harness.wait_for("the command to run", lambda: "ready" in process.text())
@@ -43,9 +52,17 @@ class RunCommand(harness.Case):
 
     def test_red_table_and_nothing_left(self):
         port, log = harness.free_port(), self.dir / "log"
-        process = self.spawn([harness.BINARY, "run", "--", "sh", "-c",
-                              f"cat /proc/self/cgroup > {self.dir}/cgroup; echo $$ > {self.dir}/pid; "
-                              f"exec python3 {harness.SERVERS}/pyhttp.py 127.0.0.1 {port} {log}"])
+        process = self.spawn(
+            [
+                harness.BINARY,
+                "run",
+                "--",
+                "sh",
+                "-c",
+                f"cat /proc/self/cgroup > {self.dir}/cgroup; echo $$ > {self.dir}/pid; "
+                f"exec python3 {harness.SERVERS}/pyhttp.py 127.0.0.1 {port} {log}",
+            ]
+        )
         process.wait_listening(port)
         plan = [("GET", "/users/1")] * 40 + [("POST", "/made")] * 7 + [("GET", "/gateway")] * 3
         clients.send_plan(port, plan)
@@ -54,8 +71,14 @@ class RunCommand(harness.Case):
         self.assertTrue(cgroup.is_dir())
         process.send(signal.SIGTERM)
         process.wait(5)
-        rows = {tuple(line.split()[:2]): line for line in process.text().splitlines() if line.split()}
-        for row, count in ((("GET", "/users/{id}"), "40"), (("POST", "/made"), "7"), (("GET", "/gateway"), "3")):
+        rows = {
+            tuple(line.split()[:2]): line for line in process.text().splitlines() if line.split()
+        }
+        for row, count in (
+            (("GET", "/users/{id}"), "40"),
+            (("POST", "/made"), "7"),
+            (("GET", "/gateway"), "3"),
+        ):
             self.assertIn(row, rows, process.text())
             self.assertIn(count, rows[row].split(), process.text())
         self.assertFalse(cgroup.exists(), "the cgroup is still there")
@@ -71,8 +94,13 @@ class RunCommand(harness.Case):
         return done.stdout.split()[0]
 
     def test_what_the_command_left_running_is_ended(self):
-        done = sidelight("run", "--", "sh", "-c",
-                         f"cat /proc/self/cgroup > {self.dir}/cgroup; sleep 1000 & echo $!; exit 3")
+        done = sidelight(
+            "run",
+            "--",
+            "sh",
+            "-c",
+            f"cat /proc/self/cgroup > {self.dir}/cgroup; sleep 1000 & echo $!; exit 3",
+        )
         self.assertEqual(done.returncode, 3, done.stderr)
         pid = int(done.stdout.split()[0])
         self.assertFalse(os.path.exists(f"/proc/{pid}"), "a child of the command is still there")
@@ -80,8 +108,17 @@ class RunCommand(harness.Case):
 
     def test_killed_observer_leaves_the_command_running(self):
         port = harness.free_port()
-        process = self.spawn([harness.BINARY, "run", "--", "sh", "-c", f"echo $$ > {self.dir}/pid; "
-                              f"exec python3 {harness.SERVERS}/pyhttp.py 127.0.0.1 {port} {self.dir}/log"])
+        process = self.spawn(
+            [
+                harness.BINARY,
+                "run",
+                "--",
+                "sh",
+                "-c",
+                f"echo $$ > {self.dir}/pid; "
+                f"exec python3 {harness.SERVERS}/pyhttp.py 127.0.0.1 {port} {self.dir}/log",
+            ]
+        )
         process.wait_listening(port)
         pid = int((self.dir / "pid").read_text())
         group = self.cgroup_of(open(f"/proc/{pid}/cgroup").read())
@@ -90,13 +127,18 @@ class RunCommand(harness.Case):
             self.assertEqual(clients.get(port, "/hello"), 200)
         finally:
             os.kill(pid, signal.SIGKILL)
-            harness.wait_for("the cgroup to empty", lambda: "populated 0" in (group / "cgroup.events").read_text())
+            harness.wait_for(
+                "the cgroup to empty",
+                lambda: "populated 0" in (group / "cgroup.events").read_text(),
+            )
             group.rmdir()
 
     def test_metrics_of_a_command(self):
         port = harness.free_port()
-        observer = Sidelight(self, command=["python3", harness.SERVERS / "pyhttp.py", "127.0.0.1", port,
-                                            self.dir / "log"])
+        observer = Sidelight(
+            self,
+            command=["python3", harness.SERVERS / "pyhttp.py", "127.0.0.1", port, self.dir / "log"],
+        )
         harness.wait_for("the server", lambda: harness.is_listening(port))
         clients.send_plan(port, [("GET", "/hello")] * 10)
         observer.assert_counted({("GET", "/hello", "200"): 10}, port)
@@ -114,14 +156,23 @@ class BadUse(harness.Case):
             self.assertIn(word.lower(), lines[0].lower())
 
     def test_flags(self):
-        rows = [(("run", "--no-such-flag"), "--no-such-flag"),
-                (("run", "--cgroup"), "--cgroup"),
-                (("run", "--push-interval", "soon", "--", "true"), "--push-interval"),
-                (("run", "--metrics-listen", "nowhere", "--", "true"), "--metrics-listen"),
-                (("run", "--pid", "cat", ), "--pid"),
-                (("no-such-command",), "no-such-command"),
-                ((), "help"),
-                (("run", "--"), "--")]
+        rows = [
+            (("run", "--no-such-flag"), "--no-such-flag"),
+            (("run", "--cgroup"), "--cgroup"),
+            (("run", "--push-interval", "soon", "--", "true"), "--push-interval"),
+            (("run", "--metrics-listen", "nowhere", "--", "true"), "--metrics-listen"),
+            (
+                (
+                    "run",
+                    "--pid",
+                    "cat",
+                ),
+                "--pid",
+            ),
+            (("no-such-command",), "no-such-command"),
+            ((), "help"),
+            (("run", "--"), "--"),
+        ]
         for args, word in rows:
             with self.subTest(args=args):
                 self.assert_refused(sidelight(*args), word)
@@ -152,8 +203,10 @@ class BadUse(harness.Case):
         harness.need("setpriv")
         binary = shutil.copy(harness.BINARY, self.dir)
         cgroup = self.cgroup()
-        for prefix in (["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"],
-                       ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]):
+        for prefix in (
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"],
+            ["setpriv", "--bounding-set=-all", "--inh-caps=-all"],
+        ):
             with self.subTest(prefix=prefix):
                 done = sidelight("run", "--cgroup", cgroup, prefix=prefix, binary=binary)
                 self.assert_refused(done, "CAP_")

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """
 Connections that end early, late, or began before anybody watched.
@@ -30,8 +31,9 @@ class Ends(harness.Case):
                 wire.send(request_bytes("GET", target))
                 with self.assertRaises((EOFError, ConnectionResetError)):
                     wire.response()
-        scrape = self.assert_counted({("GET", "/reset", "connection_reset"): 5,
-                                      ("GET", "/close", "connection_closed"): 5})
+        scrape = self.assert_counted(
+            {("GET", "/reset", "connection_reset"): 5, ("GET", "/close", "connection_closed"): 5}
+        )
         for have, _ in scrape.each("http_server_request_duration_seconds_count"):
             if have["http_route"] in ("/reset", "/close"):
                 self.assertNotIn("http_response_status_code", have)
@@ -59,8 +61,12 @@ class Ends(harness.Case):
             abort(wire)
         harness.wait_for("both to fail", lambda: len(self.server.log()) == 2)
         scrape = self.assert_counted({("GET", "/bytes/{id}", "200"): 2})
-        failed = [have["error_type"] for have, _ in scrape.each(
-            "http_server_request_duration_seconds_count", http_route="/bytes/{id}")]
+        failed = [
+            have["error_type"]
+            for have, _ in scrape.each(
+                "http_server_request_duration_seconds_count", http_route="/bytes/{id}"
+            )
+        ]
         self.assertTrue(failed and all(failed), failed)
 
     def test_server_answers_before_the_upload_ends(self):
@@ -76,8 +82,13 @@ class Ends(harness.Case):
             wire.send(data.replace(b"/eager", b"/early")[:1000])
             self.assertEqual(wire.response()[0], 413)
             self.assertEqual(wire.read_end(), b"")
-        self.assert_counted({("POST", "/eager", "200"): 1, ("GET", "/hello", "200"): 1,
-                             ("POST", "/early", "413"): 1})
+        self.assert_counted(
+            {
+                ("POST", "/eager", "200"): 1,
+                ("GET", "/hello", "200"): 1,
+                ("POST", "/early", "413"): 1,
+            }
+        )
 
     def test_half_closed_client(self):
         """A client may shut down its sending side and still wait for the answer."""
@@ -90,8 +101,11 @@ class Ends(harness.Case):
 
     def test_pipelined_requests_that_are_never_answered(self):
         with Wire(self.server.port) as wire:
-            wire.send(request_bytes("GET", "/hello") * 3 + request_bytes("GET", "/close")
-                      + request_bytes("GET", "/hello") * 2)
+            wire.send(
+                request_bytes("GET", "/hello") * 3
+                + request_bytes("GET", "/close")
+                + request_bytes("GET", "/hello") * 2
+            )
             for _ in range(3):
                 self.assertEqual(wire.response()[0], 200)
             with self.assertRaises((EOFError, ConnectionResetError)):
@@ -121,8 +135,14 @@ class Older(harness.Case):
                     for target in ("/hello", "/missing", "/users/12"):
                         wire.send(request_bytes("GET", target))
                         wire.response()
-                sidelight.assert_counted({("GET", "/hello", "200"): 10, ("GET", "/missing", "404"): 10,
-                                          ("GET", "/users/{id}", "200"): 10}, server.port)
+                sidelight.assert_counted(
+                    {
+                        ("GET", "/hello", "200"): 10,
+                        ("GET", "/missing", "404"): 10,
+                        ("GET", "/users/{id}", "200"): 10,
+                    },
+                    server.port,
+                )
 
     def test_in_the_middle_of_messages(self):
         server = servers.Scripted(self)
@@ -131,12 +151,14 @@ class Older(harness.Case):
         sleeper.send(request_bytes("GET", "/sleep/1000"))
         body = b"GET /not-a-request HTTP/1.1\r\n\r\n" * 2000
         data = request_bytes("PUT", "/hello", body=body)
-        upload.send(data[:len(data) // 2])
+        upload.send(data[: len(data) // 2])
         stream.read(4000)
         sidelight = Sidelight(self, cgroup=server.cgroup)
-        upload.send(data[len(data) // 2:])
+        upload.send(data[len(data) // 2 :])
         for wire in (stream, sleeper, upload):
-            self.assertEqual(wire.response()[0] if wire is not stream else 0, 200 if wire is not stream else 0)
+            self.assertEqual(
+                wire.response()[0] if wire is not stream else 0, 200 if wire is not stream else 0
+            )
         while not stream.buffer.endswith(b"0\r\n\r\n"):
             stream.buffer += stream.sock.recv(65536)
         stream.buffer = b""
@@ -173,7 +195,9 @@ class Elsewhere(harness.Case):
         sidelight = Sidelight(self, cgroup=server.cgroup)
         clients.send_plan(neighbour.port, clients.make_plan(1, 50))
         for _ in range(5):
-            harness.run(["curl", "-qsf", "--unix-socket", self.dir / "http.sock", "http://e2e/hello"])
+            harness.run(
+                ["curl", "-qsf", "--unix-socket", self.dir / "http.sock", "http://e2e/hello"]
+            )
         clients.get(server.port, "/hello")
         self.assertEqual(len(server.wait_log(6)), 6)
         sidelight.assert_counted({("GET", "/hello", "200"): 1}, server.port)
@@ -182,10 +206,14 @@ class Elsewhere(harness.Case):
         """On loopback each end counts for itself: one as server, one as client."""
         server = servers.Nginx(self)
         sidelight = Sidelight(self, cgroup=server.cgroup)
-        script = "import sys; sys.path.insert(0, sys.argv[1]); import clients; " \
-                 "clients.send_plan(int(sys.argv[2]), clients.make_plan(5, 60))"
-        client = self.spawn(["python3", "-c", script, harness.ROOT / "tests" / "e2e", server.port],
-                            cgroup=server.cgroup)
+        script = (
+            "import sys; sys.path.insert(0, sys.argv[1]); import clients; "
+            "clients.send_plan(int(sys.argv[2]), clients.make_plan(5, 60))"
+        )
+        client = self.spawn(
+            ["python3", "-c", script, harness.ROOT / "tests" / "e2e", server.port],
+            cgroup=server.cgroup,
+        )
         self.assertEqual(client.wait(30), 0, client.text())
         expected = server.expected(60)
         scrape = sidelight.assert_counted(expected, server.port)

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """
 Bytes that nobody sane sends, and connections that are good for nothing:
@@ -19,25 +20,41 @@ RESIDENT_MAX_KB = 40 << 10
 USELESS = 40_000
 
 NASTY = [
-    b"\0" * 5000, b"\xff" * 5000, b"\r\n" * 4000, b" " * 9000,
-    b"GET", b"GET ", b"GET /", b"GET / HTTP/1.1\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET / HTTP/1.1\r\nA\0B: c\r\n\r\n",
-    b"GET /\0/x HTTP/1.1\r\nHost: e2e\r\n\r\n", b"G\0T / HTTP/1.1\r\nHost: e2e\r\n\r\n",
-    b"GET  /  HTTP/1.1\r\n\r\n", b"GET /\xc3\xa4\x80\xff HTTP/1.1\r\nHost: e2e\r\n\r\n",
+    b"\0" * 5000,
+    b"\xff" * 5000,
+    b"\r\n" * 4000,
+    b" " * 9000,
+    b"GET",
+    b"GET ",
+    b"GET /",
+    b"GET / HTTP/1.1\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"GET / HTTP/1.1\r\nA\0B: c\r\n\r\n",
+    b"GET /\0/x HTTP/1.1\r\nHost: e2e\r\n\r\n",
+    b"G\0T / HTTP/1.1\r\nHost: e2e\r\n\r\n",
+    b"GET  /  HTTP/1.1\r\n\r\n",
+    b"GET /\xc3\xa4\x80\xff HTTP/1.1\r\nHost: e2e\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: e2e\r\nContent-Length: -1\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: e2e\r\nContent-Length: 99999999999999999999999\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: e2e\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
     b"POST / HTTP/1.1\r\nHost: e2e\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
     b"POST / HTTP/1.1\r\nHost: e2e\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-    b"POST / HTTP/1.1\r\nHost: e2e\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
-    b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 20000 + b"\r\n", b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n",
-    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0", b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + b"r" * 500,
-    b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", b"SSH-2.0-OpenSSH_9.2\r\n", b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n",
+    b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+    b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 20000 + b"\r\n",
+    b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0",
+    b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + b"r" * 500,
+    b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
+    b"SSH-2.0-OpenSSH_9.2\r\n",
+    b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n",
 ]
 
 
 def strike(port, payload, read=False):
     """One connection: the payload, perhaps a look at the answer, and a reset."""
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as s:
+    with contextlib.suppress(OSError), socket.create_connection(
+        ("127.0.0.1", port), timeout=5
+    ) as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         s.sendall(payload)
         if read:
@@ -59,9 +76,12 @@ class Hostile(harness.Case):
         """Still there, still small, and a plan of good requests is counted to the one."""
         before = self.sidelight.settle(self.server.port).requests()
         plan = [(method, "/api/hello.world") for method, _ in clients.make_plan(seed, 100)]
-        sent = clients.send_plan(self.server.port, plan[:60]) + clients.send_plan(self.server.port, plan[60:], False)
+        sent = clients.send_plan(self.server.port, plan[:60]) + clients.send_plan(
+            self.server.port, plan[60:], False
+        )
         expected = collections.Counter(
-            (clients.label_of(m), clients.route_of(t), str(s)) for m, t, s in sent)
+            (clients.label_of(m), clients.route_of(t), str(s)) for m, t, s in sent
+        )
         self.sidelight.wait_counted(before.total() + len(sent))
         scrape = self.sidelight.settle(self.server.port)
         counted = scrape.requests() - before
@@ -83,7 +103,10 @@ class Hostile(harness.Case):
 
     def test_random_bytes(self):
         rng = random.Random(1842)
-        valid = request_bytes("POST", "/users/17", "Transfer-Encoding: chunked") + b"5\r\nhello\r\n0\r\n\r\n"
+        valid = (
+            request_bytes("POST", "/users/17", "Transfer-Encoding: chunked")
+            + b"5\r\nhello\r\n0\r\n\r\n"
+        )
         for _ in range(1500):
             if rng.random() < 0.5:
                 payload = rng.randbytes(rng.randrange(1, 3000))
@@ -95,10 +118,12 @@ class Hostile(harness.Case):
         self.assert_labels_are_sane(self.assert_unharmed(2))
 
     def test_random_answers(self):
-        """The server is the hostile side: its answers are noise, on connections of the same cgroup."""
+        """The server is the hostile side: its answers are noise, in the same cgroup."""
         noise = servers.Scripted(self, self.server.cgroup)
         for seed in range(300):
-            with contextlib.suppress(OSError, EOFError, ValueError, IndexError), Wire(noise.port) as wire:
+            with contextlib.suppress(OSError, EOFError, ValueError, IndexError), Wire(
+                noise.port
+            ) as wire:
                 wire.send(request_bytes("GET", f"/noise/{seed}"))
                 wire.read_end()
         self.assert_labels_are_sane(self.assert_unharmed(3))
@@ -113,7 +138,11 @@ class Hostile(harness.Case):
         scrape = self.sidelight.settle(self.server.port)
         self.assertEqual(scrape.requests(), {("GET", "/hello", "200"): 6})
         for _ in range(3):
-            strike(self.server.port, request_bytes("GET", "/hello", "X-Long: " + "a" * 65536), read=True)
+            strike(
+                self.server.port,
+                request_bytes("GET", "/hello", "X-Long: " + "a" * 65536),
+                read=True,
+            )
         self.assert_labels_are_sane(self.assert_unharmed(4))
 
     def test_slowloris(self):
@@ -122,7 +151,7 @@ class Hostile(harness.Case):
         wires = [self.own(Wire(self.server.port)) for _ in range(1500)]
         for at in range(0, 400, 20):
             for wire in wires:
-                wire.send(data[at:at + 20])
+                wire.send(data[at : at + 20])
         self.assert_unharmed(5)
         # Half of them end their head after all, and are answered.
         for wire in wires[::2]:
@@ -137,7 +166,10 @@ class Hostile(harness.Case):
         self.sidelight.settle(self.server.port)
         before = self.resident_kb()
         script = harness.SERVERS / "useless.py"
-        halves = [self.spawn(["nice", "python3", script, self.server.port, USELESS // 2, seed]) for seed in (1, 2)]
+        halves = [
+            self.spawn(["nice", "python3", script, self.server.port, USELESS // 2, seed])
+            for seed in (1, 2)
+        ]
         for half in halves:
             self.assertEqual(half.wait(120), 0, half.text())
         scrape = self.assert_unharmed(6)

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """
 The observer comes and goes; the application does not notice. What it put
@@ -62,14 +63,17 @@ class Lifecycle(harness.Case):
                 while not stop.is_set():
                     wire.send(request_bytes("GET", "/hello"))
                     served.append(wire.response()[0])
+
         thread = threading.Thread(target=lambda: errors.extend(_caught(load)))
         thread.start()
         try:
             harness.wait_for("some load", lambda: len(served) > 200)
             sidelight.process.stop(signal.SIGKILL)
             at = len(served)
-            harness.wait_for("links and programs to go", lambda: not links_of(self.server.cgroup)
-                             and not set(links.values()) & programs())
+            harness.wait_for(
+                "links and programs to go",
+                lambda: not links_of(self.server.cgroup) and not set(links.values()) & programs(),
+            )
             harness.wait_for("load afterwards", lambda: len(served) > at + 200)
         finally:
             stop.set()
@@ -83,8 +87,14 @@ class Lifecycle(harness.Case):
 
     def test_sigterm_pushes_deletes_and_leaves(self):
         gateway = self.own(Gateway())
-        sidelight = Sidelight(self, "--push", f"http://127.0.0.1:{gateway.port}", "--push-interval", "3600",
-                              cgroup=self.server.cgroup)
+        sidelight = Sidelight(
+            self,
+            "--push",
+            f"http://127.0.0.1:{gateway.port}",
+            "--push-interval",
+            "3600",
+            cgroup=self.server.cgroup,
+        )
         links = links_of(self.server.cgroup)
         clients.send_plan(self.server.port, [("GET", "/hello")] * 10)
         sidelight.wait_counted(10)
@@ -96,11 +106,15 @@ class Lifecycle(harness.Case):
         methods = [method for method, _ in gateway.requests[before:]]
         self.assertEqual(methods[-1:], ["DELETE"], gateway.requests)
         self.assertIn(methods[-2:-1], (["PUT"], ["POST"]), gateway.requests)
-        harness.wait_for("links and programs to go", lambda: not links_of(self.server.cgroup)
-                         and not set(links.values()) & programs())
+        harness.wait_for(
+            "links and programs to go",
+            lambda: not links_of(self.server.cgroup) and not set(links.values()) & programs(),
+        )
 
     def test_sigterm_with_a_dead_gateway(self):
-        sidelight = Sidelight(self, "--push", f"http://127.0.0.1:{harness.free_port()}", cgroup=self.server.cgroup)
+        sidelight = Sidelight(
+            self, "--push", f"http://127.0.0.1:{harness.free_port()}", cgroup=self.server.cgroup
+        )
         start = time.monotonic()
         sidelight.process.send(signal.SIGTERM)
         self.assertEqual(sidelight.process.wait(5), 0, sidelight.process.text())

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Full speed: nothing lost, and what is lost on purpose is counted."""
 import collections
@@ -16,11 +17,26 @@ class Load(harness.Case):
     def wrk(self, server, responses, connections, *args):
         """Runs wrk until the server has answered that many; returns how many wrk saw."""
         harness.need("wrk")
-        wrk = self.spawn(["wrk", "-t1", f"-c{connections}", "-d90s", "-s", harness.SERVERS / "mix.lua",
-                          f"http://127.0.0.1:{server.port}", "--", *args])
+        wrk = self.spawn(
+            [
+                "wrk",
+                "-t1",
+                f"-c{connections}",
+                "-d90s",
+                "-s",
+                harness.SERVERS / "mix.lua",
+                f"http://127.0.0.1:{server.port}",
+                "--",
+                *args,
+            ]
+        )
         log = server.dir / server.log_name
-        harness.wait_for(f"{responses} requests", lambda: log.read_bytes().count(b"\n") >= responses,
-                         80, pause=0.2)
+        harness.wait_for(
+            f"{responses} requests",
+            lambda: log.read_bytes().count(b"\n") >= responses,
+            80,
+            pause=0.2,
+        )
         wrk.send(signal.SIGINT)
         self.assertEqual(wrk.wait(), 0, wrk.text())
         self.assertNotIn("Socket errors", wrk.text())
@@ -59,7 +75,9 @@ class Overflow(harness.Case):
         sidelight = Sidelight(self, "--ring-bytes", "65536", cgroup=server.cgroup)
         sidelight.process.send(signal.SIGSTOP)
         plan = clients.make_plan(3, 3000, methods=["GET"])
-        sent = clients.send_plan(server.port, plan) + clients.send_plan(server.port, plan[:500], False)
+        sent = clients.send_plan(server.port, plan) + clients.send_plan(
+            server.port, plan[:500], False
+        )
         sidelight.process.send(signal.SIGCONT)
         scrape = sidelight.settle(server.port)
         counted = scrape.requests()

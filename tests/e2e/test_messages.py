@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """
 HTTP/1 as it can be written on a wire: cut anywhere, pipelined, interim
@@ -35,17 +36,35 @@ class Messages(harness.Case):
         self.assert_counted(("GET", "/hello", 200, 20), ("GET", "/bytes/{id}", 200, 20))
 
     def test_pipelining_of_different_requests(self):
-        plan = [("GET", "/status/404"), ("POST", "/hello"), ("HEAD", "/bytes/70000"), ("GET", "/chunks/3/9000/0"),
-                ("PUT", "/hello"), ("GET", "/status/204"), ("DELETE", "/hints"), ("GET", "/trailers")] * 5
+        plan = [
+            ("GET", "/status/404"),
+            ("POST", "/hello"),
+            ("HEAD", "/bytes/70000"),
+            ("GET", "/chunks/3/9000/0"),
+            ("PUT", "/hello"),
+            ("GET", "/status/204"),
+            ("DELETE", "/hints"),
+            ("GET", "/trailers"),
+        ] * 5
         body = b"GET /not-a-request HTTP/1.1\r\n\r\n"
         with Wire(self.server.port) as wire:
-            wire.send(b"".join(request_bytes(m, t, body=body if m in ("POST", "PUT") else b"") for m, t in plan))
+            wire.send(
+                b"".join(
+                    request_bytes(m, t, body=body if m in ("POST", "PUT") else b"") for m, t in plan
+                )
+            )
             for method, _ in plan:
                 wire.response(method)
         self.assert_counted(
-            ("GET", "/status/{id}", 404, 5), ("POST", "/hello", 200, 5), ("HEAD", "/bytes/{id}", 200, 5),
-            ("GET", "/chunks/{id}/{id}/{id}", 200, 5), ("PUT", "/hello", 200, 5),
-            ("GET", "/status/{id}", 204, 5), ("DELETE", "/hints", 200, 5), ("GET", "/trailers", 200, 5))
+            ("GET", "/status/{id}", 404, 5),
+            ("POST", "/hello", 200, 5),
+            ("HEAD", "/bytes/{id}", 200, 5),
+            ("GET", "/chunks/{id}/{id}/{id}", 200, 5),
+            ("PUT", "/hello", 200, 5),
+            ("GET", "/status/{id}", 204, 5),
+            ("DELETE", "/hints", 200, 5),
+            ("GET", "/trailers", 200, 5),
+        )
 
     def test_head_cut_at_every_byte(self):
         data = request_bytes("POST", "/users/1842", "X-Pad: abc", body=b"k=v")
@@ -59,12 +78,12 @@ class Messages(harness.Case):
         data = request_bytes("PROPFIND", "/hello", "User-Agent: e2e")
         with Wire(self.server.port) as wire:
             for _ in range(3):
-                wire.send_cut(data, [data[i:i + 1] for i in range(len(data))])
+                wire.send_cut(data, [data[i : i + 1] for i in range(len(data))])
                 self.assertEqual(wire.response()[0], 200)
         # And on connections of its own: the first bytes decide what it is.
         for _ in range(3):
             with Wire(self.server.port) as wire:
-                wire.send_cut(data, [data[i:i + 1] for i in range(len(data))])
+                wire.send_cut(data, [data[i : i + 1] for i in range(len(data))])
                 self.assertEqual(wire.response()[0], 200)
         self.assert_counted(("_OTHER", "/hello", 200, 6))
 
@@ -79,11 +98,16 @@ class Messages(harness.Case):
         body = request_bytes("GET", "/not-a-request") * 400
         with Wire(self.server.port) as wire:
             for _ in range(3):
-                wire.send_cut(b"", [request_bytes("POST", "/hello", body=body)[:60],
-                                    request_bytes("POST", "/hello", body=body)[60:]])
+                wire.send_cut(
+                    b"",
+                    [
+                        request_bytes("POST", "/hello", body=body)[:60],
+                        request_bytes("POST", "/hello", body=body)[60:],
+                    ],
+                )
                 self.assertEqual(wire.response()[0], 200)
             head = request_bytes("PUT", "/hello", f"Content-Length: {len(body)}")
-            wire.send_cut(b"", [head] + [body[at:at + 48] for at in range(0, len(body), 48)])
+            wire.send_cut(b"", [head] + [body[at : at + 48] for at in range(0, len(body), 48)])
             self.assertEqual(wire.response()[0], 200)
         self.assert_counted(("POST", "/hello", 200, 3), ("PUT", "/hello", 200))
 
@@ -105,7 +129,9 @@ class Messages(harness.Case):
                 if target == "/folded":
                     wire.read_until(b"hello\n")
                 else:
-                    self.assertEqual(wire.read_until(b"X-More: HTTP/1.1 500 no\r\n\r\n").split()[1], b"200")
+                    self.assertEqual(
+                        wire.read_until(b"X-More: HTTP/1.1 500 no\r\n\r\n").split()[1], b"200"
+                    )
         self.assert_counted(("GET", "/trailers", 200, 2), ("GET", "/folded", 200))
 
     def test_bare_lf_and_empty_lines_between_requests(self):
@@ -121,7 +147,9 @@ class Messages(harness.Case):
             wire.send(request_bytes("GET", "/hints"))
             self.assertEqual(wire.response()[0], 200)
             body = b"x" * 300_000
-            head = request_bytes("PUT", "/upload", "Expect: 100-continue", f"Content-Length: {len(body)}")
+            head = request_bytes(
+                "PUT", "/upload", "Expect: 100-continue", f"Content-Length: {len(body)}"
+            )
             wire.send(head)
             self.assertIn(b"100 Continue", wire.read_until(b"\r\n\r\n"))
             wire.send(body)
@@ -130,24 +158,50 @@ class Messages(harness.Case):
 
     def test_head_and_bodiless_statuses(self):
         with Wire(self.server.port) as wire:
-            for method, target, status in (("HEAD", "/bytes/1000000", 200), ("GET", "/status/204", 204),
-                                           ("GET", "/status/304", 304), ("HEAD", "/status/404", 404),
-                                           ("GET", "/hello", 200)):
+            for method, target, status in (
+                ("HEAD", "/bytes/1000000", 200),
+                ("GET", "/status/204", 204),
+                ("GET", "/status/304", 304),
+                ("HEAD", "/status/404", 404),
+                ("GET", "/hello", 200),
+            ):
                 wire.send(request_bytes(method, target))
                 self.assertEqual(wire.response(method)[0], status)
-        self.assert_counted(("HEAD", "/bytes/{id}", 200), ("GET", "/status/{id}", 204),
-                            ("GET", "/status/{id}", 304), ("HEAD", "/status/{id}", 404), ("GET", "/hello", 200))
+        self.assert_counted(
+            ("HEAD", "/bytes/{id}", 200),
+            ("GET", "/status/{id}", 204),
+            ("GET", "/status/{id}", 304),
+            ("HEAD", "/status/{id}", 404),
+            ("GET", "/hello", 200),
+        )
 
     def test_methods(self):
         with Wire(self.server.port) as wire:
-            for method in ("GET", "PUT", "PROPFIND", "MKCOL", "REPORT", "M-SEARCH", "PURGE", "BREW", "X_Y", "get"):
+            for method in (
+                "GET",
+                "PUT",
+                "PROPFIND",
+                "MKCOL",
+                "REPORT",
+                "M-SEARCH",
+                "PURGE",
+                "BREW",
+                "X_Y",
+                "get",
+            ):
                 wire.send(request_bytes(method, "/hello"))
                 self.assertEqual(wire.response()[0], 200)
-        self.assert_counted(("GET", "/hello", 200), ("PUT", "/hello", 200), ("_OTHER", "/hello", 200, 8))
+        self.assert_counted(
+            ("GET", "/hello", 200), ("PUT", "/hello", 200), ("_OTHER", "/hello", 200, 8)
+        )
 
     def test_targets(self):
-        rows = [("GET", f"http://e2e:80/users/7?x=1", "/users/{id}"), ("GET", "/a//b/", "/a//b/"),
-                ("GET", "/hello?next=/users/9#frag", "/hello"), ("GET", "http://e2e", "/")]
+        rows = [
+            ("GET", f"http://e2e:80/users/7?x=1", "/users/{id}"),
+            ("GET", "/a//b/", "/a//b/"),
+            ("GET", "/hello?next=/users/9#frag", "/hello"),
+            ("GET", "http://e2e", "/"),
+        ]
         with Wire(self.server.port) as wire:
             for method, target, _ in rows:
                 wire.send(request_bytes(method, target))
@@ -167,7 +221,9 @@ class Messages(harness.Case):
         # The proxy's own connection to the inner server is HTTP that it carries.
         scrape = self.sidelight.settle(self.server.port)
         self.assertEqual(self.connect_results(scrape), {"200": 1})
-        self.assertEqual(scrape.sum("http_server_request_duration_seconds_count", http_route="/inside"), 0)
+        self.assertEqual(
+            scrape.sum("http_server_request_duration_seconds_count", http_route="/inside"), 0
+        )
         self.assertEqual(scrape.requests("client"), {("GET", "/inside", "200"): 5})
 
     def connect_results(self, scrape):

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """
 Between two network namespaces: packets lost, doubled, late and out of order.
@@ -29,7 +30,7 @@ class BadWire(harness.Case):
         wire = network.Veth(self)
         wire.drop(0.01)
         scrape = self.check(wire, 16, 100)
-        self.assertGreater(scrape.sum("sidelight_tcp_retransmitted_segments_total"), 0)
+        self.assertGreater(scrape.sum("sidelight_tcp_retransmits_total"), 0)
 
     def test_five_percent_lost(self):
         wire = network.Veth(self)
@@ -43,7 +44,7 @@ class BadWire(harness.Case):
         self.check(network.Shim(self, seed=2, drop=0.01, double=0.03, delay=0.05), 8, 40)
 
     def test_apache_on_a_bad_wire(self):
-        """Deferred accept: the first data of a connection is seen on the listener, or again later."""
+        """Deferred accept: the first data is seen on the listener, or again later."""
         wire = network.Shim(self, seed=3, drop=0.02, double=0.05, delay=0.05)
         server = servers.Apache(self, host=network.SERVER, netns=wire.server)
         sidelight = Sidelight(self, cgroup=server.cgroup)

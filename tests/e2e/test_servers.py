@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """
 Servers nobody here wrote, with keep-alive and with a connection per request,
@@ -28,11 +29,16 @@ class Servers(harness.Case):
                     else:
                         sent += clients.send_plan(server.port, plan, keep_alive, ask)
                     expected = server.expected(len(sent))
-                    self.assertEqual(expected, collections.Counter(
-                        (clients.label_of(m), clients.route_of(t), str(s)) for m, t, s in sent),
-                        "the server's log is not what the client saw")
+                    self.assertEqual(
+                        expected,
+                        collections.Counter(
+                            (clients.label_of(m), clients.route_of(t), str(s)) for m, t, s in sent
+                        ),
+                        "the server's log is not what the client saw",
+                    )
                     sidelight.assert_counted(
-                        expected, lambda target: clients.get(server.port, target, ask))
+                        expected, lambda target: clients.get(server.port, target, ask)
+                    )
         server.stop()
 
     def test_nginx(self):
@@ -81,7 +87,9 @@ class Proxy(harness.Case):
         proxy = servers.Haproxy(self, cgroup, BACKEND=backend.port, **knobs)
         sidelight = Sidelight(self, cgroup=cgroup)
         plan = clients.make_plan(7, 2 * PLAN)
-        sent = clients.send_plan(proxy.port, plan[:PLAN]) + clients.send_plan(proxy.port, plan[PLAN:], False)
+        sent = clients.send_plan(proxy.port, plan[:PLAN]) + clients.send_plan(
+            proxy.port, plan[PLAN:], False
+        )
         front = proxy.expected(len(sent))
         passed_on = [entry for entry in sent if entry[1] != "/denied"]
         self.assertLess(len(passed_on), len(sent))
@@ -89,7 +97,10 @@ class Proxy(harness.Case):
         scrape = sidelight.assert_counted(front + back if together else front, proxy.port)
         # The sentinel went through, too; requests() leaves it out on both sides.
         self.assertEqual(scrape.requests("client"), back)
-        to = {have["server_port"] for have, _ in scrape.each("http_client_request_duration_seconds_count")}
+        to = {
+            have["server_port"]
+            for have, _ in scrape.each("http_client_request_duration_seconds_count")
+        }
         self.assertEqual(len(to), 1)
 
     def test_both_sides_of_a_proxy(self):

@@ -4,8 +4,16 @@ import http.server
 import socket
 import sys
 
-STATUS = {"/empty": 204, "/made": 201, "/moved": 302, "/bad": 400, "/denied": 401,
-          "/missing": 404, "/gateway": 502, "/late": 504}
+STATUS = {
+    "/empty": 204,
+    "/made": 201,
+    "/moved": 302,
+    "/bad": 400,
+    "/denied": 401,
+    "/missing": 404,
+    "/gateway": 502,
+    "/late": 504,
+}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

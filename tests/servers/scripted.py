@@ -99,7 +99,9 @@ class Connection:
             return False
         words = lines[0].split(" ")
         self.method, self.target = words[0], words[1]
-        self.fields = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines[1:])}
+        self.fields = {
+            k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines[1:])
+        }
         self.result = "connection_closed"
         keep = False
         try:
@@ -108,8 +110,11 @@ class Connection:
                 self.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             if name[0] not in ("early", "eager", "reset", "close"):
                 self.body()
-            action = self.do_connect if self.method == "CONNECT" else getattr(
-                self, "do_" + name[0].replace("-", "_"), self.do_default)
+            action = (
+                self.do_connect
+                if self.method == "CONNECT"
+                else getattr(self, "do_" + name[0].replace("-", "_"), self.do_default)
+            )
             keep = action(*name[1:]) is not False
         finally:
             # One write per line: threads do not mix.
@@ -160,7 +165,9 @@ class Connection:
 
     def do_trailers(self):
         self.sock.sendall(self.start(200, "Transfer-Encoding: chunked", "Trailer: X-Sum"))
-        self.sock.sendall(b'5;name="a;b"\r\nhello\r\n0;last\r\nX-Sum: 1\r\nX-More: HTTP/1.1 500 no\r\n\r\n')
+        self.sock.sendall(
+            b'5;name="a;b"\r\nhello\r\n0;last\r\nX-Sum: 1\r\nX-More: HTTP/1.1 500 no\r\n\r\n'
+        )
 
     def do_until_close(self, count):
         self.sock.sendall(self.start(200, "Connection: close") + b"u" * int(count))
@@ -169,7 +176,7 @@ class Connection:
     def do_pieces(self):
         data = self.start(200, "Content-Length: 6") + b"hello\n"
         for at in range(len(data)):
-            self.sock.sendall(data[at:at + 1])
+            self.sock.sendall(data[at : at + 1])
 
     def do_hints(self):
         self.sock.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
@@ -236,8 +243,9 @@ class Connection:
 
 def main():
     host, port = sys.argv[1], int(sys.argv[2])
-    listener = socket.create_server((host, port), backlog=2048,
-                                    family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener = socket.create_server(
+        (host, port), backlog=2048, family=socket.AF_INET6 if ":" in host else socket.AF_INET
+    )
     while True:
         sock, _ = listener.accept()
         threading.Thread(target=Connection(sock).serve, daemon=True).start()
