@@ -4,10 +4,18 @@
  *
  * The users' own templates are tried first, in order: literal segments,
  * `{name}` for one segment, a last `*` for any rest. Then the automatic
- * rules, by segment: what is a number, UUID, hex or base64-like token, date
- * or contains an e-mail address becomes `{id}`; words stay. Query and fragment never
- * reach a template. Once `cap` different automatic routes exist in a
- * direction, new ones are `_OTHER`.
+ * rules, by segment: what is or contains a number of three digits, a UUID, a
+ * hex or base64-like token, a date or an '@' becomes `{id}`, and so does a
+ * whole number of any length; of a file name the extension stays; words stay.
+ *
+ *     /users/42/orders/9f1c2d3e4a    /users/{id}/orders/{id}
+ *     /static/app.3f2a9c1b.js        /static/{id}.js
+ *     /api/v2/hello.world            /api/v2/hello.world
+ *
+ * Query, fragment and path parameters never reach a template; empty segments
+ * are dropped, a last slash is kept; deep paths end in `*`. Templates
+ * consist of visible ASCII characters. Once `cap` different automatic routes
+ * exist in a direction, new ones are `_OTHER`.
  */
 #ifndef SIDELIGHT_TXN_ROUTE_H
 #define SIDELIGHT_TXN_ROUTE_H
@@ -18,7 +26,9 @@
 #include "base/span.h"
 #include "capture/event.h"
 
-#define ROUTE_OTHER "_OTHER"
+#define ROUTE_OTHER	"_OTHER"
+#define ROUTE_AUTHORITY "{authority}" /* authority-form: the target of CONNECT */
+#define ROUTE_INVALID	"{invalid}" /* a target in no form; servers answer it with 400 */
 
 struct routes;
 

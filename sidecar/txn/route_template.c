@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which segments of a path are values. Guesses, by what words and identifiers look like: a wrong
+ * guess of one kind costs a series, of the other kind merges routes, so short things that people
+ * name (v2, oauth2, us-east-1, en-GB, k8s, hello.world) are left alone.
+ */
+#include <stdbool.h>
+
+#include "txn/route.h"
+#include "txn/route_path.h"
+
+/* Deeper paths end in "*". */
+#define DEPTH_MAX 10
+/* No name of an endpoint is longer; slugs and tokens are. */
+#define WORD_MAX 64
+/* Words joined by hyphens or such, but not by dots: titles have as many, names fewer. */
+#define WORDS_MAX 6
+
+/* One run of letters and digits. */
+struct run {
+	const char *ptr;
+	unsigned len;
+	unsigned digits;
+	unsigned uppers;
+	unsigned lowers;
+	unsigned hexes; /* digits, a to f */
+	unsigned changes; /* between letters and digits */
+	unsigned upper_pairs; /* neighbours that are both upper case */
+};
+
+static bool is_digit(char c)
+{
+	return (unsigned char)(c - '0') < 10;
+}
+
+static bool is_letter(char c)
+{
+	return (unsigned char)((c | 0x20) - 'a') < 26;
+}
+
+static bool is_upper(char c)
+{
+	return (unsigned char)(c - 'A') < 26;
+}
+
+/* The run at the beginning of s. */
+static struct run run_of(struct span s)
+{
+	struct run r = {.ptr = s.ptr};
+
+	for (; r.len < s.len && (is_digit(s.ptr[r.len]) || is_letter(s.ptr[r.len])); r.len++) {
+		char c = s.ptr[r.len];
+
+		r.digits += is_digit(c);
+		r.uppers += is_upper(c);
+		r.lowers += is_letter(c) && !is_upper(c);
+		r.hexes += is_digit(c) || (c | 0x20) <= 'f';
+		if (r.len > 0) {
+			r.changes += is_digit(c) != is_digit(s.ptr[r.len - 1]);
+			r.upper_pairs += is_upper(c) && is_upper(s.ptr[r.len - 1]);
+		}
+	}
+	return r;
+}
+
+/* Words that end in three digits and are no numbered thing. */
+static bool is_known_word(const struct run *r)
+{
+	static const char *const words[] = {"sha224", "sha256", "sha384", "sha512", "x509"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (span_is((struct span){r->ptr, r->len}, words[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool is_value_run(const struct run *r)
+{
+	if (r->digits == r->len)
+		return r->len >= 3; /* order-123, but us-east-1 */
+	if (r->hexes == r->len && r->len >= (r->digits > 0 ? 8 : 16))
+		return true; /* 3f2a9c1b, but facade and deadbeef */
+	if (r->changes >= 3 && r->digits >= 2 && r->len >= 5)
+		return true; /* dQw4w9WgXcQ, 01ARZ3NDEKTSV4, but s3v4 */
+	if (r->changes == 2 && r->digits >= 2 && r->len >= 10)
+		return true; /* abcde12fghi, but i18n */
+	if (r->digits >= 3)
+		return !is_known_word(r); /* user123, but oauth2 */
+	/* Camel case has capitals one by one, but for an acronym. */
+	return r->len >= 24 && r->lowers > 0 && r->upper_pairs >= 3;
+}
+
+/* v1, v2.1, v1beta1, v1p1beta1: a version of the interface, part of its name. */
+static bool is_version(struct span s)
+{
+	unsigned digits = 0;
+	unsigned letters = 0;
+
+	if (s.len < 2 || s.len > 12 || (s.ptr[0] | 0x20) != 'v' || !is_digit(s.ptr[1]))
+		return false;
+	for (size_t i = 1; i < s.len; i++) {
+		char c = s.ptr[i];
+
+		if (is_letter(c)) {
+			digits = 0;
+			letters++;
+			continue;
+		}
+		/* A single letter is one of a hash, except for Google's "p". */
+		if (letters == 1 && s.ptr[i - 1] != 'p')
+			return false;
+		letters = 0;
+		digits = is_digit(c) ? digits + 1 : 0;
+		if (digits > 3 || (!is_digit(c) && c != '.' && c != '-' && c != '_'))
+			return false;
+	}
+	return letters != 1;
+}
+
+static bool is_uuid(struct span s)
+{
+	if (s.len != 36)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (is_dash ? s.ptr[i] != '-'
+			    : !is_digit(s.ptr[i]) &&
+				      !(is_letter(s.ptr[i]) && (s.ptr[i] | 0x20) <= 'f'))
+			return false;
+	}
+	return true;
+}
+
+static bool is_value(struct span s)
+{
+	struct run all = {.len = 0};
+	unsigned words = 1;
+
+	if (s.len > WORD_MAX || is_uuid(s))
+		return true;
+	for (size_t i = 0; i < s.len;) {
+		struct run r = run_of(span_from(s, i));
+
+		if (r.len == 0) {
+			words += i > 0 && s.ptr[i] != '.';
+			i += s.ptr[i] == '%' && s.len - i > 2 ? 3 : 1;
+			continue;
+		}
+		if (is_value_run(&r))
+			return true;
+		all.digits += r.digits;
+		all.uppers += r.uppers;
+		all.lowers += r.lowers;
+		i += r.len;
+	}
+	if (all.digits > 0 && all.uppers + all.lowers == 0)
+		return true; /* numbers, dates, addresses, 12,5 */
+	if (words >= WORDS_MAX)
+		return true;
+	/* base64url, whose hyphens make short runs */
+	return s.len >= 16 && all.digits >= 2 && all.uppers >= 3 && all.lowers >= 3;
+}
+
+/* Where the extension of a file name begins, its dot included; s.len if it has none. */
+static size_t extension_at(struct span s)
+{
+	const char *dot = memrchr(s.ptr, '.', s.len);
+	struct run r;
+
+	if (!dot || dot == s.ptr)
+		return s.len;
+	r = run_of(span_from(s, (size_t)(dot - s.ptr) + 1));
+	/* html, woff2, mp4, but no 3f2a9 and no second half of a number */
+	if (r.len == 0 || r.len > 5 || r.ptr + r.len != s.ptr + s.len || is_digit(r.ptr[0]) ||
+	    r.digits > 1)
+		return s.len;
+	return (size_t)(dot - s.ptr);
+}
+
+struct out {
+	char *buf;
+	size_t size;
+	size_t len;
+};
+
+static void put(struct out *o, struct span s)
+{
+	size_t n = s.len < o->size - o->len ? s.len : o->size - o->len;
+
+	memcpy(o->buf + o->len, s.ptr, n);
+	o->len += n;
+}
+
+static void put_segment(struct out *o, struct span s)
+{
+	size_t ext;
+
+	if (s.len == 0 || is_version(s)) {
+		put(o, s);
+		return;
+	}
+	if (memchr(s.ptr, '@', s.len)) {
+		put(o, span_of("{id}")); /* an address, or somebody's handle */
+		return;
+	}
+	ext = extension_at(s);
+	if (is_value((struct span){s.ptr, ext})) {
+		put(o, span_of("{id}"));
+		s = span_from(s, ext);
+	}
+	put(o, s);
+}
+
+size_t route_template(struct span path, char *buf, size_t size)
+{
+	struct out o = {buf, size, 0};
+	char normal[ROUTE_PATH_MAX];
+	struct span rest = {normal, 0};
+
+	rest.len = route_path_normal(path, normal, sizeof(normal));
+	for (unsigned depth = 0; rest.len > 0; depth++) {
+		struct span s = span_from(rest, rest.ptr[0] == '/');
+		const char *slash = memchr(s.ptr, '/', s.len);
+
+		put(&o, span_of("/"));
+		if (depth == DEPTH_MAX) {
+			put(&o, span_of("*"));
+			break;
+		}
+		rest = slash ? span_from(s, (size_t)(slash - s.ptr)) : (struct span){s.ptr, 0};
+		if (slash)
+			s.len = (size_t)(slash - s.ptr);
+		put_segment(&o, s);
+	}
+	return o.len;
+}
