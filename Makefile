@@ -117,7 +117,11 @@ UNIT_TESTS   := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
-.PRECIOUS: $(BUILD)/tests/unit/%.o
+# Programs that tests drive.
+$(BUILD)/tests/e2e/%: $(BUILD)/tests/e2e/%.o $(LIBRARY)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+.PRECIOUS: $(BUILD)/tests/unit/%.o $(BUILD)/tests/e2e/%.o
 -include $(UNIT_SOURCES:%.c=$(BUILD)/%.d)
 
 .PHONY: check

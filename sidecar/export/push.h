@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The registry, put into a Pushgateway again and again.
+ *
+ *   WAIT    the timer runs until the next push       -> PUT, or PUT (final) by push_stop()
+ *   PUT     a push is under way; intervals that      -> WAIT, or LINGER by push_stop()
+ *           pass are counted
+ *   LINGER  push_stop() was called during a PUT:     -> FINAL
+ *           it gets a part of the time that is left
+ *   FINAL   the last push is under way               -> DELETE or DONE
+ *   DELETE  the group is being removed               -> DONE
+ *   DONE    done() was called                        -> (push_close)
+ *
+ * Every push replaces the whole group by everything we know, so a push that
+ * fails loses nothing: counters go on, and the next one brings them. After a
+ * failure the next try comes after a delay that doubles up to a minute or the
+ * interval, whichever is longer; never in step with other Pods.
+ *
+ * One line is logged when the outcome changes its kind, not for every push.
+ */
+#ifndef SIDELIGHT_EXPORT_PUSH_H
+#define SIDELIGHT_EXPORT_PUSH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "metrics/push_stats.h"
+#include "metrics/registry.h"
+#include "metrics/text.h"
+
+struct push;
+
+/* Everything is borrowed until push_close(). Strings may be NULL unless it says otherwise. */
+struct push_options {
+	const char *url; /* not NULL: http:// or https://, perhaps with a path */
+	uint64_t interval_ms;
+	uint64_t timeout_ms; /* of one push */
+	bool keeps_on_exit; /* leave the group in the gateway */
+	const char *ca; /* files in PEM */
+	const char *cert;
+	const char *key;
+	const char *user_file; /* user:password; read again for each push, as is the token */
+	const char *token_file;
+	const struct label *group; /* the grouping key: job, not empty, comes first */
+	size_t group_count;
+	const struct label *labels; /* on every series; those in the grouping key are left out */
+	size_t label_count;
+	const struct registry *registry;
+	void (*before)(void *ctx); /* called before the registry is read; NULL: nothing to do */
+	void *ctx;
+};
+
+/* The first push comes within five seconds. NULL: *ret_error says why, in static text. */
+struct push *push_new(uv_loop_t *loop, const struct push_options *options, const char **ret_error);
+
+/* What happened so far; valid as long as p. */
+const struct push_stats *push_stats(const struct push *p);
+
+/*
+ * Pushes a last time and removes the group, unless it is kept, all within
+ * deadline_ms; then calls done, from the loop, which may close it. Once per
+ * struct push.
+ */
+void push_stop(struct push *p, uint64_t deadline_ms, void (*done)(void *ctx), void *ctx);
+
+/* Gives up whatever is under way. Memory goes when the loop has run. Accepts NULL. */
+void push_close(struct push *p);
+
+#endif

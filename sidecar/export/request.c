@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/request.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "export/secret.h"
+#include "metrics/text.h"
+
+struct request {
+	struct request_options options;
+	CURL *easy;
+	struct curl_slist *fields;
+	char *body;
+	char error[CURL_ERROR_SIZE];
+	char reply[sizeof(((struct outcome *)0)->detail)]; /* its beginning */
+	size_t reply_len;
+};
+
+struct request *request_new(const struct request_options *options)
+{
+	struct request *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->options = *options;
+	r->easy = curl_easy_init();
+	if (!r->easy) {
+		request_free(r);
+		return NULL;
+	}
+	return r;
+}
+
+static void request_clear(struct request *r)
+{
+	curl_slist_free_all(r->fields);
+	free(r->body);
+	r->fields = NULL;
+	r->body = NULL;
+	r->error[0] = '\0';
+	r->reply_len = 0;
+}
+
+void request_free(struct request *r)
+{
+	if (!r)
+		return;
+	if (r->easy)
+		curl_easy_cleanup(r->easy);
+	request_clear(r);
+	free(r);
+}
+
+static size_t on_reply(char *data, size_t size, size_t count, void *ctx)
+{
+	struct request *r = ctx;
+	size_t len = size * count;
+	size_t room = sizeof(r->reply) - r->reply_len;
+
+	memcpy(r->reply + r->reply_len, data, len < room ? len : room);
+	r->reply_len += len < room ? len : room;
+	return len; /* the rest is dropped */
+}
+
+static bool add_field(struct request *r, const char *line)
+{
+	struct curl_slist *fields = curl_slist_append(r->fields, line);
+
+	if (fields)
+		r->fields = fields;
+	return fields != NULL;
+}
+
+/* Copies what somebody else wrote, up to a line end, as one printable line. */
+static void describe(struct outcome *o, const char *from, size_t len)
+{
+	size_t n = 0;
+
+	for (; n < len && n + 1 < sizeof(o->detail) && from[n] && from[n] != '\n'; n++)
+		o->detail[n] = isprint((unsigned char)from[n]) ? from[n] : '?';
+	while (n > 0 && (o->detail[n - 1] == ' ' || o->detail[n - 1] == '?'))
+		n--; /* a carriage return became `?` */
+	o->detail[n] = '\0';
+}
+
+/* Reads one secret into a field or an option; false with the outcome filled. */
+static bool add_credentials(struct request *r, struct outcome *ret_outcome)
+{
+	static const char bearer[] = "Authorization: Bearer ";
+	const char *path = r->options.token_file ? r->options.token_file : r->options.user_file;
+	char line[sizeof(bearer) + SECRET_MAX];
+	char *secret = line + sizeof(bearer) - 1;
+	bool is_ok;
+	int err;
+
+	if (!path)
+		return true;
+	memcpy(line, bearer, sizeof(bearer));
+	err = secret_read(path, secret, SECRET_MAX);
+	if (err) {
+		(void)snprintf(ret_outcome->detail, sizeof(ret_outcome->detail),
+			       "cannot use %.200s: %s", path,
+			       err == -EINVAL ? "it must hold one line of text" : strerror(-err));
+		return false;
+	}
+	if (r->options.token_file) {
+		is_ok = add_field(r, line);
+	} else {
+		is_ok = curl_easy_setopt(r->easy, CURLOPT_USERPWD, secret) == CURLE_OK &&
+			curl_easy_setopt(r->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC) ==
+				CURLE_OK;
+	}
+	explicit_bzero(line, sizeof(line));
+	if (!is_ok)
+		describe(ret_outcome, "no memory", SIZE_MAX);
+	return is_ok;
+}
+
+CURL *request_prepare(struct request *r, char *body, size_t len, bool is_gzip, uint64_t timeout_ms,
+		      struct outcome *ret_outcome)
+{
+	CURL *easy = r->easy;
+
+	request_clear(r);
+	r->body = body;
+	*ret_outcome = (struct outcome){.result = PUSH_LOCAL};
+	curl_easy_reset(easy);
+	/* Options that take no memory cannot fail; those that do show when the URL is missing. */
+	(void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, body ? "PUT" : "DELETE");
+	(void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "sidelight/" SIDELIGHT_VERSION);
+	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+	(void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	(void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, r->error);
+	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_reply);
+	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, r);
+	/* A resolver that hangs in its thread must not keep us from exiting. */
+	(void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+	if (curl_easy_setopt(easy, CURLOPT_URL, r->options.url) != CURLE_OK ||
+	    curl_easy_setopt(easy, CURLOPT_CAINFO, r->options.ca) != CURLE_OK ||
+	    curl_easy_setopt(easy, CURLOPT_SSLCERT, r->options.cert) != CURLE_OK ||
+	    curl_easy_setopt(easy, CURLOPT_SSLKEY, r->options.key) != CURLE_OK)
+		goto no_memory;
+	if (body) {
+		(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
+		(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
+		/* No 100-continue: one more round trip, and old proxies stumble over it. */
+		if (!add_field(r, "Content-Type: " TEXT_PROMETHEUS_TYPE) ||
+		    !add_field(r, "Expect:") ||
+		    (is_gzip && !add_field(r, "Content-Encoding: gzip")))
+			goto no_memory;
+	}
+	if (!add_credentials(r, ret_outcome))
+		return NULL;
+	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, r->fields);
+	return easy;
+no_memory:
+	describe(ret_outcome, "no memory", SIZE_MAX);
+	return NULL;
+}
+
+static enum push_result answered(long status)
+{
+	if (status >= 200 && status < 300)
+		return PUSH_OK;
+	if (status >= 300 && status < 400)
+		return PUSH_REDIRECTED;
+	return status >= 500 ? PUSH_FAILED : PUSH_REJECTED;
+}
+
+static enum push_result unanswered(CURLcode code)
+{
+	switch (code) {
+	case CURLE_OPERATION_TIMEDOUT:
+		return PUSH_TIMEOUT;
+	/*
+	 * An empty reply is how a Pushgateway before 1.11.1 answers metrics that
+	 * are inconsistent with another group's: its handler panics.
+	 */
+	case CURLE_GOT_NOTHING:
+		return PUSH_REJECTED;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CIPHER:
+	case CURLE_SSL_CRL_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_INVALIDCERTSTATUS:
+		return PUSH_TLS;
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9: no status line */
+		return PUSH_FAILED;
+	case CURLE_OUT_OF_MEMORY:
+		return PUSH_LOCAL;
+	default:
+		return PUSH_REFUSED;
+	}
+}
+
+void request_outcome(struct request *r, CURLcode code, struct outcome *ret_outcome)
+{
+	struct outcome line = {0};
+	char *location = NULL;
+	long os_error = 0;
+
+	*ret_outcome = (struct outcome){0};
+	if (code != CURLE_OK) {
+		(void)curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &os_error);
+		ret_outcome->result = unanswered(code);
+		if (code == CURLE_GOT_NOTHING)
+			describe(ret_outcome, "empty reply", SIZE_MAX);
+		else if (code == CURLE_COULDNT_CONNECT && os_error)
+			describe(ret_outcome, strerror((int)os_error), SIZE_MAX);
+		else
+			describe(ret_outcome, r->error[0] ? r->error : curl_easy_strerror(code),
+				 SIZE_MAX);
+		/* "Connection refused" in the middle of a line; but "SSL ..." stays. */
+		if (isupper((unsigned char)ret_outcome->detail[0]) &&
+		    islower((unsigned char)ret_outcome->detail[1]))
+			ret_outcome->detail[0] =
+				(char)tolower((unsigned char)ret_outcome->detail[0]);
+		return;
+	}
+	(void)curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &ret_outcome->status);
+	ret_outcome->result = answered(ret_outcome->status);
+	if (ret_outcome->result == PUSH_OK)
+		return;
+	if (ret_outcome->result == PUSH_REDIRECTED) {
+		(void)curl_easy_getinfo(r->easy, CURLINFO_REDIRECT_URL, &location);
+		describe(&line, location ? location : "nowhere", SIZE_MAX);
+		(void)snprintf(ret_outcome->detail, sizeof(ret_outcome->detail),
+			       "%ld to %.200s, not followed", ret_outcome->status, line.detail);
+		return;
+	}
+	describe(&line, r->reply, r->reply_len);
+	(void)snprintf(ret_outcome->detail, sizeof(ret_outcome->detail), "%ld%s%.300s",
+		       ret_outcome->status, line.detail[0] ? ": " : "", line.detail);
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Metrics and exporters without a kernel: made-up transactions go through the
+ * real sinks, registry, push and scrape, so that tests of those need no
+ * privileges and know every number.
+ *
+ * Flags are those of the table below. Lines on standard input:
+ *     feed N    N requests to each of: GET /ok 200 (2 ms), GET /slow/{id} 200
+ *               (300 ms), POST /fail 503 (20 ms)
+ *     unready   /readyz says no from now on
+ * Lines on standard output: `port N` (of --listen), `fed N`, `unready`.
+ * SIGTERM and the end of standard input stop it as they stop the program.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "export/push.h"
+#include "export/scrape.h"
+#include "metrics/red.h"
+#include "metrics/self.h"
+
+#define LABELS_MAX 8
+
+static struct {
+	struct registry *registry;
+	struct red *red;
+	struct self *self;
+	struct push *push;
+	struct scrape *scrape;
+	uv_signal_t sigterm;
+	uv_poll_t input;
+	uint64_t stop_ms;
+	bool is_stopping;
+	bool is_unready;
+} the;
+
+static void feed(long n)
+{
+	static const struct {
+		const char *method;
+		const char *route;
+		uint16_t status;
+		uint64_t ns;
+	} mix[] = {{"GET", "/ok", 200, 2000000},
+		   {"GET", "/slow/{id}", 200, 300000000},
+		   {"POST", "/fail", 503, 20000000}};
+
+	for (long i = 0; i < n; i++) {
+		for (size_t m = 0; m < sizeof(mix) / sizeof(mix[0]); m++) {
+			const struct transaction t = {
+				.role = ROLE_SERVER,
+				.container = 1,
+				.version = HTTP_1_1,
+				.known_method = mix[m].method,
+				.route = mix[m].route,
+				.server_address = "",
+				.status = mix[m].status,
+				.end_ns = mix[m].ns,
+			};
+
+			red_sink.begin(the.red, t.role, t.container, t.known_method);
+			red_sink.done(the.red, &t);
+			red_sink.end(the.red, t.role, t.container, t.known_method);
+		}
+	}
+}
+
+static void before(void *ctx)
+{
+	(void)ctx;
+	self_refresh(the.self, NULL, the.push ? push_stats(the.push) : NULL);
+}
+
+static const char *unready(void *ctx)
+{
+	(void)ctx;
+	return the.is_unready ? "told so" : NULL;
+}
+
+static void close_all(void *ctx)
+{
+	(void)ctx;
+	push_close(the.push);
+	scrape_close(the.scrape);
+	the.push = NULL;
+	uv_close((uv_handle_t *)&the.sigterm, NULL);
+	uv_close((uv_handle_t *)&the.input, NULL);
+}
+
+static void stop(void)
+{
+	if (the.is_stopping)
+		return;
+	the.is_stopping = true;
+	if (the.push)
+		push_stop(the.push, the.stop_ms, close_all, NULL);
+	else
+		close_all(NULL);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	(void)handle;
+	(void)number;
+	stop();
+}
+
+/* Tests write one line and wait for its answer, so a read is a line. */
+static void on_input(uv_poll_t *poll, int status, int events)
+{
+	char line[64];
+	ssize_t n = read(0, line, sizeof(line) - 1);
+
+	(void)status;
+	(void)events;
+	if (n <= 0) {
+		(void)uv_poll_stop(poll);
+		stop();
+		return;
+	}
+	line[n] = '\0';
+	if (strncmp(line, "feed ", 5) == 0) {
+		feed(atol(line + 5));
+		(void)printf("fed %ld\n", atol(line + 5));
+	} else {
+		the.is_unready = true;
+		(void)printf("unready\n");
+	}
+	(void)fflush(stdout);
+}
+
+/* name=value */
+static void add_label(struct label *labels, size_t *count, char *word)
+{
+	char *equals = strchr(word, '=');
+
+	if (!equals || *count == LABELS_MAX)
+		exit(2);
+	*equals = '\0';
+	labels[(*count)++] = (struct label){word, equals + 1};
+}
+
+int main(int argc, char **argv)
+{
+	enum {
+		PUSH = 1,
+		INTERVAL,
+		TIMEOUT,
+		STOP,
+		KEEP,
+		CA,
+		CERT,
+		KEY,
+		USER,
+		TOKEN,
+		GROUP,
+		LABEL,
+		LISTEN
+	};
+	static const struct option flags[] = {
+		{"push", 1, NULL, PUSH},	  {"interval-ms", 1, NULL, INTERVAL},
+		{"timeout-ms", 1, NULL, TIMEOUT}, {"stop-ms", 1, NULL, STOP},
+		{"keep", 0, NULL, KEEP},	  {"ca", 1, NULL, CA},
+		{"cert", 1, NULL, CERT},	  {"key", 1, NULL, KEY},
+		{"user-file", 1, NULL, USER},	  {"token-file", 1, NULL, TOKEN},
+		{"group", 1, NULL, GROUP},	  {"label", 1, NULL, LABEL},
+		{"listen", 1, NULL, LISTEN},	  {0},
+	};
+	static struct label group[LABELS_MAX];
+	static struct label labels[LABELS_MAX];
+	struct push_options push = {.interval_ms = 200, .timeout_ms = 5000};
+	struct scrape_options scrape = {.before = before, .unready = unready};
+	uv_loop_t *loop = uv_default_loop();
+	const char *error = "";
+	int flag;
+
+	the.stop_ms = 2500;
+	while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
+		switch (flag) {
+		case PUSH:
+			push.url = optarg;
+			break;
+		case INTERVAL:
+			push.interval_ms = (uint64_t)atol(optarg);
+			break;
+		case TIMEOUT:
+			push.timeout_ms = (uint64_t)atol(optarg);
+			break;
+		case STOP:
+			the.stop_ms = (uint64_t)atol(optarg);
+			break;
+		case KEEP:
+			push.keeps_on_exit = true;
+			break;
+		case CA:
+			push.ca = optarg;
+			break;
+		case CERT:
+			push.cert = optarg;
+			break;
+		case KEY:
+			push.key = optarg;
+			break;
+		case USER:
+			push.user_file = optarg;
+			break;
+		case TOKEN:
+			push.token_file = optarg;
+			break;
+		case GROUP:
+			add_label(group, &push.group_count, optarg);
+			break;
+		case LABEL:
+			add_label(labels, &push.label_count, optarg);
+			break;
+		case LISTEN:
+			scrape.listen = optarg;
+			break;
+		default:
+			return 2;
+		}
+	}
+	(void)signal(SIGPIPE, SIG_IGN);
+	the.registry = registry_new(1000);
+	the.red = red_new(the.registry, &(struct red_options){.wants_body_sizes = false});
+	the.self = self_new(the.registry);
+	(void)red_container(the.red, 1, "app");
+
+	push.group = group;
+	push.labels = scrape.labels = labels;
+	scrape.label_count = push.label_count;
+	push.registry = scrape.registry = the.registry;
+	push.before = before;
+	if (push.url && !(the.push = push_new(loop, &push, &error))) {
+		(void)fprintf(stderr, "--push: %s\n", error);
+		(void)uv_run(loop, UV_RUN_DEFAULT);
+		return 2;
+	}
+	if (scrape.listen && !(the.scrape = scrape_new(loop, &scrape, &error))) {
+		(void)fprintf(stderr, "--listen: %s\n", error);
+		return 2;
+	}
+	(void)uv_signal_init(loop, &the.sigterm);
+	(void)uv_signal_start(&the.sigterm, on_signal, SIGTERM);
+	(void)uv_poll_init(loop, &the.input, 0);
+	(void)uv_poll_start(&the.input, UV_READABLE, on_input);
+	if (the.scrape)
+		(void)printf("port %u\n", scrape_port(the.scrape));
+	else
+		(void)printf("up\n");
+	(void)fflush(stdout);
+	(void)uv_run(loop, UV_RUN_DEFAULT);
+
+	self_free(the.self);
+	red_free(the.red);
+	registry_free(the.registry);
+	return uv_loop_close(loop) == 0 ? 0 : 1; /* a handle left open is a bug */
+}
