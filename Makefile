@@ -30,7 +30,8 @@ DEMO_PACKAGES := nginx-light wrk curl prometheus-pushgateway
 E2E_PACKAGES := nginx-light apache2-bin haproxy lighttpd caddy nodejs golang-go wrk curl \
 	iproute2 iptables util-linux
 TEST_PACKAGES := $(DEMO_PACKAGES) $(E2E_PACKAGES) libcmocka-dev python3
-GUEST_PACKAGES := qemu-system-x86 busybox-static nginx-light wrk apache2-utils curl python3
+BENCH_PACKAGES := nginx-light wrk curl python3
+GUEST_PACKAGES := $(BENCH_PACKAGES) qemu-system-x86 busybox-static apache2-utils
 LINT_PACKAGES := clang-format clang-tidy shellcheck
 
 # Targets that compile nothing themselves need no library to be there.
@@ -97,11 +98,13 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 
 # --- packages ----------------------------------------------------------------------
 
-.PHONY: install-deps deps-build deps-demo deps-guest deps-lint
+.PHONY: install-deps deps-build deps-demo deps-bench deps-guest deps-lint
 deps-build: ## install what building needs (apt; nothing if all is there)
 	@tests/install-packages $(BUILD_PACKAGES)
 deps-demo:
 	@tests/install-packages $(BUILD_PACKAGES) $(DEMO_PACKAGES)
+deps-bench:
+	@tests/install-packages $(BUILD_PACKAGES) $(BENCH_PACKAGES)
 deps-guest:
 	@tests/install-packages $(BUILD_PACKAGES) $(GUEST_PACKAGES)
 install-deps: ## likewise, for the tests and the demo too
@@ -157,10 +160,13 @@ demo: deps-demo ## nginx, wrk and a Pushgateway under `sidelight run`
 # --- other kernels, and what it costs ------------------------------------------------
 
 # BIN=path measures another build. Kernel images are kept in GUEST_CACHE.
-.PHONY: kernels bench-exact
+.PHONY: kernels bench bench-exact
 kernels: deps-guest ## the same binary on Debian's 5.10, 6.1 and 6.12, in emulated guests
 	@$(MAKE) --no-print-directory -s -j2 all
 	@tests/guest/kernels
+bench: deps-bench ## what it costs on this machine; leaves build/bench.md
+	@$(MAKE) --no-print-directory -s -j2 all
+	@tests/bench/run --markdown $(BUILD)/bench.md $(BIN)
 bench-exact: deps-guest ## instructions per request, in an emulated guest
 	@$(MAKE) --no-print-directory -s -j2 all
 	@tests/bench/exact $(BIN)

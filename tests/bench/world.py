@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What a paired benchmark needs: cgroups of its own, nginx in one of them, wrk,
+and an observer whose costs can be read from the outside.
+
+Everything is a context manager: leaving it ends the processes that it started
+(and only those) and removes its cgroups and files.
+"""
+import contextlib
+import ctypes
+import http.client
+import os
+import platform
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+
+class BenchError(Exception):
+    """The measurement cannot be taken; the text says why."""
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(what, is_true, seconds=10, pause=0.001):
+    deadline = time.monotonic() + seconds
+    while not is_true():
+        if time.monotonic() > deadline:
+            raise BenchError(f"{what}: not within {seconds} s")
+        time.sleep(pause)
+
+
+def http_get(port, path):
+    """The body of a 200 response, or None."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read().decode()
+        return body if response.status == 200 else None
+    except OSError:
+        return None
+    finally:
+        connection.close()
+
+
+def cpu_us(pid):
+    """Time on a CPU of all threads, by the scheduler's clock (utime counts 10 ms ticks)."""
+    total = 0
+    directory = f"/proc/{pid}/task"
+    for thread in os.listdir(directory):
+        with open(f"{directory}/{thread}/schedstat", encoding="ascii") as stat:
+            total += int(stat.read().split()[0])
+    return total / 1e3
+
+
+def stop(process):
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def cgroups(*names):
+    """Fresh cgroup2 directories, as a dict by name."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
+        tops = [line.split()[4] for line in mounts if " - cgroup2 " in line]
+    if not tops:
+        raise BenchError("no cgroup2 file system is mounted")
+    top = os.path.join(tops[0], f"sidelight-bench-{os.getpid()}")
+    made = []
+    try:
+        for path in [top] + [os.path.join(top, name) for name in names]:
+            os.mkdir(path)
+            made.append(path)
+        yield dict(zip(names, made[1:]))
+    finally:
+        for path in reversed(made):
+            # A killed process leaves its cgroup a moment after it was waited for.
+            wait_until(f"rmdir {path}", lambda p=path: _rmdir(p))
+
+
+def _rmdir(path):
+    try:
+        os.rmdir(path)
+        return True
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def nginx(cgroup, cpu):
+    """nginx with one worker on `cpu` in `cgroup`; yields its port and the worker's pid."""
+    root = tempfile.mkdtemp(prefix="sidelight-bench-")
+    os.chmod(root, 0o755)
+    port = free_port()
+    for name, size in (("8k", 8 << 10), ("1m", 1 << 20)):
+        with open(os.path.join(root, name), "wb") as body:
+            body.write(os.urandom(size))
+    config = os.path.join(root, "nginx.conf")
+    with open(config, "w", encoding="ascii") as out:
+        out.write(f"""
+            daemon off; user root; pid {root}/pid; error_log {root}/error.log;
+            worker_processes 1; worker_rlimit_nofile 8192;
+            events {{ worker_connections 4096; }}
+            http {{
+                access_log off; keepalive_requests 1000000000; sendfile on;
+                client_body_temp_path {root}; proxy_temp_path {root};
+                fastcgi_temp_path {root}; uwsgi_temp_path {root}; scgi_temp_path {root};
+                server {{
+                    listen 127.0.0.1:{port} backlog=4096; root {root};
+                    location = / {{ return 200 "hello\\n"; }}
+                }}
+            }}""")
+
+    def enter():
+        with open(os.path.join(cgroup, "cgroup.procs"), "w", encoding="ascii") as procs:
+            procs.write("0")
+        os.sched_setaffinity(0, {cpu})
+
+    server = subprocess.Popen(["nginx", "-c", config, "-p", root], preexec_fn=enter,
+                              stderr=subprocess.DEVNULL)
+    try:
+        wait_until("nginx answers", lambda: http_get(port, "/"))
+        children = f"/proc/{server.pid}/task/{server.pid}/children"
+        with open(children, encoding="ascii") as pids:
+            worker = int(pids.read().split()[0])
+        yield port, worker
+    finally:
+        stop(server)
+        shutil.rmtree(root)
+
+
+class Load:
+    """One run of wrk on `cpu`, against a server as nginx() yields it."""
+
+    def __init__(self, server, path, connections, seconds, cpu):
+        port, self.worker = server
+        command = ["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{connections}",
+                   f"-d{seconds}s", "--timeout", "10s", "--latency",
+                   f"http://127.0.0.1:{port}{path}"]
+        self.connections = connections
+        self.server_us = cpu_us(self.worker)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def finish(self):
+        out, _ = self.process.communicate()
+        self.server_us = cpu_us(self.worker) - self.server_us
+        if self.process.returncode or "Socket errors" in out or "Non-2xx" in out:
+            raise BenchError(f"wrk failed:\n{out}")
+        self.requests = int(re.search(r"(\d+) requests in", out).group(1))
+        self.rate = float(re.search(r"Requests/sec:\s*([\d.]+)", out).group(1))
+        value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", out).groups()
+        self.p99_us = float(value) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
+        return self
+
+
+class Observer:
+    """`sidelight run --cgroup`, pinned to one CPU, ready when entered."""
+
+    def __init__(self, binary, cgroup, cpu):
+        self.command = ["taskset", "-c", str(cpu), binary, "run", "--cgroup", cgroup]
+        self.port = free_port()
+        self.log = tempfile.TemporaryFile("w+")
+
+    def __enter__(self):
+        begin = time.monotonic()
+        self.process = subprocess.Popen(
+            self.command + ["--metrics-listen", f"127.0.0.1:{self.port}"],
+            stdout=self.log, stderr=self.log)
+        try:
+            wait_until("sidelight is ready", lambda: self.process.poll() is not None
+                       or http_get(self.port, "/readyz") is not None)
+            self.ready_ms = (time.monotonic() - begin) * 1e3
+            if self.process.poll() is not None:
+                self.log.seek(0)
+                raise BenchError(f"sidelight ended:\n{self.log.read()}")
+        except BaseException:
+            stop(self.process)
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        stop(self.process)
+        self.log.close()
+
+    def totals(self):
+        """Server requests counted, and events lost."""
+        text = http_get(self.port, "/metrics")
+        if text is None:
+            raise BenchError("no answer from /metrics")
+        return tuple(int(sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+                             if line.startswith(name + "{")))
+                     for name in ("http_server_request_duration_seconds_count",
+                                  "sidelight_events_lost_total"))
+
+    def cpu_us(self):
+        return cpu_us(self.process.pid)
+
+    def memory(self):
+        """Resident and private bytes, and those of the BPF maps."""
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
+            kib = dict(re.findall(r"^(VmRSS|RssAnon):\s+(\d+) kB", status.read(), re.M))
+        maps = sum(int(info["memlock"]) for info in self._fdinfo("map_id"))
+        return int(kib["VmRSS"]) << 10, int(kib["RssAnon"]) << 10, maps
+
+    def bpf_us_and_runs(self):
+        """Time and runs of its programs so far; they stand still without BpfStatistics."""
+        programs = list(self._fdinfo("run_cnt"))
+        if not programs:
+            raise BenchError("sidelight holds no BPF program")
+        return (sum(int(p["run_time_ns"]) for p in programs) / 1e3,
+                sum(int(p["run_cnt"]) for p in programs))
+
+    def _fdinfo(self, key):
+        """What the kernel says of each BPF object it holds; once per object."""
+        found = {}
+        directory = f"/proc/{self.process.pid}/fdinfo"
+        for name in os.listdir(directory):
+            with contextlib.suppress(FileNotFoundError), \
+                    open(os.path.join(directory, name), encoding="ascii") as text:
+                info = dict(re.findall(r"^(\w+):\s+(\S+)", text.read(), re.M))
+                if key in info:
+                    found[info.get("map_id") or info["prog_id"]] = info
+        return found.values()
+
+
+class BpfStatistics:
+    """Run-time statistics of BPF programs, while entered (BPF_ENABLE_STATS, Linux 5.8)."""
+
+    NUMBERS = {"x86_64": 321, "aarch64": 280}
+    BPF_ENABLE_STATS = 32
+
+    def __enter__(self):
+        # The attribute names what to enable; 0 is run time. The descriptor
+        # holds it, so that the kernel switches it off even if we are killed.
+        attribute = ctypes.create_string_buffer(128)
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.fd = libc.syscall(self.NUMBERS[platform.machine()], self.BPF_ENABLE_STATS,
+                               attribute, 4)
+        if self.fd < 0:
+            raise BenchError(f"BPF_ENABLE_STATS: {os.strerror(ctypes.get_errno())}")
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.fd)
