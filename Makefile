@@ -193,10 +193,14 @@ lint-headers: $(SKELETONS)
 		$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-pragma-once-outside-header -fsyntax-only -x c $$h; done
 	@set -e; for h in $(LINT_BPF_H); do $(CLANG) $(BPF_FLAGS) -Wno-unused-function \
 		-fsyntax-only -x c $$h; done
-lint-tidy: $(SKELETONS)
+# One flag per line: clang-tidy reads them from there, and so does clangd.
+$(BUILD)/compile_flags.txt: Makefile
+	@mkdir -p $(@D)
+	@printf '%s\n' $(patsubst -I%,-I$(CURDIR)/%,$(filter-out $(CPPFLAGS_PKGS),$(CPPFLAGS))) \
+		$(CPPFLAGS_PKGS) -std=gnu11 -Wall -Wextra > $@
+lint-tidy: $(SKELETONS) $(BUILD)/compile_flags.txt
 	@printf '%s\n' $(filter sidecar/%.c,$(LINT_C)) | \
-		xargs -P2 -n8 sh -c 'clang-tidy --quiet --warnings-as-errors="*" "$$@" -- $(subst ",\",\
-		$(filter-out -Wvla,$(CPPFLAGS))) -std=gnu11 2>/dev/null' tidy
+		xargs -P2 -n4 clang-tidy --quiet -p $(BUILD) 2>/dev/null
 lint-shell:
 	@$(if $(LINT_SH),shellcheck $(LINT_SH),true)
 

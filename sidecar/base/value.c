@@ -43,7 +43,8 @@ int value_bytes(const char *str, uint64_t *ret_bytes)
 		return -EINVAL;
 	if (*str && strcasecmp(str, "B") != 0) {
 		unit = strchr(units, toupper((unsigned char)*str));
-		if (!unit || (str[1] && strcasecmp(str + 1, "iB") && strcasecmp(str + 1, "B")) ||
+		if (!unit ||
+		    (str[1] && strcasecmp(str + 1, "iB") != 0 && strcasecmp(str + 1, "B") != 0) ||
 		    __builtin_mul_overflow(n, 1ull << 10 * (unit - units + 1), &n))
 			return -EINVAL;
 	}

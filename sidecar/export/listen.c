@@ -102,11 +102,14 @@ int listen_open(const char *where, const char **ret_error)
 
 uint16_t listen_port(int fd)
 {
-	struct sockaddr_storage addr;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} addr = {.v6 = {0}};
 	socklen_t len = sizeof(addr);
 
-	if (getsockname(fd, (struct sockaddr *)&addr, &len) < 0)
+	if (getsockname(fd, &addr.any, &len) < 0)
 		return 0;
-	return ntohs(addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port
-						: ((struct sockaddr_in *)&addr)->sin_port);
+	return ntohs(addr.any.sa_family == AF_INET6 ? addr.v6.sin6_port : addr.v4.sin_port);
 }
