@@ -11,7 +11,7 @@ VERSION  := 0.1.0
 REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 ifneq ($(SANITIZE),)
-BUILD := $(BUILD)/sanitize
+override BUILD := $(BUILD)/sanitize
 SANITIZE_FLAGS := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 
