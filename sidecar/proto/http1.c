@@ -3,6 +3,7 @@
 
 #include "proto/http1_chunk.h"
 #include "proto/http1_head.h"
+#include "proto/http1_memo.h"
 #include "proto/http1_partial.h"
 
 enum { START, HEAD, LENGTH, CHUNKED, BLIND, CLOSE, SYNC, TUNNEL };
@@ -183,9 +184,21 @@ static size_t on_head(struct http1 *p, struct span data, struct out out)
 	return used;
 }
 
+/* Returns its length. */
+static inline size_t whole_head(struct http1 *p, struct http1_head *h, uint64_t time_ns,
+				struct out out)
+{
+	size_t len = h->len;
+
+	h->m.time_ns = time_ns;
+	begin_body(p, out, &h->framing, announce(p, out, &h->m));
+	return len;
+}
+
 /* The first bytes of a message; nearly always all of its head. */
 static inline size_t on_start(struct http1 *p, struct span data, uint64_t time_ns, struct out out)
 {
+	struct http1_head *known;
 	struct http1_head h;
 	size_t used = 0;
 
@@ -195,11 +208,12 @@ static inline size_t on_start(struct http1 *p, struct span data, uint64_t time_n
 	if (used == data.len)
 		return used;
 	data = span_from(data, used);
+	known = http1_memo_head(data, p->is_response);
+	if (known)
+		return used + whole_head(p, known, time_ns, out);
 	switch (http1_head_parse(&h, data, p->is_response)) {
 	case HTTP1_HEAD_DONE:
-		h.m.time_ns = time_ns;
-		begin_body(p, out, &h.framing, announce(p, out, &h.m));
-		return used + h.len;
+		return used + whole_head(p, &h, time_ns, out);
 	case HTTP1_HEAD_BAD:
 		bad_start(p, out);
 		return used;

@@ -5,7 +5,8 @@
  * Push parser: takes the direction's bytes in order, in any cutting, plus the
  * news that bytes were skipped (not copied; allowed inside bodies) or lost.
  * It calls back once per head and once per end of message, never for less
- * than a whole head. It allocates only while a head is incomplete.
+ * than a whole head. It allocates only while a head is incomplete. Parsers
+ * of one thread share a small memory of heads that repeat (http1_memo.h).
  *
  * Every head() is followed by exactly one end(), or by a fail() with has_head,
  * or by nothing: if a tunnel begins, or the direction ends before the message
@@ -61,7 +62,7 @@ struct http1_sink {
 	/*
 	 * A head is complete (or over the limit). The answer says how its body is
 	 * framed; 1xx, 204 and 304 need no answer: the parser knows. May call
-	 * http1_tunnel(), but not http1_release().
+	 * http1_tunnel(), but not http1_release(), and must not hand bytes to any parser.
 	 */
 	enum http1_body (*head)(void *ctx, const struct message *m);
 	/*

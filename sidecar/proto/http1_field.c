@@ -13,16 +13,25 @@ static inline uint64_t word(const char *p)
 	return w;
 }
 
-/* Lower case for letters; digits, '-' and ':' stay what they are. */
-static inline uint64_t lower(const char *p)
+static inline uint32_t half_word(const char *p)
 {
-	return word(p) | 0x2020202020202020u;
+	uint32_t w;
+
+	memcpy(&w, p, 4);
+	return w;
 }
 
-/* Is p, with at least n bytes, the name (lower case, 8 to 16 characters)? */
+/*
+ * Is p, with at least n bytes, the name (lower case, 4 to 16 characters)? With a constant name,
+ * two comparisons. Bit 5 makes letters lower case and leaves digits, '-' and ':' what they are.
+ */
 static inline bool is_name(const char *p, const char *name, size_t n)
 {
-	return lower(p) == word(name) && lower(p + n - 8) == word(name + n - 8);
+	if (n < 8)
+		return (half_word(p) | 0x20202020u) == half_word(name) &&
+		       (half_word(p + n - 4) | 0x20202020u) == half_word(name + n - 4);
+	return (word(p) | 0x2020202020202020u) == word(name) &&
+	       (word(p + n - 8) | 0x2020202020202020u) == word(name + n - 8);
 }
 
 static inline bool is_space(char c)
@@ -30,8 +39,7 @@ static inline bool is_space(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* The field value that begins at p + at: without white space around it. */
-static inline struct span value_at(const char *p, size_t at, size_t n)
+static __attribute__((noinline)) struct span trimmed(const char *p, size_t at, size_t n)
 {
 	if (n > at && p[n - 1] == '\r')
 		n--;
@@ -40,6 +48,15 @@ static inline struct span value_at(const char *p, size_t at, size_t n)
 	while (n > at && is_space(p[n - 1]))
 		n--;
 	return (struct span){p + at, n - at};
+}
+
+/* The field value that begins at p + at: without white space around it. */
+static inline struct span value_at(const char *p, size_t at, size_t n)
+{
+	/* As nearly everyone writes it. Bytes above 127 may be negative: the long way, no harm. */
+	if (n - at > 3 && p[at] == ' ' && p[at + 1] > ' ' && p[n - 2] > ' ' && p[n - 1] == '\r')
+		return (struct span){p + at + 1, n - at - 2};
+	return trimmed(p, at, n);
 }
 
 /* The next element of a comma-separated list, which is shortened by it; false at its end. */
@@ -52,7 +69,7 @@ static bool next_element(struct span *list, struct span *ret_element)
 		return false;
 	comma = memchr(list->ptr, ',', list->len);
 	n = comma ? (size_t)(comma - list->ptr) : list->len;
-	*ret_element = value_at(list->ptr, 0, n);
+	*ret_element = trimmed(list->ptr, 0, n);
 	*list = comma ? span_from(*list, n + 1) : (struct span){NULL, 0};
 	return true;
 }
@@ -67,9 +84,14 @@ static bool parse_length(struct span s, uint64_t *ret_length)
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned digit = (unsigned char)s.ptr[i] - (unsigned)'0';
 
-		if (digit > 9 || __builtin_mul_overflow(length, 10, &length) ||
-		    __builtin_add_overflow(length, digit, &length))
+		if (digit > 9)
 			return false;
+		/* Nineteen digits always fit. */
+		if (i >= 19 && (__builtin_mul_overflow(length, 10, &length) ||
+				__builtin_add_overflow(length, digit, &length)))
+			return false;
+		if (i < 19)
+			length = length * 10 + digit;
 	}
 	*ret_length = length;
 	return true;
@@ -82,19 +104,12 @@ static void add_length(struct http1_framing *f, uint64_t length)
 	f->has_length = true;
 }
 
-/*
- * One number; or, from a careless proxy, several that agree, in one field or in more (RFC 9112
- * section 6.3, item 5).
- */
-static inline void content_length(struct http1_framing *f, struct span value)
+/* Several lengths, from a careless proxy, may agree (RFC 9112 section 6.3, item 5). */
+static void __attribute__((noinline)) length_list(struct http1_framing *f, struct span value)
 {
 	struct span element;
 	uint64_t length;
 
-	if (parse_length(value, &length)) {
-		add_length(f, length);
-		return;
-	}
 	while (next_element(&value, &element)) {
 		if (parse_length(element, &length))
 			add_length(f, length);
@@ -103,8 +118,18 @@ static inline void content_length(struct http1_framing *f, struct span value)
 	}
 }
 
+static inline void content_length(struct http1_framing *f, struct span value)
+{
+	uint64_t length;
+
+	if (parse_length(value, &length))
+		add_length(f, length);
+	else
+		length_list(f, value);
+}
+
 /* Codings add up over lists and lines; the last one counts (RFC 9112 section 6.1). */
-static void transfer_encoding(struct http1_framing *f, struct span value)
+static void __attribute__((noinline)) transfer_encoding(struct http1_framing *f, struct span value)
 {
 	struct span element;
 
@@ -118,58 +143,60 @@ static void transfer_encoding(struct http1_framing *f, struct span value)
 	}
 }
 
-static inline void connection(struct message *m, struct span value)
+static void __attribute__((noinline)) connection(struct message *m, struct span value)
 {
 	struct span element;
 
-	if (value.len < 7 || (value.len == 10 && (value.ptr[0] | 0x20) == 'k'))
-		return; /* close, keep-alive */
 	while (next_element(&value, &element))
 		m->has_upgrade |= element.len == 7 && strncasecmp(element.ptr, "upgrade", 7) == 0;
+}
+
+/* The fields that are looked at and not in every head. */
+static __attribute__((noinline)) bool rare_field(struct http1_head *h, const char *p, size_t n)
+{
+	struct message *m = &h->m;
+	struct span value;
+
+	if (is_space(p[0]))
+		return true;
+	if (n > 17 && p[17] == ':' && is_name(p, "transfer-encoding", 16) &&
+	    (p[16] | 0x20) == 'g') {
+		transfer_encoding(&h->framing, trimmed(p, 18, n));
+	} else if (n > 6 && p[6] == ':' && !m->is_response && is_name(p, "expect", 6)) {
+		value = trimmed(p, 7, n);
+		m->expects_continue =
+			value.len == 12 && strncasecmp(value.ptr, "100-continue", 12) == 0;
+	}
+	return false;
 }
 
 bool http1_field(struct http1_head *h, const char *p, size_t n)
 {
 	struct message *m = &h->m;
+	char first = (char)(p[0] | 0x20);
 
 	/* Looking at the colon's place first spares most comparisons. */
-	switch (p[0] | 0x20) {
-	case 'c':
+	if (first == 'c') {
 		if (n > 14 && p[14] == ':' && is_name(p, "content-length", 14))
 			content_length(&h->framing, value_at(p, 15, n));
 		else if (n > 12 && p[12] == ':' && is_name(p, "content-type", 12))
 			m->content_type = value_at(p, 13, n);
-		else if (n > 10 && p[10] == ':' && is_name(p, "connection", 10))
-			connection(m, value_at(p, 11, n));
-		break;
-	case 't':
-		if (n > 17 && p[17] == ':' && (p[16] | 0x20) == 'g' &&
-		    is_name(p, "transfer-encoding", 16))
-			transfer_encoding(&h->framing, value_at(p, 18, n));
-		break;
-	case 'h':
+		else if (n > 17 && p[10] == ':' && is_name(p, "connection", 10) &&
+			 !(n == 23 && is_name(p + 11, " keep-alive", 11))) /* mostly */
+			connection(m, trimmed(p, 11, n));
+		return false;
+	}
+	if (first == 'h') {
 		/* The first one; and an absolute-form target has already decided. */
 		if (n > 4 && p[4] == ':' && !m->is_response && !m->host.ptr &&
-		    strncasecmp(p, "host", 4) == 0)
+		    is_name(p, "host", 4))
 			m->host = value_at(p, 5, n);
-		break;
-	case 'u':
+		return false;
+	}
+	if (first == 'u') {
 		if (n > 10 && p[10] == ':' && !m->is_response && is_name(p, "user-agent", 10))
 			m->user_agent = value_at(p, 11, n);
-		break;
-	case 'e':
-		if (n > 6 && p[6] == ':' && !m->is_response && strncasecmp(p, "expect", 6) == 0) {
-			struct span value = value_at(p, 7, n);
-
-			m->expects_continue =
-				value.len == 12 && strncasecmp(value.ptr, "100-continue", 12) == 0;
-		}
-		break;
-	case ' ':
-	case '\t' | 0x20:
-		return is_space(p[0]);
-	default:
-		break;
+		return false;
 	}
-	return false;
+	return rare_field(h, p, n);
 }

@@ -20,7 +20,8 @@ static inline bool is_digit(char c)
 /* "HTTP/d.d" */
 static inline bool is_version(const char *p)
 {
-	return memcmp(p, "HTTP/", 5) == 0 && is_digit(p[5]) && p[6] == '.' && is_digit(p[7]);
+	return memcmp(p, "HTTP/1.1", 8) == 0 ||
+	       (memcmp(p, "HTTP/", 5) == 0 && is_digit(p[5]) && p[6] == '.' && is_digit(p[7]));
 }
 
 static inline enum http_version version_of(const char *p)
@@ -71,26 +72,28 @@ static void host_of_target(struct message *m)
 static inline bool request_line(struct message *m, const char *p, size_t n)
 {
 	size_t method = method_len(p, n);
-	size_t start = method;
+	size_t start = method + 1;
 	size_t end;
 
 	while (n > 0 && p[n - 1] == ' ')
 		n--;
 	if (method == 0 || n < method + 11 || p[n - 9] != ' ' || !is_version(p + n - 8))
 		return false;
-	for (end = n - 9; end > start && p[end - 1] == ' '; end--)
-		;
-	while (start < end && p[start] == ' ')
+	end = n - 9;
+	while (p[end - 1] == ' ' && end > start)
+		end--;
+	while (p[start] == ' ' && start < end)
 		start++;
-	if (start == end)
+	if (start >= end)
 		return false;
 	m->version = version_of(p + n - 8);
 	m->method = (struct span){p, method};
 	m->target = (struct span){p + start, end - start};
-	if (p[start] != '/')
-		host_of_target(m);
+	if (p[start] == '/')
+		return true;
+	host_of_target(m);
 	/* The preface of HTTP/2 was made to look like this (RFC 9113 section 3.4). */
-	return !(method == 3 && p[n - 3] == '2' && memcmp(p, "PRI", 3) == 0);
+	return !span_is(m->method, "PRI");
 }
 
 /* What a request line tells that was cut off: method, and the target up to there. */
@@ -129,11 +132,11 @@ static inline bool status_line(struct message *m, const char *p, size_t n)
 	return true;
 }
 
-static inline bool start_line(struct message *m, const char *p, size_t n)
+static inline bool start_line(struct message *m, const char *p, size_t n, bool is_response)
 {
 	if (n > 0 && p[n - 1] == '\r')
 		n--;
-	return m->is_response ? status_line(m, p, n) : request_line(m, p, n);
+	return is_response ? status_line(m, p, n) : request_line(m, p, n);
 }
 
 bool http1_head_starts(struct span s, bool is_response)
@@ -144,7 +147,7 @@ bool http1_head_starts(struct span s, bool is_response)
 	size_t i;
 
 	if (lf)
-		return start_line(&m, s.ptr, (size_t)(lf - s.ptr));
+		return start_line(&m, s.ptr, (size_t)(lf - s.ptr), is_response);
 	if (is_response) {
 		for (i = 0; i < s.len && i < 13; i++) {
 			char c = s.ptr[i];
@@ -164,64 +167,105 @@ bool http1_head_starts(struct span s, bool is_response)
 	return i <= HTTP1_METHOD_MAX;
 }
 
-/* The block at p + at, of n bytes in all. Never reads behind p + n. */
-static inline uint32_t scan(const char *p, size_t at, size_t n)
+/* The block at p, in n bytes that last until end. Never reads outside of them. */
+static inline uint32_t scan(const char *p, const char *end, size_t n)
 {
-	if (n - at >= HTTP1_SCAN_BLOCK)
-		return http1_scan_block(p + at);
+	size_t left = (size_t)(end - p);
+
+	if (__builtin_expect(left >= HTTP1_SCAN_BLOCK, 1))
+		return http1_scan_block(p);
 	if (n >= HTTP1_SCAN_BLOCK)
-		return http1_scan_block(p + n - HTTP1_SCAN_BLOCK) >> (HTTP1_SCAN_BLOCK - (n - at));
-	return http1_scan_few(p + at, n - at);
+		return http1_scan_block(end - HTTP1_SCAN_BLOCK) >> (HTTP1_SCAN_BLOCK - left);
+	return http1_scan_few(p, left);
 }
 
-static inline enum http1_head_result parse(struct http1_head *h, struct span in, bool is_response,
-					   bool is_cut)
+/*
+ * First characters of lines that may matter, by their low five bits: names of fields (either
+ * case), white space of a continuation, CR and LF of the empty line. What else has these bits
+ * takes the long way for nothing.
+ */
+#define BIT(c)	     (1u << ((c)&31))
+#define BITS_BOTH    (BIT('c') | BIT('t') | BIT(' ') | BIT('\t') | BIT('\r') | BIT('\n'))
+#define BITS_REQUEST (BITS_BOTH | BIT('h') | BIT('u') | BIT('e'))
+
+/* A line that the first character lets through: 0 to go on. */
+enum { LINE_FIELD, LINE_EMPTY, LINE_FOLDED };
+
+static inline int take_line(struct http1_head *h, const char *line, const char *lf)
 {
-	const char *p = in.ptr;
-	size_t n = in.len < HTTP1_HEAD_MAX ? in.len : HTTP1_HEAD_MAX;
-	size_t line = 0; /* where the line begins that is being looked at */
-	size_t fields = 0; /* where the field lines begin */
+	size_t len = (size_t)(lf - line);
 
-	*h = (struct http1_head){.m.is_response = is_response};
-	for (size_t at = 0; at < n; at += HTTP1_SCAN_BLOCK) {
-		for (uint32_t mask = scan(p, at, n); mask; mask &= mask - 1) {
-			size_t lf = at + (size_t)__builtin_ctz(mask);
-			size_t len = lf - line;
+	if (len == 0 || (len == 1 && *line == '\r'))
+		return LINE_EMPTY;
+	return http1_field(h, line, len) ? LINE_FOLDED : LINE_FIELD;
+}
 
-			if (p[lf] != '\n') {
-				h->framing.has_nul |= p[lf] == '\0';
-				continue;
-			}
-			if (line == 0) {
-				if (!start_line(&h->m, p, len))
-					return HTTP1_HEAD_BAD;
-				fields = lf + 1;
-			} else if (len == 0 || (len == 1 && p[line] == '\r')) {
-				h->m.fields = (struct span){p + fields, line - fields};
-				h->len = lf + 1;
-				return HTTP1_HEAD_DONE;
-			} else if (http1_field(h, p + line, len) && line != fields) {
-				return HTTP1_HEAD_FOLDED;
-			}
-			line = lf + 1;
-		}
-	}
-	if (!is_cut)
-		return HTTP1_HEAD_MORE;
+/* The end of in came before the end of the head: `line` has not ended. */
+static enum http1_head_result cut(struct http1_head *h, struct span in, const char *fields,
+				  const char *line)
+{
 	h->m.is_cut = true;
-	h->len = n;
-	h->m.fields = (struct span){p + fields, line - fields};
-	if (line > 0)
+	h->len = in.len;
+	if (fields) {
+		h->m.fields = (struct span){fields, (size_t)(line - fields)};
 		return HTTP1_HEAD_DONE;
-	h->m.fields.len = 0;
-	if (is_response ? status_line(&h->m, p, n) : request_line_cut(&h->m, p, n))
+	}
+	if (h->m.is_response ? status_line(&h->m, in.ptr, in.len)
+			     : request_line_cut(&h->m, in.ptr, in.len))
 		return HTTP1_HEAD_DONE;
 	return HTTP1_HEAD_BAD;
 }
 
+/* Inlined once for requests and once for responses. */
+static inline __attribute__((always_inline)) enum http1_head_result
+parse(struct http1_head *h, struct span in, bool is_response, bool is_cut)
+{
+	const char *p = in.ptr;
+	const char *line = p; /* the line that is being looked at */
+	const char *fields = NULL; /* where the field lines begin */
+	uint32_t bits = ~0u; /* of the first characters that matter: all, for the start line */
+	size_t n = in.len < HTTP1_HEAD_MAX ? in.len : HTTP1_HEAD_MAX;
+	const char *block = p;
+
+	memset(h, 0, sizeof(*h));
+	h->m.is_response = is_response;
+	for (const char *end = p + n; block < end; block += HTTP1_SCAN_BLOCK) {
+		for (uint32_t mask = scan(block, end, n); mask; mask &= mask - 1) {
+			const char *lf = block + (unsigned)__builtin_ctz(mask);
+			int kind;
+
+			if (__builtin_expect(*lf != '\n', 0)) {
+				h->framing.has_nul |= *lf == '\0';
+				continue;
+			}
+			if (!(bits >> (*line & 31) & 1)) {
+				line = lf + 1;
+				continue;
+			}
+			if (!fields) {
+				if (!start_line(&h->m, p, (size_t)(lf - p), is_response))
+					return HTTP1_HEAD_BAD;
+				line = fields = lf + 1;
+				bits = is_response ? BITS_BOTH : BITS_REQUEST;
+				continue;
+			}
+			kind = take_line(h, line, lf);
+			if (kind == LINE_EMPTY) {
+				h->m.fields = (struct span){fields, (size_t)(line - fields)};
+				h->len = (size_t)(lf + 1 - p);
+				return HTTP1_HEAD_DONE;
+			}
+			if (kind == LINE_FOLDED && line != fields)
+				return HTTP1_HEAD_FOLDED;
+			line = lf + 1;
+		}
+	}
+	return is_cut ? cut(h, (struct span){p, n}, fields, line) : HTTP1_HEAD_MORE;
+}
+
 enum http1_head_result http1_head_parse(struct http1_head *h, struct span in, bool is_response)
 {
-	return parse(h, in, is_response, false);
+	return is_response ? parse(h, in, true, false) : parse(h, in, false, false);
 }
 
 enum http1_head_result http1_head_parse_cut(struct http1_head *h, struct span in, bool is_response)

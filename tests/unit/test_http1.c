@@ -12,6 +12,7 @@
 
 #include "guard.h"
 #include "http1_trace.h"
+#include "proto/http1_head.h"
 #include "proto/http1_scan.h"
 
 #define BYTES(s) s, sizeof(s) - 1
@@ -335,6 +336,66 @@ static void test_tunnels(void **state)
 	RUN(tunnels, true, HTTP1_BODY_TUNNEL);
 }
 
+/* Heads that differ in one byte, or in their kind, are not taken for each other. */
+static void test_repeated(void **state)
+{
+	static const char *const heads[] = {
+		"GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa HTTP/1.1\r\nHost: b\r\n\r\n",
+		"GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa HTTP/1.0\r\nHost: a\r\n\r\n",
+	};
+	static const char *const want[] = {
+		"> GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1.1 host=a @7\nend 0 @7\n",
+		"> GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab 1.1 host=a @7\nend 0 @7\n",
+		"> GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1.1 host=b @7\nend 0 @7\n",
+		"> GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1.0 host=a @7\nend 0 @7\n",
+	};
+	struct http1_trace t = {.wants_times = true};
+
+	(void)state;
+	text_init(&t.text);
+	for (size_t i = 0; i < 64; i++) {
+		struct http1 p = {.is_response = i % 8 == 7};
+
+		text_clear(&t.text);
+		t.open = 0;
+		http1_data(&p, guard_put(&guard, span_of(heads[i * 5 / 4 % 4])), 7, &trace_sink,
+			   &t);
+		assert_string_equal(t.text.ptr,
+				    p.is_response ? "fail start-line\n" : want[i * 5 / 4 % 4]);
+		http1_release(&p);
+	}
+	text_release(&t.text);
+}
+
+/*
+ * Every prefix, where the parser proper reads it, and not the memory of heads: it needs more
+ * until the head is whole, and never reads behind it.
+ */
+static void test_prefixes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++) {
+		struct span whole = {requests[i].input, requests[i].len};
+		enum http1_head_result last = HTTP1_HEAD_MORE;
+
+		for (size_t n = 0; n <= whole.len; n++) {
+			struct span s = guard_put(&guard, (struct span){whole.ptr, n});
+			enum http1_head_result result;
+			struct http1_head h;
+
+			result = http1_head_parse(&h, s, false);
+			if (last != HTTP1_HEAD_MORE && result != last)
+				fail_msg("%s: %d, then %d at %zu", requests[i].why, last, result,
+					 n);
+			last = result;
+			/* Cut off, it is what is known so far, or nothing. */
+			(void)http1_head_parse_cut(&h, s, false);
+		}
+	}
+}
+
 /* The machine's way of scanning, the portable way, and the plain one agree on every byte. */
 static void test_scan(void **state)
 {
@@ -368,6 +429,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests), cmocka_unit_test(test_responses),
 		cmocka_unit_test(test_bodyless), cmocka_unit_test(test_tunnels),
+		cmocka_unit_test(test_repeated), cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_scan),
 	};
 

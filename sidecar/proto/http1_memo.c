@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/http1_memo.h"
+
+#include <string.h>
+
+/* A head with its fields' usual lengths fits; cookies do not, and differ anyway. */
+#define MEMO_BYTES 512
+/* Shorter is no head that matters, and the key reads so far. */
+#define MEMO_MIN   32
+#define MEMO_SLOTS 32
+
+struct memo {
+	size_t len; /* of the head; 0: free */
+	struct http1_head head; /* its spans point into bytes */
+	char bytes[MEMO_BYTES];
+};
+
+static _Thread_local struct memo memos[MEMO_SLOTS];
+
+static inline uint64_t word(const char *p)
+{
+	uint64_t w;
+
+	memcpy(&w, p, 8);
+	return w;
+}
+
+/* Where heads like this one are kept: told by length, path or status, and last characters. */
+static inline struct memo *slot_of(struct span data)
+{
+	uint64_t key = word(data.ptr + 8) ^ word(data.ptr + 16) >> 3;
+
+	key = (key ^ data.len) * 0x9e3779b97f4a7c15u + word(data.ptr + data.len - 12);
+	return &memos[(key * 0x9e3779b97f4a7c15u) >> 59];
+}
+
+_Static_assert(MEMO_SLOTS == 1 << (64 - 59), "the key's upper bits number the slots");
+
+struct http1_head *http1_memo_head(struct span data, bool is_response)
+{
+	struct memo *memo;
+
+	if (data.len < MEMO_MIN || data.len > MEMO_BYTES)
+		return NULL;
+	memo = slot_of(data);
+	if (memo->len > 0 && memo->len <= data.len && memo->head.m.is_response == is_response &&
+	    memcmp(memo->bytes, data.ptr, memo->len) == 0)
+		return &memo->head;
+	memcpy(memo->bytes, data.ptr, data.len);
+	memo->len = 0;
+	if (http1_head_parse(&memo->head, (struct span){memo->bytes, data.len}, is_response) !=
+	    HTTP1_HEAD_DONE)
+		return NULL;
+	memo->len = memo->head.len;
+	return &memo->head;
+}
