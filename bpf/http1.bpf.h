@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Just enough HTTP/1 to know which bytes are body and need no copy: where
+ * heads end, and Content-Length. Everything else is user space's business; a
+ * mistake here may cost copies, or bytes that user space misses and counts,
+ * never a wrong number.
+ */
+#ifndef SIDELIGHT_HTTP1_BPF_H
+#define SIDELIGHT_HTTP1_BPF_H
+
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "state.bpf.h"
+
+/* Words of eight characters as they read from memory, little endian. */
+#define WORD(a, b, c, d, e, f, g, h)                                                               \
+	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 |   \
+	 (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
+
+/* Keeps the compiler from proving, and then dropping, what the verifier wants to see. */
+#define opaque(x) asm volatile("" : "+r"(x))
+
+#define WORD_ALL(c)  ((__u64)(c)*0x0101010101010101ull)
+#define WORD_LOWER   WORD_ALL(0x20)
+#define WORD_HTTP1   WORD('H', 'T', 'T', 'P', '/', '1', '.', 0)
+#define WORD_7	     0x00ffffffffffffffull
+#define WORD_CONNECT WORD('C', 'O', 'N', 'N', 'E', 'C', 'T', ' ')
+#define WORD_PRI     WORD('P', 'R', 'I', ' ', '*', ' ', 'H', 'T')
+
+static __always_inline bool starts_response(__u64 first)
+{
+	return (first & WORD_7) == WORD_HTTP1;
+}
+
+/* The top bit of each byte that is a line feed; exact for the lowest one. */
+static __always_inline __u64 newline_marks(__u64 w)
+{
+	w ^= WORD_ALL('\n');
+	return (w - WORD_ALL(1)) & ~w & WORD_ALL(0x80);
+}
+
+/* Positions in a scanned piece are below this; a power of two, so that a mask bounds them. */
+#define SCAN_MAX 2048
+/* A head of 1 KiB with 50 lines; longer ones are copied with what follows, up to the budget. */
+#define SCAN_STEPS 120
+
+/* What scan_head() answers, in one number: the only thing that a global function may return. */
+#define SCAN_HEAD(result)   ((__u32)(result) & (SCAN_MAX - 1)) /* 0: no whole head there */
+#define SCAN_LENGTH(result) ((result) >> 12) /* Content-Length + 1; 0: none, or not decisive */
+
+/*
+ * Where does the head end that starts at off in the packet, and how long is
+ * its body? n bytes are there, n < SCAN_MAX.
+ *
+ * A global function: the verifier takes it by itself, once, and not again for
+ * every path that calls it. What is kept between steps lives in map memory, of which
+ * the verifier tracks no values: one step is then verified once, and not once
+ * for every way to get there.
+ */
+__noinline __u64 scan_head(struct __sk_buff *skb, __u32 off, __u32 n, __u32 is_response)
+{
+	volatile struct scan *s;
+	struct bpf_sock *sk = skb->sk;
+	struct sock_state *st;
+	__u64 length = 0;
+	__u64 pos;
+	__u64 at;
+	__u64 w;
+	__u8 *buf;
+
+	if (!sk)
+		return 0;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
+		return 0;
+	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
+	if (!st)
+		return 0;
+	s = &st->scan;
+	buf = st->scan.buf;
+	s->pos = s->base = s->filled = s->lines = s->length_at = s->coding_at = 0;
+	for (int i = 0; i < SCAN_STEPS; i++) {
+		pos = s->pos;
+		if (pos >= n)
+			return 0;
+		if (pos >= s->filled) {
+			__u64 len = n - pos;
+
+			if (len > SCAN_CHUNK + SCAN_AHEAD)
+				len = SCAN_CHUNK + SCAN_AHEAD;
+			opaque(len);
+			if (len == 0 || len > SCAN_CHUNK + SCAN_AHEAD ||
+			    bpf_skb_load_bytes(skb, off + pos, buf, len))
+				return 0;
+			s->base = pos;
+			s->filled = pos + SCAN_CHUNK;
+		}
+		at = pos - s->base;
+		opaque(at);
+		if (at >= SCAN_CHUNK)
+			return 0;
+		w = newline_marks(*(__u64 *)(buf + at));
+		if (!w) {
+			at += 8;
+			pos += 8;
+			w = newline_marks(*(__u64 *)(buf + at));
+		}
+		if (!w) {
+			s->pos = pos + 8;
+			continue;
+		}
+		/* 1 << 8k times the constant puts k on top. */
+		w = (((w & -w) >> 7) * 0x0001020304050607ull >> 56 & 7) + 1;
+		at += w;
+		pos += w;
+		s->pos = pos;
+		s->lines++;
+		w = *(__u64 *)(buf + at);
+		if ((w & 0xff) == '\n' || (w & 0xffff) == ('\r' | '\n' << 8)) {
+			pos += (w & 0xff) == '\n' ? 1 : 2;
+			goto found;
+		}
+		w |= WORD_LOWER;
+		if (w == WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-')) {
+			w = *(__u64 *)(buf + at + 8) | WORD_LOWER;
+			if (w << 8 == WORD('l', 'e', 'n', 'g', 't', 'h', ':', 0) << 8)
+				s->length_at = pos + 15;
+		} else if (w == WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r')) {
+			s->coding_at = pos;
+		}
+	}
+	return 0;
+
+found:
+	pos &= SCAN_MAX - 1;
+	if (pos > n)
+		return 0;
+	if (s->coding_at)
+		return pos;
+	if (!s->length_at)
+		return is_response ? pos : pos | 1 << 12;
+	w = n - s->length_at;
+	if (w > 20)
+		w = 20;
+	opaque(w);
+	if (w == 0 || w > 20 || bpf_skb_load_bytes(skb, off + s->length_at, buf, w))
+		return pos;
+	at = 0;
+	for (int i = 0; i < 20; i++) {
+		__u8 c = buf[i];
+
+		if (c == ' ' && at == 0)
+			continue;
+		if (c < '0' || c > '9')
+			break;
+		length = length * 10 + (c - '0');
+		at++;
+	}
+	/* 15 digits cannot overflow; longer numbers are not for us. */
+	if (at == 0 || at > 15)
+		return pos;
+	return pos | (length + 1) << 12;
+}
+
+#endif

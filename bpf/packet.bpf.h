@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * From an __sk_buff that starts at the IP header to one TCP segment.
+ *
+ * Contract of everything here: inlined, bounds-checked against the packet,
+ * results in host byte order, false when the packet is not what is asked for.
+ * Headers are read in place: in both cgroup_skb hooks the linear part of the
+ * packet holds them. Payload is not: it may sit in page fragments.
+ */
+#ifndef SIDELIGHT_PACKET_BPF_H
+#define SIDELIGHT_PACKET_BPF_H
+
+#include <linux/bpf.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#define TCP_FLAG_BYTE 13
+#define TCP_FIN	      0x01
+#define TCP_SYN	      0x02
+#define TCP_RST	      0x04
+#define TCP_PSH	      0x08
+
+struct segment {
+	__u32 seq; /* of the first payload byte */
+	__u32 ack;
+	__u32 off; /* of the payload in the packet */
+	__u32 len; /* of the payload; from skb->len, so that GSO and BIG TCP are right */
+	__u8 tcp_flags;
+	__u8 ip_version;
+};
+
+/* Extension headers that may stand before TCP; a few, then it is not for us. */
+#define IPV6_EXT_MAX 4
+
+static __always_inline bool ipv6_find_tcp(struct __sk_buff *skb, __u32 *off)
+{
+	void *data = (void *)(long)skb->data;
+	void *end = (void *)(long)skb->data_end;
+	struct ipv6hdr *ip6 = data;
+	__u8 next = ip6->nexthdr; /* in bounds: the caller looked */
+	__u32 at = sizeof(*ip6);
+
+	for (int i = 0; i < IPV6_EXT_MAX && next != IPPROTO_TCP; i++) {
+		__u8 *ext = data + at;
+
+		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS)
+			return false;
+		if (at > 256 || (void *)(ext + 2) > end)
+			return false;
+		next = ext[0];
+		at += ((__u32)ext[1] + 1) * 8;
+	}
+	*off = at;
+	return next == IPPROTO_TCP && at <= 512;
+}
+
+static __always_inline bool segment_parse(struct __sk_buff *skb, struct segment *seg)
+{
+	void *data = (void *)(long)skb->data;
+	void *end = (void *)(long)skb->data_end;
+	struct tcphdr *tcp;
+	__u32 ip_len;
+	__u32 hdr_len;
+	__u8 first;
+
+	if (data + sizeof(struct ipv6hdr) > end)
+		return false;
+	first = *(__u8 *)data;
+	if (first >> 4 == 4) {
+		struct iphdr *ip = data;
+
+		if (ip->protocol != IPPROTO_TCP)
+			return false;
+		ip_len = (first & 0x0f) * 4;
+		seg->ip_version = 4;
+	} else {
+		struct ipv6hdr *ip6 = data;
+
+		ip_len = sizeof(*ip6);
+		if (ip6->nexthdr != IPPROTO_TCP && !ipv6_find_tcp(skb, &ip_len))
+			return false;
+		seg->ip_version = 6;
+	}
+	tcp = data + ip_len;
+	if ((void *)(tcp + 1) > end)
+		return false;
+	hdr_len = ip_len + (((__u8 *)tcp)[12] >> 4) * 4;
+	if (hdr_len > skb->len)
+		return false;
+	seg->tcp_flags = ((__u8 *)tcp)[TCP_FLAG_BYTE];
+	seg->seq = bpf_ntohl(tcp->seq) + (seg->tcp_flags & TCP_SYN ? 1 : 0);
+	seg->ack = bpf_ntohl(tcp->ack_seq);
+	seg->off = hdr_len;
+	seg->len = skb->len - hdr_len;
+	return true;
+}
+
+/* Addresses as the observed side names them. */
+struct tuple {
+	__u32 local_addr[4];
+	__u32 remote_addr[4];
+	__u16 local_port;
+	__u16 remote_port;
+	__u8 family; /* 4 or 6 */
+};
+
+/* is_egress: the packet's source is the local side. */
+static __always_inline bool tuple_of_packet(struct __sk_buff *skb, bool is_egress, struct tuple *t)
+{
+	void *data = (void *)(long)skb->data;
+	void *end = (void *)(long)skb->data_end;
+	__u32 *src = is_egress ? t->local_addr : t->remote_addr;
+	__u32 *dst = is_egress ? t->remote_addr : t->local_addr;
+	__u16 *sport = is_egress ? &t->local_port : &t->remote_port;
+	__u16 *dport = is_egress ? &t->remote_port : &t->local_port;
+	struct tcphdr *tcp;
+	__u32 ip_len;
+
+	if (data + sizeof(struct ipv6hdr) > end)
+		return false;
+	__builtin_memset(t, 0, sizeof(*t));
+	if (*(__u8 *)data >> 4 == 4) {
+		struct iphdr *ip = data;
+
+		src[0] = ip->saddr;
+		dst[0] = ip->daddr;
+		ip_len = (*(__u8 *)data & 0x0f) * 4;
+		t->family = 4;
+	} else {
+		struct ipv6hdr *ip6 = data;
+
+		__builtin_memcpy(src, &ip6->saddr, 16);
+		__builtin_memcpy(dst, &ip6->daddr, 16);
+		ip_len = sizeof(*ip6);
+		if (ip6->nexthdr != IPPROTO_TCP && !ipv6_find_tcp(skb, &ip_len))
+			return false;
+		t->family = 6;
+	}
+	tcp = data + ip_len;
+	if ((void *)(tcp + 1) > end)
+		return false;
+	*sport = bpf_ntohs(tcp->source);
+	*dport = bpf_ntohs(tcp->dest);
+	return true;
+}
+
+/*
+ * The connection's name (see event.h). For one pair of addresses it is unique
+ * by construction: sequence number and both ports are in it unmixed.
+ */
+static __always_inline __u64 tuple_id(const struct tuple *t, __u32 first_egress_seq)
+{
+	__u64 addr = 0;
+
+	for (int i = 0; i < 4; i++)
+		addr = (addr ^ t->local_addr[i] ^ (__u64)t->remote_addr[i] << 32) *
+		       0x9e3779b97f4a7c15ull;
+	return addr ^ ((__u64)first_egress_seq << 32 | (__u32)t->remote_port << 16 | t->local_port);
+}
+
+#endif

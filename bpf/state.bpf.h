@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * What the kernel half remembers: per socket, per cgroup, and the ring.
+ */
+#ifndef SIDELIGHT_STATE_BPF_H
+#define SIDELIGHT_STATE_BPF_H
+
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "event.h"
+
+/* Copied per turn before only tails follow: the head limit of user space. */
+#define TURN_BUDGET (16u << 10)
+/* Likewise once a head ended and its body's length is not known. */
+#define BODY_BUDGET (4u << 10)
+/* Turns without HTTP before a connection is muted. */
+#define UNKNOWN_TURNS 8
+
+/* Bytes of a head that are looked at together, and how far behind one of them is read. */
+#define SCAN_CHUNK 256
+#define SCAN_AHEAD 32
+
+/*
+ * Working space of scan_head(), here because the verifier allows no unaligned
+ * words on the stack. Both directions share it: were they to scan at
+ * once, a wrong length might come out, which user space notices.
+ */
+struct scan {
+	__u32 pos;
+	__u32 base; /* position of buf[0] */
+	__u32 filled; /* positions below are in buf */
+	__u32 lines;
+	__u32 length_at; /* where the value of Content-Length starts; 0: not seen */
+	__u32 coding_at; /* where Transfer-Encoding, which overrides it, was seen */
+	__u8 buf[SCAN_CHUNK + SCAN_AHEAD];
+};
+
+/* Of one direction; written by that direction's program only. */
+struct half {
+	__u32 next_seq; /* end of what was seen */
+	__u32 told_seq; /* end of what user space was told */
+	__u32 hole_lo; /* [hole_lo, hole_hi) was jumped over and may still come */
+	__u32 hole_hi;
+	__u64 skip_left; /* bytes from next_seq on that are known to be body */
+	__u32 budget; /* bytes that may still be copied in this turn */
+	__u32 cursor_off; /* of the piece that a tail call goes on with */
+	__u32 cursor_left;
+	bool is_turn; /* the cursor stands at the first byte of a turn */
+	bool at_start; /* a message starts with the next byte, by the length of the last */
+	bool is_head; /* the last message begun was a HEAD request */
+	bool is_connect; /* likewise CONNECT */
+};
+
+struct sock_state {
+	__u64 id;
+	struct half half[2]; /* by enum sl_dir */
+	__u8 role;
+	__u8 last_dir; /* of the newest data; 2 before any */
+	__u8 unknown_turns;
+	__u8 mute; /* enum sl_mute; 0 while captured */
+	bool is_open; /* OPEN was sent */
+	bool is_http; /* a response was seen to start like HTTP/1 */
+	bool is_midstream; /* older than we are: no state callback will tell its end */
+	bool is_closed; /* CLOSE was sent */
+	bool is_upgrade; /* the turn's response leaves HTTP: mute once it was sent */
+	struct scan scan;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct sock_state);
+} socks SEC(".maps");
+
+/*
+ * One value per attached cgroup, shared by its three programs (key of 8
+ * bytes: kernel 5.9, commit 7d9c3427894f). Costs one load to find, where a hash would
+ * cost a look-up per packet.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE);
+	__type(key, __u64);
+	__type(value, struct sl_cgroup);
+} cgroups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 2 << 20);
+} ring SEC(".maps");
+
+/* Shared with user space by mmap. */
+volatile __u32 reader_awake; /* the reader drains on a timer: do not wake it for one record */
+volatile __u32 wake_bytes; /* ... unless this much waits */
+
+const volatile bool has_current_pid; /* bpf_get_current_pid_tgid() is there (6.10) */
+
+/*
+ * Increments may be lost when a softirq interrupts the addition: fine for
+ * what only describes volume. What must add up uses count_exact().
+ */
+static __always_inline void count(struct sl_cgroup *cg, enum sl_counter which, __u64 n)
+{
+	cg->counter[which] += n;
+}
+
+static __always_inline void count_exact(struct sl_cgroup *cg, enum sl_counter which)
+{
+	__sync_fetch_and_add(&cg->counter[which], 1);
+}
+
+/*
+ * Waking the reader costs more than capturing a request. Asleep, it is woken
+ * by the record that finds the ring empty (flags 0); awake, only by a ring that
+ * fills faster than its timer drains.
+ */
+static __always_inline __u64 wake_flags(void)
+{
+	if (!reader_awake)
+		return 0;
+	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > wake_bytes)
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
+}
+
+#endif
