@@ -52,8 +52,7 @@ void bytes_release(struct bytes *b);
 void bytes_push(struct bytes *b, const struct event_data *piece, uint64_t time_ns,
 		const struct bytes_sink *sink, void *ctx);
 
-/* The connection is over: holes are given up, what waits behind them goes out. */
-void bytes_flush(struct bytes *b, enum dir dir, uint64_t time_ns, const struct bytes_sink *sink,
-		 void *ctx);
+/* Holes will not be filled any more: what waits behind them goes out. */
+void bytes_flush(struct bytes *b, enum dir dir, const struct bytes_sink *sink, void *ctx);
 
 #endif

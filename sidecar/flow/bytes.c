@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/bytes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What waits for a hole before it. The bytes follow the struct. */
+struct bytes_piece {
+	struct bytes_piece *next;
+	uint64_t time_ns;
+	uint32_t seq; /* of data[0] */
+	uint32_t len;
+	uint32_t from_seq;
+	uint32_t to_seq;
+	bool is_fin;
+	char data[];
+};
+
+/* a - b on the circle of sequence numbers (RFC 9293 section 3.4). */
+static int32_t seq_diff(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b);
+}
+
+static void emit_skip(struct bytes *b, enum dir dir, uint32_t to, uint64_t time_ns,
+		      const struct bytes_sink *sink, void *ctx)
+{
+	uint32_t len;
+
+	if (seq_diff(to, b->next) <= 0)
+		return;
+	len = to - b->next;
+	b->next = to;
+	sink->skip(ctx, dir, len, time_ns);
+}
+
+static void emit_lost(struct bytes *b, enum dir dir, uint32_t to, uint64_t time_ns,
+		      const struct bytes_sink *sink, void *ctx)
+{
+	uint32_t len = to - b->next;
+
+	b->next = to;
+	sink->lost(ctx, dir, len, time_ns);
+}
+
+/* The part of a piece that is new; piece->from_seq is not above b->next. */
+static void emit_piece(struct bytes *b, const struct event_data *piece, uint64_t time_ns,
+		       const struct bytes_sink *sink, void *ctx)
+{
+	struct span data = piece->data;
+	uint32_t seq = piece->seq;
+
+	if (time_ns > b->last_ns)
+		b->last_ns = time_ns;
+	/* A filled hole ends when its last byte came, whatever came before. */
+	time_ns = b->last_ns;
+	emit_skip(b, piece->dir, seq, time_ns, sink, ctx);
+	if (seq_diff(b->next, seq) > 0) {
+		size_t old = (size_t)(b->next - seq);
+
+		data = old < data.len ? span_from(data, old) : (struct span){data.ptr, 0};
+	}
+	if (data.len) {
+		b->next += (uint32_t)data.len;
+		sink->data(ctx, piece->dir, data, time_ns);
+	}
+	emit_skip(b, piece->dir, piece->to_seq, time_ns, sink, ctx);
+	if (piece->is_fin && b->next == piece->to_seq && !b->is_finished) {
+		b->is_finished = true;
+		sink->fin(ctx, piece->dir, time_ns);
+	}
+}
+
+static void emit_first_early(struct bytes *b, enum dir dir, const struct bytes_sink *sink,
+			     void *ctx)
+{
+	struct bytes_piece *e = b->early;
+	struct event_data piece = {
+		.dir = dir,
+		.data = {e->data, e->len},
+		.seq = e->seq,
+		.from_seq = e->from_seq,
+		.to_seq = e->to_seq,
+		.is_fin = e->is_fin,
+	};
+
+	b->early = e->next;
+	b->early_bytes -= e->len;
+	if (seq_diff(piece.from_seq, b->next) > 0)
+		emit_lost(b, dir, piece.from_seq, e->time_ns, sink, ctx);
+	emit_piece(b, &piece, e->time_ns, sink, ctx);
+	free(e);
+}
+
+/* False: no memory, or the cap is reached. */
+static bool keep_early(struct bytes *b, const struct event_data *piece, uint64_t time_ns)
+{
+	struct bytes_piece **at = &b->early;
+	struct bytes_piece *e;
+
+	if (piece->data.len > BYTES_EARLY_MAX - b->early_bytes)
+		return false;
+	e = malloc(sizeof(*e) + piece->data.len);
+	if (!e)
+		return false;
+	*e = (struct bytes_piece){
+		.time_ns = time_ns,
+		.seq = piece->seq,
+		.len = (uint32_t)piece->data.len,
+		.from_seq = piece->from_seq,
+		.to_seq = piece->to_seq,
+		.is_fin = piece->is_fin,
+	};
+	if (piece->data.len)
+		memcpy(e->data, piece->data.ptr, piece->data.len);
+	while (*at && seq_diff((*at)->from_seq, e->from_seq) <= 0)
+		at = &(*at)->next;
+	e->next = *at;
+	*at = e;
+	b->early_bytes += e->len;
+	return true;
+}
+
+/* Early pieces that start before `to`; a hole before one of them is given up. */
+static void release_early(struct bytes *b, enum dir dir, uint32_t to, const struct bytes_sink *sink,
+			  void *ctx)
+{
+	while (b->early && !b->is_finished && seq_diff(b->early->from_seq, to) <= 0)
+		emit_first_early(b, dir, sink, ctx);
+}
+
+static void start(struct bytes *b, uint32_t seq)
+{
+	b->is_started = true;
+	b->next = b->early && seq_diff(b->early->from_seq, seq) < 0 ? b->early->from_seq : seq;
+}
+
+void bytes_push(struct bytes *b, const struct event_data *piece, uint64_t time_ns,
+		const struct bytes_sink *sink, void *ctx)
+{
+	enum dir dir = piece->dir;
+
+	if (b->is_finished)
+		return;
+	if (!b->is_started) {
+		if (piece->has_hole && keep_early(b, piece, time_ns))
+			return;
+		start(b, piece->from_seq);
+	}
+	if (seq_diff(piece->from_seq, b->next) > 0) {
+		if (piece->has_hole && keep_early(b, piece, time_ns))
+			return;
+		/* Nobody will fill what is missing below, nor what waits behind it. */
+		release_early(b, dir, piece->from_seq, sink, ctx);
+		if (b->is_finished)
+			return;
+		if (seq_diff(piece->from_seq, b->next) > 0)
+			emit_lost(b, dir, piece->from_seq, time_ns, sink, ctx);
+	}
+	emit_piece(b, piece, time_ns, sink, ctx);
+	if (b->early)
+		release_early(b, dir, b->next, sink, ctx);
+	if (b->early && !piece->has_hole)
+		bytes_flush(b, dir, sink, ctx);
+}
+
+void bytes_flush(struct bytes *b, enum dir dir, const struct bytes_sink *sink, void *ctx)
+{
+	if (b->early && !b->is_started)
+		start(b, b->early->from_seq);
+	while (b->early && !b->is_finished)
+		emit_first_early(b, dir, sink, ctx);
+	bytes_release(b);
+}
+
+void bytes_release(struct bytes *b)
+{
+	while (b->early) {
+		struct bytes_piece *e = b->early;
+
+		b->early = e->next;
+		free(e);
+	}
+	b->early_bytes = 0;
+}

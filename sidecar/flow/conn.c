@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ids are well mixed where they are made (bpf/packet.bpf.h): a multiplication is hash enough. */
+#define HASH_FUNCTION(key, len, hash)                                                              \
+	do {                                                                                       \
+		uint64_t id_;                                                                      \
+		memcpy(&id_, (key), sizeof(id_));                                                  \
+		(hash) = (unsigned)((id_ * 0x9e3779b97f4a7c15u) >> 32);                            \
+	} while (0)
+#define HASH_NONFATAL_OOM 1
+
+#include "flow/conn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct conns {
+	struct conn *by_id;
+	struct conn *newest;
+	struct conn *oldest;
+	size_t cap;
+	size_t user_size;
+	const struct conn_sink *sink;
+	void *owner;
+	uint64_t total;
+	uint64_t evicted;
+	uint64_t refused;
+};
+
+static void unlink_conn(struct conns *t, struct conn *c)
+{
+	*(c->newer ? &c->newer->older : &t->newest) = c->older;
+	*(c->older ? &c->older->newer : &t->oldest) = c->newer;
+}
+
+static void link_newest(struct conns *t, struct conn *c)
+{
+	c->newer = NULL;
+	c->older = t->newest;
+	*(t->newest ? &t->newest->newer : &t->oldest) = c;
+	t->newest = c;
+}
+
+static void free_conn(struct conns *t, struct conn *c)
+{
+	unlink_conn(t, c);
+	HASH_DEL(t->by_id, c);
+	bytes_release(&c->bytes[DIR_INGRESS]);
+	bytes_release(&c->bytes[DIR_EGRESS]);
+	free(c);
+}
+
+static void end_conn(struct conns *t, struct conn *c, enum conn_end how, uint64_t time_ns)
+{
+	bytes_flush(&c->bytes[DIR_INGRESS], DIR_INGRESS, &t->sink->bytes, c);
+	bytes_flush(&c->bytes[DIR_EGRESS], DIR_EGRESS, &t->sink->bytes, c);
+	t->sink->end(c, how, time_ns);
+	free_conn(t, c);
+}
+
+static struct conn *find_conn(struct conns *t, uint64_t id)
+{
+	struct conn *c;
+
+	/* Records of one request often come together. */
+	if (t->newest && t->newest->id == id)
+		return t->newest;
+	HASH_FIND(hh, t->by_id, &id, sizeof(id), c);
+	if (c) {
+		unlink_conn(t, c);
+		link_newest(t, c);
+	}
+	return c;
+}
+
+static struct conn *add_conn(struct conns *t, const struct event *ev)
+{
+	struct conn *c;
+
+	if (HASH_COUNT(t->by_id) >= t->cap) {
+		t->evicted++;
+		end_conn(t, t->oldest, CONN_EVICTED, ev->time_ns);
+	}
+	c = calloc(1, sizeof(*c) + t->user_size);
+	if (!c) {
+		t->refused++;
+		return NULL;
+	}
+	c->id = ev->id;
+	c->owner = t->owner;
+	HASH_ADD(hh, t->by_id, id, sizeof(c->id), c);
+	if (!c->hh.tbl) {
+		t->refused++;
+		free(c);
+		return NULL;
+	}
+	link_newest(t, c);
+	t->total++;
+	return c;
+}
+
+static void open_conn(struct conns *t, const struct event *ev)
+{
+	struct conn *c = find_conn(t, ev->id);
+
+	if (!c)
+		c = add_conn(t, ev);
+	else if (!c->is_early && c->local.family)
+		return;
+	if (!c)
+		return;
+	c->local = ev->open.local;
+	c->remote = ev->open.remote;
+	c->container = ev->open.container;
+	c->role = ev->open.role;
+	c->is_early = ev->open.is_early;
+}
+
+void conns_event(struct conns *t, const struct event *ev)
+{
+	struct conn *c;
+
+	switch (ev->kind) {
+	case EVENT_OPEN:
+		open_conn(t, ev);
+		return;
+	case EVENT_DATA:
+		c = find_conn(t, ev->id);
+		if (!c)
+			c = add_conn(t, ev);
+		if (c)
+			bytes_push(&c->bytes[ev->data.dir], &ev->data, ev->time_ns, &t->sink->bytes,
+				   c);
+		return;
+	case EVENT_CLOSE:
+	case EVENT_MUTE:
+		c = find_conn(t, ev->id);
+		if (!c)
+			return;
+		if (ev->kind == EVENT_MUTE)
+			end_conn(t, c, CONN_MUTED, ev->time_ns);
+		else
+			end_conn(t, c, ev->close.is_reset ? CONN_RESET : CONN_CLOSED, ev->time_ns);
+		return;
+	}
+}
+
+struct conns *conns_new(size_t cap, size_t user_size, const struct conn_sink *sink, void *owner)
+{
+	struct conns *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->cap = cap ? cap : 1;
+	t->user_size = user_size;
+	t->sink = sink;
+	t->owner = owner;
+	return t;
+}
+
+void conns_flush(struct conns *t, uint64_t time_ns)
+{
+	while (t->oldest)
+		end_conn(t, t->oldest, CONN_CUT, time_ns);
+}
+
+void conns_free(struct conns *t)
+{
+	if (!t)
+		return;
+	while (t->oldest)
+		free_conn(t, t->oldest);
+	free(t);
+}
+
+size_t conns_count(const struct conns *t)
+{
+	return HASH_COUNT(t->by_id);
+}
+
+uint64_t conns_total(const struct conns *t)
+{
+	return t->total;
+}
+
+uint64_t conns_evicted(const struct conns *t)
+{
+	return t->evicted;
+}
+
+uint64_t conns_refused(const struct conns *t)
+{
+	return t->refused;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of connections: events in; per connection its bytes in order out.
+ *
+ * Each connection carries room for its owner's state (the protocol), zeroed
+ * when it begins. The table is bounded: when it is full, the connection that
+ * was silent for longest is evicted.
+ */
+#ifndef SIDELIGHT_FLOW_CONN_H
+#define SIDELIGHT_FLOW_CONN_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "capture/event.h"
+#include "flow/bytes.h"
+
+enum conn_end {
+	CONN_CLOSED, /* in order */
+	CONN_RESET,
+	CONN_EVICTED, /* it goes on, unseen */
+	CONN_MUTED, /* it goes on, and is not HTTP (any more) */
+	CONN_CUT, /* the source has ended */
+};
+
+struct conn {
+	UT_hash_handle hh;
+	struct conn *newer; /* by last event */
+	struct conn *older;
+	void *owner; /* of the table */
+	uint64_t id;
+	uint64_t container;
+	struct endpoint local; /* family 0: not known */
+	struct endpoint remote;
+	enum role role;
+	bool is_early; /* no socket yet */
+	struct bytes bytes[2]; /* by enum dir */
+	_Alignas(16) char user[];
+};
+
+struct conn_sink {
+	struct bytes_sink bytes; /* ctx is the struct conn */
+	/* The last call; open holes were given up before it. */
+	void (*end)(struct conn *c, enum conn_end how, uint64_t time_ns);
+};
+
+struct conns;
+
+/* user_size bytes of conn.user for each connection; owner is conn.owner of each. NULL: no memory.
+ */
+struct conns *conns_new(size_t cap, size_t user_size, const struct conn_sink *sink, void *owner);
+/* Frees without calling the sink; conns_flush() first. Accepts NULL. */
+void conns_free(struct conns *t);
+
+/* OPEN, DATA, CLOSE and MUTE. Data of an unknown connection makes one, of unknown role. */
+void conns_event(struct conns *t, const struct event *ev);
+
+/* Ends all connections with CONN_CUT. */
+void conns_flush(struct conns *t, uint64_t time_ns);
+
+size_t conns_count(const struct conns *t);
+uint64_t conns_total(const struct conns *t);
+uint64_t conns_evicted(const struct conns *t);
+/* Events of connections for which there was no memory. */
+uint64_t conns_refused(const struct conns *t);
+
+#endif
