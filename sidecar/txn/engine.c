@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "txn/engine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "flow/conn.h"
+#include "txn/session.h"
+
+/* Hosts that a client's metrics name one by one. */
+#define ADDRESS_CAP 200
+
+struct engine {
+	struct conns *conns;
+	struct session_env env;
+};
+
+const char *engine_lost_name(enum engine_lost why)
+{
+	static const char *const names[ENGINE_LOST_MAX] = {
+		[ENGINE_LOST_RESPONSE] = "response_gap",
+		[ENGINE_LOST_EVICTED] = "evicted",
+		[ENGINE_LOST_PIPELINE] = "pipeline_depth",
+		[ENGINE_LOST_MEMORY] = "memory",
+	};
+
+	return names[why];
+}
+
+struct engine *engine_new(const struct engine_options *options, const char **ret_error)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+
+	*ret_error = "out of memory";
+	if (!e)
+		return NULL;
+	e->env.wants_target = options->wants_target;
+	e->conns = conns_new(options->conn_cap, sizeof(struct session), &session_sink, &e->env);
+	e->env.addresses = addresses_new(ADDRESS_CAP);
+	if (!e->conns || !e->env.addresses)
+		goto fail;
+	e->env.routes = routes_new(options->route_templates, options->route_cap, ret_error);
+	if (!e->env.routes)
+		goto fail;
+	return e;
+fail:
+	engine_free(e);
+	return NULL;
+}
+
+void engine_free(struct engine *e)
+{
+	if (!e)
+		return;
+	/* Whoever frees the engine may have freed the sinks. */
+	e->env.sink_count = 0;
+	if (e->conns)
+		engine_flush(e, 0);
+	conns_free(e->conns);
+	addresses_free(e->env.addresses);
+	routes_free(e->env.routes);
+	free(e);
+}
+
+void engine_add_sink(struct engine *e, const struct txn_sink *sink, void *ctx)
+{
+	assert(e->env.sink_count < ENGINE_SINKS_MAX);
+	e->env.sinks[e->env.sink_count] = sink;
+	e->env.sink_ctx[e->env.sink_count++] = ctx;
+}
+
+void engine_event(void *ctx, const struct event *ev)
+{
+	struct engine *e = ctx;
+
+	e->env.tid = ev->kind == EVENT_DATA ? ev->data.tid : 0;
+	if (ev->kind == EVENT_MUTE && ev->mute < 5)
+		e->env.stats.conns_muted[ev->mute]++;
+	conns_event(e->conns, ev);
+}
+
+void engine_flush(struct engine *e, uint64_t time_ns)
+{
+	conns_flush(e->conns, time_ns);
+}
+
+const struct engine_stats *engine_stats(struct engine *e)
+{
+	struct engine_stats *s = &e->env.stats;
+
+	s->conns_open = conns_count(e->conns);
+	s->conns_total = conns_total(e->conns);
+	s->conns_evicted = conns_evicted(e->conns);
+	s->routes_overflowed = e->env.routes ? routes_overflowed(e->env.routes) : 0;
+	return s;
+}

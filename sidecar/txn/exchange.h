@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests of one connection that wait for their responses, in the order of
+ * the requests: HTTP/1 answers in that order (RFC 9112 section 9.3.2).
+ */
+#ifndef SIDELIGHT_TXN_EXCHANGE_H
+#define SIDELIGHT_TXN_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/message.h"
+
+struct exchange {
+	uint64_t start_ns;
+	uint64_t first_byte_ns; /* of the final response; 0: none yet */
+	uint64_t request_bytes;
+	const char *known_method; /* interned, as are the next two */
+	const char *route;
+	const char *server_address;
+	char *wire; /* owned: method, then target, as on the wire; NULL if nobody wants them */
+	uint16_t wire_method_len;
+	uint16_t wire_target_len;
+	uint16_t status;
+	uint8_t version; /* enum http_version */
+	bool is_connect;
+	bool is_head;
+	bool is_probe;
+	bool is_begun; /* the sinks were told that it is open */
+	uint32_t tid;
+};
+
+/* Deeper pipelines than any client builds; browsers had 8, proxies 100. */
+#define EXCHANGES_MAX 1024
+
+/* A ring of exchanges. Zeroed, it is empty. */
+struct exchanges {
+	struct exchange *ring;
+	uint16_t alloc; /* power of two, or 0 */
+	uint16_t first;
+	uint16_t count;
+};
+
+/* Room for one more at the end, zeroed. NULL: EXCHANGES_MAX reached (*ret_is_full), or no memory.
+ */
+struct exchange *exchanges_push(struct exchanges *q, bool *ret_is_full);
+/* The i-th, 0 being the oldest; i < count. */
+static inline struct exchange *exchanges_at(struct exchanges *q, unsigned i)
+{
+	return &q->ring[(q->first + i) & (q->alloc - 1u)];
+}
+/* Takes the oldest out; count > 0. */
+void exchanges_pop(struct exchanges *q);
+void exchanges_release(struct exchanges *q);
+
+#endif

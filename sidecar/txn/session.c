@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "txn/session.h"
+
+#include <stdlib.h>
+
+#include "proto/method.h"
+
+static struct session *session_of(struct conn *c)
+{
+	return (struct session *)c->user;
+}
+
+static struct session_env *env_of(struct conn *c)
+{
+	return c->owner;
+}
+
+static enum dir request_dir(const struct session *s)
+{
+	return s->role == ROLE_CLIENT ? DIR_EGRESS : DIR_INGRESS;
+}
+
+static void tell_end(struct conn *c, struct session *s, const struct exchange *e)
+{
+	struct session_env *env = env_of(c);
+
+	if (!e->is_begun)
+		return;
+	env->stats.requests_open--;
+	for (size_t i = 0; i < env->sink_count; i++)
+		if (env->sinks[i]->end)
+			env->sinks[i]->end(env->sink_ctx[i], s->role, c->container,
+					   e->known_method);
+}
+
+/* The oldest open request is complete, with or without a response. */
+static void report(struct conn *c, struct session *s, enum txn_error error, uint64_t end_ns,
+		   uint64_t response_bytes)
+{
+	struct session_env *env = env_of(c);
+	struct exchange *e = exchanges_at(&s->open, 0);
+	struct transaction t = {
+		.role = s->role,
+		.conn_id = c->id,
+		.container = c->container,
+		.local = &c->local,
+		.remote = &c->remote,
+		.tid = s->role == ROLE_CLIENT ? e->tid : s->tid,
+		.version = (enum http_version)e->version,
+		.method = span_of(e->known_method),
+		.known_method = e->known_method,
+		.route = e->route,
+		.server_address = e->server_address,
+		.server_port = s->role == ROLE_CLIENT ? c->remote.port : 0,
+		.status = e->status,
+		.error = error,
+		.is_probe = e->is_probe,
+		.start_ns = e->start_ns,
+		.first_byte_ns = e->first_byte_ns,
+		/* Clocks of different CPUs may disagree by some ns. */
+		.end_ns = end_ns > e->start_ns ? end_ns : e->start_ns,
+		.request_bytes = e->request_bytes,
+		.response_bytes = response_bytes,
+	};
+
+	if (e->wire) {
+		t.method = (struct span){e->wire, e->wire_method_len};
+		t.target = (struct span){e->wire + e->wire_method_len, e->wire_target_len};
+	}
+	tell_end(c, s, e);
+	env->stats.transactions++;
+	for (size_t i = 0; i < env->sink_count; i++)
+		if (env->sinks[i]->done)
+			env->sinks[i]->done(env->sink_ctx[i], &t);
+	exchanges_pop(&s->open);
+	if (s->open.count == 0 && s->is_tainted && !s->has_pipelined)
+		s->is_tainted = false;
+}
+
+/* Open requests that will not be reported: counted under `why`, or silently forgotten. */
+static void drop_open(struct conn *c, struct session *s, const enum engine_lost *why)
+{
+	while (s->open.count) {
+		if (why)
+			env_of(c)->stats.lost[*why]++;
+		tell_end(c, s, exchanges_at(&s->open, 0));
+		exchanges_pop(&s->open);
+	}
+}
+
+static void lose_open(struct conn *c, struct session *s, enum engine_lost why)
+{
+	drop_open(c, s, &why);
+}
+
+static void keep_wire(struct exchange *e, const struct message *m)
+{
+	size_t method = m->method.len < TXN_TARGET_MAX ? m->method.len : TXN_TARGET_MAX;
+	size_t target = m->target.len < TXN_TARGET_MAX ? m->target.len : TXN_TARGET_MAX;
+
+	e->wire = malloc(method + target + 1);
+	if (!e->wire)
+		return;
+	memcpy(e->wire, m->method.ptr, method);
+	if (target)
+		memcpy(e->wire + method, m->target.ptr, target);
+	e->wire_method_len = (uint16_t)method;
+	e->wire_target_len = (uint16_t)target;
+}
+
+static void on_request(struct conn *c, struct session *s, const struct message *m)
+{
+	struct session_env *env = env_of(c);
+	struct exchange *e;
+	bool is_full;
+
+	e = exchanges_push(&s->open, &is_full);
+	if (!e) {
+		/* Responses can no longer be counted off against requests. */
+		env->stats.lost[is_full ? ENGINE_LOST_PIPELINE : ENGINE_LOST_MEMORY]++;
+		lose_open(c, s, is_full ? ENGINE_LOST_PIPELINE : ENGINE_LOST_MEMORY);
+		s->is_tainted = s->has_pipelined = true;
+		return;
+	}
+	if (s->open.count > 1)
+		s->has_pipelined = true;
+	e->start_ns = m->time_ns;
+	e->version = (uint8_t)m->version;
+	e->known_method = method_known(m->method);
+	e->is_head = span_is(m->method, "HEAD");
+	e->is_connect = span_is(m->method, "CONNECT");
+	e->route = routes_find(env->routes, s->role, m->target);
+	e->server_address =
+		s->role == ROLE_CLIENT ? addresses_find(env->addresses, m->host, &c->remote) : "";
+	e->is_probe = s->role == ROLE_SERVER && span_starts(m->user_agent, "kube-probe/");
+	e->tid = s->tid;
+	if (env->wants_target)
+		keep_wire(e, m);
+	if (e->is_probe)
+		return;
+	e->is_begun = true;
+	env->stats.requests_open++;
+	for (size_t i = 0; i < env->sink_count; i++)
+		if (env->sinks[i]->begin)
+			env->sinks[i]->begin(env->sink_ctx[i], s->role, c->container,
+					     e->known_method);
+}
+
+static enum http1_body on_response(struct conn *c, struct session *s, const struct message *m);
+static const struct http1_sink parser_sink;
+
+static enum http1_body on_head(void *ctx, const struct message *m)
+{
+	struct conn *c = ctx;
+	struct session *s = session_of(c);
+
+	if (m->is_response)
+		return on_response(c, s, m);
+	on_request(c, s, m);
+	return HTTP1_BODY_FRAMED;
+}
+
+static enum http1_body on_response(struct conn *c, struct session *s, const struct message *m)
+{
+	struct exchange *e;
+
+	s->is_unpaired = false;
+	s->is_interim = m->status < 200 && m->status != 101;
+	if (s->is_interim)
+		return HTTP1_BODY_FRAMED;
+	/* The server may answer before a head has ended: 408, 414, 431. */
+	if (s->open.count == 0)
+		(void)http1_cut_head(&s->parser[request_dir(s)], &parser_sink, c);
+	if (s->open.count == 0 || s->is_tainted) {
+		s->is_unpaired = true;
+		env_of(c)->stats.responses_unpaired++;
+		if (s->open.count)
+			env_of(c)->stats.lost[ENGINE_LOST_RESPONSE]++;
+		else
+			return HTTP1_BODY_FRAMED;
+	}
+	e = exchanges_at(&s->open, 0);
+	e->status = m->status;
+	e->first_byte_ns = m->time_ns;
+	if (e->is_head)
+		return HTTP1_BODY_NONE;
+	if (m->status == 101 || (e->is_connect && m->status >= 200 && m->status < 300)) {
+		http1_tunnel(&s->parser[request_dir(s)]);
+		if (s->is_unpaired)
+			return HTTP1_BODY_TUNNEL;
+		report(c, s, TXN_OK, m->time_ns, 0);
+		return HTTP1_BODY_TUNNEL;
+	}
+	return HTTP1_BODY_FRAMED;
+}
+
+static void on_end(void *ctx, bool is_response, uint64_t body_bytes, uint64_t time_ns)
+{
+	struct conn *c = ctx;
+	struct session *s = session_of(c);
+
+	if (!is_response) {
+		if (s->open.count)
+			exchanges_at(&s->open, s->open.count - 1u)->request_bytes = body_bytes;
+		return;
+	}
+	if (s->is_interim || s->open.count == 0)
+		return;
+	if (s->is_unpaired) {
+		/* Tainted: its place in the order goes with it, already counted as lost. */
+		tell_end(c, s, exchanges_at(&s->open, 0));
+		exchanges_pop(&s->open);
+		if (s->open.count == 0 && !s->has_pipelined)
+			s->is_tainted = false;
+		return;
+	}
+	report(c, s, TXN_OK, time_ns, body_bytes);
+}
+
+static void on_fail(void *ctx, bool is_response, enum parse_fail why, bool has_head)
+{
+	struct conn *c = ctx;
+	struct session *s = session_of(c);
+
+	env_of(c)->stats.parse_failed[why]++;
+	if (why == PARSE_FAIL_HEAD_TOO_LARGE)
+		return; /* only news: the message was reported */
+	if (is_response) {
+		/* Not knowing where responses begin, we know of no open request how it ended. */
+		if (has_head && why != PARSE_FAIL_LOST && s->open.count && !s->is_unpaired &&
+		    !s->is_interim)
+			report(c, s, TXN_MALFORMED, s->parser[dir_other(request_dir(s))].last_ns,
+			       0);
+		lose_open(c, s, ENGINE_LOST_RESPONSE);
+	} else if (s->open.count || s->has_pipelined) {
+		s->is_tainted = true;
+	}
+}
+
+static const struct http1_sink parser_sink = {.head = on_head, .end = on_end, .fail = on_fail};
+
+static bool find_role(struct conn *c, struct session *s, enum dir dir, struct span data)
+{
+	s->role = c->role;
+	if (s->role == ROLE_UNKNOWN) {
+		if (http1_is_response(data))
+			s->role = dir == DIR_EGRESS ? ROLE_SERVER : ROLE_CLIENT;
+		else if (http1_is_request(data))
+			s->role = dir == DIR_INGRESS ? ROLE_SERVER : ROLE_CLIENT;
+		else
+			return false;
+	}
+	http1_init(&s->parser[request_dir(s)], false);
+	http1_init(&s->parser[dir_other(request_dir(s))], true);
+	return true;
+}
+
+static void on_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
+{
+	struct conn *c = ctx;
+	struct session *s = session_of(c);
+
+	if (s->role == ROLE_UNKNOWN && !find_role(c, s, dir, data))
+		return;
+	if (dir == DIR_EGRESS && env_of(c)->tid)
+		s->tid = env_of(c)->tid;
+	http1_data(&s->parser[dir], data, time_ns, &parser_sink, c);
+}
+
+static void on_skip(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+{
+	struct conn *c = ctx;
+	struct session *s = session_of(c);
+
+	if (s->role != ROLE_UNKNOWN)
+		http1_skip(&s->parser[dir], len, time_ns, &parser_sink, c);
+}
+
+static void on_lost(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+{
+	struct conn *c = ctx;
+	struct session *s = session_of(c);
+
+	env_of(c)->stats.bytes_lost += len;
+	if (s->role != ROLE_UNKNOWN)
+		http1_lost(&s->parser[dir], len, time_ns, &parser_sink, c);
+}
+
+static void on_fin(void *ctx, enum dir dir, uint64_t time_ns)
+{
+	struct conn *c = ctx;
+	struct session *s = session_of(c);
+
+	if (s->role != ROLE_UNKNOWN)
+		http1_fin(&s->parser[dir], time_ns, &parser_sink, c);
+}
+
+static void on_conn_end(struct conn *c, enum conn_end how, uint64_t time_ns)
+{
+	struct session *s = session_of(c);
+
+	if (s->role == ROLE_UNKNOWN)
+		return;
+	switch (how) {
+	case CONN_CLOSED:
+	case CONN_RESET:
+		if (s->is_tainted)
+			lose_open(c, s, ENGINE_LOST_RESPONSE);
+		/* A body until close is complete only if the connection ended in order. */
+		if (how == CONN_CLOSED)
+			on_fin(c, dir_other(request_dir(s)), time_ns);
+		while (s->open.count)
+			report(c, s, how == CONN_RESET ? TXN_RESET : TXN_CLOSED, time_ns, 0);
+		break;
+	case CONN_EVICTED:
+		if (c->is_early)
+			drop_open(c, s, NULL);
+		else
+			lose_open(c, s, ENGINE_LOST_EVICTED);
+		break;
+	case CONN_MUTED:
+	case CONN_CUT:
+		drop_open(c, s, NULL);
+		break;
+	}
+	exchanges_release(&s->open);
+	http1_release(&s->parser[0]);
+	http1_release(&s->parser[1]);
+}
+
+const struct conn_sink session_sink = {
+	.bytes = {.data = on_data, .skip = on_skip, .lost = on_lost, .fin = on_fin},
+	.end = on_conn_end,
+};
