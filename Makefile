@@ -54,7 +54,7 @@ endif
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef \
 	-Wpointer-arith -Wvla -Wwrite-strings -Wimplicit-fallthrough -Wformat=2 \
 	-Wconversion -Wno-sign-conversion
-CPPFLAGS += -D_GNU_SOURCE -Isidecar -Ibpf -I$(BUILD) $(CPPFLAGS_PKGS) \
+CPPFLAGS += -D_GNU_SOURCE -Isidecar -I. -I$(BUILD) $(CPPFLAGS_PKGS) \
 	-DSIDELIGHT_VERSION='"$(VERSION)"' -DSIDELIGHT_REVISION='"$(REVISION)"'
 CFLAGS   ?= -O2 -g
 CFLAGS   += -std=gnu11 $(WARNINGS) $(SANITIZE_FLAGS)

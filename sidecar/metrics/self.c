@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "event.h"
+#include "bpf/event.h"
 
 #define KERNELS_MAX  64
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

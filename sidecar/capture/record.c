@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/record.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "bpf/event.h"
+
+_Static_assert((int)DIR_INGRESS == SL_INGRESS && (int)DIR_EGRESS == SL_EGRESS, "same numbers");
+_Static_assert((int)ROLE_SERVER == SL_ROLE_SERVER && (int)ROLE_CLIENT == SL_ROLE_CLIENT,
+	       "same numbers");
+
+static int read_open(const struct sl_open *rec, size_t size, struct event *ev)
+{
+	if (size < sizeof(*rec) || (rec->family != 4 && rec->family != 6) ||
+	    rec->role > SL_ROLE_CLIENT)
+		return -EBADMSG;
+	ev->kind = EVENT_OPEN;
+	ev->open = (struct event_open){
+		.role = (enum role)rec->role,
+		.container = rec->container,
+		.is_early = rec->h.flags & SL_F_EARLY,
+		.local = {.family = rec->family, .port = rec->local_port},
+		.remote = {.family = rec->family, .port = rec->remote_port},
+	};
+	memcpy(ev->open.local.addr, rec->local_addr, sizeof(rec->local_addr));
+	memcpy(ev->open.remote.addr, rec->remote_addr, sizeof(rec->remote_addr));
+	return 0;
+}
+
+static int read_data(const struct sl_data *rec, size_t size, struct event *ev)
+{
+	uint32_t before;
+	uint32_t whole;
+
+	if (size < sizeof(*rec) || rec->h.dir > SL_EGRESS || rec->h.len > size - sizeof(*rec))
+		return -EBADMSG;
+	before = rec->seq - rec->from_seq;
+	whole = rec->to_seq - rec->from_seq;
+	if (whole >> 31 || before > whole || rec->h.len > whole - before)
+		return -EBADMSG;
+	ev->kind = EVENT_DATA;
+	ev->data = (struct event_data){
+		.dir = (enum dir)rec->h.dir,
+		.data = {(const char *)rec->data, rec->h.len},
+		.seq = rec->seq,
+		.from_seq = rec->from_seq,
+		.to_seq = rec->to_seq,
+		.tid = rec->tid,
+		.tgid = rec->tgid,
+		.is_fin = rec->h.flags & SL_F_FIN,
+		.has_hole = rec->h.flags & SL_F_HOLE,
+	};
+	return 0;
+}
+
+static int read_close(const struct sl_close *rec, size_t size, struct event *ev)
+{
+	if (size < sizeof(*rec))
+		return -EBADMSG;
+	ev->kind = EVENT_CLOSE;
+	ev->close = (struct event_close){
+		.is_reset = rec->h.flags & SL_F_RESET,
+		.bytes = {rec->bytes[SL_INGRESS], rec->bytes[SL_EGRESS]},
+		.srtt_us = rec->srtt_us,
+		.retransmits = rec->retransmits,
+	};
+	return 0;
+}
+
+int record_read(const void *record, size_t size, struct event *ret_event)
+{
+	const struct sl_header *h = record;
+
+	if (size < sizeof(*h))
+		return -EBADMSG;
+	ret_event->time_ns = h->time_ns;
+	ret_event->id = h->id;
+	switch (h->kind) {
+	case SL_OPEN:
+		return read_open(record, size, ret_event);
+	case SL_DATA:
+		return read_data(record, size, ret_event);
+	case SL_CLOSE:
+		return read_close(record, size, ret_event);
+	case SL_MUTE:
+		ret_event->kind = EVENT_MUTE;
+		ret_event->mute = h->why;
+		return 0;
+	default:
+		return -EBADMSG;
+	}
+}
