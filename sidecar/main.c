@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "options.h"
+#include "run.h"
 #include "ui/doctor.h"
 
 /* Bad use, or a machine that cannot do what was asked: one line, this status. */
@@ -36,6 +37,7 @@ static int command_doctor(const struct options *o)
 
 static int (*const commands[COMMAND_MAX])(const struct options *o) = {
 	[COMMAND_DOCTOR] = command_doctor,
+	[COMMAND_RUN] = command_run,
 	[COMMAND_VERSION] = command_version,
 	[COMMAND_HELP] = command_help,
 };

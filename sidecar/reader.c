@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reader.h"
+
+static void on_timer(uv_timer_t *timer);
+static void on_readable(uv_poll_t *poll, int status, int events);
+
+static void set_awake(struct reader *r)
+{
+	if (r->state == READER_ASLEEP) {
+		(void)uv_poll_stop(&r->poll); /* cannot fail on an active handle */
+		(void)uv_timer_start(&r->timer, on_timer, READER_PERIOD_MS, READER_PERIOD_MS);
+	}
+	r->state = READER_AWAKE;
+}
+
+void reader_drain(struct reader *r)
+{
+	if (source_drain(r->source, r->fn, r->ctx) > 0)
+		set_awake(r);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct reader *r = timer->data;
+
+	if (source_drain(r->source, r->fn, r->ctx) > 0) {
+		r->state = READER_AWAKE;
+		return;
+	}
+	if (!source_sleep(r->source)) {
+		reader_drain(r);
+		return;
+	}
+	if (r->state == READER_AWAKE) {
+		r->state = READER_DROWSY;
+		return;
+	}
+	r->state = READER_ASLEEP;
+	(void)uv_timer_stop(&r->timer); /* cannot fail */
+	(void)uv_poll_start(&r->poll, UV_READABLE, on_readable); /* worked in reader_start() */
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	(void)status; /* an error shows as readable, and drains nothing */
+	(void)events;
+	reader_drain(poll->data);
+}
+
+int reader_start(struct reader *r, uv_loop_t *loop, struct source *source, event_fn fn, void *ctx)
+{
+	int err;
+
+	*r = (struct reader){.state = READER_ASLEEP, .source = source, .fn = fn, .ctx = ctx};
+	err = uv_poll_init(loop, &r->poll, source_fd(source));
+	if (err)
+		return err;
+	(void)uv_timer_init(loop, &r->timer); /* cannot fail */
+	r->poll.data = r;
+	r->timer.data = r;
+	err = uv_poll_start(&r->poll, UV_READABLE, on_readable);
+	if (err)
+		reader_stop(r);
+	else
+		reader_drain(r);
+	return err;
+}
+
+void reader_stop(struct reader *r)
+{
+	uv_close((uv_handle_t *)&r->poll, NULL);
+	uv_close((uv_handle_t *)&r->timer, NULL);
+}

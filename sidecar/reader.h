@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When to look into the ring, on a libuv loop.
+ *
+ *   ASLEEP   nothing happens: no timer; the first event wakes  -> AWAKE
+ *   AWAKE    events flow: drained every READER_PERIOD_MS, the  -> DROWSY
+ *            kernel wakes us only if the ring fills faster
+ *   DROWSY   a period without events: wake-ups are on again,   -> ASLEEP, AWAKE
+ *            and one period more for an event that came while
+ *            they were being turned on
+ */
+#ifndef SIDELIGHT_READER_H
+#define SIDELIGHT_READER_H
+
+#include <uv.h>
+
+#include "capture/source.h"
+
+#define READER_PERIOD_MS 10
+
+enum reader_state { READER_ASLEEP, READER_AWAKE, READER_DROWSY };
+
+struct reader {
+	enum reader_state state;
+	struct source *source; /* borrowed */
+	event_fn fn;
+	void *ctx;
+	uv_poll_t poll;
+	uv_timer_t timer;
+};
+
+/* Starts. Returns 0 or negative errno. */
+int reader_start(struct reader *r, uv_loop_t *loop, struct source *source, event_fn fn, void *ctx);
+/* Everything that has happened up to now. */
+void reader_drain(struct reader *r);
+/* Stops; the loop must run once more before r goes. */
+void reader_stop(struct reader *r);
+
+#endif
