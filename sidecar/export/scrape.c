@@ -29,6 +29,7 @@ struct scrape {
 	uv_poll_t poll; /* the server's epoll descriptor */
 	uv_timer_t timer; /* runs only while connections wait to time out */
 	int open_handles;
+	bool has_closed; /* a connection, since MHD_run() was called */
 	uint64_t asked;
 	struct client clients[CONNECTIONS_MAX];
 };
@@ -169,6 +170,7 @@ static void on_connection(void *ctx, struct MHD_Connection *c, void **context,
 		client_evict(s);
 		return;
 	}
+	s->has_closed = true;
 	client = client_find(s, fd);
 	if (client)
 		client->fd = -1;
@@ -181,7 +183,15 @@ static void scrape_run(struct scrape *s)
 {
 	MHD_UNSIGNED_LONG_LONG wait_ms;
 
-	(void)MHD_run(s->daemon); /* fails only for daemons with threads of their own */
+	/*
+	 * At the connection limit the server stops watching the listening socket,
+	 * and takes it up again only when it is called after a connection has
+	 * ended, which no descriptor tells.
+	 */
+	do {
+		s->has_closed = false;
+		(void)MHD_run(s->daemon); /* fails only for daemons with own threads */
+	} while (s->has_closed);
 	if (MHD_get_timeout(s->daemon, &wait_ms) == MHD_YES)
 		(void)uv_timer_start(&s->timer, on_timer, wait_ms, 0); /* has a callback */
 	else

@@ -155,7 +155,7 @@ _remove_stale_cgroups()
 class Process:
     """A child process with its output in a file."""
 
-    def __init__(self, argv, output, cgroup=None, netns=None, env=None, cwd=None):
+    def __init__(self, argv, output, cgroup=None, netns=None, env=None, cwd=None, stdin=None):
         argv = [str(a) for a in argv]
         if netns:
             argv = ["ip", "netns", "exec", netns] + argv
@@ -167,7 +167,7 @@ class Process:
         with open(self.output, "wb") as out:
             self.popen = subprocess.Popen(
                 argv,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if stdin is None else stdin,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 cwd=cwd,

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Both ends of a push: the driver (push_driver.c), a real Pushgateway, a real
+Prometheus, and a gateway that misbehaves on request.
+"""
+import gzip
+import http.server
+import json
+import os
+import subprocess
+import threading
+import urllib.parse
+import urllib.request
+
+import harness
+from observer import Metrics, http_get
+
+DRIVER = harness.ROOT / "build" / "tests" / "e2e" / "push_driver"
+COUNT = "http_server_request_duration_seconds_count"
+
+
+def build_driver():
+    """For unittest's setUpModule; `make test` has built it already."""
+    harness.run(
+        ["make", "-s", "-C", harness.ROOT, DRIVER.relative_to(harness.ROOT)], seconds=300
+    )
+
+
+class Driver:
+    """The exporters with made-up transactions; each feed(n) is n requests to three routes."""
+
+    def __init__(self, case, *args, push=None, group=("job=shop",)):
+        argv = [DRIVER, *args]
+        if push:
+            argv += ["--push", push]
+            for label in group:
+                argv += ["--group", label]
+        reader, self.writer = os.pipe()
+        case.stack.callback(os.close, self.writer)
+        with os.fdopen(reader) as stdin:
+            self.process = case.spawn(argv, stdin=stdin)
+        self.fed = 0
+        self.tells("up\n", "port ")
+
+    def tells(self, *any_of):
+        def event():
+            if any(text in self.process.text() for text in any_of):
+                return True
+            if not self.process.is_running():
+                raise AssertionError(f"the driver has ended:\n{self.process.text()}")
+            return False
+
+        harness.wait_for(f"{any_of} from the driver", event)
+
+    def command(self, line, answer):
+        before = self.process.text().count(answer)
+        os.write(self.writer, line.encode() + b"\n")
+        harness.wait_for(answer, lambda: self.process.text().count(answer) > before)
+
+    def feed(self, n):
+        self.command(f"feed {n}", f"fed {n}\n")
+        self.fed += n
+
+    @property
+    def port(self):
+        return int(self.process.text().split("port ")[1].split()[0])
+
+    def log(self, word=""):
+        return [
+            line
+            for line in self.process.text().splitlines()
+            if line.startswith("sidelight: ") and word in line
+        ]
+
+
+class Pushgateway:
+    """The real one. It keeps nothing over a restart, so that what is there was pushed."""
+
+    def __init__(self, case, port=None, *args):
+        harness.need("prometheus-pushgateway")
+        self.port = port or harness.free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process = case.spawn(
+            [
+                "prometheus-pushgateway",
+                f"--web.listen-address=127.0.0.1:{self.port}",
+                "--persistence.file=",
+                *args,
+            ]
+        )
+        self.process.wait_listening(self.port)
+
+    def metrics(self):
+        return Metrics(http_get(self.port, "/metrics")[1])
+
+    def groups(self):
+        """The grouping keys of all groups."""
+        data = json.loads(http_get(self.port, "/api/v1/metrics")[1])["data"]
+        return [group["labels"] for group in data]
+
+    def send(self, method, path, body=None):
+        request = urllib.request.Request(self.url + path, data=body, method=method)
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return answer.status
+
+    def has(self, count, **labels):
+        """Every route of the driver was counted so often."""
+        metrics = self.metrics()
+        return all(
+            metrics.sum(COUNT, http_route=route, **labels) == count
+            for route in ("/ok", "/slow/{id}", "/fail")
+        )
+
+    def wait_has(self, count, seconds=10, **labels):
+        harness.wait_for(f"{count} requests per route", lambda: self.has(count, **labels), seconds)
+
+
+class Prometheus:
+    """The real one, scraping `target` every second as a gateway or as an application."""
+
+    def __init__(self, case, target, honors_labels):
+        harness.need("prometheus")
+        self.port = harness.free_port()
+        directory = case.scratch("prometheus")
+        directory.mkdir()
+        config = directory / "prometheus.yml"
+        config.write_text(
+            "global: {scrape_interval: 1s}\n"
+            "scrape_configs:\n"
+            "- job_name: test\n"
+            f"  honor_labels: {str(honors_labels).lower()}\n"
+            f"  static_configs: [{{targets: ['127.0.0.1:{target}']}}]\n"
+        )
+        self.process = case.spawn(
+            [
+                "prometheus",
+                f"--config.file={config}",
+                f"--storage.tsdb.path={directory}/data",
+                f"--web.listen-address=127.0.0.1:{self.port}",
+            ],
+            cwd=directory,
+        )
+        self.process.wait_listening(self.port)
+
+    def query(self, expression):
+        """[(labels, value)] of an instant query."""
+        words = urllib.parse.urlencode({"query": expression})
+        status, text = http_get(self.port, f"/api/v1/query?{words}")
+        if status != 200:
+            return []
+        result = json.loads(text)["data"]["result"]
+        return [(one["metric"], float(one["value"][1])) for one in result]
+
+
+class FakeGateway:
+    """
+    Answers as told, and remembers (method, path, headers, text). What to
+    answer: a status, or "nothing" (closes without a word), "hang" (until
+    released), or a function of the request that returns one of these.
+    """
+
+    def __init__(self, case, answer=200, context=None, delay=None):
+        self.answer = answer
+        self.requests = []
+        self.released = threading.Event()
+        self.delay = delay  # seconds before each answer
+        self.open = self.most_open = 0
+        self.lock = threading.Lock()
+        gateway = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def do_PUT(self):
+                gateway.handle(self)
+
+            do_DELETE = do_GET = do_POST = do_PUT
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_):
+                pass  # clients that give up are what some tests are about
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        if context:
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.port = self.server.server_address[1]
+        self.url = f"{'https' if context else 'http'}://localhost:{self.port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        case.stack.callback(self.server.server_close)
+        case.stack.callback(self.server.shutdown)
+        case.stack.callback(self.released.set)
+
+    def handle(self, handler):
+        body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+        if handler.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        request = (handler.command, handler.path, handler.headers, body.decode())
+        with self.lock:
+            self.requests.append(request)
+            self.open += 1
+            self.most_open = max(self.most_open, self.open)
+        answer = self.answer(request) if callable(self.answer) else self.answer
+        if self.delay:
+            self.released.wait(self.delay)
+        if answer == "hang":
+            self.released.wait()
+        with self.lock:
+            self.open -= 1
+        if answer in ("nothing", "hang"):
+            handler.close_connection = True
+            return
+        text = b"first line\r\nsecond line\n"
+        handler.send_response(answer)
+        if 300 <= answer < 400:
+            handler.send_header("Location", f"http://127.0.0.1:{self.port}/elsewhere")
+        handler.send_header("Content-Length", str(len(text)))
+        handler.end_headers()
+        handler.wfile.write(text)
+
+    def bodies(self):
+        return [Metrics(text) for method, _, _, text in self.requests if method == "PUT"]
+
+    def wait_requests(self, count, seconds=15):
+        harness.wait_for(
+            f"request {count} at the gateway", lambda: len(self.requests) >= count, seconds
+        )
+
+
+class Certificates:
+    """A CA, a server's certificate for localhost, a client's, and a CA that signed nothing."""
+
+    def __init__(self, directory):
+        harness.need("openssl")
+        self.dir = directory
+        for name in ("ca", "other-ca"):
+            self.openssl(
+                "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
+                f"-subj /CN={name} -keyout {name}.key -out {name}.pem"
+            )
+        (directory / "san").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        for name in ("server", "client"):
+            self.openssl(
+                "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
+                f"-subj /CN={name} -keyout {name}.key -out {name}.csr"
+            )
+            self.openssl(
+                f"x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
+                f"-extfile san -out {name}.pem"
+            )
+
+    def openssl(self, words):
+        subprocess.run(
+            ["openssl", *words.split()], cwd=self.dir, check=True, capture_output=True, timeout=30
+        )
+
+    def __getitem__(self, name):
+        return str(self.dir / name)
