@@ -351,11 +351,11 @@ int cgroup_is_populated(const struct cgroup *cg)
 	return fd < 0 ? fd : events_read(fd);
 }
 
-static int signal_here(int dir_fd, int signo)
+static int each_here(int dir_fd, int (*fn)(void *ctx, pid_t pid), void *ctx)
 {
 	int fd = openat(dir_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
 	scoped_file FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-	int count = 0;
+	int sum = 0;
 	int pid;
 
 	if (!file) {
@@ -367,14 +367,14 @@ static int signal_here(int dir_fd, int signo)
 	}
 	/* 0 is a process of a PID namespace that we do not see. */
 	while (fscanf(file, "%d", &pid) == 1)
-		if (pid > 0 && kill(pid, signo) == 0)
-			count++;
-	return count;
+		if (pid > 0)
+			sum += fn(ctx, pid);
+	return sum;
 }
 
-static int signal_tree(int dir_fd, int signo, int depth)
+static int each_below(int dir_fd, int (*fn)(void *ctx, pid_t pid), void *ctx, int depth)
 {
-	int count = signal_here(dir_fd, signo);
+	int sum = each_here(dir_fd, fn, ctx);
 	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
@@ -382,9 +382,9 @@ static int signal_tree(int dir_fd, int signo, int depth)
 	if (!dir) {
 		if (fd >= 0)
 			(void)close(fd); /* nothing was written */
-		return count;
+		return sum;
 	}
-	while (count >= 0 && depth < DEPTH_MAX && (entry = readdir(dir))) {
+	while (sum >= 0 && depth < DEPTH_MAX && (entry = readdir(dir))) {
 		int below;
 
 		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
@@ -392,17 +392,27 @@ static int signal_tree(int dir_fd, int signo, int depth)
 		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0)
 			continue; /* removed meanwhile */
-		below = signal_tree(fd, signo, depth + 1);
+		below = each_below(fd, fn, ctx, depth + 1);
 		(void)close(fd); /* nothing was written */
-		count += below > 0 ? below : 0;
+		sum += below > 0 ? below : 0;
 	}
 	(void)closedir(dir);
-	return count;
+	return sum;
+}
+
+int cgroup_each(const struct cgroup *cg, int (*fn)(void *ctx, pid_t pid), void *ctx)
+{
+	return each_below(cg->fd, fn, ctx, 0);
+}
+
+static int send_signal(void *ctx, pid_t pid)
+{
+	return kill(pid, *(const int *)ctx) == 0;
 }
 
 int cgroup_signal(const struct cgroup *cg, int signo)
 {
-	return signal_tree(cg->fd, signo, 0);
+	return cgroup_each(cg, send_signal, &signo);
 }
 
 int cgroup_kill(const struct cgroup *cg)
@@ -413,7 +423,7 @@ int cgroup_kill(const struct cgroup *cg)
 	if (err != -ENOENT)
 		return err;
 	(void)write_at(cg->fd, "cgroup.freeze", "1"); /* 5.2; without it a fork may slip through */
-	err = signal_tree(cg->fd, SIGKILL, 0);
+	err = cgroup_signal(cg, SIGKILL);
 	(void)write_at(cg->fd, "cgroup.freeze", "0");
 	return err < 0 ? err : 0;
 }

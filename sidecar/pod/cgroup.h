@@ -61,7 +61,10 @@ int cgroup_is_populated(const struct cgroup *cg);
  * cgroup_events_read() makes it quiet again and answers like the former. */
 int cgroup_events_open(const struct cgroup *cg);
 int cgroup_events_read(int fd);
-/* Sends a signal to every process in it and below. Returns how many there were. */
+/* Calls fn for every process in it and below that this PID namespace shows. Returns the sum of
+ * its answers. */
+int cgroup_each(const struct cgroup *cg, int (*fn)(void *ctx, pid_t pid), void *ctx);
+/* Sends a signal to each, 0 for none. Returns how many could be reached. */
 int cgroup_signal(const struct cgroup *cg, int signo);
 /* Kills every process in it and below, also such that multiply meanwhile. */
 int cgroup_kill(const struct cgroup *cg);

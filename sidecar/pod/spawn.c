@@ -7,10 +7,17 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
+
+/* A daemon's parent ends before the daemon has its session: fork(), exit() and only then setsid(),
+ * as daemon(3) and nginx do. */
+#define SETTLE_MS 250
+/* What has got SIGTERM has so long to end by itself. */
+#define GRACE_MS 2000
 
 static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
@@ -58,6 +65,7 @@ static int watch(int epoll_fd, int fd, uint32_t events)
 static int open_descriptors(struct spawn *s, sigset_t *ret_before)
 {
 	sigset_t ours;
+	int err;
 
 	(void)sigemptyset(&ours);
 	(void)sigaddset(&ours, SIGCHLD);
@@ -69,12 +77,14 @@ static int open_descriptors(struct spawn *s, sigset_t *ret_before)
 		return -errno;
 	s->signal_fd = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
 	s->fd = epoll_create1(EPOLL_CLOEXEC);
-	if (s->signal_fd < 0 || s->fd < 0)
+	s->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (s->signal_fd < 0 || s->fd < 0 || s->timer_fd < 0)
 		return -errno;
 	s->events_fd = cgroup_events_open(s->cgroup);
 	if (s->events_fd < 0)
 		return s->events_fd;
-	return watch(s->fd, s->signal_fd, EPOLLIN);
+	err = watch(s->fd, s->signal_fd, EPOLLIN);
+	return err ? err : watch(s->fd, s->timer_fd, EPOLLIN);
 }
 
 int spawn_start(struct spawn *s, char *const *argv, const struct cgroup *cg)
@@ -83,8 +93,12 @@ int spawn_start(struct spawn *s, char *const *argv, const struct cgroup *cg)
 	sigset_t before;
 	int err;
 
-	*s = (struct spawn){
-		.cgroup = cg, .fd = -1, .signal_fd = -1, .events_fd = -1, .gate_fd = -1};
+	*s = (struct spawn){.cgroup = cg,
+			    .fd = -1,
+			    .signal_fd = -1,
+			    .events_fd = -1,
+			    .timer_fd = -1,
+			    .gate_fd = -1};
 	err = open_descriptors(s, &before);
 	if (!err && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, gate))
 		err = -errno;
@@ -159,11 +173,56 @@ static bool has_it_already(const struct spawn *s, const struct signalfd_siginfo 
 	       getpgid(s->pid) == getpgrp();
 }
 
+struct remainder {
+	pid_t session;
+	int daemons;
+};
+
+/* Ends a process unless it is a daemon; adds to one of the two counts. */
+static int end_remainder(void *ctx, pid_t pid)
+{
+	struct remainder *r = ctx;
+	pid_t session = getsid(pid);
+
+	if (session < 0)
+		return 0; /* gone */
+	if (session != r->session) {
+		r->daemons++;
+		return 0;
+	}
+	return kill(pid, SIGTERM) == 0;
+}
+
+static void set_timer(struct spawn *s, long ms)
+{
+	struct itimerspec in = {.it_value = {ms / 1000, ms % 1000 * 1000000}};
+
+	(void)timerfd_settime(s->timer_fd, 0, &in, NULL); /* valid arguments */
+}
+
+/* What CMD has left behind: see spawn.h. */
+static void deal_with_rest(struct spawn *s)
+{
+	struct remainder r = {.session = getsid(0)};
+	int ended = cgroup_each(s->cgroup, end_remainder, &r);
+
+	if (ended > 0)
+		log_info("run: the program has ended with status %d; ending %d process%s that it "
+			 "left",
+			 s->exit_code, ended, ended == 1 ? "" : "es");
+	if (r.daemons > 0)
+		log_info("run: the program has ended with status %d; watching the daemon that it "
+			 "started (%d process%s) until it ends",
+			 s->exit_code, r.daemons, r.daemons == 1 ? "" : "es");
+	else
+		set_timer(s, GRACE_MS);
+	s->has_dealt = true;
+}
+
 /* CMD is reaped if it has ended. */
 static void notice_end(struct spawn *s)
 {
 	int status;
-	int count;
 
 	if (wait_for(s->pid, &status, WNOHANG) != s->pid)
 		return;
@@ -171,16 +230,14 @@ static void notice_end(struct spawn *s)
 	s->state = SPAWN_LEFT;
 	if (watch(s->fd, s->events_fd, EPOLLPRI))
 		s->state = SPAWN_ENDED; /* its end would never be seen */
-	count = cgroup_signal(s->cgroup, 0);
-	if (count > 0)
-		log_info("run: the program has ended with status %d; %d process%s that it started "
-			 "%s watched until the end",
-			 s->exit_code, count, count == 1 ? "" : "es", count == 1 ? "is" : "are");
+	else
+		set_timer(s, SETTLE_MS);
 }
 
 enum spawn_state spawn_read(struct spawn *s)
 {
 	struct signalfd_siginfo info;
+	uint64_t expired;
 
 	while (read(s->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		if (info.ssi_signo != SIGCHLD && !has_it_already(s, &info))
@@ -189,6 +246,13 @@ enum spawn_state spawn_read(struct spawn *s)
 		notice_end(s);
 	if (s->state == SPAWN_LEFT && cgroup_events_read(s->events_fd) != 1)
 		s->state = SPAWN_ENDED;
+	if (read(s->timer_fd, &expired, sizeof(expired)) != (ssize_t)sizeof(expired) ||
+	    s->state != SPAWN_LEFT)
+		return s->state;
+	if (s->has_dealt)
+		(void)cgroup_kill(s->cgroup); /* it may be empty by now */
+	else
+		deal_with_rest(s);
 	return s->state;
 }
 
@@ -205,4 +269,5 @@ void spawn_close(struct spawn *s)
 	close_fd(&s->fd);
 	close_fd(&s->signal_fd);
 	close_fd(&s->events_fd);
+	close_fd(&s->timer_fd);
 }

@@ -5,7 +5,7 @@
  *   WAITING   forked and in its cgroup, waits to be let go  spawn_start()
  *   RUNNING   executes CMD                                  spawn_go()
  *   LEFT      CMD has ended; processes that it started      spawn_read()
- *             live on in its cgroup (daemons)
+ *             are still in its cgroup
  *   ENDED     the cgroup is empty                           spawn_read()
  *
  * Between WAITING and RUNNING the caller attaches: CMD has no first request
@@ -14,10 +14,13 @@
  *
  * SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 are CMD's: they are
  * blocked here, read from a descriptor and passed on, except for those that the
- * terminal has sent to CMD as well. Servers turn themselves into daemons, so
- * the end of CMD is not the end of watching: that is when its cgroup is
- * empty. In LEFT, signals go to all processes of the cgroup, and the second
- * SIGINT or SIGTERM kills them. If we die, CMD lives on.
+ * terminal has sent to CMD as well.
+ *
+ * What CMD leaves is of two kinds. A daemon (a process that has made a session
+ * of its own, setsid(2)) is what CMD was there to start: it is watched until it
+ * ends, signals go to it, and the second SIGINT or SIGTERM kills it. Anything else
+ * is a remainder: it gets SIGTERM a moment after CMD's end, and SIGKILL two seconds later.
+ * If we die ourselves, everything lives on.
  */
 #ifndef SIDELIGHT_POD_SPAWN_H
 #define SIDELIGHT_POD_SPAWN_H
@@ -36,6 +39,8 @@ struct spawn {
 	int fd; /* readable: call spawn_read() */
 	int signal_fd;
 	int events_fd; /* cgroup.events of cgroup */
+	int timer_fd; /* LEFT: when what remains is told to end, then when it is killed */
+	bool has_dealt; /* LEFT: it was told */
 	int gate_fd; /* WAITING: a byte lets CMD go; errno of a failed exec comes back */
 	int ends; /* LEFT: SIGINT and SIGTERM so far */
 };

@@ -54,15 +54,19 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static enum spawn_state await(struct spawn *s, enum spawn_state want)
+static void await_news(struct spawn *s)
 {
 	struct pollfd p = {.fd = s->fd, .events = POLLIN};
 
-	while (s->state < want) {
-		if (poll(&p, 1, DEADLINE_MS) != 1)
-			fail_msg("still in state %d", s->state);
-		(void)spawn_read(s);
-	}
+	if (poll(&p, 1, DEADLINE_MS) != 1)
+		fail_msg("still in state %d", s->state);
+	(void)spawn_read(s);
+}
+
+static enum spawn_state await(struct spawn *s, enum spawn_state want)
+{
+	while (s->state < want)
+		await_news(s);
 	return s->state;
 }
 
@@ -179,22 +183,33 @@ static void test_signals_are_passed_on(void **state)
 	}
 }
 
-/* A daemon: what CMD leaves is watched until it ends, and signals reach it. */
+/* A daemon is watched until it ends, and signals reach it. */
 static void test_daemon(void **state)
 {
 	struct spawn s;
+	char line[64];
+	int fd = open_pipe();
 
 	(void)state;
-	assert_int_equal(spawn_start(&s, SHELL("sleep 1000 & exit 3"), &cg), 0);
+	assert_int_equal(spawn_start(&s,
+				     SHELL("setsid sh -c 'echo ready >&9; exec sleep 1000' & wait"),
+				     &cg),
+			 0);
 	assert_int_equal(spawn_go(&s), 0);
-	assert_int_equal(await(&s, SPAWN_LEFT), SPAWN_LEFT);
-	assert_int_equal(s.exit_code, 3);
+	await_line(fd, line, sizeof(line));
+	assert_int_equal(kill(s.pid, SIGKILL), 0);
+	while (!s.has_dealt)
+		await_news(&s);
+	assert_int_equal(s.state, SPAWN_LEFT);
+	assert_int_equal(s.exit_code, 128 + SIGKILL);
 	assert_int_equal(cgroup_is_populated(&cg), 1);
 	assert_int_equal(kill(getpid(), SIGTERM), 0);
 	assert_int_equal(await(&s, SPAWN_ENDED), SPAWN_ENDED);
 	assert_int_equal(cgroup_is_populated(&cg), 0);
-	assert_int_equal(s.exit_code, 3);
+	assert_int_equal(s.exit_code, 128 + SIGKILL);
 	spawn_close(&s);
+	(void)close(fd);
+	(void)close(9);
 }
 
 /* One that does not listen to SIGTERM is killed by the second. */
@@ -206,17 +221,48 @@ static void test_stubborn_daemon(void **state)
 
 	(void)state;
 	assert_int_equal(spawn_start(&s,
-				     SHELL("(trap '' TERM INT; echo ready >&9;"
-					   " while :; do sleep 1000; done) & exit 0"),
+				     SHELL("setsid sh -c \"trap '' TERM INT; echo ready >&9;"
+					   " while :; do sleep 1000; done\" & wait"),
 				     &cg),
 			 0);
 	assert_int_equal(spawn_go(&s), 0);
 	await_line(fd, line, sizeof(line));
+	assert_int_equal(kill(s.pid, SIGKILL), 0);
 	assert_int_equal(await(&s, SPAWN_LEFT), SPAWN_LEFT);
 	spawn_signal(&s, SIGTERM);
 	assert_int_equal(cgroup_is_populated(&cg), 1);
 	spawn_signal(&s, SIGINT);
 	assert_int_equal(await(&s, SPAWN_ENDED), SPAWN_ENDED);
+	spawn_close(&s);
+	(void)close(fd);
+	(void)close(9);
+}
+
+/* What is left and no daemon is ended, whether it listens to SIGTERM or not. */
+static void test_remainder(void **state)
+{
+	struct spawn s;
+	char line[64];
+	int fd = open_pipe();
+
+	(void)state;
+	assert_int_equal(spawn_start(&s, SHELL("sleep 1000 & exit 3"), &cg), 0);
+	assert_int_equal(spawn_go(&s), 0);
+	assert_int_equal(await(&s, SPAWN_ENDED), SPAWN_ENDED);
+	assert_int_equal(s.exit_code, 3);
+	spawn_close(&s);
+
+	unblock_signals();
+	assert_int_equal(spawn_start(&s,
+				     SHELL("(trap '' TERM; echo ready >&9;"
+					   " while :; do sleep 1000; done) & wait"),
+				     &cg),
+			 0);
+	assert_int_equal(spawn_go(&s), 0);
+	await_line(fd, line, sizeof(line));
+	assert_int_equal(kill(s.pid, SIGKILL), 0);
+	assert_int_equal(await(&s, SPAWN_ENDED), SPAWN_ENDED);
+	assert_int_equal(cgroup_is_populated(&cg), 0);
 	spawn_close(&s);
 	(void)close(fd);
 	(void)close(9);
@@ -277,6 +323,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_signals_are_passed_on, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_daemon, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_stubborn_daemon, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_remainder, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_never_let_go, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_observer_is_killed, set_up, tear_down),
 	};
