@@ -134,7 +134,12 @@ static void on_signal(uv_signal_t *handle, int signum)
 
 static void on_end_timer(uv_timer_t *timer)
 {
-	stop(timer->data);
+	struct run *r = timer->data;
+
+	if (r->has_spawn)
+		spawn_signal(&r->spawn, SIGTERM); /* its end is ours */
+	else
+		stop(r);
 }
 
 static void on_spawn(uv_poll_t *poll, int status, int events)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "capture/probe.h"
 #include "capture/record.h"
 #include "socket.skel.h"
 
@@ -166,9 +167,11 @@ struct source *ring_new(size_t ring_bytes)
 		goto fail;
 	return &r->source;
 fail:
-	log_error("capture: the kernel does not load our programs (%s); `sidelight doctor` says "
-		  "what is missing",
-		  strerror(-err));
+	/* The probes name what is missing, if it is one of the usual things. */
+	if (probe_require(ring_bytes) == 0)
+		log_error("capture: the kernel does not load our programs (%s); run with "
+			  "--log-level debug to see what it says",
+			  strerror(-err));
 	if (r)
 		ring_free(&r->source);
 	return NULL;
