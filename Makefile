@@ -32,10 +32,11 @@ E2E_PACKAGES := nginx-light apache2-bin haproxy lighttpd caddy nodejs golang-go 
 TEST_PACKAGES := $(DEMO_PACKAGES) $(E2E_PACKAGES) libcmocka-dev python3 prometheus openssl
 BENCH_PACKAGES := nginx-light wrk curl python3
 GUEST_PACKAGES := $(BENCH_PACKAGES) qemu-system-x86 busybox-static apache2-utils
+FUZZ_PACKAGES := libclang-rt-dev
 LINT_PACKAGES := clang-format clang-tidy shellcheck
 
 # Targets that compile nothing themselves need no library to be there.
-ifneq ($(filter-out clean help test demo kernels bench bench-exact lint install-deps deps-%,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean help test demo fuzz kernels bench bench-exact lint install-deps deps-%,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(shell command -v pkg-config),)
 $(error pkg-config is missing; install it with: apt-get install pkgconf (or all at once: make deps-build))
 endif
@@ -101,6 +102,8 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 .PHONY: install-deps deps-build deps-demo deps-bench deps-guest deps-lint
 deps-build: ## install what building needs (apt; nothing if all is there)
 	@tests/install-packages $(BUILD_PACKAGES)
+deps-fuzz:
+	@tests/install-packages $(BUILD_PACKAGES) $(FUZZ_PACKAGES)
 deps-demo:
 	@tests/install-packages $(BUILD_PACKAGES) $(DEMO_PACKAGES)
 deps-bench:
@@ -127,6 +130,22 @@ $(BUILD)/tests/e2e/%: $(BUILD)/tests/e2e/%.o $(LIBRARY)
 .PRECIOUS: $(BUILD)/tests/unit/%.o $(BUILD)/tests/e2e/%.o
 -include $(UNIT_SOURCES:%.c=$(BUILD)/%.d)
 
+# A file tests/fuzz/fuzz_NAME.c is all a fuzz target needs: see tests/fuzz/fuzz.h.
+FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_NAMES   := $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=%)
+FUZZ_REPLAYS := $(FUZZ_NAMES:%=$(BUILD)/tests/fuzz/replay_%)
+FUZZ_TARGETS := $(FUZZ_NAMES:%=$(BUILD)/tests/fuzz/fuzz_%)
+FUZZ_SECONDS ?= 60
+
+$(FUZZ_REPLAYS): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o \
+		$(BUILD)/tests/fuzz/replay_main.o $(LIBRARY)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(FUZZ_TARGETS): %: %.o $(LIBRARY)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+.PRECIOUS: $(BUILD)/tests/fuzz/%.o
+-include $(FUZZ_SOURCES:%.c=$(BUILD)/%.d) $(BUILD)/tests/fuzz/replay_main.d
+
 .PHONY: check
 check: $(UNIT_TESTS) ## unit tests; SANITIZE=address,undefined for sanitizers
 	@tests/run $(UNIT_TESTS)
@@ -134,6 +153,7 @@ check: $(UNIT_TESTS) ## unit tests; SANITIZE=address,undefined for sanitizers
 # Commands for tests/run; a command of several words is quoted. Those of SERIAL_TESTS
 # measure times or need a machine of their own, and run one after the other.
 PARALLEL_TESTS = $(UNIT_TESTS) $(UNIT_TESTS:$(BUILD)/%=$(BUILD)/sanitize/%) \
+	$(foreach n,$(FUZZ_NAMES),"$(BUILD)/sanitize/tests/fuzz/replay_$n tests/fuzz/corpus/$n") \
 	$(wildcard tests/replay/run.py)
 SERIAL_TESTS = $(sort $(wildcard tests/e2e/test_*.py))
 
@@ -146,9 +166,29 @@ test-build: all $(UNIT_TESTS) test-build-sanitized
 test-build-sanitized:
 	@$(MAKE) --no-print-directory SANITIZE=address,undefined unit-tests
 .PHONY: unit-tests
-unit-tests: $(UNIT_TESTS)
+unit-tests: $(UNIT_TESTS) $(FUZZ_REPLAYS)
 test-run:
 	@tests/run $(PARALLEL_TESTS) --serial $(SERIAL_TESTS)
+
+# --- fuzzing -----------------------------------------------------------------------
+
+# What is found new is kept in build/fuzz/corpus, and used by the next run.
+.PHONY: fuzz fuzz-run fuzz-replay fuzz-replays
+fuzz: deps-fuzz ## libFuzzer on every target of tests/fuzz; FUZZ_SECONDS=60 each
+	@$(MAKE) --no-print-directory -s -j2 CC=$(CLANG) BUILD=$(BUILD)/fuzz \
+		SANITIZE=fuzzer-no-link,address,undefined fuzz-run
+fuzz-run: $(FUZZ_TARGETS)
+	@set -e; for n in $(FUZZ_NAMES); do echo "== $$n"; \
+		mkdir -p $(BUILD)/corpus/$$n; \
+		$(BUILD)/tests/fuzz/fuzz_$$n -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+			-print_final_stats=1 -verbosity=0 \
+			-artifact_prefix=$(BUILD)/ \
+			$$(ls tests/fuzz/$$n.dict 2>/dev/null | sed s/^/-dict=/) \
+			$(BUILD)/corpus/$$n tests/fuzz/corpus/$$n; done
+fuzz-replay: ## the seeds of tests/fuzz/corpus, under the sanitizers
+	@$(MAKE) --no-print-directory -s -j2 SANITIZE=address,undefined fuzz-replays
+	@tests/run $(foreach n,$(FUZZ_NAMES),"$(BUILD)/sanitize/tests/fuzz/replay_$n tests/fuzz/corpus/$n")
+fuzz-replays: $(FUZZ_REPLAYS)
 
 # --- demo --------------------------------------------------------------------------
 

@@ -6,9 +6,12 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/hash.h"
+
+/* Entries are few whoever names them: no seed. */
+#define HASH_FUNCTION(key, len, value) ((value) = (unsigned)hash_bytes(key, len, 0))
 #include <uthash.h>
 
-#include "base/hash.h"
 #include "txn/route_path.h"
 #include "txn/route_pattern.h"
 

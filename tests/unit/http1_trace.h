@@ -20,6 +20,8 @@ struct http1_trace {
 	bool wants_fields; /* append the field lines' length */
 	struct http1 *tunnel; /* begin a tunnel here, inside head() */
 	int open; /* heads without end */
+	uint64_t body_bytes; /* of all messages that ended */
+	size_t first_fail; /* text up to and with the first failure; 0 without one */
 	bool is_wrong; /* the calls did not pair */
 };
 
@@ -74,6 +76,7 @@ static inline void trace_end(void *ctx, bool is_response, uint64_t body_bytes, u
 	(void)is_response;
 	t->is_wrong |= t->open != 1;
 	t->open = 0;
+	t->body_bytes += body_bytes;
 	text_addf(&t->text, "end %llu", (unsigned long long)body_bytes);
 	if (t->wants_times)
 		text_addf(&t->text, " @%llu", (unsigned long long)time_ns);
@@ -90,6 +93,8 @@ static inline void trace_fail(void *ctx, bool is_response, enum parse_fail why, 
 	t->is_wrong |= t->open != (has_head ? 1 : 0);
 	t->open = 0;
 	text_addf(&t->text, "fail %s%s\n", names[why], has_head ? " head" : "");
+	if (t->first_fail == 0)
+		t->first_fail = t->text.len;
 }
 
 static const struct http1_sink trace_sink = {trace_head, trace_end, trace_fail};
