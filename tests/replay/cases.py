@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The table of cases: a function that fills a capture, why it exists, and what
+must come out, written by hand: one text per transaction,
+
+    METHOD TARGET STATUS [ERROR] REQUEST_BYTES/RESPONSE_BYTES [probe]
+
+Golden files hold the whole output beside that (times, addresses, routes), so
+that nothing changes unseen; but `want` decides what is right.
+"""
+
+CASES = []
+
+
+class Case:
+    def __init__(self, build, why, want, args, says, status, recut, stdout):
+        self.name, self.build, self.why, self.want = build.__name__, build, why, want
+        self.args, self.says, self.status = args, says, status
+        self.recut, self.stdout = recut, stdout
+
+
+def case(why, *want, args=(), says=(), status=0, recut=1, stdout=None):
+    """
+    says: texts that standard error must hold. recut=0: other pieces would be
+    another case. stdout: the exact output, where it is not NDJSON.
+    """
+    says = (says,) if isinstance(says, str) else says
+
+    def add(build):
+        assert all(other.name != build.__name__ for other in CASES)
+        CASES.append(Case(build, why, list(want), list(args), says, status, recut, stdout))
+        return build
+    return add
