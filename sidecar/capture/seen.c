@@ -85,14 +85,6 @@ void seen_add(struct seen *s, struct seq_range r, struct seen_result *ret)
 {
 	ret->new_count = 0;
 	ret->lost_bytes = 0;
-	ret->is_outside = false;
-	if (!s->is_started)
-		seen_start(s, r.from);
-	if ((int32_t)(r.to - s->next) > (int32_t)SEEN_WINDOW_MAX ||
-	    (int32_t)(s->next - r.from) > (int32_t)SEEN_WINDOW_MAX) {
-		ret->is_outside = true;
-		return;
-	}
 	holes_fill(s, r, ret);
 	if (seq_before(s->next, r.from)) {
 		struct seq_range h = {s->next, r.from};
@@ -115,7 +107,7 @@ uint32_t seen_cut(struct seen *s, uint32_t to)
 {
 	uint32_t lost = to - s->next;
 
-	if (!s->is_started || !seq_before(s->next, to))
+	if (!seq_before(s->next, to))
 		return 0;
 	s->next = to;
 	return lost;
@@ -129,7 +121,7 @@ uint32_t seen_ack(struct seen *s, uint32_t ack)
 		seen_start(s, ack);
 		return 0;
 	}
-	if (!seq_before(s->acked, ack) || (int32_t)(ack - s->next) > (int32_t)SEEN_WINDOW_MAX)
+	if (!seq_before(s->acked, ack) || !seen_fits(s, (struct seq_range){ack, ack}))
 		return 0;
 	s->acked = ack;
 	while (s->hole_count && seq_before(s->hole[0].from, ack)) {

@@ -10,6 +10,7 @@
  * Invariants, true between any two calls, once is_started:
  *   - holes are sorted, not empty, do not touch, and end at or below `next`;
  *   - no hole holds a byte below `acked`;
+ *   - from the lowest hole to `next` it is at most SEEN_WINDOW_MAX;
  *   - all arithmetic is modulo 2^32.
  */
 #ifndef SIDELIGHT_CAPTURE_SEEN_H
@@ -46,7 +47,6 @@ struct seen_result {
 	size_t new_count;
 	struct seq_range new[SEEN_NEW_MAX]; /* ascending */
 	uint32_t lost_bytes; /* became lost by this call */
-	bool is_outside; /* beyond the largest window: nothing was done */
 };
 
 /* a before b, within half of the sequence space. */
@@ -58,20 +58,32 @@ static inline bool seq_before(uint32_t a, uint32_t b)
 /* The first byte will be `seq`. Only while not started. */
 void seen_start(struct seen *s, uint32_t seq);
 
-/* The bytes of r passed, r.from may equal r.to (then r only tells how far the
- * direction has come). Starts at r.from if not started. */
-void seen_add(struct seen *s, struct seq_range r, struct seen_result *ret);
-
-/* The bytes up to `to` passed, and are not in the capture. Returns those lost. */
-uint32_t seen_cut(struct seen *s, uint32_t to);
-
-/* The other side has everything below `ack`. Returns the bytes that are now lost. */
-uint32_t seen_ack(struct seen *s, uint32_t ack);
-
 /* Everything below is seen or lost. */
 static inline uint32_t seen_floor(const struct seen *s)
 {
 	return s->hole_count ? s->hole[0].from : s->next;
 }
+
+/* Not further from what is still missing than a window: only then is r of this connection. */
+static inline bool seen_fits(const struct seen *s, struct seq_range r)
+{
+	uint32_t low = seen_floor(s) - SEEN_WINDOW_MAX;
+
+	return r.from - low <= 2 * SEEN_WINDOW_MAX && r.to - low <= 2 * SEEN_WINDOW_MAX &&
+	       r.from - low <= r.to - low;
+}
+
+/*
+ * The bytes of r passed. It fits; r.from may equal r.to, then r only tells how
+ * far the direction has come. Started.
+ */
+void seen_add(struct seen *s, struct seq_range r, struct seen_result *ret);
+
+/* The bytes from `next` up to `to` passed, and are not in the capture. They fit.
+ * Returns how many are lost. */
+uint32_t seen_cut(struct seen *s, uint32_t to);
+
+/* The other side has everything below `ack`, if that fits. Returns the bytes that are now lost. */
+uint32_t seen_ack(struct seen *s, uint32_t ack);
 
 #endif

@@ -2,21 +2,8 @@
 #include "capture/streams.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <sys/random.h>
 
-/* Keys come from the wire: a seeded hash, and no abort when memory is short. */
-#define HASH_FUNCTION(key, len, hash)                                                              \
-	do {                                                                                       \
-		(hash) = (unsigned)hash_bytes(key, len, streams_seed);                             \
-	} while (0)
-#define HASH_NONFATAL_OOM	 1
-#define uthash_nonfatal_oom(elt) ((void)((elt)->is_refused = true))
-#include <uthash.h>
-#include <utlist.h>
-
-#include "base/hash.h"
-#include "capture/seen.h"
+#include "capture/stream.h"
 
 /*
  * A RST counts if it could have been sent: not below what the receiver has
@@ -25,50 +12,10 @@
  */
 #define RST_AHEAD_MAX (4u << 20)
 
-static uint64_t streams_seed;
-
-/* Address and port of both ends, the lower one first, without padding. */
-struct stream_key {
-	uint8_t bytes[2][19];
-};
-
-/* One direction, named by its sender. */
-struct half {
-	struct seen seen;
-	uint32_t isn;
-	uint32_t fin; /* sequence number of the FIN */
-	bool has_isn;
-	bool has_fin;
-	bool is_fin_acked;
-	bool has_begun; /* something was handed out */
-	bool owes_floor; /* bytes above a hole are lost, and nobody was told yet */
-	uint64_t bytes;
-	uint32_t retransmits;
-};
-
-struct stream {
-	struct stream_key key;
-	UT_hash_handle hh;
-	struct stream *prev;
-	struct stream *next;
-	uint64_t id;
-	struct endpoint end[2]; /* as in key */
-	struct half half[2]; /* half[i] is sent by end[i] */
-	unsigned local; /* index of the observed end */
-	enum role role;
-	bool is_open; /* OPEN was handed out */
-	bool is_closed;
-	bool is_refused; /* by the hash table, for want of memory */
-};
-
 struct streams {
 	struct streams_options options;
 	struct streams_stats stats;
-	struct stream *table;
-	struct stream *live; /* longest idle first */
-	struct stream *closed; /* longest closed first */
-	size_t count;
-	uint64_t last_id;
+	struct stream_table table;
 	/* of the packet at hand */
 	uint64_t time_ns;
 	event_fn fn;
@@ -156,9 +103,7 @@ static void emit_close(struct streams *s, struct stream *c, bool is_reset)
 
 	if (c->is_closed)
 		return;
-	c->is_closed = true;
-	DL_DELETE(s->live, c);
-	DL_APPEND(s->closed, c);
+	stream_close(&s->table, c);
 	if (!c->is_open)
 		return;
 	ev.close.is_reset = is_reset;
@@ -180,69 +125,16 @@ static void settle(struct streams *s, struct stream *c, unsigned from)
 		h->owes_floor = false;
 }
 
-static void endpoint_key(const struct endpoint *e, uint8_t *key)
-{
-	key[0] = e->family;
-	memcpy(key + 1, e->addr, 16);
-	key[17] = (uint8_t)(e->port >> 8);
-	key[18] = (uint8_t)e->port;
-}
-
-/* Returns which end of the key is the sender. */
-static unsigned packet_key(const struct packet *p, struct stream_key *ret)
-{
-	uint8_t src[19];
-	uint8_t dst[19];
-	unsigned from;
-
-	endpoint_key(&p->src, src);
-	endpoint_key(&p->dst, dst);
-	from = memcmp(src, dst, sizeof(src)) > 0;
-	memcpy(ret->bytes[from], src, sizeof(src));
-	memcpy(ret->bytes[!from], dst, sizeof(dst));
-	return from;
-}
-
-static void stream_free(struct streams *s, struct stream *c)
-{
-	HASH_DELETE(hh, s->table, c);
-	if (c->is_closed)
-		DL_DELETE(s->closed, c);
-	else
-		DL_DELETE(s->live, c);
-	s->count--;
-	free(c);
-}
-
 static struct stream *stream_new(struct streams *s, const struct packet *p,
 				 const struct stream_key *key, unsigned from)
 {
-	struct stream *c;
+	struct stream *c = stream_add(&s->table, p, key, from);
 
-	if (s->count >= s->options.conn_cap) {
-		if (!s->closed)
-			s->stats.conns_evicted++;
-		stream_free(s, s->closed ? s->closed : s->live);
-	}
-	c = calloc(1, sizeof(*c));
-	if (!c)
-		goto no_memory;
-	c->key = *key;
-	HASH_ADD(hh, s->table, key, sizeof(c->key), c);
-	if (c->is_refused)
-		goto no_memory;
-	c->end[from] = p->src;
-	c->end[!from] = p->dst;
-	c->id = ++s->last_id;
-	DL_APPEND(s->live, c);
-	s->count++;
-	s->stats.conns++;
+	if (c)
+		s->stats.conns++;
+	else
+		s->stats.memory_failed++;
 	return c;
-
-no_memory:
-	s->stats.memory_failed++;
-	free(c);
-	return NULL;
 }
 
 /* The same ends connect anew: what was open between them is over. */
@@ -250,7 +142,7 @@ static struct stream *stream_replace(struct streams *s, struct stream *c, const 
 				     const struct stream_key *key, unsigned from)
 {
 	emit_close(s, c, false);
-	stream_free(s, c);
+	stream_remove(&s->table, c);
 	return stream_new(s, p, key, from);
 }
 
@@ -297,43 +189,14 @@ static struct stream *stream_handshake(struct streams *s, struct stream *c, cons
 	return c;
 }
 
-static void stream_data(struct streams *s, struct stream *c, unsigned from, struct span data,
-			uint32_t seq, uint32_t cut, bool is_fin)
+/* data begins at seq; fin is where the direction ends, if is_fin. */
+static void emit_new(struct streams *s, struct stream *c, unsigned from, struct span data,
+		     uint32_t seq, const struct seen_result *res, bool is_fin, uint32_t fin)
 {
 	struct half *h = &c->half[from];
-	struct seq_range r = {seq, seq + (uint32_t)data.len};
-	uint32_t fin = r.to + cut;
-	uint32_t floor;
-	struct seen_result res;
-	bool is_new_fin =
-		is_fin && !h->has_fin && !(h->seen.is_started && seq_before(fin, h->seen.next));
 
-	/* Nothing can follow a FIN. */
-	if (h->has_fin && seq_before(h->fin, r.to)) {
-		s->stats.outside++;
-		return;
-	}
-	if (!h->seen.is_started)
-		seen_start(&h->seen, seq);
-	floor = seen_floor(&h->seen);
-	seen_add(&h->seen, r, &res);
-	if (res.is_outside) {
-		s->stats.outside++;
-		return;
-	}
-	if (!res.new_count && !seq_before(h->seen.next, fin) && !is_new_fin) {
-		if (data.len || cut) {
-			s->stats.retransmitted++;
-			h->retransmits++;
-		}
-		return;
-	}
-	emit_open(s, c, from, data);
-	/* Whoever puts the direction in order must know where it began. */
-	if (!h->has_begun && floor != seq)
-		emit_mark(s, c, from, floor, false, false);
-	for (size_t i = 0; i < res.new_count; i++) {
-		struct seq_range n = res.new[i];
+	for (size_t i = 0; i < res->new_count; i++) {
+		struct seq_range n = res->new[i];
 		struct event ev = {.kind = EVENT_DATA};
 
 		ev.data.dir = half_dir(c, from);
@@ -341,15 +204,49 @@ static void stream_data(struct streams *s, struct stream *c, unsigned from, stru
 		ev.data.seq = ev.data.from_seq = n.from;
 		ev.data.to_seq = n.to;
 		ev.data.has_hole = seq_before(seen_floor(&h->seen), n.from);
-		ev.data.is_fin = is_new_fin && n.to == fin;
+		ev.data.is_fin = is_fin && n.to == fin;
 		h->has_begun = true;
 		h->bytes += ev.data.data.len;
 		emit(s, c, &ev);
 	}
-	if (seq_before(h->seen.next, fin)) {
-		uint32_t lost = seen_cut(&h->seen, fin);
+}
 
-		s->stats.bytes_cut += lost;
+static void stream_data(struct streams *s, struct stream *c, unsigned from, const struct packet *p,
+			uint32_t seq)
+{
+	struct half *h = &c->half[from];
+	struct seq_range r = {seq, seq + (uint32_t)p->data.len};
+	uint32_t end = r.to + p->cut_bytes;
+	bool is_fin = p->flags & PACKET_FIN && !h->has_fin;
+	uint32_t floor;
+	struct seen_result res;
+
+	if (!h->seen.is_started)
+		seen_start(&h->seen, seq);
+	/* Nothing can follow a FIN. */
+	if (!seen_fits(&h->seen, (struct seq_range){seq, end}) ||
+	    (h->has_fin && seq_before(h->fin, end))) {
+		s->stats.outside++;
+		return;
+	}
+	if (seq_before(end, h->seen.next))
+		is_fin = false;
+	floor = seen_floor(&h->seen);
+	seen_add(&h->seen, r, &res);
+	if (!res.new_count && !seq_before(h->seen.next, end) && !is_fin) {
+		if (end != seq) {
+			s->stats.retransmitted++;
+			h->retransmits++;
+		}
+		return;
+	}
+	emit_open(s, c, from, p->data);
+	/* Whoever puts the direction in order must know where it began. */
+	if (!h->has_begun && floor != seq)
+		emit_mark(s, c, from, floor, false, false);
+	emit_new(s, c, from, p->data, seq, &res, is_fin, end);
+	if (seq_before(h->seen.next, end)) {
+		s->stats.bytes_cut += seen_cut(&h->seen, end);
 		h->owes_floor = true;
 	}
 	if (res.lost_bytes) {
@@ -358,11 +255,11 @@ static void stream_data(struct streams *s, struct stream *c, unsigned from, stru
 	}
 	if (h->owes_floor && seen_floor(&h->seen) != floor)
 		settle(s, c, from);
-	if (is_new_fin) {
+	if (is_fin) {
 		h->has_fin = true;
-		h->fin = fin;
-		if (!res.new_count || res.new[res.new_count - 1].to != fin)
-			emit_mark(s, c, from, fin, true, h->seen.hole_count > 0);
+		h->fin = end;
+		if (!res.new_count || res.new[res.new_count - 1].to != end)
+			emit_mark(s, c, from, end, true, h->seen.hole_count > 0);
 	}
 }
 
@@ -373,6 +270,8 @@ static void stream_ack(struct streams *s, struct stream *c, unsigned of, uint32_
 	uint32_t lost;
 
 	if (h->has_fin && seq_before(h->fin, ack)) {
+		if (ack != h->fin + 1)
+			return; /* of something that was never sent */
 		h->is_fin_acked = true;
 		ack = h->fin;
 	}
@@ -395,14 +294,14 @@ void streams_packet(struct streams *s, const struct packet *p, uint64_t time_ns,
 	bool is_segment = p->data.len || p->cut_bytes || p->flags & (PACKET_FIN | PACKET_RST);
 	struct stream_key key;
 	struct stream *c;
-	unsigned from = packet_key(p, &key);
+	unsigned from = stream_key(p, &key);
 	uint32_t seq = p->seq;
 
 	s->time_ns = time_ns;
 	s->fn = fn;
 	s->ctx = ctx;
 	s->stats.segments += is_segment;
-	HASH_FIND(hh, s->table, &key, sizeof(key), c);
+	c = stream_find(&s->table, &key);
 	if (p->flags & PACKET_SYN && !(p->flags & (PACKET_RST | PACKET_FIN))) {
 		c = stream_handshake(s, c, p, &key, from);
 		seq++; /* the SYN takes a number; data may come with it (RFC 7413) */
@@ -419,10 +318,7 @@ void streams_packet(struct streams *s, const struct packet *p, uint64_t time_ns,
 		s->stats.after_close += is_segment;
 		return;
 	}
-	if (s->live->prev != c) { /* not the newest: DL's head knows its tail */
-		DL_DELETE(s->live, c);
-		DL_APPEND(s->live, c);
-	}
+	stream_touch(&s->table, c);
 	if (p->flags & PACKET_RST) {
 		if (is_rst_possible(&c->half[from], p->seq) || !c->is_open)
 			emit_close(s, c, true);
@@ -433,7 +329,7 @@ void streams_packet(struct streams *s, const struct packet *p, uint64_t time_ns,
 	if (p->flags & PACKET_ACK && (c->half[!from].seen.is_started || p->data.len))
 		stream_ack(s, c, !from, p->ack);
 	if (p->data.len || p->cut_bytes || p->flags & PACKET_FIN)
-		stream_data(s, c, from, p->data, seq, p->cut_bytes, p->flags & PACKET_FIN);
+		stream_data(s, c, from, p, seq);
 	if (c->half[0].is_fin_acked && c->half[1].is_fin_acked)
 		emit_close(s, c, false);
 }
@@ -441,14 +337,16 @@ void streams_packet(struct streams *s, const struct packet *p, uint64_t time_ns,
 void streams_end(struct streams *s, uint64_t time_ns, event_fn fn, void *ctx)
 {
 	struct stream *c;
-	struct stream *tmp;
+	struct stream *next;
 
 	s->time_ns = time_ns;
 	s->fn = fn;
 	s->ctx = ctx;
-	DL_FOREACH_SAFE (s->live, c, tmp)
+	for (c = s->table.live; c; c = next) {
+		next = c->next; /* closing moves c to the other list */
 		if (c->half[0].has_fin && c->half[1].has_fin)
 			emit_close(s, c, false);
+	}
 }
 
 struct streams *streams_new(const struct streams_options *options)
@@ -458,10 +356,7 @@ struct streams *streams_new(const struct streams_options *options)
 	if (!s)
 		return NULL;
 	s->options = *options;
-	if (!s->options.conn_cap)
-		s->options.conn_cap = 1;
-	if (!streams_seed && getrandom(&streams_seed, sizeof(streams_seed), GRND_NONBLOCK) < 0)
-		streams_seed = 1; /* early in boot: predictable, still correct */
+	stream_table_init(&s->table, options->conn_cap);
 	return s;
 }
 
@@ -469,14 +364,12 @@ void streams_free(struct streams *s)
 {
 	if (!s)
 		return;
-	while (s->live)
-		stream_free(s, s->live);
-	while (s->closed)
-		stream_free(s, s->closed);
+	stream_table_release(&s->table);
 	free(s);
 }
 
-const struct streams_stats *streams_stats(const struct streams *s)
+const struct streams_stats *streams_stats(struct streams *s)
 {
+	s->stats.conns_evicted = s->table.evicted;
 	return &s->stats;
 }

@@ -63,6 +63,6 @@ void streams_packet(struct streams *s, const struct packet *p, uint64_t time_ns,
 /* The capture is over: connections that both sides ended are closed. */
 void streams_end(struct streams *s, uint64_t time_ns, event_fn fn, void *ctx);
 
-const struct streams_stats *streams_stats(const struct streams *s);
+const struct streams_stats *streams_stats(struct streams *s);
 
 #endif

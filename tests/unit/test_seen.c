@@ -56,9 +56,11 @@ static void test_model(void **state)
 			} else if (rand() % 20 == 0) {
 				lost += seen_cut(&s, base + from);
 			} else {
-				seen_add(&s, (struct seq_range){base + from, base + to}, &res);
+				struct seq_range r = {base + from, base + to};
+
+				assert_true(seen_fits(&s, r));
+				seen_add(&s, r, &res);
 				lost += res.lost_bytes;
-				assert_false(res.is_outside);
 				for (size_t i = 0; i < res.new_count; i++) {
 					uint32_t a = res.new[i].from - base;
 					uint32_t b = res.new[i].to - base;
@@ -79,18 +81,40 @@ static void test_model(void **state)
 	}
 }
 
-static void test_outside(void **state)
+/* A window below and above the lowest hole fits; modulo 2^32, that is half of all numbers. */
+static void test_fits(void **state)
 {
+	static const struct {
+		uint32_t from, to; /* relative to the lowest hole */
+		bool want;
+	} rows[] = {
+		{0, 0, true},
+		{0, SEEN_WINDOW_MAX, true},
+		{1, SEEN_WINDOW_MAX + 1, false},
+		{SEEN_WINDOW_MAX, SEEN_WINDOW_MAX, true},
+		{-SEEN_WINDOW_MAX, 5, true},
+		{-SEEN_WINDOW_MAX - 1, 5, false},
+		{UINT32_MAX / 2 + 1, UINT32_MAX / 2 + 1, false},
+		{UINT32_MAX / 2 - 5, UINT32_MAX / 2 + 5, false},
+		{5, 4, false},
+	};
 	struct seen s = {0};
 	struct seen_result res;
 
 	(void)state;
-	seen_start(&s, 100);
-	seen_add(&s, (struct seq_range){100 + SEEN_WINDOW_MAX, 101 + SEEN_WINDOW_MAX}, &res);
-	assert_true(res.is_outside);
-	assert_int_equal(s.next, 100);
-	assert_int_equal(seen_ack(&s, 101 + SEEN_WINDOW_MAX), 0);
-	assert_int_equal(s.next, 100);
+	for (uint32_t turn = 0; turn < 16; turn++) {
+		uint32_t base = 100 + turn * 0x10000001;
+
+		seen_start(&s, base);
+		seen_add(&s, (struct seq_range){base + 7, base + 20}, &res);
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			struct seq_range r = {base + rows[i].from, base + rows[i].to};
+
+			assert_int_equal(seen_fits(&s, r), rows[i].want);
+		}
+		assert_int_equal(seen_ack(&s, base + 1 + SEEN_WINDOW_MAX), 0);
+		assert_int_equal(seen_floor(&s), base);
+	}
 }
 
 /* An acknowledgement one beyond is that of a FIN, until data proves otherwise. */
@@ -115,7 +139,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_model),
-		cmocka_unit_test(test_outside),
+		cmocka_unit_test(test_fits),
 		cmocka_unit_test(test_ack_of_fin),
 	};
 

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One TCP connection of a capture, and the table of them. For streams.c,
+ * which knows what the members mean.
+ *
+ * Invariants of the table, true between any two calls:
+ *   - every entry is in the hash and in exactly one of the two lists: closed
+ *     if is_closed, else live;
+ *   - both lists begin with what was used longest ago;
+ *   - count <= cap.
+ */
+#ifndef SIDELIGHT_CAPTURE_STREAM_H
+#define SIDELIGHT_CAPTURE_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Keys come from the wire: a seeded hash, and no abort when memory is short. */
+extern uint64_t stream_seed;
+#define HASH_FUNCTION(key, len, hash)                                                              \
+	do {                                                                                       \
+		(hash) = (unsigned)hash_bytes(key, len, stream_seed);                              \
+	} while (0)
+#define HASH_NONFATAL_OOM	 1
+#define uthash_nonfatal_oom(elt) ((void)((elt)->is_refused = true))
+#include <uthash.h>
+
+#include "base/hash.h"
+#include "capture/event.h"
+#include "capture/packet.h"
+#include "capture/seen.h"
+
+/* Address and port of both ends, the lower one first, without padding. */
+struct stream_key {
+	uint8_t bytes[2][19];
+};
+
+/* One direction, named by its sender. */
+struct half {
+	struct seen seen;
+	uint32_t isn;
+	uint32_t fin; /* sequence number of the FIN */
+	bool has_isn;
+	bool has_fin;
+	bool is_fin_acked;
+	bool has_begun; /* something was handed out */
+	bool owes_floor; /* bytes above a hole are lost, and nobody was told yet */
+	uint64_t bytes;
+	uint32_t retransmits;
+};
+
+struct stream {
+	struct stream_key key;
+	UT_hash_handle hh;
+	struct stream *prev;
+	struct stream *next;
+	uint64_t id;
+	struct endpoint end[2]; /* as in key */
+	struct half half[2]; /* half[i] is sent by end[i] */
+	unsigned local; /* index of the observed end */
+	enum role role;
+	bool is_open; /* OPEN was handed out */
+	bool is_closed;
+	bool is_refused; /* by the hash table, for want of memory */
+};
+
+struct stream_table {
+	struct stream *hash;
+	struct stream *live;
+	struct stream *closed;
+	size_t count;
+	size_t cap; /* at least 1 */
+	uint64_t last_id;
+	uint64_t evicted; /* while live */
+};
+
+/* The key of a packet's connection. Returns which end of it is the sender. */
+unsigned stream_key(const struct packet *p, struct stream_key *ret);
+
+void stream_table_init(struct stream_table *t, size_t cap);
+void stream_table_release(struct stream_table *t);
+
+/* NULL: not there. */
+struct stream *stream_find(const struct stream_table *t, const struct stream_key *key);
+
+/*
+ * A new entry for a packet's connection, which must not be there. At the cap
+ * the oldest closed entry goes, else the oldest live one. NULL: no memory.
+ */
+struct stream *stream_add(struct stream_table *t, const struct packet *p,
+			  const struct stream_key *key, unsigned from);
+
+/* It was used just now; it is live. */
+void stream_touch(struct stream_table *t, struct stream *c);
+
+/* From live to closed. */
+void stream_close(struct stream_table *t, struct stream *c);
+
+void stream_remove(struct stream_table *t, struct stream *c);
+
+#endif
