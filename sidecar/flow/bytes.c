@@ -160,8 +160,6 @@ void bytes_push(struct bytes *b, const struct event_data *piece, uint64_t time_n
 	emit_piece(b, piece, time_ns, sink, ctx);
 	if (b->early)
 		release_early(b, dir, b->next, sink, ctx);
-	if (b->early && !piece->has_hole)
-		bytes_flush(b, dir, sink, ctx);
 }
 
 void bytes_flush(struct bytes *b, enum dir dir, const struct bytes_sink *sink, void *ctx)

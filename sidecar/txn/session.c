@@ -2,6 +2,7 @@
 #include "txn/session.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/method.h"
 
@@ -39,6 +40,10 @@ static void report(struct conn *c, struct session *s, enum txn_error error, uint
 {
 	struct session_env *env = env_of(c);
 	struct exchange *e = exchanges_at(&s->open, 0);
+	/* Of bodies that have not ended: what came until now. */
+	uint64_t request_so_far = s->open.count == 1 ? s->parser[request_dir(s)].body_bytes : 0;
+	uint64_t response_so_far =
+		error && e->status ? s->parser[dir_other(request_dir(s))].body_bytes : 0;
 	struct transaction t = {
 		.role = s->role,
 		.conn_id = c->id,
@@ -59,8 +64,8 @@ static void report(struct conn *c, struct session *s, enum txn_error error, uint
 		.first_byte_ns = e->first_byte_ns,
 		/* Clocks of different CPUs may disagree by some ns. */
 		.end_ns = end_ns > e->start_ns ? end_ns : e->start_ns,
-		.request_bytes = e->request_bytes,
-		.response_bytes = response_bytes,
+		.request_bytes = e->request_bytes ? e->request_bytes : request_so_far,
+		.response_bytes = response_bytes ? response_bytes : response_so_far,
 	};
 
 	if (e->wire) {
@@ -239,10 +244,16 @@ static void on_fail(void *ctx, bool is_response, enum parse_fail why, bool has_h
 
 static const struct http1_sink parser_sink = {.head = on_head, .end = on_end, .fail = on_fail};
 
+/* A longer line without an end may just as well be words of a body, and the
+ * answer holds for the life of the connection. */
+#define ROLE_LINE_MAX 256
+
 static bool find_role(struct conn *c, struct session *s, enum dir dir, struct span data)
 {
 	s->role = c->role;
 	if (s->role == ROLE_UNKNOWN) {
+		if (data.len > ROLE_LINE_MAX && !memchr(data.ptr, '\n', data.len))
+			return false;
 		if (http1_is_response(data))
 			s->role = dir == DIR_EGRESS ? ROLE_SERVER : ROLE_CLIENT;
 		else if (http1_is_request(data))
