@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "options.h"
+#include "replay.h"
 #include "run.h"
 #include "ui/doctor.h"
 
@@ -37,6 +38,7 @@ static int command_doctor(const struct options *o)
 
 static int (*const commands[COMMAND_MAX])(const struct options *o) = {
 	[COMMAND_DOCTOR] = command_doctor,
+	[COMMAND_REPLAY] = command_replay,
 	[COMMAND_RUN] = command_run,
 	[COMMAND_VERSION] = command_version,
 	[COMMAND_HELP] = command_help,

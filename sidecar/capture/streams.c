@@ -2,6 +2,7 @@
 #include "capture/streams.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "capture/stream.h"
 
@@ -34,13 +35,15 @@ static enum dir half_dir(const struct stream *c, unsigned from)
 	return from == c->local ? DIR_EGRESS : DIR_INGRESS;
 }
 
-/* A method token and a space, as requests begin (RFC 9112 section 3). */
+/* A method token and a space, as requests begin (RFC 9112 section 3), or what may become it. */
 static bool is_like_request(struct span s)
 {
 	size_t n = 0;
 
 	while (n < s.len && n < 24 && ((s.ptr[n] >= 'A' && s.ptr[n] <= 'Z') || s.ptr[n] == '-'))
 		n++;
+	if (n > 0 && n == s.len)
+		return strncmp(s.ptr, "HTTP", n) != 0 || n > 4;
 	return n > 0 && n < s.len && s.ptr[n] == ' ';
 }
 
@@ -156,8 +159,9 @@ static bool is_replaced_by(const struct stream *c, const struct packet *p, unsig
 		return true;
 	if (mine->seen.is_started && mine->seen.next != p->seq + 1)
 		return true;
-	if (p->flags & PACKET_ACK)
-		return peer->has_isn && p->ack != peer->isn + 1;
+	if (p->flags & PACKET_ACK) /* of the SYN, and of data that came with it */
+		return peer->has_isn &&
+		       (!seq_before(peer->isn, p->ack) || seq_before(peer->seen.next, p->ack));
 	return peer->seen.is_started && !peer->has_isn;
 }
 

@@ -204,7 +204,8 @@ def joined_at_response(cap):
       "GET /next 200 0/0", recut=0)
 def joined_in_body(cap):
     conn = cap.conn().joined()
-    conn.s(b"rest of a body that says GET /fake HTTP/1.1\r\n\r\n and more")
+    conn.s(b"rest of a body that has many words and no line end " * 20)
+    conn.s(b"rest of a body that says\r\nGET /fake HTTP/1.1\r\n\r\n and more")
     conn.c(get("/next"))
     conn.s(answer(200))
     conn.close()

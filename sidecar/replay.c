@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "replay.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "capture/pcap.h"
+#include "export/lines.h"
+#include "metrics/red.h"
+#include "metrics/registry.h"
+#include "metrics/text.h"
+#include "txn/engine.h"
+
+#define EXIT_CUT 1 /* something is missing in what was printed */
+#define EXIT_USE 2
+
+/* What one run is made of; any of them may be NULL in replay_release(). */
+struct replay {
+	struct source *source;
+	struct engine *engine;
+	struct lines *lines;
+	struct registry *registry;
+	struct red *red;
+};
+
+static void replay_release(struct replay *r)
+{
+	red_free(r->red);
+	registry_free(r->registry);
+	lines_free(r->lines);
+	engine_free(r->engine);
+	source_free(r->source);
+}
+
+static const char *file_name(const struct options *o)
+{
+	return strcmp(o->file, "-") == 0 ? "standard input" : o->file;
+}
+
+static int replay_init(struct replay *r, const struct options *o, struct text *error)
+{
+	static const enum lines_format formats[] = {
+		[FORMAT_TABLE] = LINES_TABLE,
+		[FORMAT_NDJSON] = LINES_NDJSON,
+		[FORMAT_JSON] = LINES_JSON,
+	};
+	struct streams_options streams = {.conn_cap = o->conn_cap,
+					  .observes_client = o->side == SIDE_CLIENT};
+	struct engine_options engine = {.conn_cap = o->conn_cap,
+					.route_templates = o->routes,
+					.route_cap = o->route_cap,
+					.wants_target = !o->wants_metrics};
+	struct red_options red = {.wants_body_sizes = o->has_body_sizes};
+	const char *engine_error;
+
+	r->source = pcap_source_new(o->file, &streams, error);
+	if (!r->source)
+		return -1;
+	r->engine = engine_new(&engine, &engine_error);
+	if (!r->engine) {
+		text_add(error, engine_error);
+		return -1;
+	}
+	if (!o->wants_metrics) {
+		r->lines = lines_new(stdout, formats[o->format], 0);
+		if (!r->lines)
+			goto no_memory;
+		engine_add_sink(r->engine, &lines_sink, r->lines);
+		return 0;
+	}
+	r->registry = registry_new(o->series_cap);
+	if (!r->registry)
+		goto no_memory;
+	r->red = red_new(r->registry, &red);
+	if (!r->red)
+		goto no_memory;
+	engine_add_sink(r->engine, &red_sink, r->red);
+	return 0;
+
+no_memory:
+	text_add(error, "no memory");
+	return -1;
+}
+
+/* The labels that every series carries, as `run` sets them. */
+static int print_metrics(const struct replay *r, const struct options *o)
+{
+	const struct label labels[] = {
+		{"namespace", o->namespace ? o->namespace : ""},
+		{"pod", o->pod ? o->pod : ""},
+		{"node", o->node ? o->node : ""},
+		{"workload", o->workload ? o->workload : ""},
+	};
+	struct text out;
+	bool has_failed;
+
+	text_init(&out);
+	text_encode(&out, r->registry, TEXT_PROMETHEUS, labels, sizeof(labels) / sizeof(labels[0]));
+	has_failed = out.has_failed || fwrite(out.ptr, 1, out.len, stdout) != out.len ||
+		     fflush(stdout) != 0;
+	text_release(&out);
+	return has_failed ? -1 : 0;
+}
+
+/* ", N noun" or "; lost: N noun", for what is not zero. */
+static void add_count(struct text *t, uint64_t n, const char *noun, const char **separator)
+{
+	if (!n)
+		return;
+	text_addf(t, "%s%" PRIu64 " %s", *separator, n, noun);
+	*separator = ", ";
+}
+
+static void log_summary(const struct replay *r, uint64_t unanswered)
+{
+	const struct pcap_source_stats *file = pcap_source_stats(r->source);
+	const struct streams_stats *streams = pcap_source_streams(r->source);
+	const struct engine_stats *engine = engine_stats(r->engine);
+	const char *separator = " (";
+	struct text t;
+
+	text_init(&t);
+	text_addf(&t, "%" PRIu64 " packets", file->packets);
+	add_count(&t, file->fate[PACKET_OTHER], "not TCP", &separator);
+	add_count(&t, file->fate[PACKET_FRAGMENT], "fragments", &separator);
+	add_count(&t, file->fate[PACKET_CUT], "with headers cut off", &separator);
+	add_count(&t, file->fate[PACKET_MALFORMED], "malformed", &separator);
+	add_count(&t, streams->retransmitted, "repeated", &separator);
+	add_count(&t, streams->outside, "outside of any window", &separator);
+	add_count(&t, file->time_went_back, "with the clock set back", &separator);
+	add_count(&t, streams->memory_failed, "dropped for want of memory", &separator);
+	text_addf(&t, "%s, %" PRIu64 " connections, %" PRIu64 " requests",
+		  separator[0] == ',' ? ")" : "", streams->conns, engine->transactions);
+	separator = "; lost: ";
+	for (unsigned i = 0; i < ENGINE_LOST_MAX; i++)
+		add_count(&t, engine->lost[i], engine_lost_name(i), &separator);
+	add_count(&t, engine->responses_unpaired, "responses without request", &separator);
+	add_count(&t, unanswered, "unanswered at the end", &separator);
+	add_count(&t, streams->bytes_cut, "bytes cut off by the snapshot length", &separator);
+	add_count(&t, streams->bytes_missing, "bytes that the capture missed", &separator);
+	add_count(&t, streams->conns_evicted, "connections evicted", &separator);
+	if (!t.has_failed)
+		log_info("%s", t.ptr);
+	text_release(&t);
+}
+
+static int replay_run(struct replay *r, const struct options *o)
+{
+	const char *broken;
+	uint64_t unanswered;
+	int status = 0;
+	int rc;
+
+	while (source_drain(r->source, engine_event, r->engine) > 0)
+		;
+	unanswered = engine_stats(r->engine)->requests_open;
+	engine_flush(r->engine, pcap_source_stats(r->source)->last_ns);
+	rc = o->wants_metrics ? print_metrics(r, o) : lines_finish(r->lines);
+	if (rc < 0) {
+		log_error("standard output cannot be written");
+		status = EXIT_CUT;
+	}
+	broken = pcap_source_error(r->source);
+	if (broken) {
+		log_warn("%s: ends too early: %s", file_name(o), broken);
+		status = EXIT_CUT;
+	}
+	log_summary(r, unanswered);
+	return status;
+}
+
+int command_replay(const struct options *o)
+{
+	struct replay r = {0};
+	struct text error;
+	int status = EXIT_USE;
+
+	text_init(&error);
+	if (replay_init(&r, o, &error) < 0)
+		log_error("%s: %s", file_name(o), error.ptr);
+	else
+		status = replay_run(&r, o);
+	text_release(&error);
+	replay_release(&r);
+	return status;
+}
