@@ -84,7 +84,7 @@ static int check_capability(struct probe *p, cap_value_t bit, const char *also_n
 		detail(p, "by %s", also_name);
 	if (has == CAP_SET || has_also == CAP_SET)
 		return 0;
-	detail(p, "missing; run as root, or add it");
+	detail(p, "not held; run as root, or add it");
 	return -EPERM;
 }
 

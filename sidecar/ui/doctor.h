@@ -5,7 +5,7 @@
  *
  *     CHECK                    STATE    FOUND                    WITHOUT IT, NO
  *     cgroup2 mount            yes      /sys/fs/cgroup
- *     CAP_BPF                  MISSING  missing; run as root   watching
+ *     CAP_BPF                  MISSING  not held; run as root  watching
  *     thread in cgroup_skb     no       not in this kernel       the thread ...
  *
  * MISSING in capitals is what `run` cannot do without.
