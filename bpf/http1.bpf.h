@@ -12,15 +12,13 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "packet.bpf.h"
 #include "state.bpf.h"
 
 /* Words of eight characters as they read from memory, little endian. */
 #define WORD(a, b, c, d, e, f, g, h)                                                               \
 	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 |   \
 	 (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
-
-/* Keeps the compiler from proving, and then dropping, what the verifier wants to see. */
-#define opaque(x) asm volatile("" : "+r"(x))
 
 #define WORD_ALL(c)  ((__u64)(c)*0x0101010101010101ull)
 #define WORD_LOWER   WORD_ALL(0x20)
@@ -43,8 +41,8 @@ static __always_inline __u64 newline_marks(__u64 w)
 
 /* Positions in a scanned piece are below this; a power of two, so that a mask bounds them. */
 #define SCAN_MAX 2048
-/* A head of 1 KiB with 50 lines; longer ones are copied with what follows, up to the budget. */
-#define SCAN_STEPS 120
+/* A head of 800 bytes with 30 lines; longer ones are copied with what follows, up to the budget. */
+#define SCAN_STEPS 80
 
 /* What scan_head() answers, in one number: the only thing that a global function may return. */
 #define SCAN_HEAD(result)   ((__u32)(result) & (SCAN_MAX - 1)) /* 0: no whole head there */
@@ -90,9 +88,7 @@ __noinline __u64 scan_head(struct __sk_buff *skb, __u32 off, __u32 n, __u32 is_r
 
 			if (len > SCAN_CHUNK + SCAN_AHEAD)
 				len = SCAN_CHUNK + SCAN_AHEAD;
-			opaque(len);
-			if (len == 0 || len > SCAN_CHUNK + SCAN_AHEAD ||
-			    bpf_skb_load_bytes(skb, off + pos, buf, len))
+			if (!load_bytes(skb, off + pos, buf, len, SCAN_CHUNK + SCAN_AHEAD))
 				return 0;
 			s->base = pos;
 			s->filled = pos + SCAN_CHUNK;
@@ -144,8 +140,7 @@ found:
 	w = n - s->length_at;
 	if (w > 20)
 		w = 20;
-	opaque(w);
-	if (w == 0 || w > 20 || bpf_skb_load_bytes(skb, off + s->length_at, buf, w))
+	if (!load_bytes(skb, off + s->length_at, buf, w, 20))
 		return pos;
 	at = 0;
 	for (int i = 0; i < 20; i++) {

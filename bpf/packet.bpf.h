@@ -99,6 +99,26 @@ static __always_inline bool segment_parse(struct __sk_buff *skb, struct segment 
 	return true;
 }
 
+/* Keeps the compiler from proving, and then dropping, what the verifier wants to see. */
+#define opaque(x) asm volatile("" : "+r"(x))
+
+/*
+ * n bytes of the packet, 1 <= n <= 2048 and n <= cap; false if they are not
+ * there. Verifiers before 6.8 learn from a comparison with zero nothing, and the
+ * compiler makes one of any check of a lower bound: hence the mask.
+ */
+static __always_inline bool load_bytes(struct __sk_buff *skb, __u32 off, void *to, __u64 n,
+				       __u64 cap)
+{
+	n--;
+	opaque(n);
+	n = (n & 2047) + 1;
+	opaque(n);
+	if (n > cap)
+		return false;
+	return bpf_skb_load_bytes(skb, off, to, n) == 0;
+}
+
 /* Addresses as the observed side names them. */
 struct tuple {
 	__u32 local_addr[4];

@@ -7,9 +7,9 @@
  * over the budget of a turn, and those seen before. The rules that skip are
  * in http1.bpf.h; user space checks everything by sequence number.
  *
- * A segment is sent in pieces of at most SL_DATA_LARGE bytes; each further
- * piece is a tail call, so that the verifier sees no loop and kernel 5.10
- * takes it. 33 tail calls of 2 KiB cover the largest GSO segment.
+ * A segment is sent in pieces of at most SL_DATA_LARGE bytes. For each further
+ * piece a program tail-calls itself, so that the verifier sees no loop and
+ * kernel 5.10 takes it; 33 times 2 KiB is more than the largest GSO segment.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -30,8 +30,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define PASS 1 /* of a cgroup program: never drop, never refuse */
 
-int sl_ingress_more(struct __sk_buff *skb);
-int sl_egress_more(struct __sk_buff *skb);
+int sl_ingress(struct __sk_buff *skb);
+int sl_egress(struct __sk_buff *skb);
 int sl_early(struct __sk_buff *skb);
 
 /* One array per attach type: mixing them is refused (6.17, commit 4540aed51b12). */
@@ -40,28 +40,23 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__array(values, int(struct __sk_buff *));
-} more_egress SEC(".maps") = {
-	.values = {[0] = (void *)&sl_egress_more},
+} next_egress SEC(".maps") = {
+	.values = {[0] = (void *)&sl_egress},
 };
 
-enum { MORE_PIECES, MORE_EARLY };
+enum { NEXT_PIECE, NEXT_EARLY };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 2);
 	__type(key, __u32);
 	__array(values, int(struct __sk_buff *));
-} more_ingress SEC(".maps") = {
-	.values = {[MORE_PIECES] = (void *)&sl_ingress_more, [MORE_EARLY] = (void *)&sl_early},
+} next_ingress SEC(".maps") = {
+	.values = {[NEXT_PIECE] = (void *)&sl_ingress, [NEXT_EARLY] = (void *)&sl_early},
 };
 
-static __always_inline void tail_call_more(struct __sk_buff *skb, __u8 dir)
-{
-	if (dir == SL_INGRESS)
-		bpf_tail_call(skb, &more_ingress, MORE_PIECES);
-	else
-		bpf_tail_call(skb, &more_egress, 0);
-}
+/* Where a tail call goes on in the segment: skb->cb, zero when a packet comes in fresh. */
+enum { CB_OFF, CB_LEFT, CB_TCP_FLAGS };
 
 static __always_inline void mute(struct sl_cgroup *cg, struct sock_state *st, enum sl_mute why)
 {
@@ -104,15 +99,15 @@ static __always_inline __u8 judge_turn(struct sock_state *st, struct half *h, co
 }
 
 /*
- * Sends the piece at the cursor of h and moves the cursor. False: nothing
- * more of this segment is to be sent.
+ * Sends the first piece of what is left of the segment, and takes it off.
+ * False: nothing more of this segment is to be sent.
  */
 static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *cg,
-				       struct sock_state *st, __u8 dir, __u8 tcp_flags)
+				       struct sock_state *st, __u8 dir, struct segment *seg)
 {
 	struct half *h = &st->half[dir];
-	__u32 left = h->cursor_left;
-	__u32 off = h->cursor_off;
+	__u32 left = seg->len;
+	__u32 off = seg->off;
 	__u32 seq = h->next_seq - left;
 	bool at_start = h->at_start || h->is_turn;
 	bool is_response;
@@ -140,10 +135,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *
 		count_exact(cg, is_request && at_start ? SL_C_LOST_REQUEST : SL_C_LOST_DATA);
 		goto give_up;
 	}
-	opaque(n);
-	if (n == 0 || n > cap - PIECE_SLACK) /* for the verifier: cannot be */
-		goto discard;
-	if (bpf_skb_load_bytes(skb, off, rec->data, n)) {
+	if (!load_bytes(skb, off, rec->data, n, cap - PIECE_SLACK)) {
 		count_exact(cg, SL_C_LOST_HELPER);
 		goto discard;
 	}
@@ -212,7 +204,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *
 	}
 	rec->to_seq = seq;
 	h->told_seq = seq;
-	if (left == 0 && tcp_flags & TCP_FIN)
+	if (left == 0 && seg->tcp_flags & TCP_FIN)
 		rec->h.flags |= SL_F_FIN;
 	bpf_ringbuf_submit(rec, wake_flags());
 	count(cg, SL_C_RECORDS, 1);
@@ -221,8 +213,8 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *
 		mute(cg, st, SL_MUTE_UPGRADE);
 		return false;
 	}
-	h->cursor_left = left;
-	h->cursor_off = off;
+	seg->len = left;
+	seg->off = off;
 	return left > 0;
 
 discard:
@@ -236,25 +228,25 @@ give_up:
 }
 
 /*
- * Sends what is left at the cursor: the next piece, or, with the budget spent,
- * the last bytes of a write. False: done with this segment.
+ * Sends the next of what is left of the segment: a piece, or, with the budget
+ * spent, the last bytes of a write. False: done with this segment.
  */
-static __always_inline bool send_cursor(struct __sk_buff *skb, struct sl_cgroup *cg,
-					struct sock_state *st, __u8 dir, __u8 tcp_flags)
+static __always_inline bool send_next(struct __sk_buff *skb, struct sl_cgroup *cg,
+				      struct sock_state *st, __u8 dir, struct segment *seg)
 {
 	struct half *h = &st->half[dir];
 
 	if (h->budget == 0 && !h->at_start) {
 		__u32 tail = SL_DATA_SMALL - PIECE_SLACK;
 
-		if (!(tcp_flags & (TCP_PSH | TCP_FIN)) && h->next_seq - h->told_seq < 1u << 30)
+		if (!(seg->tcp_flags & (TCP_PSH | TCP_FIN)) && h->next_seq - h->told_seq < 1u << 30)
 			return false;
-		if (h->cursor_left > tail) {
-			h->cursor_off += h->cursor_left - tail;
-			h->cursor_left = tail;
+		if (seg->len > tail) {
+			seg->off += seg->len - tail;
+			seg->len = tail;
 		}
 	}
-	return send_piece(skb, cg, st, dir, tcp_flags);
+	return send_piece(skb, cg, st, dir, seg);
 }
 
 /* A message that starts where the last was not expected to end: HEAD, or a refused upload. */
@@ -292,9 +284,7 @@ static __always_inline bool take_old(struct __sk_buff *skb, struct sl_cgroup *cg
 			h->hole_lo = seg->seq + seg->len;
 		if (n > SL_DATA_LARGE)
 			n = SL_DATA_LARGE;
-		opaque(n);
-		if (n == 0 || n > SL_DATA_LARGE ||
-		    bpf_skb_load_bytes(skb, seg->off, rec->data, n)) {
+		if (!load_bytes(skb, seg->off, rec->data, n, SL_DATA_LARGE)) {
 			count_exact(cg, SL_C_LOST_HELPER);
 			bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
 			return false;
@@ -387,20 +377,107 @@ static __always_inline void start_half(struct half *h, __u32 seq)
 	h->hole_hi = seq;
 }
 
-static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
+/* The state of a socket that was there before us, or NULL: this segment is not captured. */
+static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, struct bpf_sock *sk,
+							 struct sl_cgroup *cg,
+							 const struct segment *seg, __u8 dir)
 {
-	struct sl_cgroup *cg;
 	struct sock_state *st;
-	struct bpf_sock *sk;
-	struct segment seg;
-	struct half *h;
+
+	if (seg->len == 0 || seg->tcp_flags & TCP_SYN)
+		return NULL;
+	if (sk->state == BPF_TCP_LISTEN) {
+		if (dir == SL_INGRESS)
+			bpf_tail_call(skb, &next_ingress, NEXT_EARLY);
+		return NULL;
+	}
+	st = bpf_sk_storage_get(&socks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!st) {
+		count_exact(cg, SL_C_LOST_STORAGE);
+		return NULL;
+	}
+	st->is_midstream = true;
+	st->last_dir = 2;
+	st->id = (__u64)seg->seq << 32 | seg->ack;
+	start_half(&st->half[dir], seg->seq);
+	start_half(&st->half[!dir], seg->ack);
+	return st;
+}
+
+/*
+ * What a segment changes, before anything of it is sent: sequence numbers,
+ * turn, body bytes known as such. True if bytes are left in *seg to be sent.
+ */
+static __always_inline bool take_segment(struct __sk_buff *skb, struct sl_cgroup *cg,
+					 struct sock_state *st, __u8 dir, struct segment *seg)
+{
+	struct half *h = &st->half[dir];
 	bool is_turn;
 	__s32 ahead;
 
-	if (!segment_parse(skb, &seg))
-		return PASS;
-	if (seg.len == 0 && !(seg.tcp_flags & (TCP_FIN | TCP_RST)))
-		return PASS;
+	if (seg->len == 0) {
+		take_fin(cg, st, seg, dir);
+		return false;
+	}
+	count(cg, SL_C_SEGMENTS, 1);
+	if (dir == SL_EGRESS)
+		learn_ack(&st->half[SL_INGRESS], seg->ack);
+
+	ahead = seg->seq - h->next_seq;
+	if (ahead < 0 && !take_old(skb, cg, st, seg, dir))
+		return false;
+	if (ahead > 0)
+		jump_ahead(h, seg->seq, dir);
+	h->next_seq += seg->len;
+	count(cg, SL_C_BYTES_SEEN, seg->len);
+	if (!st->is_open)
+		st->is_open = open_conn(skb, cg, st, dir);
+
+	is_turn = st->last_dir != dir;
+	if (is_turn) {
+		st->last_dir = dir;
+		h->budget = TURN_BUDGET;
+		h->is_turn = true;
+	}
+	if (h->skip_left == 0)
+		return true;
+	if (overrides_skip(skb, seg, is_turn)) {
+		h->skip_left = 0;
+		return true;
+	}
+	h->is_turn = false;
+	if (h->skip_left >= seg->len) {
+		bool is_fin = seg->tcp_flags & TCP_FIN;
+
+		h->skip_left -= seg->len;
+		if (h->skip_left == 0 || is_fin || h->next_seq - h->told_seq > 1u << 30)
+			send_progress(cg, st, dir, h->next_seq, is_fin);
+		return false;
+	}
+	seg->off += h->skip_left;
+	seg->len -= h->skip_left;
+	h->skip_left = 0;
+	return true;
+}
+
+static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
+{
+	bool is_next = skb->cb[CB_OFF];
+	struct segment seg = {};
+	struct sl_cgroup *cg;
+	struct sock_state *st;
+	struct bpf_sock *sk;
+
+	if (is_next) {
+		seg.off = skb->cb[CB_OFF];
+		seg.len = skb->cb[CB_LEFT];
+		seg.tcp_flags = skb->cb[CB_TCP_FLAGS];
+	} else {
+		if (!segment_parse(skb, &seg))
+			return PASS;
+		if (seg.len == 0 && !(seg.tcp_flags & (TCP_FIN | TCP_RST)))
+			return PASS;
+	}
 	sk = skb->sk;
 	if (!sk)
 		return PASS;
@@ -409,104 +486,28 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 		return PASS;
 	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
 	cg = bpf_get_local_storage(&cgroups, 0);
-	if (!st) {
-		if (seg.len == 0 || seg.tcp_flags & TCP_SYN)
-			return PASS;
-		if (sk->state == BPF_TCP_LISTEN) {
-			if (dir == SL_INGRESS)
-				bpf_tail_call(skb, &more_ingress, MORE_EARLY);
-			return PASS;
-		}
-		st = bpf_sk_storage_get(&socks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!is_next) {
 		if (!st) {
-			count_exact(cg, SL_C_LOST_STORAGE);
-			return PASS;
-		}
-		st->is_midstream = true;
-		st->last_dir = 2;
-		st->id = (__u64)seg.seq << 32 | seg.ack;
-		start_half(&st->half[dir], seg.seq);
-		start_half(&st->half[!dir], seg.ack);
-	}
-	if (st->mute)
-		return PASS;
-	h = &st->half[dir];
-	if (seg.len == 0) {
-		take_fin(cg, st, &seg, dir);
-		return PASS;
-	}
-	count(cg, SL_C_SEGMENTS, 1);
-	if (dir == SL_EGRESS)
-		learn_ack(&st->half[SL_INGRESS], seg.ack);
-
-	ahead = seg.seq - h->next_seq;
-	if (ahead < 0 && !take_old(skb, cg, st, &seg, dir))
-		return PASS;
-	if (ahead > 0)
-		jump_ahead(h, seg.seq, dir);
-	h->next_seq += seg.len;
-	count(cg, SL_C_BYTES_SEEN, seg.len);
-	if (!st->is_open)
-		st->is_open = open_conn(skb, cg, st, dir);
-
-	is_turn = st->last_dir != dir;
-	st->last_dir = dir;
-	if (is_turn) {
-		h->budget = TURN_BUDGET;
-		h->is_turn = true;
-	}
-	if (h->skip_left) {
-		if (overrides_skip(skb, &seg, is_turn)) {
-			h->skip_left = 0;
-		} else {
-			__u32 n = seg.len;
-
-			if (h->skip_left < n)
-				n = h->skip_left;
-			h->skip_left -= n;
-			seg.off += n;
-			seg.len -= n;
-			h->is_turn = false;
-			if (seg.len == 0) {
-				bool is_fin = seg.tcp_flags & TCP_FIN;
-
-				if (h->skip_left == 0 || is_fin ||
-				    h->next_seq - h->told_seq > 1u << 30)
-					send_progress(cg, st, dir, h->next_seq, is_fin);
+			st = join_midstream(skb, sk, cg, &seg, dir);
+			if (!st)
 				return PASS;
-			}
 		}
+		if (st->mute || !take_segment(skb, cg, st, dir, &seg))
+			return PASS;
 	}
-	h->cursor_off = seg.off;
-	h->cursor_left = seg.len;
-	if (send_cursor(skb, cg, st, dir, seg.tcp_flags)) {
-		tail_call_more(skb, dir);
-		count_exact(cg, SL_C_LOST_CHAIN);
-	}
-	return PASS;
-}
-
-static __always_inline int on_more(struct __sk_buff *skb, __u8 dir)
-{
-	struct sl_cgroup *cg = bpf_get_local_storage(&cgroups, 0);
-	struct bpf_sock *sk = skb->sk;
-	struct sock_state *st;
-	struct segment seg;
-
-	if (!sk || !segment_parse(skb, &seg))
+	if (!st || !send_next(skb, cg, st, dir, &seg))
 		return PASS;
-	sk = bpf_sk_fullsock(sk);
-	if (!sk)
-		return PASS;
-	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
-	if (!st)
-		return PASS;
-	if (send_cursor(skb, cg, st, dir, seg.tcp_flags)) {
-		tail_call_more(skb, dir);
-		count_exact(cg, SL_C_LOST_CHAIN);
-		st->half[dir].told_seq = st->half[dir].next_seq;
-		st->half[dir].at_start = false;
-	}
+	skb->cb[CB_OFF] = seg.off;
+	skb->cb[CB_LEFT] = seg.len;
+	skb->cb[CB_TCP_FLAGS] = seg.tcp_flags;
+	if (dir == SL_INGRESS)
+		bpf_tail_call(skb, &next_ingress, NEXT_PIECE);
+	else
+		bpf_tail_call(skb, &next_egress, 0);
+	/* 33 tail calls were not enough: the rest is not vouched for. */
+	count_exact(cg, SL_C_LOST_CHAIN);
+	st->half[dir].told_seq = st->half[dir].next_seq;
+	st->half[dir].at_start = false;
 	return PASS;
 }
 
@@ -522,18 +523,6 @@ int sl_egress(struct __sk_buff *skb)
 	return on_segment(skb, SL_EGRESS);
 }
 
-SEC("cgroup_skb/ingress")
-int sl_ingress_more(struct __sk_buff *skb)
-{
-	return on_more(skb, SL_INGRESS);
-}
-
-SEC("cgroup_skb/egress")
-int sl_egress_more(struct __sk_buff *skb)
-{
-	return on_more(skb, SL_EGRESS);
-}
-
 /*
  * Data that reached the listener's socket: with it the handshake is complete,
  * and the child socket, made in a moment, will have this id. It has sent
@@ -543,54 +532,53 @@ SEC("cgroup_skb/ingress")
 int sl_early(struct __sk_buff *skb)
 {
 	struct sl_cgroup *cg = bpf_get_local_storage(&cgroups, 0);
+	__u32 done = skb->cb[CB_LEFT]; /* of the payload, by the calls before this one */
+	struct sl_data *rec;
 	struct segment seg;
 	struct tuple t;
 	__u64 id;
+	__u64 n;
 
 	if (!segment_parse(skb, &seg) || !tuple_of_packet(skb, false, &t))
 		return PASS;
 	id = tuple_id(&t, seg.ack);
-	count(cg, SL_C_SEGMENTS, 1);
-	count(cg, SL_C_BYTES_SEEN, seg.len);
-	if (!send_open(cg, &t, id, SL_ROLE_SERVER, SL_F_EARLY)) {
-		count_exact(cg, SL_C_LOST_REQUEST);
+	if (done == 0) {
+		count(cg, SL_C_SEGMENTS, 1);
+		count(cg, SL_C_BYTES_SEEN, seg.len);
+		if (!send_open(cg, &t, id, SL_ROLE_SERVER, SL_F_EARLY)) {
+			count_exact(cg, SL_C_LOST_REQUEST);
+			return PASS;
+		}
+	}
+	if (done >= seg.len || done >= TURN_BUDGET)
+		return PASS;
+	n = seg.len - done;
+	if (n > SL_DATA_LARGE)
+		n = SL_DATA_LARGE;
+	rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_LARGE, 0);
+	if (!rec) {
+		count_exact(cg, done ? SL_C_LOST_DATA : SL_C_LOST_REQUEST);
 		return PASS;
 	}
-	for (int i = 0; i < (int)(TURN_BUDGET / SL_DATA_LARGE); i++) {
-		struct sl_data *rec;
-		__u64 n = seg.len;
-
-		if (n > SL_DATA_LARGE)
-			n = SL_DATA_LARGE;
-		if (n == 0)
-			break;
-		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_LARGE, 0);
-		if (!rec) {
-			count_exact(cg, i ? SL_C_LOST_DATA : SL_C_LOST_REQUEST);
-			break;
-		}
-		opaque(n);
-		if (n == 0 || n > SL_DATA_LARGE || bpf_skb_load_bytes(skb, seg.off, rec->data, n)) {
-			count_exact(cg, SL_C_LOST_HELPER);
-			bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
-			break;
-		}
-		fill_header(&rec->h, SL_DATA, id);
-		rec->h.dir = SL_INGRESS;
-		rec->h.len = n;
-		rec->seq = seg.seq;
-		rec->from_seq = seg.seq;
-		rec->to_seq = seg.seq + n;
-		rec->peer_seq = seg.ack;
-		rec->tid = 0;
-		rec->tgid = 0;
-		bpf_ringbuf_submit(rec, wake_flags());
-		count(cg, SL_C_RECORDS, 1);
-		count(cg, SL_C_BYTES_SENT, n);
-		seg.seq += n;
-		seg.off += n;
-		seg.len -= n;
+	if (!load_bytes(skb, seg.off + done, rec->data, n, SL_DATA_LARGE)) {
+		count_exact(cg, SL_C_LOST_HELPER);
+		bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
+		return PASS;
 	}
+	fill_header(&rec->h, SL_DATA, id);
+	rec->h.dir = SL_INGRESS;
+	rec->h.len = n;
+	rec->seq = seg.seq + done;
+	rec->from_seq = seg.seq + done;
+	rec->to_seq = seg.seq + done + n;
+	rec->peer_seq = seg.ack;
+	rec->tid = 0;
+	rec->tgid = 0;
+	bpf_ringbuf_submit(rec, wake_flags());
+	count(cg, SL_C_RECORDS, 1);
+	count(cg, SL_C_BYTES_SENT, n);
+	skb->cb[CB_LEFT] = done + n;
+	bpf_tail_call(skb, &next_ingress, NEXT_EARLY);
 	return PASS;
 }
 

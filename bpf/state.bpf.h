@@ -45,9 +45,7 @@ struct half {
 	__u32 hole_hi;
 	__u64 skip_left; /* bytes from next_seq on that are known to be body */
 	__u32 budget; /* bytes that may still be copied in this turn */
-	__u32 cursor_off; /* of the piece that a tail call goes on with */
-	__u32 cursor_left;
-	bool is_turn; /* the cursor stands at the first byte of a turn */
+	bool is_turn; /* the next byte to send is the first of a turn */
 	bool at_start; /* a message starts with the next byte, by the length of the last */
 	bool is_head; /* the last message begun was a HEAD request */
 	bool is_connect; /* likewise CONNECT */
