@@ -159,12 +159,12 @@ SERIAL_TESTS = $(sort $(wildcard tests/e2e/test_*.py))
 
 .PHONY: test test-build test-run
 test: install-deps ## install what is missing, build, run every test
-	@$(MAKE) --no-print-directory -j2 test-build
+	@$(MAKE) --no-print-directory -s -j2 test-build
 	@$(MAKE) --no-print-directory test-run
 test-build: all $(UNIT_TESTS) test-build-sanitized
 .PHONY: test-build-sanitized
 test-build-sanitized:
-	@$(MAKE) --no-print-directory SANITIZE=address,undefined unit-tests
+	@$(MAKE) --no-print-directory -s SANITIZE=address,undefined unit-tests
 .PHONY: unit-tests
 unit-tests: $(UNIT_TESTS) $(FUZZ_REPLAYS)
 test-run:
