@@ -5,32 +5,30 @@
 
 static const char other[] = METHOD_OTHER;
 
+/* With constants, one or two comparisons of words. */
+static inline const char *name_if(struct span method, const char *name, size_t len)
+{
+	return memcmp(method.ptr, name, len) == 0 ? name : other;
+}
+
 const char *method_known(struct span method)
 {
-	const char *known = other;
+	char first = method.len > 0 ? method.ptr[0] : '\0';
 
-	/* Lengths nearly tell them apart; memcmp() of a constant length is one comparison. */
 	switch (method.len) {
 	case 3:
-		known = method.ptr[0] == 'G' ? "GET" : "PUT";
-		break;
+		return first == 'G' ? name_if(method, "GET", 3) : name_if(method, "PUT", 3);
 	case 4:
-		known = method.ptr[0] == 'P' ? "POST" : "HEAD";
-		break;
+		return first == 'P' ? name_if(method, "POST", 4) : name_if(method, "HEAD", 4);
 	case 5:
-		if (method.ptr[0] == 'P')
-			known = "PATCH";
-		else
-			known = method.ptr[0] == 'T' ? "TRACE" : "QUERY";
-		break;
+		if (first == 'P')
+			return name_if(method, "PATCH", 5);
+		return first == 'T' ? name_if(method, "TRACE", 5) : name_if(method, "QUERY", 5);
 	case 6:
-		known = "DELETE";
-		break;
+		return name_if(method, "DELETE", 6);
 	case 7:
-		known = method.ptr[0] == 'O' ? "OPTIONS" : "CONNECT";
-		break;
+		return first == 'O' ? name_if(method, "OPTIONS", 7) : name_if(method, "CONNECT", 7);
 	default:
 		return other;
 	}
-	return memcmp(method.ptr, known, method.len) == 0 ? known : other;
 }

@@ -3,14 +3,34 @@
 
 #include <stdbool.h>
 
+const uint8_t route_class[256] = {
+	['0' ... '9'] = ROUTE_DIGIT | ROUTE_HEX,
+	['a' ... 'f'] = ROUTE_LOWER | ROUTE_HEX,
+	['g' ... 'z'] = ROUTE_LOWER,
+	['A' ... 'F'] = ROUTE_UPPER | ROUTE_HEX,
+	['G' ... 'Z'] = ROUTE_UPPER,
+	['-'] = ROUTE_MARK,
+	['.'] = ROUTE_MARK,
+	['_'] = ROUTE_MARK,
+	['~'] = ROUTE_MARK,
+	['@'] = ROUTE_MARK | ROUTE_AT,
+	['%'] = ROUTE_PERCENT,
+	/* sub-delims without ';', and ':' (RFC 3986 section 3.3) */
+	['!'] = ROUTE_DELIM,
+	['$'] = ROUTE_DELIM,
+	['&' ... ','] = ROUTE_DELIM,
+	['='] = ROUTE_DELIM,
+	[':'] = ROUTE_DELIM,
+};
+
 static bool is_alpha(char c)
 {
-	return (unsigned char)((c | 0x20) - 'a') < 26;
+	return route_class_of(c) & ROUTE_LETTER;
 }
 
 static bool is_digit(char c)
 {
-	return (unsigned char)(c - '0') < 10;
+	return route_class_of(c) & ROUTE_DIGIT;
 }
 
 /* Length of scheme "://" at the start of s, 0 if there is none. */
@@ -57,50 +77,46 @@ enum route_form route_path_of(struct span target, struct span *ret_path)
 	return ROUTE_FORM_PATH;
 }
 
-static int hex_digit(char c)
+static unsigned hex_value(char c)
 {
-	if (is_digit(c))
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	return is_digit(c) ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a' + 10);
 }
 
-/* Characters that stand for themselves: unreserved, and '@' to find addresses by. */
-static bool is_plain(char c)
+/* The character that "%41" at p, with n bytes left, stands for; false if it is none. */
+static bool decode(const char *p, size_t n, char *ret_c)
 {
-	return is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~' ||
-	       c == '@';
-}
-
-/* ... and those that may also be there as they are (RFC 3986 section 3.3). */
-static bool is_path_char(char c)
-{
-	return is_plain(c) || (c != '\0' && strchr("!$&'()*+,=:/", c) != NULL);
+	if (n < 3 || p[0] != '%' || !(route_class_of(p[1]) & route_class_of(p[2]) & ROUTE_HEX))
+		return false;
+	*ret_c = (char)(hex_value(p[1]) << 4 | hex_value(p[2]));
+	return true;
 }
 
 size_t route_path_normal(struct span path, char *buf, size_t size)
 {
 	static const char hex[] = "0123456789ABCDEF";
-	bool is_parameter = false;
 	size_t len = 0;
 
 	for (size_t i = 0; i < path.len && len < size; i++) {
 		char c = path.ptr[i];
-		bool is_encoded = false;
+		bool is_encoded;
 
-		if (c == '%' && path.len - i > 2 && hex_digit(path.ptr[i + 1]) >= 0 &&
-		    hex_digit(path.ptr[i + 2]) >= 0) {
-			c = (char)(hex_digit(path.ptr[i + 1]) << 4 | hex_digit(path.ptr[i + 2]));
-			is_encoded = true;
-			i += 2;
-		}
-		if (c == '/' && !is_encoded)
-			is_parameter = false;
-		else if (c == ';' && !is_encoded)
-			is_parameter = true;
-		if (is_parameter || (c == '/' && !is_encoded && len > 0 && buf[len - 1] == '/'))
+		if (route_class_of(c) & (ROUTE_PLAIN | ROUTE_DELIM)) {
+			buf[len++] = c;
 			continue;
-		if (is_plain(c) || (!is_encoded && is_path_char(c))) {
+		}
+		if (c == '/') {
+			if (len == 0 || buf[len - 1] != '/')
+				buf[len++] = c;
+			continue;
+		}
+		if (c == ';') {
+			while (i + 1 < path.len && path.ptr[i + 1] != '/')
+				i++;
+			continue;
+		}
+		is_encoded = decode(path.ptr + i, path.len - i, &c);
+		i += is_encoded ? 2 : 0;
+		if (is_encoded && (route_class_of(c) & ROUTE_PLAIN)) {
 			buf[len++] = c;
 			continue;
 		}

@@ -7,11 +7,33 @@
 #define SIDELIGHT_TXN_ROUTE_PATH_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/span.h"
 
 /* Longest normal path; what is over is cut off. */
 #define ROUTE_PATH_MAX 512
+
+/* What a character of a path is. */
+enum {
+	ROUTE_DIGIT = 1 << 0,
+	ROUTE_LOWER = 1 << 1,
+	ROUTE_UPPER = 1 << 2,
+	ROUTE_HEX = 1 << 3, /* also a digit, or a letter */
+	ROUTE_MARK = 1 << 4, /* - . _ ~ and @ */
+	ROUTE_DELIM = 1 << 5, /* other delimiters inside segments */
+	ROUTE_AT = 1 << 6, /* @ */
+	ROUTE_PERCENT = 1 << 7, /* % of an encoded character */
+	ROUTE_LETTER = ROUTE_LOWER | ROUTE_UPPER,
+	ROUTE_PLAIN = ROUTE_DIGIT | ROUTE_LETTER | ROUTE_MARK, /* never percent-encoded */
+};
+
+extern const uint8_t route_class[256];
+
+static inline unsigned route_class_of(char c)
+{
+	return route_class[(unsigned char)c];
+}
 
 enum route_form {
 	ROUTE_FORM_PATH, /* origin-form or absolute-form */

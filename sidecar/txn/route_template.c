@@ -30,35 +30,37 @@ struct run {
 
 static bool is_digit(char c)
 {
-	return (unsigned char)(c - '0') < 10;
+	return route_class_of(c) & ROUTE_DIGIT;
 }
 
 static bool is_letter(char c)
 {
-	return (unsigned char)((c | 0x20) - 'a') < 26;
+	return route_class_of(c) & ROUTE_LETTER;
 }
 
-static bool is_upper(char c)
+static bool is_hex(char c)
 {
-	return (unsigned char)(c - 'A') < 26;
+	return route_class_of(c) & ROUTE_HEX;
 }
 
 /* The run at the beginning of s. */
 static struct run run_of(struct span s)
 {
 	struct run r = {.ptr = s.ptr};
+	unsigned before = 0;
 
-	for (; r.len < s.len && (is_digit(s.ptr[r.len]) || is_letter(s.ptr[r.len])); r.len++) {
-		char c = s.ptr[r.len];
+	for (; r.len < s.len; r.len++) {
+		unsigned class = route_class_of(s.ptr[r.len]);
 
-		r.digits += is_digit(c);
-		r.uppers += is_upper(c);
-		r.lowers += is_letter(c) && !is_upper(c);
-		r.hexes += is_digit(c) || (c | 0x20) <= 'f';
-		if (r.len > 0) {
-			r.changes += is_digit(c) != is_digit(s.ptr[r.len - 1]);
-			r.upper_pairs += is_upper(c) && is_upper(s.ptr[r.len - 1]);
-		}
+		if (!(class & (ROUTE_DIGIT | ROUTE_LETTER)))
+			break;
+		r.digits += (class & ROUTE_DIGIT) != 0;
+		r.uppers += (class & ROUTE_UPPER) != 0;
+		r.lowers += (class & ROUTE_LOWER) != 0;
+		r.hexes += (class & ROUTE_HEX) != 0;
+		r.changes += r.len > 0 && ((class ^ before) & ROUTE_DIGIT);
+		r.upper_pairs += (class & before & ROUTE_UPPER) != 0;
+		before = class;
 	}
 	return r;
 }
@@ -125,9 +127,7 @@ static bool is_uuid(struct span s)
 	for (size_t i = 0; i < s.len; i++) {
 		bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
 
-		if (is_dash ? s.ptr[i] != '-'
-			    : !is_digit(s.ptr[i]) &&
-				      !(is_letter(s.ptr[i]) && (s.ptr[i] | 0x20) <= 'f'))
+		if (is_dash ? s.ptr[i] != '-' : !is_hex(s.ptr[i]))
 			return false;
 	}
 	return true;
@@ -193,16 +193,51 @@ static void put(struct out *o, struct span s)
 	o->len += n;
 }
 
-static void put_segment(struct out *o, struct span s)
+/* A segment and what all of its characters are, and any of them. */
+struct segment {
+	struct span s;
+	unsigned all;
+	unsigned any;
+};
+
+/* The segment at the beginning of s. */
+static struct segment segment_of(struct span s)
 {
+	struct segment seg = {.s = {s.ptr, 0}, .all = ~0u};
+
+	for (; seg.s.len < s.len && s.ptr[seg.s.len] != '/'; seg.s.len++) {
+		unsigned class = route_class_of(s.ptr[seg.s.len]);
+
+		seg.all &= class;
+		seg.any |= class;
+	}
+	return seg;
+}
+
+/* Short and without digits: none of the rules for values can apply. */
+static bool is_plain_word(const struct segment *seg)
+{
+	if (seg->any & (ROUTE_DIGIT | ROUTE_AT | ROUTE_PERCENT))
+		return false;
+	return seg->s.len < 2 * WORDS_MAX - 1 ||
+	       (seg->s.len < 16 && !(seg->any & (ROUTE_MARK | ROUTE_DELIM)));
+}
+
+static void put_segment(struct out *o, struct segment seg)
+{
+	struct span s = seg.s;
 	size_t ext;
 
-	if (s.len == 0 || is_version(s)) {
+	if (is_plain_word(&seg)) {
 		put(o, s);
 		return;
 	}
-	if (memchr(s.ptr, '@', s.len)) {
-		put(o, span_of("{id}")); /* an address, or somebody's handle */
+	if (seg.all & ROUTE_DIGIT || seg.any & ROUTE_AT) {
+		put(o, span_of("{id}")); /* a number; an address, or somebody's handle */
+		return;
+	}
+	if (is_version(s)) {
+		put(o, s);
 		return;
 	}
 	ext = extension_at(s);
@@ -221,18 +256,15 @@ size_t route_template(struct span path, char *buf, size_t size)
 
 	rest.len = route_path_normal(path, normal, sizeof(normal));
 	for (unsigned depth = 0; rest.len > 0; depth++) {
-		struct span s = span_from(rest, rest.ptr[0] == '/');
-		const char *slash = memchr(s.ptr, '/', s.len);
+		struct segment seg = segment_of(span_from(rest, rest.ptr[0] == '/'));
 
 		put(&o, span_of("/"));
 		if (depth == DEPTH_MAX) {
 			put(&o, span_of("*"));
 			break;
 		}
-		rest = slash ? span_from(s, (size_t)(slash - s.ptr)) : (struct span){s.ptr, 0};
-		if (slash)
-			s.len = (size_t)(slash - s.ptr);
-		put_segment(&o, s);
+		rest = span_from(rest, (size_t)(seg.s.ptr + seg.s.len - rest.ptr));
+		put_segment(&o, seg);
 	}
 	return o.len;
 }
