@@ -28,7 +28,7 @@ BUILD_PACKAGES := gcc libc6-dev make git clang llvm bpftool pkgconf linux-libc-d
 	$(foreach l,$(LIBRARIES),$(lastword $(subst :, ,$(l))))
 DEMO_PACKAGES := nginx-light wrk curl prometheus-pushgateway
 E2E_PACKAGES := nginx-light apache2-bin haproxy lighttpd caddy nodejs golang-go wrk curl \
-	iproute2 iptables util-linux
+	iproute2 iptables tcpdump util-linux
 TEST_PACKAGES := $(DEMO_PACKAGES) $(E2E_PACKAGES) libcmocka-dev python3 prometheus openssl
 BENCH_PACKAGES := nginx-light wrk curl python3
 GUEST_PACKAGES := $(BENCH_PACKAGES) qemu-system-x86 busybox-static apache2-utils
