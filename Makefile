@@ -123,7 +123,10 @@ UNIT_TESTS   := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
-# Programs that tests drive.
+# What tests drive without a kernel.
+PUSH_DRIVER := $(BUILD)/tests/e2e/push_driver
+-include $(PUSH_DRIVER).d
+
 $(BUILD)/tests/e2e/%: $(BUILD)/tests/e2e/%.o $(LIBRARY)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -161,7 +164,7 @@ SERIAL_TESTS = $(sort $(wildcard tests/e2e/test_*.py))
 test: install-deps ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory -s -j2 test-build
 	@$(MAKE) --no-print-directory test-run
-test-build: all $(UNIT_TESTS) test-build-sanitized
+test-build: all $(UNIT_TESTS) $(PUSH_DRIVER) test-build-sanitized
 .PHONY: test-build-sanitized
 test-build-sanitized:
 	@$(MAKE) --no-print-directory -s SANITIZE=address,undefined unit-tests
