@@ -148,30 +148,60 @@ static bool partial_head(struct http1 *p, struct out out, bool is_cut)
 	return true;
 }
 
+/* The end of a head that was reported before. */
+static void late_end(struct http1 *p, struct out out)
+{
+	struct http1_framing framing = p->partial->framing;
+	enum http1_body body = p->partial->body;
+	bool is_unknown = p->is_response && body == HTTP1_BODY_FRAMED && p->partial->is_blind &&
+			  !framing.has_length && !framing.has_coding;
+
+	if (is_unknown) {
+		/* What would have told the length was among what was skipped. */
+		fail(p, out, PARSE_FAIL_LOST, true);
+		return;
+	}
+	http1_partial_free(p->partial);
+	p->partial = NULL;
+	begin_body(p, out, &framing, body);
+}
+
+/* The next message begins, and the end of this one, with a part of its head, was skipped. */
+static void missed_end(struct http1 *p, struct out out)
+{
+	if (p->is_response) {
+		fail(p, out, PARSE_FAIL_LOST, true);
+		p->state = p->state == SYNC ? START : p->state;
+		return;
+	}
+	http1_partial_free(p->partial);
+	p->partial = NULL;
+	end(p, out);
+}
+
 /* Part of a head. Returns how many of its bytes were used. */
 static size_t on_head(struct http1 *p, struct span data, struct out out)
 {
 	struct http1_partial *part = p->partial;
-	struct http1_framing framing;
-	enum http1_body body;
 	size_t used = 0;
 
+	if (part->is_blind && http1_head_has_start(data, p->is_response)) {
+		missed_end(p, out);
+		return 0;
+	}
 	switch (http1_partial_add(part, data, p->is_response, &used)) {
 	case HTTP1_PARTIAL_MORE:
 		break;
 	case HTTP1_PARTIAL_DONE:
-		if (!part->is_reported) {
+		if (part->is_reported)
+			late_end(p, out);
+		else
 			(void)partial_head(p, out, false); /* its start line was checked */
-			break;
-		}
-		framing = part->framing;
-		body = part->body;
-		http1_partial_free(part);
-		p->partial = NULL;
-		begin_body(p, out, &framing, body);
 		break;
 	case HTTP1_PARTIAL_FULL:
-		if (!partial_head(p, out, true))
+		if (partial_head(p, out, true))
+			out.sink->fail(out.ctx, p->is_response, PARSE_FAIL_HEAD_TOO_LARGE, false);
+		else
 			bad_start(p, out);
 		break;
 	case HTTP1_PARTIAL_BAD:
@@ -297,6 +327,21 @@ void http1_data(struct http1 *p, struct span data, uint64_t time_ns, const struc
 	}
 }
 
+/* Bytes of a head passed unseen: only what is over the limit of a head may. */
+static void skip_head(struct http1 *p, struct out out)
+{
+	bool is_news = !p->partial->is_reported;
+
+	if (is_news && !http1_cut_head(p, out.sink, out.ctx)) {
+		fail(p, out, PARSE_FAIL_LOST, false);
+		return;
+	}
+	if (is_news)
+		out.sink->fail(out.ctx, p->is_response, PARSE_FAIL_HEAD_TOO_LARGE, false);
+	if (p->state == HEAD) /* and no tunnel */
+		http1_partial_skip(p->partial);
+}
+
 void http1_skip(struct http1 *p, uint64_t len, uint64_t time_ns, const struct http1_sink *sink,
 		void *ctx)
 {
@@ -326,10 +371,7 @@ void http1_skip(struct http1 *p, uint64_t len, uint64_t time_ns, const struct ht
 		p->body_bytes += len;
 		break;
 	case HEAD:
-		/* Only what is over the limit of a head may be skipped. */
-		(void)http1_cut_head(p, sink, ctx);
-		if (p->state == HEAD)
-			fail(p, out, PARSE_FAIL_LOST, p->partial->is_reported);
+		skip_head(p, out);
 		break;
 	case START:
 		fail(p, out, PARSE_FAIL_LOST, false);

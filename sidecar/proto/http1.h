@@ -21,9 +21,11 @@
  * and close) are reported as a head and then a fail().
  *
  * A head over HTTP1_HEAD_MAX is reported when the limit is reached, with
- * is_cut, which the owner counts as PARSE_FAIL_HEAD_TOO_LARGE; no fail() is
- * called. The parser keeps looking for the end of the head and for the fields
- * that frame the body, in memory no larger than the limit.
+ * is_cut, and followed by fail(PARSE_FAIL_HEAD_TOO_LARGE), which is only news:
+ * the message goes on. The parser keeps looking for the end of the head and for
+ * the fields that frame the body, in memory no larger than the limit, and
+ * also if some of it is skipped: then it ends where a piece does, or where the
+ * next message begins.
  *
  * States, and what leaves them:
  *
@@ -73,7 +75,8 @@ struct http1_sink {
 	void (*end)(void *ctx, bool is_response, uint64_t body_bytes, uint64_t time_ns);
 	/*
 	 * Place lost, or nonsense where a message must be. If has_head, the
-	 * message announced by the last head() will get no end().
+	 * message announced by the last head() will get no end(). But
+	 * PARSE_FAIL_HEAD_TOO_LARGE is news of a message that goes on.
 	 */
 	void (*fail)(void *ctx, bool is_response, enum parse_fail why, bool has_head);
 };

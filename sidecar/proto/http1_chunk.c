@@ -153,12 +153,6 @@ static bool is_line_start(struct span s, size_t at, struct span before)
 	return before.len < 2 || before.ptr[before.len - 2] == '\r';
 }
 
-/* A whole start line at the beginning of s, not only what could become one. */
-static bool has_start_line(struct span s, bool is_response)
-{
-	return memchr(s.ptr, '\n', s.len) && http1_head_starts(s, is_response);
-}
-
 /* Is s nothing but field lines, the last one empty? */
 static bool is_trailer_section(struct span s)
 {
@@ -191,7 +185,7 @@ static size_t find_end(struct span s, struct span before, size_t from, bool is_r
 		if (!is_line_start(s, at, before))
 			continue;
 		if (end <= s.len && end > from && memcmp(zero + 3, "\r\n", 2) == 0 &&
-		    (end == s.len || has_start_line(span_from(s, end), is_response)))
+		    (end == s.len || http1_head_has_start(span_from(s, end), is_response)))
 			return end;
 		if (s.len > from && rest.len > 2 && is_trailer_section(rest))
 			return s.len;
@@ -211,7 +205,7 @@ enum http1_chunk_result http1_blind_data(struct http1 *p, struct span data, size
 	char joined[sizeof(p->tail) + 32];
 	size_t end;
 
-	if (has_start_line(data, p->is_response))
+	if (http1_head_has_start(data, p->is_response))
 		return HTTP1_CHUNK_BAD;
 	if (data.len <= sizeof(joined) - sizeof(p->tail)) {
 		/* The mark may have been cut by the end of the last piece. */

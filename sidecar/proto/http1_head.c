@@ -167,6 +167,11 @@ bool http1_head_starts(struct span s, bool is_response)
 	return i <= HTTP1_METHOD_MAX;
 }
 
+bool http1_head_has_start(struct span s, bool is_response)
+{
+	return memchr(s.ptr, '\n', s.len) && http1_head_starts(s, is_response);
+}
+
 /* The block at p, in n bytes that last until end. Never reads outside of them. */
 static inline uint32_t scan(const char *p, const char *end, size_t n)
 {

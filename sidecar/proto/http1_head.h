@@ -59,4 +59,7 @@ void http1_head_field(struct http1_framing *f, struct span line);
 /* Can s be the beginning of a start line? If s holds a whole line: is it one? */
 bool http1_head_starts(struct span s, bool is_response);
 
+/* Is a whole start line at the beginning of s, not only what could become one? */
+bool http1_head_has_start(struct span s, bool is_response);
+
 #endif

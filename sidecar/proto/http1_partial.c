@@ -146,10 +146,27 @@ static int add_dropped(struct http1_partial *part, struct span data, size_t *ret
 	return HTTP1_PARTIAL_MORE;
 }
 
+/* After a skip, what looks like the end may be inside of a body, unless a write ends there. */
+static int add_blind(struct http1_partial *part, struct span data, size_t *ret_used)
+{
+	size_t used = 0;
+	size_t n = 0;
+	int rc;
+
+	do {
+		rc = add_dropped(part, span_from(data, used), &n);
+		used += n;
+		*ret_used = used;
+	} while (rc == HTTP1_PARTIAL_DONE && used < data.len);
+	return rc;
+}
+
 int http1_partial_add(struct http1_partial *part, struct span data, bool is_response,
 		      size_t *ret_used)
 {
 	*ret_used = 0;
+	if (part->is_blind)
+		return add_blind(part, data, ret_used);
 	return part->is_reported ? add_dropped(part, data, ret_used)
 				 : add_kept(part, data, is_response, ret_used);
 }
@@ -180,4 +197,11 @@ void http1_partial_report(struct http1_partial *part, const struct http1_framing
 	part->framing = *framing;
 	part->body = body;
 	part->is_reported = true;
+}
+
+void http1_partial_skip(struct http1_partial *part)
+{
+	part->len = 0;
+	part->is_long_line = true;
+	part->is_blind = true;
 }

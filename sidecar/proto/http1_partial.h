@@ -23,6 +23,7 @@ struct http1_partial {
 	uint32_t alloc;
 	uint32_t line;
 	bool is_reported;
+	bool is_blind; /* reported: bytes of it were skipped, so it ends only where a piece does */
 	bool is_long_line; /* reported: the line in buf lost bytes, or is a start line's rest */
 	enum http1_body body; /* reported: the answer */
 	struct http1_framing framing; /* reported: as far as known */
@@ -53,5 +54,8 @@ enum http1_head_result http1_partial_parse(struct http1_partial *part, bool is_r
 /* From now on only its end and its framing are awaited; `body` is what head() answered. */
 void http1_partial_report(struct http1_partial *part, const struct http1_framing *framing,
 			  enum http1_body body);
+
+/* Bytes of a reported head passed unseen. */
+void http1_partial_skip(struct http1_partial *part);
 
 #endif

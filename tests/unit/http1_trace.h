@@ -90,6 +90,10 @@ static inline void trace_fail(void *ctx, bool is_response, enum parse_fail why, 
 	struct http1_trace *t = ctx;
 
 	(void)is_response;
+	if (why == PARSE_FAIL_HEAD_TOO_LARGE) {
+		text_add(&t->text, "over the limit\n");
+		return;
+	}
 	t->is_wrong |= t->open != (has_head ? 1 : 0);
 	t->open = 0;
 	text_addf(&t->text, "fail %s%s\n", names[why], has_head ? " head" : "");

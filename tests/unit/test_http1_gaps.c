@@ -171,7 +171,23 @@ static const struct {
 	 "> GET / 1.1 cut @1\ninside\n"},
 	{"skipped inside a head: only what is over the limit is, so it is cut", false,
 	 STEPS_OF(D("GET / HTTP/1.1\r\nCookie: a"), S(4096), D(REQUEST)),
-	 "> GET / 1.1 cut @1\nfail lost head\n> GET / 1.1 @3\nend 0 @3\n"},
+	 "> GET / 1.1 cut @1\nover the limit\nend 0 @3\n> GET / 1.1 @3\nend 0 @3\n"},
+	{"... and ends where a write does", false,
+	 STEPS_OF(D("GET / HTTP/1.1\r\nCookie: a"), S(4096), D("b\r\n\r\nc"), S(9),
+		  D("d\r\nContent-Length: 2\r\n\r\n"), D("ab" REQUEST)),
+	 "> GET / 1.1 cut @1\nover the limit\nend 2 @6\n> GET / 1.1 @6\nend 0 @6\n"},
+	{"a response like that, of known length", true,
+	 STEPS_OF(D("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: a"), S(4096), D("b\r\n\r\n"),
+		  D("ab" RESPONSE)),
+	 "< 200 1.1 cut @1\nover the limit\nend 2 @4\n< 200 1.1 @4\nend 0 @4\n"},
+	{"... of unknown length", true,
+	 STEPS_OF(D("HTTP/1.1 200 OK\r\nX: a"), S(4096), D("b\r\n\r\n"), D(RESPONSE)),
+	 "< 200 1.1 cut @1\nover the limit\nfail lost head\n< 200 1.1 @4\nend 0 @4\n"},
+	{"... whose end was missed", true,
+	 STEPS_OF(D("HTTP/1.1 200 OK\r\nX: a"), S(4096), D(RESPONSE)),
+	 "< 200 1.1 cut @1\nover the limit\nfail lost head\n< 200 1.1 @3\nend 0 @3\n"},
+	{"skipped before there is even a method", false, STEPS_OF(D("GE"), S(4096), D(REQUEST)),
+	 "fail lost\n> GET / 1.1 @3\nend 0 @3\n"},
 	{"lost behind the cut", false, STEPS_OF(D("GET / HTTP/1.1\r\nA: b"), C, L(1)),
 	 "> GET / 1.1 cut @1\nfail lost head\n"},
 };
@@ -279,12 +295,12 @@ static void test_limit(void **state)
 		expect_long("a head of the limit", fits, pieces[i],
 			    "> GET /x 1.1 host=h\nend 0\n> GET / 1.1\nend 0\n");
 		expect_long("one byte more", over, pieces[i],
-			    "> GET /x 1.1 host=h cut\nend 0\n> GET / 1.1\nend 0\n");
+			    "> GET /x 1.1 host=h cut\nover the limit\nend 0\n> GET / 1.1\nend 0\n");
 		expect_long("the length comes behind the limit", far, pieces[i],
-			    "> GET /x 1.1 host=h cut\nend 18\n");
+			    "> GET /x 1.1 host=h cut\nover the limit\nend 18\n");
 		expect_long("the length's line crosses the limit", both, pieces[i],
-			    "> GET /x 1.1 host=h cut\nend 18\n");
-		(void)snprintf(want, sizeof(want), "> GET /%.*s 1.1 cut\nend 18\n",
+			    "> GET /x 1.1 host=h cut\nover the limit\nend 18\n");
+		(void)snprintf(want, sizeof(want), "> GET /%.*s 1.1 cut\nover the limit\nend 18\n",
 			       (int)(HTTP1_HEAD_MAX - 5), line + 5);
 		expect_long("a target longer than the limit", line, pieces[i], want);
 	}
