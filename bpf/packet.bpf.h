@@ -10,6 +10,7 @@
 #ifndef SIDELIGHT_PACKET_BPF_H
 #define SIDELIGHT_PACKET_BPF_H
 
+#include <stdbool.h>
 #include <linux/bpf.h>
 #include <linux/in.h>
 #include <linux/ip.h>

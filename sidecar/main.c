@@ -37,10 +37,8 @@ static int command_doctor(const struct options *o)
 }
 
 static int (*const commands[COMMAND_MAX])(const struct options *o) = {
-	[COMMAND_DOCTOR] = command_doctor,
-	[COMMAND_REPLAY] = command_replay,
-	[COMMAND_RUN] = command_run,
-	[COMMAND_VERSION] = command_version,
+	[COMMAND_DOCTOR] = command_doctor, [COMMAND_REPLAY] = command_replay,
+	[COMMAND_RUN] = command_run,	   [COMMAND_VERSION] = command_version,
 	[COMMAND_HELP] = command_help,
 };
 
