@@ -39,6 +39,8 @@ static void emit_lost(struct bytes *b, enum dir dir, uint32_t to, uint64_t time_
 {
 	uint32_t len = to - b->next;
 
+	if (time_ns < b->last_ns)
+		time_ns = b->last_ns; /* known by a piece that came before what went out */
 	b->next = to;
 	sink->lost(ctx, dir, len, time_ns);
 }
@@ -121,11 +123,14 @@ static bool keep_early(struct bytes *b, const struct event_data *piece, uint64_t
 	return true;
 }
 
-/* Early pieces that start before `to`; a hole before one of them is given up. */
+/* Early pieces that start before `to`, holes before them given up, and those that follow
+ * without a hole. */
 static void release_early(struct bytes *b, enum dir dir, uint32_t to, const struct bytes_sink *sink,
 			  void *ctx)
 {
-	while (b->early && !b->is_finished && seq_diff(b->early->from_seq, to) <= 0)
+	while (b->early && !b->is_finished &&
+	       (seq_diff(b->early->from_seq, to) <= 0 ||
+		seq_diff(b->early->from_seq, b->next) <= 0))
 		emit_first_early(b, dir, sink, ctx);
 }
 
