@@ -55,12 +55,14 @@ static int replay_init(struct replay *r, const struct options *o, struct text *e
 	struct red_options red = {.wants_body_sizes = o->has_body_sizes};
 	const char *engine_error;
 
+	text_addf(error, "%s: ", file_name(o));
 	r->source = pcap_source_new(o->file, &streams, error);
 	if (!r->source)
 		return -1;
+	text_clear(error);
 	r->engine = engine_new(&engine, &engine_error);
 	if (!r->engine) {
-		text_add(error, engine_error);
+		text_addf(error, "replay: %s", engine_error);
 		return -1;
 	}
 	if (!o->wants_metrics) {
@@ -179,7 +181,7 @@ int command_replay(const struct options *o)
 
 	text_init(&error);
 	if (replay_init(&r, o, &error) < 0)
-		log_error("%s: %s", file_name(o), error.ptr);
+		log_error("%s", error.ptr);
 	else
 		status = replay_run(&r, o);
 	text_release(&error);

@@ -203,11 +203,11 @@ static void json_text(cJSON *o, const char *name, struct text *value)
 
 static void json_number(cJSON *o, const char *name, uint64_t value, bool is_known)
 {
-	/* A double is exact up to 2^53: 104 days in nanoseconds, 9 PB. */
-	if (is_known)
-		(void)cJSON_AddNumberToObject(o, name, (double)value);
-	else
-		(void)cJSON_AddNullToObject(o, name);
+	char digits[24];
+
+	/* As text: cJSON keeps doubles, and writes large ones with an exponent. */
+	(void)snprintf(digits, sizeof(digits), "%" PRIu64, value); /* at most 20 digits */
+	(void)cJSON_AddRawToObject(o, name, is_known ? digits : "null");
 }
 
 static const char *version_text(enum http_version version)

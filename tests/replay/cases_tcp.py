@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What TCP and the capturing do to bytes on their way."""
+import random
+
 from cases import case
 from cases_http import answer, get
 from craft import ACK, FIN, RST, SYN
@@ -83,6 +85,33 @@ def many_holes(cap):
                                                          "bytes that the capture missed"))
 def too_many_holes(cap):
     every_second_late(cap, 10)
+
+
+RANDOM_CONNECTIONS = 20
+
+
+@case("Whatever the order, the cutting and the number of copies in which segments come: every "
+      "byte counts once.", *["POST /r%d 200 300/300" % i for i in range(RANDOM_CONNECTIONS)
+                             for _ in range(3)])
+def random_network(cap):
+    dice = random.Random(4711)
+
+    def deliver(send, data):
+        parts = []
+        while data:
+            size = dice.randrange(1, 80)
+            parts.append(send(data[:size], seen=False))
+            data = data[size:]
+        flight = parts + dice.choices(parts, k=5)
+        while flight:
+            cap.add(flight.pop(dice.randrange(min(4, len(flight)))))
+
+    for i in range(RANDOM_CONNECTIONS):
+        conn = cap.open(isn=(dice.randrange(2**32), 2**32 - dice.randrange(2000)))
+        for _ in range(3):
+            deliver(conn.c, get("/r%d" % i, "Content-Length: 300", method="POST") + b"u" * 300)
+            deliver(conn.s, answer(200, b"d" * 300))
+        conn.close()
 
 
 @case("Overlapping segments: bytes that were seen first stay.", "GET /overlap 200 0/6")

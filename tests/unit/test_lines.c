@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * export/lines: what strangers' bytes become, and what happens when nothing
+ * can be written. The formats themselves are the business of tests/replay.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "export/lines.h"
+
+static void test_escape(void **state)
+{
+	static const struct {
+		const char *why;
+		const char *in;
+		size_t len;
+		const char *want;
+	} rows[] = {
+		{"visible ASCII stays", "GET /~a?b=\"c\" ", 14, "GET /~a?b=\"c\" "},
+		{"nothing", "", 0, ""},
+		{"control characters", "\x1b[2J\r\n\t", 7, "\\x1b[2J\\x0d\\x0a\\x09"},
+		{"NUL does not end it", "a\0b", 3, "a\\x00b"},
+		{"DEL, and C1 controls in UTF-8", "\x7f\xc2\x9b", 3, "\\x7f\\xc2\\x9b"},
+		{"a backslash can be told from an escape", "\\x41\\", 5, "\\\\x41\\\\"},
+	};
+	struct text t;
+
+	(void)state;
+	text_init(&t);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		text_clear(&t);
+		lines_escape(&t, (struct span){rows[i].in, rows[i].len});
+		if (strcmp(t.ptr, rows[i].want) != 0)
+			fail_msg("%s: %s", rows[i].why, t.ptr);
+	}
+	text_release(&t);
+}
+
+static const struct endpoint local = {.family = 6, .addr = {[15] = 1}, .port = 80};
+static const struct endpoint remote = {.family = 4, .addr = {10, 0, 0, 1}, .port = 40001};
+
+/* A request of whom nothing is known but that it failed. */
+static struct transaction bare(void)
+{
+	return (struct transaction){.role = ROLE_CLIENT,
+				    .conn_id = UINT64_MAX,
+				    .local = &local,
+				    .remote = &remote,
+				    .method = {"G", 1},
+				    .known_method = "_OTHER",
+				    .route = "/",
+				    .error = TXN_RESET,
+				    .start_ns = 5,
+				    .end_ns = 9000000000000005};
+}
+
+static void print(enum lines_format format, int64_t offset_ns, int count, char **ret, size_t *len)
+{
+	FILE *out = open_memstream(ret, len);
+	struct lines *l = lines_new(out, format, offset_ns);
+	struct transaction t = bare();
+
+	assert_non_null(l);
+	while (count--)
+		lines_sink.done(l, &t);
+	assert_int_equal(lines_finish(l), 0);
+	lines_free(l);
+	assert_int_equal(fclose(out), 0);
+}
+
+static void test_unknown(void **state)
+{
+	char *text;
+	size_t len;
+
+	(void)state;
+	print(LINES_NDJSON, 1000000000, 1, &text, &len);
+	assert_string_equal(text,
+			    "{\"time\":\"1970-01-01T00:00:01.000000005Z\",\"role\":\"client\","
+			    "\"conn\":\"ffffffffffffffff\",\"client\":\"[::1]:80\","
+			    "\"server\":\"10.0.0.1:40001\",\"method\":\"G\",\"target\":null,"
+			    "\"route\":\"/\",\"version\":\"1.0\",\"status\":null,"
+			    "\"error\":\"connection_reset\",\"duration_ns\":9000000000000000,"
+			    "\"first_byte_ns\":null,\"request_bytes\":0,\"response_bytes\":0,"
+			    "\"probe\":false}\n");
+	free(text);
+	print(LINES_TABLE, -1000000000, 1, &text, &len); /* before 1970: the clock is not set */
+	assert_non_null(strstr(text, "\n00:00:00.000000  "));
+	free(text);
+}
+
+static void test_array(void **state)
+{
+	char *text;
+	size_t len;
+
+	(void)state;
+	print(LINES_JSON, 0, 0, &text, &len);
+	assert_string_equal(text, "[]\n");
+	free(text);
+	print(LINES_JSON, 0, 2, &text, &len);
+	assert_memory_equal(text, "[\n{", 3);
+	assert_non_null(strstr(text, "},\n{"));
+	assert_string_equal(text + len - 4, "}\n]\n");
+	free(text);
+}
+
+static void test_full(void **state)
+{
+	FILE *out = fopen("/dev/full", "we");
+	struct lines *l = lines_new(out, LINES_TABLE, 0);
+	struct transaction t = bare();
+
+	(void)state;
+	assert_non_null(out);
+	assert_non_null(l);
+	lines_sink.done(l, &t);
+	assert_int_equal(lines_finish(l), -ENOSPC);
+	lines_free(l);
+	(void)fclose(out); /* full, as before */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_escape),
+		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_array),
+		cmocka_unit_test(test_full),
+	};
+
+	return cmocka_run_group_tests_name("lines", tests, NULL, NULL);
+}
