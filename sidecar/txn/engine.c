@@ -15,6 +15,9 @@ struct engine {
 	struct session_env env;
 };
 
+/* Marks what a parser's memory holds for one engine: addresses are used again, numbers are not. */
+static uint64_t engine_count;
+
 const char *engine_lost_name(enum engine_lost why)
 {
 	static const char *const names[ENGINE_LOST_MAX] = {
@@ -35,6 +38,7 @@ struct engine *engine_new(const struct engine_options *options, const char **ret
 	if (!e)
 		return NULL;
 	e->env.wants_target = options->wants_target;
+	e->env.number = ++engine_count;
 	e->conns = conns_new(options->conn_cap, sizeof(struct session), &session_sink, &e->env);
 	e->env.addresses = addresses_new(ADDRESS_CAP);
 	if (!e->conns || !e->env.addresses)

@@ -33,7 +33,10 @@ struct exchange *exchanges_push(struct exchanges *q, bool *ret_is_full)
 
 void exchanges_pop(struct exchanges *q)
 {
-	free(exchanges_at(q, 0)->wire);
+	struct exchange *e = exchanges_at(q, 0);
+
+	if (e->wire)
+		free(e->wire);
 	q->first = (uint16_t)((q->first + 1u) & (q->alloc - 1u));
 	q->count--;
 }

@@ -113,9 +113,30 @@ static void keep_wire(struct exchange *e, const struct message *m)
 	e->wire_target_len = (uint16_t)target;
 }
 
+/* What the head alone says: looked up in the parser's memory, or made, in *own if need be. */
+static const struct message_note *note_of(struct session_env *env, enum role role,
+					  const struct message *m, struct message_note *own)
+{
+	struct message_note *note = m->note ? m->note : own;
+	uint64_t owner = env->number << 1 | (role == ROLE_CLIENT);
+
+	if (m->note && m->note->owner == owner)
+		return note;
+	note->known_method = method_known(m->method);
+	note->route = routes_find(env->routes, role, m->target);
+	note->is_head = span_is(m->method, "HEAD");
+	note->is_connect = span_is(m->method, "CONNECT");
+	note->is_probe = role == ROLE_SERVER && span_starts(m->user_agent, "kube-probe/");
+	/* Each request beyond the cap of routes is to be counted there. */
+	note->owner = strcmp(note->route, ROUTE_OTHER) != 0 ? owner : 0;
+	return note;
+}
+
 static void on_request(struct conn *c, struct session *s, const struct message *m)
 {
 	struct session_env *env = env_of(c);
+	const struct message_note *note;
+	struct message_note own;
 	struct exchange *e;
 	bool is_full;
 
@@ -131,13 +152,14 @@ static void on_request(struct conn *c, struct session *s, const struct message *
 		s->has_pipelined = true;
 	e->start_ns = m->time_ns;
 	e->version = (uint8_t)m->version;
-	e->known_method = method_known(m->method);
-	e->is_head = span_is(m->method, "HEAD");
-	e->is_connect = span_is(m->method, "CONNECT");
-	e->route = routes_find(env->routes, s->role, m->target);
+	note = note_of(env, s->role, m, &own);
+	e->known_method = note->known_method;
+	e->route = note->route;
+	e->is_head = note->is_head;
+	e->is_connect = note->is_connect;
+	e->is_probe = note->is_probe;
 	e->server_address =
 		s->role == ROLE_CLIENT ? addresses_find(env->addresses, m->host, &c->remote) : "";
-	e->is_probe = s->role == ROLE_SERVER && span_starts(m->user_agent, "kube-probe/");
 	e->tid = s->tid;
 	if (env->wants_target)
 		keep_wire(e, m);

@@ -25,6 +25,7 @@ struct session_env {
 	struct addresses *addresses;
 	bool wants_target;
 	uint32_t tid; /* of the event at hand; 0 unknown */
+	uint64_t number; /* of the engine, unique in this process */
 	size_t sink_count;
 	const struct txn_sink *sinks[ENGINE_SINKS_MAX];
 	void *sink_ctx[ENGINE_SINKS_MAX];
