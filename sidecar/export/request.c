@@ -129,7 +129,7 @@ CURL *request_prepare(struct request *r, char *body, size_t len, bool is_gzip, u
 	r->body = body;
 	*ret_outcome = (struct outcome){.result = PUSH_LOCAL};
 	curl_easy_reset(easy);
-	/* Options that take no memory cannot fail; those that do show when the URL is missing. */
+	/* Options that take no memory cannot fail. */
 	(void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, body ? "PUT" : "DELETE");
 	(void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "sidelight/" SIDELIGHT_VERSION);
 	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -140,8 +140,9 @@ CURL *request_prepare(struct request *r, char *body, size_t len, bool is_gzip, u
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, r);
 	/* A resolver that hangs in its thread must not keep us from exiting. */
 	(void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+	/* Setting no CA would unset the system's. */
 	if (curl_easy_setopt(easy, CURLOPT_URL, r->options.url) != CURLE_OK ||
-	    curl_easy_setopt(easy, CURLOPT_CAINFO, r->options.ca) != CURLE_OK ||
+	    (r->options.ca && curl_easy_setopt(easy, CURLOPT_CAINFO, r->options.ca) != CURLE_OK) ||
 	    curl_easy_setopt(easy, CURLOPT_SSLCERT, r->options.cert) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_SSLKEY, r->options.key) != CURLE_OK)
 		goto no_memory;
