@@ -152,6 +152,15 @@ def _remove_stale_cgroups():
 _remove_stale_cgroups()
 
 
+def is_alive(pid):
+    """A zombie, whose parent does not ask for its status, is not alive."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rsplit(")", 1)[1].split()[0] not in "ZX"
+
+
 class Process:
     """A child process with its output in a file."""
 

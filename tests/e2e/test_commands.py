@@ -4,6 +4,7 @@
 `run -- CMD` behaves like CMD, and bad use gets one line that says what to do.
 """
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -17,15 +18,6 @@ def sidelight(*args, prefix=(), **more):
     return harness.run(
         [*prefix, more.pop("binary", harness.BINARY), *args], check=False, seconds=30, **more
     )
-
-
-def is_alive(pid):
-    """A zombie is not: it waits for a parent that may never ask, such as some containers' init."""
-    try:
-        with open(f"/proc/{pid}/stat") as f:
-            return f.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 class RunCommand(harness.Case):
@@ -91,7 +83,7 @@ class RunCommand(harness.Case):
             self.assertIn(row, rows, process.text())
             self.assertIn(count, rows[row].split(), process.text())
         self.assertFalse(cgroup.exists(), "the cgroup is still there")
-        self.assertFalse(os.path.exists(f"/proc/{pid}"), "the command is still there")
+        self.assertFalse(harness.is_alive(pid), "the command is still there")
 
     def cgroup_of(self, text):
         own = next(line[3:] for line in text.splitlines() if line.startswith("0::"))
@@ -112,7 +104,7 @@ class RunCommand(harness.Case):
         )
         self.assertEqual(done.returncode, 3, done.stderr)
         pid = int(done.stdout.split()[0])
-        self.assertFalse(is_alive(pid), "a child of the command is still there")
+        self.assertFalse(harness.is_alive(pid), "a child of the command is still there")
         self.assertFalse(self.cgroup_of((self.dir / "cgroup").read_text()).exists())
 
     def test_killed_observer_leaves_the_command_running(self):
@@ -130,7 +122,7 @@ class RunCommand(harness.Case):
         )
         process.wait_listening(port)
         pid = int((self.dir / "pid").read_text())
-        group = self.cgroup_of(open(f"/proc/{pid}/cgroup").read())
+        group = self.cgroup_of(pathlib.Path(f"/proc/{pid}/cgroup").read_text())
         process.stop(signal.SIGKILL)
         try:
             self.assertEqual(clients.get(port, "/hello"), 200)

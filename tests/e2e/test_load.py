@@ -93,7 +93,10 @@ class Overflow(harness.Case):
         self.assertEqual(self.lost_requests(scrape), lost)
 
     def lost_requests(self, scrape):
-        return int(scrape.sum("sidelight_requests_lost_total"))
+        return int(
+            scrape.sum("sidelight_events_lost_total", reason="request")
+            + scrape.sum("sidelight_requests_lost_total")
+        )
 
 
 if __name__ == "__main__":

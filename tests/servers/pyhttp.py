@@ -26,6 +26,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         status = STATUS.get(self.path.split("?")[0], 200)
         body = b"" if status == 204 else b"hello\n"
         self.send_response(status)
+        if self.close_connection:
+            # Unsaid, curl sends its next request on a connection that is closing.
+            self.send_header("Connection", "close")
         if status != 204:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
