@@ -32,6 +32,14 @@ static __always_inline bool starts_response(__u64 first)
 	return (first & WORD_7) == WORD_HTTP1;
 }
 
+/* The same of what n bytes can tell. */
+static __always_inline bool may_start_response(__u64 first, __u32 n)
+{
+	__u64 mask = n < 7 ? (1ull << (n & 7) * 8) - 1 : WORD_7;
+
+	return ((first ^ WORD_HTTP1) & mask) == 0;
+}
+
 /* The top bit of each byte that is a line feed; exact for the lowest one. */
 static __always_inline __u64 newline_marks(__u64 w)
 {

@@ -69,10 +69,12 @@ static __always_inline void mute(struct sl_cgroup *cg, struct sock_state *st, en
  * Looks at the first bytes of a turn. Returns the reason to mute before these
  * bytes are sent, or 0; is_upgrade is the reason to mute after them.
  */
-static __always_inline __u8 judge_turn(struct sock_state *st, struct half *h, const __u8 *buf,
-				       __u32 n, bool is_response)
+static __always_inline __u8 judge_turn(struct sock_state *st, __u8 dir, const __u8 *buf, __u32 n,
+				       bool is_response)
 {
-	const struct half *other = h == &st->half[0] ? &st->half[1] : &st->half[0];
+	__u8 request_dir = st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS;
+	const struct half *other = &st->half[!dir];
+	struct half *h = &st->half[dir];
 	__u64 first = *(const __u64 *)buf;
 
 	st->is_upgrade = false;
@@ -93,9 +95,25 @@ static __always_inline __u8 judge_turn(struct sock_state *st, struct half *h, co
 		return SL_MUTE_TLS;
 	if (n >= 8 && first == WORD_PRI)
 		return SL_MUTE_HTTP2;
+	/* Answers tell what is spoken; one that is cut short proves nothing. */
+	if (may_start_response(first, n) || (st->role && dir == request_dir))
+		return 0;
 	if (++st->unknown_turns >= UNKNOWN_TURNS)
 		return SL_MUTE_UNKNOWN;
 	return 0;
+}
+
+/*
+ * Does a response start where body was announced? Then that was a length without
+ * a body (HEAD, 304), or an upload that was refused.
+ */
+static __always_inline bool response_at(struct __sk_buff *skb, __u32 off, __u32 len)
+{
+	__u64 first;
+
+	if (len < 12 || bpf_skb_load_bytes(skb, off, &first, sizeof(first)))
+		return false;
+	return starts_response(first);
 }
 
 /*
@@ -141,7 +159,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *
 	}
 	is_response = n >= 12 && starts_response(*(__u64 *)rec->data);
 	if (h->is_turn) {
-		__u8 now = judge_turn(st, h, rec->data, n, is_response);
+		__u8 now = judge_turn(st, dir, rec->data, n, is_response);
 
 		if (now) {
 			bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
@@ -178,6 +196,9 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *
 					n = head;
 					skip = length;
 				}
+				if (skip && is_response &&
+				    response_at(skb, off + head, left - head))
+					skip = 0;
 			} else if (head && h->budget > BODY_BUDGET) {
 				h->budget = BODY_BUDGET;
 			}
@@ -194,6 +215,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *
 	h->at_start = is_known;
 	h->is_turn = false;
 	if (skip) {
+		h->is_skip_new = left == 0;
 		if (skip > left) {
 			h->skip_left = skip - left;
 			skip = left;
@@ -236,6 +258,11 @@ static __always_inline bool send_next(struct __sk_buff *skb, struct sl_cgroup *c
 {
 	struct half *h = &st->half[dir];
 
+	/* A response that did not wait for its turn: its request was pipelined. */
+	if (h->budget == 0 && !h->at_start && response_at(skb, seg->off, seg->len)) {
+		h->budget = TURN_BUDGET;
+		h->at_start = true;
+	}
 	if (h->budget == 0 && !h->at_start) {
 		__u32 tail = SL_DATA_SMALL - PIECE_SLACK;
 
@@ -247,19 +274,6 @@ static __always_inline bool send_next(struct __sk_buff *skb, struct sl_cgroup *c
 		}
 	}
 	return send_piece(skb, cg, st, dir, seg);
-}
-
-/* A message that starts where the last was not expected to end: HEAD, or a refused upload. */
-static __always_inline bool overrides_skip(struct __sk_buff *skb, const struct segment *seg,
-					   bool is_turn)
-{
-	__u64 first;
-
-	if (!is_turn || seg->len < 12)
-		return false;
-	if (bpf_skb_load_bytes(skb, seg->off, &first, sizeof(first)))
-		return false;
-	return starts_response(first);
 }
 
 /* Bytes below next_seq. True if the segment has new bytes behind them. */
@@ -441,10 +455,11 @@ static __always_inline bool take_segment(struct __sk_buff *skb, struct sl_cgroup
 	}
 	if (h->skip_left == 0)
 		return true;
-	if (overrides_skip(skb, seg, is_turn)) {
+	if ((is_turn || h->is_skip_new) && response_at(skb, seg->off, seg->len)) {
 		h->skip_left = 0;
 		return true;
 	}
+	h->is_skip_new = false;
 	h->is_turn = false;
 	if (h->skip_left >= seg->len) {
 		bool is_fin = seg->tcp_flags & TCP_FIN;

@@ -49,6 +49,7 @@ struct half {
 	bool at_start; /* a message starts with the next byte, by the length of the last */
 	bool is_head; /* the last message begun was a HEAD request */
 	bool is_connect; /* likewise CONNECT */
+	bool is_skip_new; /* skip_left counts from the first byte of a body */
 };
 
 struct sock_state {

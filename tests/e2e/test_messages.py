@@ -40,7 +40,7 @@ class Messages(harness.Case):
             ("GET", "/status/404"),
             ("POST", "/hello"),
             ("HEAD", "/bytes/70000"),
-            ("GET", "/chunks/3/9000/0"),
+            ("GET", "/chunks/3/900/0"),
             ("PUT", "/hello"),
             ("GET", "/status/204"),
             ("DELETE", "/hints"),
