@@ -39,16 +39,21 @@ class Timed(harness.Case):
         self.assertLessEqual(duration, high + 0.0005)
 
     def check_sleeps(self):
+        """A sleeper wakes late on a busy machine: its handler says how long it slept."""
         with Wire(self.server.port) as wire:
             for ms in (5, 20, 100, 500):
-                slept, errors = ms / 1000, []
+                errors = []
                 for _ in range(5 if ms < 500 else 3):
-                    duration, ours = self.timed(wire, f"/sleep/{ms}")
-                    self.assert_between(slept, duration, ours)
-                    errors.append(abs(duration - slept))
-                # A busy machine wakes a sleeper late now and then, not mostly.
+                    slept = []
+                    duration, ours = self.timed(
+                        wire, f"/sleep/{ms}", lambda w: slept.append(int(w.response()[1]) / 1e9)
+                    )
+                    self.assertGreaterEqual(slept[0], ms / 1000)
+                    self.assert_between(slept[0], duration, ours)
+                    errors.append(duration - slept[0])
+                # Between socket and handler a busy machine takes its time now and then.
                 self.assertLessEqual(
-                    statistics.median_low(errors), 0.001 + 0.01 * slept, f"{ms} ms: {errors}"
+                    statistics.median_low(errors), 0.001 + 0.01 * ms / 1000, f"{ms} ms: {errors}"
                 )
 
     def test_handlers_that_sleep_python(self):

@@ -33,13 +33,16 @@ func main() {
 		if known, ok := status[r.URL.Path]; ok {
 			code = known
 		}
+		body := "hello\n"
 		if ms := strings.TrimPrefix(r.URL.Path, "/sleep/"); ms != r.URL.Path {
 			n, _ := strconv.Atoi(ms)
+			start := time.Now()
 			time.Sleep(time.Duration(n) * time.Millisecond)
+			body = strconv.FormatInt(time.Since(start).Nanoseconds(), 10)
 		}
 		w.WriteHeader(code)
 		if code != 204 {
-			_, _ = io.WriteString(w, "hello\n")
+			_, _ = io.WriteString(w, body)
 		}
 		mutex.Lock()
 		fmt.Fprintf(file, "%s %s %s %d\n", r.Method, r.RequestURI, r.Proto, code)

@@ -6,7 +6,7 @@ One thread per connection, HTTP/1.1 with keep-alive and pipelining. A line per
 request goes to LOG when it is over: method, target, version, and the status
 code or, when none was sent, how the connection ended.
 
-    /sleep/MS                    waits, then answers
+    /sleep/MS                    waits, then answers with how long it did, in ns
     /bytes/N                     Content-Length body of N bytes, by sendfile
     /chunks/COUNT/SIZE/PAUSE_MS  chunked body; 0 for no pause
     /trailers                    chunked, with extensions and trailers
@@ -142,8 +142,9 @@ class Connection:
             self.answer(int(status))
 
     def do_sleep(self, ms):
+        start = time.monotonic_ns()
         time.sleep(int(ms) / 1000)
-        self.answer(200)
+        self.answer(200, b"%d" % (time.monotonic_ns() - start))
 
     def do_bytes(self, count):
         left = int(count)
