@@ -44,6 +44,7 @@ static void report(struct conn *c, struct session *s, enum txn_error error, uint
 	uint64_t request_so_far = s->open.count == 1 ? s->parser[request_dir(s)].body_bytes : 0;
 	uint64_t response_so_far =
 		error && e->status ? s->parser[dir_other(request_dir(s))].body_bytes : 0;
+	uint64_t first_ns = e->first_byte_ns ? e->first_byte_ns : e->start_ns;
 	struct transaction t = {
 		.role = s->role,
 		.conn_id = c->id,
@@ -62,8 +63,7 @@ static void report(struct conn *c, struct session *s, enum txn_error error, uint
 		.is_probe = e->is_probe,
 		.start_ns = e->start_ns,
 		.first_byte_ns = e->first_byte_ns,
-		/* Clocks of different CPUs may disagree by some ns. */
-		.end_ns = end_ns > e->start_ns ? end_ns : e->start_ns,
+		.end_ns = end_ns > first_ns ? end_ns : first_ns,
 		.request_bytes = e->request_bytes ? e->request_bytes : request_so_far,
 		.response_bytes = response_bytes ? response_bytes : response_so_far,
 	};
@@ -208,7 +208,8 @@ static enum http1_body on_response(struct conn *c, struct session *s, const stru
 	}
 	e = exchanges_at(&s->open, 0);
 	e->status = m->status;
-	e->first_byte_ns = m->time_ns;
+	/* Clocks of different CPUs may disagree by some ns. */
+	e->first_byte_ns = m->time_ns > e->start_ns ? m->time_ns : e->start_ns;
 	if (e->is_head)
 		return HTTP1_BODY_NONE;
 	if (m->status == 101 || (e->is_connect && m->status >= 200 && m->status < 300)) {
