@@ -7,7 +7,7 @@
 #define MEMO_BYTES 512
 /* Shorter is no head that matters, and the key reads so far. */
 #define MEMO_MIN   32
-#define MEMO_SLOTS 32
+#define MEMO_SLOTS 64
 
 struct memo {
 	size_t len; /* of the head; 0: free */
@@ -32,10 +32,10 @@ static inline struct memo *slot_of(struct span data)
 	uint64_t key = word(data.ptr + 8) ^ word(data.ptr + 16) >> 3;
 
 	key = (key ^ data.len) * 0x9e3779b97f4a7c15u + word(data.ptr + data.len - 12);
-	return &memos[(key * 0x9e3779b97f4a7c15u) >> 59];
+	return &memos[(key * 0x9e3779b97f4a7c15u) >> 58];
 }
 
-_Static_assert(MEMO_SLOTS == 1 << (64 - 59), "the key's upper bits number the slots");
+_Static_assert(MEMO_SLOTS == 1 << (64 - 58), "the key's upper bits number the slots");
 
 struct http1_head *http1_memo_head(struct span data, bool is_response)
 {
