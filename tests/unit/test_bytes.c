@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * flow/bytes: pieces in any order become the stream that was sent. What is
+ * new in a segment, and whether something is missing below it, tells
+ * capture/seen, as it does for capture files.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "capture/seen.h"
+#include "flow/bytes.h"
+
+#define BYTES	 2000
+#define SEGMENTS 64
+
+struct out {
+	const char *sent;
+	size_t len; /* of what came out, lost bytes included */
+	size_t lost;
+	uint64_t time_ns;
+	unsigned fins;
+};
+
+static void on_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
+{
+	struct out *o = ctx;
+
+	(void)dir;
+	assert_int_equal(o->fins, 0);
+	assert_true(o->len + data.len <= BYTES);
+	assert_memory_equal(o->sent + o->len, data.ptr, data.len);
+	assert_true(time_ns >= o->time_ns);
+	o->time_ns = time_ns;
+	o->len += data.len;
+}
+
+static void on_skip(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+{
+	(void)ctx;
+	(void)dir;
+	(void)time_ns;
+	fail_msg("%u bytes skipped, all were copied", len);
+}
+
+static void on_lost(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+{
+	struct out *o = ctx;
+
+	(void)dir;
+	assert_true(time_ns >= o->time_ns);
+	o->time_ns = time_ns;
+	o->len += len;
+	o->lost += len;
+}
+
+static void on_fin(void *ctx, enum dir dir, uint64_t time_ns)
+{
+	struct out *o = ctx;
+
+	(void)dir;
+	(void)time_ns;
+	assert_int_equal(o->len, BYTES);
+	o->fins++;
+}
+
+static const struct bytes_sink sink = {
+	.data = on_data, .skip = on_skip, .lost = on_lost, .fin = on_fin};
+
+static void push(struct bytes *b, struct seen *s, struct out *o, struct seq_range r, uint32_t base,
+		 uint64_t time_ns)
+{
+	struct seen_result res;
+
+	seen_add(s, r, &res);
+	for (size_t i = 0; i < res.new_count; i++) {
+		struct seq_range n = res.new[i];
+		struct event_data d = {.data = {o->sent + (n.from - base), n.to - n.from},
+				       .seq = n.from,
+				       .from_seq = n.from,
+				       .to_seq = n.to,
+				       .is_fin = n.to == base + BYTES,
+				       .has_hole = seq_before(seen_floor(s), n.from)};
+
+		bytes_push(b, &d, time_ns, &sink, o);
+	}
+	/* All below the lowest hole is out, and nothing above it. */
+	if (!res.lost_bytes && !o->lost)
+		assert_int_equal(o->len, seen_floor(s) - base);
+}
+
+static void test_any_order(void **state)
+{
+	char sent[BYTES];
+
+	(void)state;
+	srand(11);
+	for (size_t i = 0; i < BYTES; i++)
+		sent[i] = (char)rand();
+	for (int round = 0; round < 2000; round++) {
+		uint32_t base = (uint32_t)rand() * 3u - 1000;
+		uint32_t end = base + BYTES;
+		bool is_lossy = round % 2;
+		struct seq_range flight[SEGMENTS];
+		struct out o = {.sent = sent};
+		struct seen s;
+		struct bytes b = {0};
+		size_t count = 0;
+		uint64_t time_ns = 1;
+		struct event_data first = {
+			.data = {"", 0}, .seq = base, .from_seq = base, .to_seq = base};
+
+		seen_start(&s, base);
+		bytes_push(&b, &first, time_ns, &sink, &o);
+		/* A few segments of a stream that goes on are under way at a time. */
+		for (uint32_t at = base; at != end || count;) {
+			size_t pick;
+
+			while (count < 8 && at != end) {
+				uint32_t len = (uint32_t)(rand() % 120) + 1;
+
+				if (len > end - at)
+					len = end - at;
+				if (!is_lossy || rand() % 20 || at + len == end)
+					flight[count++] = (struct seq_range){at, at + len};
+				at += len;
+			}
+			if (!count)
+				continue;
+			pick = (size_t)rand() % count;
+			push(&b, &s, &o, flight[pick], base, ++time_ns);
+			if (rand() % 8) /* else it comes again */
+				flight[pick] = flight[--count];
+		}
+		bytes_flush(&b, DIR_INGRESS, &sink, &o);
+		assert_int_equal(o.len, BYTES);
+		assert_int_equal(o.fins, 1);
+		assert_true(is_lossy || o.lost == 0);
+		bytes_release(&b);
+	}
+}
+
+/* Two holes; the second is lost, as a piece without bytes and without a hole tells. */
+static void test_decided(void **state)
+{
+	char sent[BYTES] = "abcdefghij";
+	struct out o = {.sent = sent};
+	struct bytes b = {0};
+	const struct event_data pieces[] = {
+		{.data = {sent, 1}, .seq = 0, .from_seq = 0, .to_seq = 1},
+		{.data = {sent + 3, 2}, .seq = 3, .from_seq = 3, .to_seq = 5, .has_hole = true},
+		{.data = {sent + 7, 2}, .seq = 7, .from_seq = 7, .to_seq = 9, .has_hole = true},
+		{.data = {sent + 1, 2}, .seq = 1, .from_seq = 1, .to_seq = 3},
+		{.data = {sent, 0}, .seq = 9, .from_seq = 9, .to_seq = 9},
+	};
+	const size_t want[] = {1, 1, 1, 5, 9};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+		bytes_push(&b, &pieces[i], i + 1, &sink, &o);
+		assert_int_equal(o.len, want[i]);
+	}
+	assert_int_equal(o.lost, 2);
+	bytes_release(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_any_order),
+		cmocka_unit_test(test_decided),
+	};
+
+	return cmocka_run_group_tests_name("bytes", tests, NULL, NULL);
+}
