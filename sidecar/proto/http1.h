@@ -127,6 +127,8 @@ void http1_tunnel(struct http1 *p);
 
 /* A head or a body has begun and not ended. */
 bool http1_is_inside(const struct http1 *p);
+/* In a body whose end is found by its looks: further messages may have been skipped with it. */
+bool http1_is_blind(const struct http1 *p);
 
 /*
  * Does s begin like an HTTP/1 start line? Used to tell requests from responses

@@ -78,6 +78,7 @@ static void report(struct conn *c, struct session *s, enum txn_error error, uint
 		if (env->sinks[i]->done)
 			env->sinks[i]->done(env->sink_ctx[i], &t);
 	exchanges_pop(&s->open);
+	s->is_suspect = false;
 	if (s->open.count == 0 && s->is_tainted && !s->has_pipelined)
 		s->is_tainted = false;
 }
@@ -91,6 +92,7 @@ static void drop_open(struct conn *c, struct session *s, const enum engine_lost 
 		tell_end(c, s, exchanges_at(&s->open, 0));
 		exchanges_pop(&s->open);
 	}
+	s->is_suspect = false;
 }
 
 static void lose_open(struct conn *c, struct session *s, enum engine_lost why)
@@ -148,8 +150,10 @@ static void on_request(struct conn *c, struct session *s, const struct message *
 		s->is_tainted = s->has_pipelined = true;
 		return;
 	}
-	if (s->open.count > 1)
+	if (s->open.count > 1) {
 		s->has_pipelined = true;
+		s->is_tainted |= s->is_suspect;
+	}
 	e->start_ns = m->time_ns;
 	e->version = (uint8_t)m->version;
 	note = note_of(env, s->role, m, &own);
@@ -260,6 +264,9 @@ static void on_fail(void *ctx, bool is_response, enum parse_fail why, bool has_h
 			report(c, s, TXN_MALFORMED, s->parser[dir_other(request_dir(s))].last_ns,
 			       0);
 		lose_open(c, s, ENGINE_LOST_RESPONSE);
+	} else if (has_head && s->open.count == 1 && !s->has_pipelined) {
+		/* The rest of one request: who waits for answers gets its response next. */
+		s->is_suspect = true;
 	} else if (s->open.count || s->has_pipelined) {
 		s->is_tainted = true;
 	}
@@ -306,8 +313,14 @@ static void on_skip(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
-	if (s->role != ROLE_UNKNOWN)
-		http1_skip(&s->parser[dir], len, time_ns, &parser_sink, c);
+	if (s->role == ROLE_UNKNOWN)
+		return;
+	http1_skip(&s->parser[dir], len, time_ns, &parser_sink, c);
+	/* Whole responses of pipelined requests may be among what was skipped. */
+	if (dir != request_dir(s) && s->open.count > 1 && http1_is_blind(&s->parser[dir])) {
+		lose_open(c, s, ENGINE_LOST_RESPONSE);
+		s->is_tainted = true;
+	}
 }
 
 static void on_lost(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)

@@ -40,6 +40,7 @@ struct session {
 	bool is_interim; /* the response at hand is a 1xx */
 	bool is_unpaired; /* the response at hand has no request that was seen */
 	bool has_pipelined; /* two requests were open at once */
+	bool is_suspect; /* requests may be missing behind the only open one: none may follow it */
 	bool is_tainted; /* requests are missing among the open ones: count, do not report */
 	uint32_t tid; /* of the newest egress data */
 };
