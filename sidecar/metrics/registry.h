@@ -55,10 +55,10 @@ struct family *registry_family(struct registry *r, const struct family_desc *des
 
 /*
  * The series of these label values, made if new; its address is stable for
- * the registry's life. Values are copied. Never NULL: out of memory or over
- * the cap, it is the family's overflow series, and that is counted. They must be
- * UTF-8: a gateway refuses a whole push for one that is not. A family
- * without labels has one series, which is always there.
+ * the registry's life. Values are copied; they must be UTF-8, because a
+ * gateway refuses a whole push for one that is not. Never NULL: out of memory
+ * or over the cap, it is the family's overflow series, and that is counted. A
+ * family without labels has one series, which is always there.
  */
 struct series *family_series(struct family *f, const char *const *label_values);
 

@@ -165,7 +165,7 @@ class Exit(harness.Case):
     def test_gateway_is_gone(self):
         driver = Driver(self, push=f"http://127.0.0.1:{harness.free_port()}")
         driver.tells("refused (connection refused)")
-        self.stop(driver, seconds=1.0)
+        self.stop(driver, seconds=2.0)
         self.assertEqual(len(driver.log("DELETE")), 1)
 
     def test_stop_waits_for_the_push_under_way(self):
@@ -247,7 +247,7 @@ class Trouble(harness.Case):
         start = time.monotonic()
         self.assertEqual(http_get(driver.port, "/healthz")[0], 200)
         driver.feed(1)
-        self.assertLess(time.monotonic() - start, 0.5)
+        self.assertLess(time.monotonic() - start, 0.9)  # before the gateway has answered
         fake.wait_requests(4)
         self.assertEqual(fake.most_open, 1)
         self.assertGreater(fake.bodies()[-1].sum("sidelight_pushes_skipped_total"), 3)
