@@ -159,6 +159,8 @@ static int replay_run(struct replay *r, const struct options *o)
 		;
 	unanswered = engine_stats(r->engine)->requests_open;
 	engine_flush(r->engine, pcap_source_stats(r->source)->last_ns);
+	if (r->red)
+		red_active(r->red, engine_actives(r->engine), ACTIVE_CELLS + 1);
 	rc = o->wants_metrics ? print_metrics(r, o) : lines_finish(r->lines);
 	if (rc < 0) {
 		log_error("standard output cannot be written");

@@ -85,6 +85,7 @@ static void refresh(void *ctx)
 		reader_drain(&r->reader);
 	if (r->source && ring_counters(r->source, r->target.cgroup.id, counters) == 0)
 		self_kernel(r->self, r->target.number, r->target.name, counters);
+	red_active(r->red, engine_actives(r->engine), ACTIVE_CELLS + 1);
 	self_refresh(r->self, engine_stats(r->engine), r->push ? push_stats(r->push) : NULL);
 }
 

@@ -49,6 +49,12 @@ struct lines {
 	struct text cell; /* reused */
 };
 
+/* There was no memory for the words of the wire. */
+static struct span method_of(const struct transaction *t)
+{
+	return t->method.len ? t->method : span_of(t->known_method);
+}
+
 void lines_escape(struct text *t, struct span s)
 {
 	size_t plain = 0; /* bytes before i that need no escape and are not out yet */
@@ -154,7 +160,7 @@ static void add_value(struct lines *l, const struct transaction *t, enum column 
 		add_endpoint(cell, is_server ? t->local : t->remote);
 		break;
 	case COLUMN_METHOD:
-		lines_escape(cell, t->method);
+		lines_escape(cell, method_of(t));
 		break;
 	case COLUMN_STATUS:
 		if (t->status)
@@ -232,7 +238,7 @@ static void json_fill(struct lines *l, cJSON *o, const struct transaction *t)
 	json_text(o, "client", cell);
 	add_endpoint(cell, is_server ? t->local : t->remote);
 	json_text(o, "server", cell);
-	lines_escape(cell, t->method);
+	lines_escape(cell, method_of(t));
 	json_text(o, "method", cell);
 	if (t->target.len) {
 		lines_escape(cell, t->target);

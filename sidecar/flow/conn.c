@@ -13,8 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Connections found lately, told by a part of the hash; a power of two. */
+#define RECENT_BITS 10
+
+/* How long a connection may be busy before it is put back in front. */
+#define TOUCH_NS 1000000000u
+
 struct conns {
 	struct conn *by_id;
+	struct conn *recent[1 << RECENT_BITS];
 	struct conn *newest;
 	struct conn *oldest;
 	size_t cap;
@@ -40,8 +47,17 @@ static void link_newest(struct conns *t, struct conn *c)
 	t->newest = c;
 }
 
+static struct conn **recent_of(struct conns *t, uint64_t id)
+{
+	return &t->recent[(id * 0x9e3779b97f4a7c15u) >> (64 - RECENT_BITS)];
+}
+
 static void free_conn(struct conns *t, struct conn *c)
 {
+	struct conn **recent = recent_of(t, c->id);
+
+	if (*recent == c)
+		*recent = NULL;
 	unlink_conn(t, c);
 	HASH_DEL(t->by_id, c);
 	bytes_release(&c->bytes[DIR_INGRESS]);
@@ -57,15 +73,19 @@ static void end_conn(struct conns *t, struct conn *c, enum conn_end how, uint64_
 	free_conn(t, c);
 }
 
-static struct conn *find_conn(struct conns *t, uint64_t id)
+static inline struct conn *find_conn(struct conns *t, uint64_t id, uint64_t time_ns)
 {
-	struct conn *c;
+	struct conn **recent = recent_of(t, id);
+	struct conn *c = *recent;
 
-	/* Records of one request often come together. */
-	if (t->newest && t->newest->id == id)
-		return t->newest;
-	HASH_FIND(hh, t->by_id, &id, sizeof(id), c);
-	if (c) {
+	if (!c || c->id != id) {
+		HASH_FIND(hh, t->by_id, &id, sizeof(id), c);
+		if (!c)
+			return NULL;
+		*recent = c;
+	}
+	if (time_ns - c->touched_ns >= TOUCH_NS) {
+		c->touched_ns = time_ns;
 		unlink_conn(t, c);
 		link_newest(t, c);
 	}
@@ -86,6 +106,7 @@ static struct conn *add_conn(struct conns *t, const struct event *ev)
 		return NULL;
 	}
 	c->id = ev->id;
+	c->touched_ns = ev->time_ns;
 	c->owner = t->owner;
 	HASH_ADD(hh, t->by_id, id, sizeof(c->id), c);
 	if (!c->hh.tbl) {
@@ -100,7 +121,7 @@ static struct conn *add_conn(struct conns *t, const struct event *ev)
 
 static void open_conn(struct conns *t, const struct event *ev)
 {
-	struct conn *c = find_conn(t, ev->id);
+	struct conn *c = find_conn(t, ev->id, ev->time_ns);
 
 	if (!c)
 		c = add_conn(t, ev);
@@ -124,7 +145,7 @@ void conns_event(struct conns *t, const struct event *ev)
 		open_conn(t, ev);
 		return;
 	case EVENT_DATA:
-		c = find_conn(t, ev->id);
+		c = find_conn(t, ev->id, ev->time_ns);
 		if (!c)
 			c = add_conn(t, ev);
 		if (c)
@@ -133,7 +154,7 @@ void conns_event(struct conns *t, const struct event *ev)
 		return;
 	case EVENT_CLOSE:
 	case EVENT_MUTE:
-		c = find_conn(t, ev->id);
+		c = find_conn(t, ev->id, ev->time_ns);
 		if (!c)
 			return;
 		if (ev->kind == EVENT_MUTE)

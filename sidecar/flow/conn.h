@@ -4,7 +4,7 @@
  *
  * Each connection carries room for its owner's state (the protocol), zeroed
  * when it begins. The table is bounded: when it is full, the connection that
- * was silent for longest is evicted.
+ * was silent for longest is evicted, give or take a second.
  */
 #ifndef SIDELIGHT_FLOW_CONN_H
 #define SIDELIGHT_FLOW_CONN_H
@@ -26,8 +26,9 @@ enum conn_end {
 
 struct conn {
 	UT_hash_handle hh;
-	struct conn *newer; /* by last event */
+	struct conn *newer; /* by touched_ns */
 	struct conn *older;
+	uint64_t touched_ns; /* an event less than a second before the last one */
 	void *owner; /* of the table */
 	uint64_t id;
 	uint64_t container;

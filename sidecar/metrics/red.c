@@ -10,7 +10,6 @@
 
 #define CONTAINERS_MAX 64
 #define CELLS	       256u /* 16 KiB: twice the routes of a usual Pod, times its statuses */
-#define OPEN_CELLS     16u
 #define STATUS_SIZE    8 /* "65535" */
 
 /* Out of line, so that the usual path saves no registers for it. */
@@ -104,12 +103,6 @@ struct cell {
 	struct histogram *shape[SHAPES]; /* sizes NULL: not wanted */
 };
 
-struct open_cell {
-	uint64_t container;
-	const char *method; /* NULL: empty */
-	struct series *series;
-};
-
 struct container {
 	uint64_t id;
 	char *name; /* NULL: free */
@@ -122,7 +115,6 @@ struct red {
 	struct family *probe;
 	struct container containers[CONTAINERS_MAX];
 	size_t container_next; /* to be replaced when all are taken */
-	struct open_cell open_cells[OPEN_CELLS];
 	struct cell cells[CELLS];
 };
 
@@ -187,9 +179,8 @@ int red_container(struct red *red, uint64_t id, const char *name)
 		c = &red->containers[red->container_next++ % CONTAINERS_MAX];
 	free(c->name);
 	*c = (struct container){id, copy};
-	/* The caches hold series by the old name. */
+	/* The cache holds series by the old name. */
 	memset(red->cells, 0, sizeof(red->cells));
-	memset(red->open_cells, 0, sizeof(red->open_cells));
 	return 0;
 }
 
@@ -307,35 +298,16 @@ static void red_done(void *ctx, const struct transaction *t)
 		sizes_add(cell, t);
 }
 
-static cold void open_fill(struct red *red, struct open_cell *cell, uint64_t container,
-			   const char *method)
+void red_active(struct red *red, const struct active *cells, size_t count)
 {
-	const char *values[] = {container_name(red, container), method, SCHEME};
+	family_clear(red->active);
+	for (size_t i = 0; i < count; i++) {
+		const struct active *a = &cells[i];
+		const char *values[] = {container_name(red, a->container), a->known_method, SCHEME};
 
-	*cell = (struct open_cell){container, method, family_series(red->active, values)};
+		if (a->known_method && a->role == ROLE_SERVER)
+			series_add(family_series(red->active, values), (double)a->count);
+	}
 }
 
-static inline void active_add(struct red *red, enum role role, uint64_t container,
-			      const char *method, double n)
-{
-	struct open_cell *cell;
-
-	if (role != ROLE_SERVER)
-		return;
-	cell = &red->open_cells[(((uintptr_t)method >> 3) ^ container) % OPEN_CELLS];
-	if (cell->method != method || cell->container != container)
-		open_fill(red, cell, container, method);
-	series_add(cell->series, n);
-}
-
-static void red_begin(void *ctx, enum role role, uint64_t container, const char *known_method)
-{
-	active_add(ctx, role, container, known_method, 1);
-}
-
-static void red_end(void *ctx, enum role role, uint64_t container, const char *known_method)
-{
-	active_add(ctx, role, container, known_method, -1);
-}
-
-const struct txn_sink red_sink = {.begin = red_begin, .end = red_end, .done = red_done};
+const struct txn_sink red_sink = {.done = red_done};

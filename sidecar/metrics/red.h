@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "metrics/registry.h"
+#include "txn/active.h"
 #include "txn/transaction.h"
 
 struct red;
@@ -34,11 +35,16 @@ void red_free(struct red *red);
 /*
  * From now on, transactions of container `id` carry this name (copied); NULL
  * forgets the id. Unknown ids have no container label. The last 64 names are
- * remembered. Requests that are open meanwhile would end under another name
- * than they began: call it before the container's first event, and after its
- * last. Returns 0 or -ENOMEM.
+ * remembered. Call it before the container's first event, and after its last.
+ * Returns 0 or -ENOMEM.
  */
 int red_container(struct red *red, uint64_t id, const char *name);
+
+/*
+ * The gauge of open requests, of those that count open requests together: from all cells of an
+ * engine. To be called when somebody is about to read the registry.
+ */
+void red_active(struct red *red, const struct active *cells, size_t count);
 
 /* ctx is the struct red. */
 extern const struct txn_sink red_sink;

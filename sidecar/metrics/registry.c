@@ -237,6 +237,14 @@ struct series *family_series(struct family *f, const char *const *label_values)
 	return &e->series;
 }
 
+void family_clear(struct family *f)
+{
+	assert(f->desc->type == METRIC_GAUGE);
+	for (size_t i = 0; i < f->slot_count; i++)
+		if (f->slots[i])
+			series_set(&f->slots[i]->series, 0);
+}
+
 void series_observe(const struct family *f, struct series *s, double value)
 {
 	size_t i = 0;

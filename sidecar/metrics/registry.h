@@ -74,6 +74,9 @@ static inline void series_set(struct series *s, double value)
 	s->value = value;
 }
 
+/* Sets all series of a family of gauges to zero: some may have no value any more. */
+void family_clear(struct family *f);
+
 void series_observe(const struct family *f, struct series *s, double value); /* histogram */
 
 /* For callers who know the bucket already: the first whose bound is >= value, or bound_count. */

@@ -25,6 +25,8 @@ enum parse_fail {
 	PARSE_FAIL_MAX,
 };
 
+struct active;
+
 /*
  * What its owner made of a head that repeats byte by byte. A parser that
  * remembers heads hands out the same note with the same bytes; it forgets
@@ -32,6 +34,7 @@ enum parse_fail {
  */
 struct message_note {
 	uint64_t owner; /* a number that no other owner has; 0: nothing noted */
+	struct active *active; /* the owner's */
 	const char *known_method;
 	const char *route;
 	bool is_head;

@@ -88,6 +88,11 @@ void engine_flush(struct engine *e, uint64_t time_ns)
 	conns_flush(e->conns, time_ns);
 }
 
+const struct active *engine_actives(const struct engine *e)
+{
+	return e->env.actives.cell;
+}
+
 const struct engine_stats *engine_stats(struct engine *e)
 {
 	struct engine_stats *s = &e->env.stats;

@@ -13,6 +13,7 @@
 
 #include "capture/event.h"
 #include "proto/message.h"
+#include "txn/active.h"
 #include "txn/transaction.h"
 
 struct engine;
@@ -63,6 +64,9 @@ void engine_event(void *ctx, const struct event *ev);
 /* The source has ended at time_ns: every connection is closed, open requests
  * that were not answered yet are forgotten (they did not fail). */
 void engine_flush(struct engine *e, uint64_t time_ns);
+
+/* What is open now: ACTIVE_CELLS + 1 of them, unused ones included. */
+const struct active *engine_actives(const struct engine *e);
 
 /* Valid until the next call on e. */
 const struct engine_stats *engine_stats(struct engine *e);

@@ -11,6 +11,8 @@
 
 #include "proto/message.h"
 
+struct active;
+
 struct exchange {
 	uint64_t start_ns;
 	uint64_t first_byte_ns; /* of the final response; 0: none yet */
@@ -18,6 +20,7 @@ struct exchange {
 	const char *known_method; /* interned, as are the next two */
 	const char *route;
 	const char *server_address;
+	struct active *active; /* where it is counted as open; NULL if it is not */
 	char *wire; /* owned: method, then target, as on the wire; NULL if nobody wants them */
 	uint16_t wire_method_len;
 	uint16_t wire_target_len;
@@ -26,7 +29,6 @@ struct exchange {
 	bool is_connect;
 	bool is_head;
 	bool is_probe;
-	bool is_begun; /* the sinks were told that it is open */
 	uint32_t tid;
 };
 

@@ -21,17 +21,16 @@ static enum dir request_dir(const struct session *s)
 	return s->role == ROLE_CLIENT ? DIR_EGRESS : DIR_INGRESS;
 }
 
-static void tell_end(struct conn *c, struct session *s, const struct exchange *e)
+/* The oldest open request is done with. */
+static inline void end_oldest(struct conn *c, struct session *s)
 {
-	struct session_env *env = env_of(c);
+	struct active *active = exchanges_at(&s->open, 0)->active;
 
-	if (!e->is_begun)
-		return;
-	env->stats.requests_open--;
-	for (size_t i = 0; i < env->sink_count; i++)
-		if (env->sinks[i]->end)
-			env->sinks[i]->end(env->sink_ctx[i], s->role, c->container,
-					   e->known_method);
+	if (active) {
+		active->count--;
+		env_of(c)->stats.requests_open--;
+	}
+	exchanges_pop(&s->open);
 }
 
 /* The oldest open request is complete, with or without a response. */
@@ -53,7 +52,6 @@ static void report(struct conn *c, struct session *s, enum txn_error error, uint
 		.remote = &c->remote,
 		.tid = s->role == ROLE_CLIENT ? e->tid : s->tid,
 		.version = (enum http_version)e->version,
-		.method = span_of(e->known_method),
 		.known_method = e->known_method,
 		.route = e->route,
 		.server_address = e->server_address,
@@ -72,12 +70,10 @@ static void report(struct conn *c, struct session *s, enum txn_error error, uint
 		t.method = (struct span){e->wire, e->wire_method_len};
 		t.target = (struct span){e->wire + e->wire_method_len, e->wire_target_len};
 	}
-	tell_end(c, s, e);
 	env->stats.transactions++;
 	for (size_t i = 0; i < env->sink_count; i++)
-		if (env->sinks[i]->done)
-			env->sinks[i]->done(env->sink_ctx[i], &t);
-	exchanges_pop(&s->open);
+		env->sinks[i]->done(env->sink_ctx[i], &t);
+	end_oldest(c, s);
 	s->is_suspect = false;
 	if (s->open.count == 0 && s->is_tainted && !s->has_pipelined)
 		s->is_tainted = false;
@@ -89,8 +85,7 @@ static void drop_open(struct conn *c, struct session *s, const enum engine_lost 
 	while (s->open.count) {
 		if (why)
 			env_of(c)->stats.lost[*why]++;
-		tell_end(c, s, exchanges_at(&s->open, 0));
-		exchanges_pop(&s->open);
+		end_oldest(c, s);
 	}
 	s->is_suspect = false;
 }
@@ -116,8 +111,8 @@ static void keep_wire(struct exchange *e, const struct message *m)
 }
 
 /* What the head alone says: looked up in the parser's memory, or made, in *own if need be. */
-static const struct message_note *note_of(struct session_env *env, enum role role,
-					  const struct message *m, struct message_note *own)
+static struct message_note *note_of(struct session_env *env, enum role role,
+				    const struct message *m, struct message_note *own)
 {
 	struct message_note *note = m->note ? m->note : own;
 	uint64_t owner = env->number << 1 | (role == ROLE_CLIENT);
@@ -130,6 +125,7 @@ static const struct message_note *note_of(struct session_env *env, enum role rol
 	note->is_connect = span_is(m->method, "CONNECT");
 	note->is_probe = role == ROLE_SERVER && span_starts(m->user_agent, "kube-probe/");
 	/* Each request beyond the cap of routes is to be counted there. */
+	note->active = &env->actives.cell[0]; /* a guess */
 	note->owner = strcmp(note->route, ROUTE_OTHER) != 0 ? owner : 0;
 	return note;
 }
@@ -137,7 +133,7 @@ static const struct message_note *note_of(struct session_env *env, enum role rol
 static void on_request(struct conn *c, struct session *s, const struct message *m)
 {
 	struct session_env *env = env_of(c);
-	const struct message_note *note;
+	struct message_note *note;
 	struct message_note own;
 	struct exchange *e;
 	bool is_full;
@@ -169,12 +165,12 @@ static void on_request(struct conn *c, struct session *s, const struct message *
 		keep_wire(e, m);
 	if (e->is_probe)
 		return;
-	e->is_begun = true;
+	if (!active_is(note->active, s->role, c->container, note->known_method))
+		note->active =
+			actives_find(&env->actives, s->role, c->container, note->known_method);
+	e->active = note->active;
+	e->active->count++;
 	env->stats.requests_open++;
-	for (size_t i = 0; i < env->sink_count; i++)
-		if (env->sinks[i]->begin)
-			env->sinks[i]->begin(env->sink_ctx[i], s->role, c->container,
-					     e->known_method);
 }
 
 static enum http1_body on_response(struct conn *c, struct session *s, const struct message *m);
@@ -240,8 +236,7 @@ static void on_end(void *ctx, bool is_response, uint64_t body_bytes, uint64_t ti
 		return;
 	if (s->is_unpaired) {
 		/* Tainted: its place in the order goes with it, already counted as lost. */
-		tell_end(c, s, exchanges_at(&s->open, 0));
-		exchanges_pop(&s->open);
+		end_oldest(c, s);
 		if (s->open.count == 0 && !s->has_pipelined)
 			s->is_tainted = false;
 		return;

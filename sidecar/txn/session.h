@@ -12,6 +12,7 @@
 
 #include "flow/conn.h"
 #include "proto/http1.h"
+#include "txn/active.h"
 #include "txn/address.h"
 #include "txn/engine.h"
 #include "txn/exchange.h"
@@ -29,6 +30,7 @@ struct session_env {
 	size_t sink_count;
 	const struct txn_sink *sinks[ENGINE_SINKS_MAX];
 	void *sink_ctx[ENGINE_SINKS_MAX];
+	struct actives actives;
 	struct engine_stats stats;
 };
 

@@ -34,7 +34,7 @@ struct transaction {
 	uint32_t tid; /* thread that wrote the response (server) or request (client); 0 unknown */
 
 	enum http_version version; /* of the request */
-	struct span method; /* as on the wire */
+	struct span method; /* as on the wire; empty if nobody asked */
 	const char *known_method; /* interned: one of the conventions' methods, or "_OTHER" */
 	const char *route; /* interned template, never a raw path */
 	struct span target; /* as on the wire, cut to TXN_TARGET_MAX; empty if nobody asked */
@@ -53,13 +53,7 @@ struct transaction {
 
 #define TXN_TARGET_MAX 512
 
-/*
- * All three may be NULL. begin and end bracket a request that is open, for
- * gauges; done may come without them (lost openings).
- */
 struct txn_sink {
-	void (*begin)(void *ctx, enum role role, uint64_t container, const char *known_method);
-	void (*end)(void *ctx, enum role role, uint64_t container, const char *known_method);
 	void (*done)(void *ctx, const struct transaction *t);
 };
 

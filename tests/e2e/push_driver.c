@@ -63,9 +63,7 @@ static void feed(long n)
 				.end_ns = mix[m].ns,
 			};
 
-			red_sink.begin(the.red, t.role, t.container, t.known_method);
 			red_sink.done(the.red, &t);
-			red_sink.end(the.red, t.role, t.container, t.known_method);
 		}
 	}
 }
