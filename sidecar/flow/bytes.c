@@ -16,6 +16,12 @@ struct bytes_piece {
 	char data[];
 };
 
+/* What a piece costs while it waits: a stranger may send them empty, or byte by byte. */
+static uint32_t early_cost(size_t len)
+{
+	return (uint32_t)(sizeof(struct bytes_piece) + len);
+}
+
 /* a - b on the circle of sequence numbers (RFC 9293 section 3.4). */
 static int32_t seq_diff(uint32_t a, uint32_t b)
 {
@@ -87,7 +93,7 @@ static void emit_first_early(struct bytes *b, enum dir dir, const struct bytes_s
 	};
 
 	b->early = e->next;
-	b->early_bytes -= e->len;
+	b->early_bytes -= early_cost(e->len);
 	if (seq_diff(piece.from_seq, b->next) > 0)
 		emit_lost(b, dir, piece.from_seq, e->time_ns, sink, ctx);
 	emit_piece(b, &piece, e->time_ns, sink, ctx);
@@ -100,7 +106,7 @@ static bool keep_early(struct bytes *b, const struct event_data *piece, uint64_t
 	struct bytes_piece **at = &b->early;
 	struct bytes_piece *e;
 
-	if (piece->data.len > BYTES_EARLY_MAX - b->early_bytes)
+	if (early_cost(piece->data.len) > BYTES_EARLY_MAX - b->early_bytes)
 		return false;
 	e = malloc(sizeof(*e) + piece->data.len);
 	if (!e)
@@ -119,7 +125,7 @@ static bool keep_early(struct bytes *b, const struct event_data *piece, uint64_t
 		at = &(*at)->next;
 	e->next = *at;
 	*at = e;
-	b->early_bytes += e->len;
+	b->early_bytes += early_cost(e->len);
 	return true;
 }
 

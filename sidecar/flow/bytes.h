@@ -12,7 +12,7 @@
  * Invariants, true between any two calls:
  *   - everything below `next` went out;
  *   - the list of early pieces is sorted, none starts at or below `next`, and
- *     it holds at most BYTES_EARLY_MAX bytes;
+ *     it takes at most BYTES_EARLY_MAX bytes of memory;
  *   - after fin, nothing goes out.
  */
 #ifndef SIDELIGHT_FLOW_BYTES_H
@@ -23,7 +23,7 @@
 
 #include "capture/event.h"
 
-/* Copied bytes of one direction that wait for a hole before them: one
+/* Memory for what one direction has waiting for a hole: the copied bytes of one
  * receive window of a connection that opens its window early. */
 #define BYTES_EARLY_MAX (256u << 10)
 
