@@ -52,6 +52,8 @@ struct event_data {
 	uint32_t to_seq;
 	uint32_t tid; /* egress: thread that wrote; 0 unknown */
 	uint32_t tgid;
+	uint32_t peer_seq; /* end of what was seen of the other direction; valid if has_peer */
+	bool has_peer;
 	bool is_fin; /* the direction ends after to_seq */
 	bool has_hole; /* bytes below from_seq are still to come */
 };
@@ -59,6 +61,8 @@ struct event_data {
 struct event_close {
 	bool is_reset;
 	uint64_t bytes[2]; /* by enum dir */
+	uint32_t to_seq[2]; /* likewise: end of what was seen; valid if has_end */
+	bool has_end;
 	uint32_t srtt_us; /* 0 unknown */
 	uint32_t retransmits;
 };

@@ -48,6 +48,8 @@ static int read_data(const struct sl_data *rec, size_t size, struct event *ev)
 		.to_seq = rec->to_seq,
 		.tid = rec->tid,
 		.tgid = rec->tgid,
+		.peer_seq = rec->peer_seq,
+		.has_peer = rec->peer_seq != 0,
 		.is_fin = rec->h.flags & SL_F_FIN,
 		.has_hole = rec->h.flags & SL_F_HOLE,
 	};
@@ -62,6 +64,8 @@ static int read_close(const struct sl_close *rec, size_t size, struct event *ev)
 	ev->close = (struct event_close){
 		.is_reset = rec->h.flags & SL_F_RESET,
 		.bytes = {rec->bytes[SL_INGRESS], rec->bytes[SL_EGRESS]},
+		.to_seq = {rec->to_seq[SL_INGRESS], rec->to_seq[SL_EGRESS]},
+		.has_end = true,
 		.srtt_us = rec->srtt_us,
 		.retransmits = rec->retransmits,
 	};

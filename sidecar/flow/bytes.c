@@ -146,6 +146,12 @@ static void start(struct bytes *b, uint32_t seq)
 	b->next = b->early && seq_diff(b->early->from_seq, seq) < 0 ? b->early->from_seq : seq;
 }
 
+void bytes_start(struct bytes *b, uint32_t seq)
+{
+	if (!b->is_started)
+		start(b, seq);
+}
+
 void bytes_push(struct bytes *b, const struct event_data *piece, uint64_t time_ns,
 		const struct bytes_sink *sink, void *ctx)
 {
@@ -190,6 +196,14 @@ void bytes_flush(struct bytes *b, enum dir dir, const struct bytes_sink *sink, v
 	while (b->early && !b->is_finished)
 		emit_first_early(b, dir, sink, ctx);
 	bytes_release(b);
+}
+
+void bytes_reach(struct bytes *b, enum dir dir, uint32_t to_seq, uint64_t time_ns,
+		 const struct bytes_sink *sink, void *ctx)
+{
+	bytes_flush(b, dir, sink, ctx);
+	if (b->is_started && !b->is_finished)
+		emit_skip(b, dir, to_seq, time_ns, sink, ctx);
 }
 
 void bytes_release(struct bytes *b)

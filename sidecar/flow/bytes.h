@@ -48,11 +48,18 @@ struct bytes_sink {
 /* A zeroed struct bytes is ready for use. */
 void bytes_release(struct bytes *b);
 
+/* The direction begins at seq; no news if it has begun. */
+void bytes_start(struct bytes *b, uint32_t seq);
+
 /* Hands one piece in; the sink is called zero or more times before return. */
 void bytes_push(struct bytes *b, const struct event_data *piece, uint64_t time_ns,
 		const struct bytes_sink *sink, void *ctx);
 
 /* Holes will not be filled any more: what waits behind them goes out. */
 void bytes_flush(struct bytes *b, enum dir dir, const struct bytes_sink *sink, void *ctx);
+
+/* The direction is known to have come to to_seq, and no piece will tell of the rest. */
+void bytes_reach(struct bytes *b, enum dir dir, uint32_t to_seq, uint64_t time_ns,
+		 const struct bytes_sink *sink, void *ctx);
 
 #endif

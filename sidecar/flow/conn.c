@@ -136,6 +136,24 @@ static void open_conn(struct conns *t, const struct event *ev)
 	c->is_early = ev->open.is_early;
 }
 
+static void push_data(struct conns *t, struct conn *c, const struct event_data *data,
+		      uint64_t time_ns)
+{
+	/* Where the answer will begin is known before it comes: its loss is then seen, too. */
+	if (data->has_peer && c->role != ROLE_UNKNOWN)
+		bytes_start(&c->bytes[dir_other(data->dir)], data->peer_seq);
+	bytes_push(&c->bytes[data->dir], data, time_ns, &t->sink->bytes, c);
+}
+
+static void close_conn(struct conns *t, struct conn *c, const struct event_close *close,
+		       uint64_t time_ns)
+{
+	for (int dir = 0; dir < 2 && close->has_end; dir++)
+		bytes_reach(&c->bytes[dir], (enum dir)dir, close->to_seq[dir], time_ns,
+			    &t->sink->bytes, c);
+	end_conn(t, c, close->is_reset ? CONN_RESET : CONN_CLOSED, time_ns);
+}
+
 void conns_event(struct conns *t, const struct event *ev)
 {
 	struct conn *c;
@@ -149,8 +167,7 @@ void conns_event(struct conns *t, const struct event *ev)
 		if (!c)
 			c = add_conn(t, ev);
 		if (c)
-			bytes_push(&c->bytes[ev->data.dir], &ev->data, ev->time_ns, &t->sink->bytes,
-				   c);
+			push_data(t, c, &ev->data, ev->time_ns);
 		return;
 	case EVENT_CLOSE:
 	case EVENT_MUTE:
@@ -160,7 +177,7 @@ void conns_event(struct conns *t, const struct event *ev)
 		if (ev->kind == EVENT_MUTE)
 			end_conn(t, c, CONN_MUTED, ev->time_ns);
 		else
-			end_conn(t, c, ev->close.is_reset ? CONN_RESET : CONN_CLOSED, ev->time_ns);
+			close_conn(t, c, &ev->close, ev->time_ns);
 		return;
 	}
 }

@@ -92,6 +92,26 @@ class Overflow(harness.Case):
         self.assertEqual(scrape.requests().total(), counted.total() + len(more))
         self.assertEqual(self.lost_requests(scrape), lost)
 
+    def test_connections_that_end_after_the_loss(self):
+        """Their responses were lost, not withheld: no request of theirs ended by a close."""
+        server = servers.Nginx(self)
+        sidelight = Sidelight(self, "--ring-bytes", "65536", cgroup=server.cgroup)
+        sidelight.process.send(signal.SIGSTOP)
+        wires = [self.own(clients.Wire(server.port)) for _ in range(300)]
+        for wire in wires:
+            wire.send(clients.request_bytes("GET", "/hello", "X-Pad: " + "p" * 80))
+            self.assertEqual(wire.response()[0], 200)
+        sidelight.process.send(signal.SIGCONT)
+        sidelight.settle(server.port)
+        for number, wire in enumerate(wires):
+            wire.reset()
+        scrape = sidelight.settle(server.port)
+        counted = scrape.requests()
+        self.assertEqual(set(counted), {("GET", "/hello", "200")}, counted)
+        lost = self.lost_requests(scrape)
+        self.assertGreater(lost, 0, "the ring did not overflow")
+        self.assertEqual(counted.total() + lost, len(wires), f"{scrape.lost()}\n{health(scrape)}")
+
     def lost_requests(self, scrape):
         return int(
             scrape.sum("sidelight_events_lost_total", reason="request")
