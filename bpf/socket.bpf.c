@@ -686,8 +686,18 @@ static __always_inline void on_closed(struct bpf_sock_ops *ctx, struct sl_cgroup
 	if (!sk)
 		return;
 	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
-	if (!st || !st->is_open || st->is_closed)
+	if (!st || st->is_closed)
 		return;
+	if (!st->is_open) {
+		struct tuple t;
+
+		/* Its only data was seen on the listener's socket. */
+		if (!ctx->bytes_received || st->role != SL_ROLE_SERVER || st->mute)
+			return;
+		tuple_of_sock(ctx, &t);
+		if (!send_open(cg, &t, st->id, st->role, 0))
+			return;
+	}
 	st->is_closed = true;
 	send_close(cg, st, is_reset, ctx->bytes_received, ctx->bytes_acked, ctx->srtt_us >> 3,
 		   ctx->total_retrans);

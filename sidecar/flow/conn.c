@@ -133,15 +133,40 @@ static void open_conn(struct conns *t, const struct event *ev)
 	c->remote = ev->open.remote;
 	c->container = ev->open.container;
 	c->role = ev->open.role;
+	c->was_early = c->is_early;
 	c->is_early = ev->open.is_early;
+}
+
+/*
+ * What came before the socket itself may have come out of order, and nobody
+ * knew what was first. It waits for the socket's own records: for the missing
+ * bytes, or for an answer to what is there.
+ */
+static void push_early(struct conns *t, struct conn *c, const struct event_data *data,
+		       uint64_t time_ns)
+{
+	struct event_data piece = *data;
+
+	piece.has_hole = true;
+	bytes_push(&c->bytes[data->dir], &piece, time_ns, &t->sink->bytes, c);
 }
 
 static void push_data(struct conns *t, struct conn *c, const struct event_data *data,
 		      uint64_t time_ns)
 {
+	enum dir other = dir_other(data->dir);
+
+	if (c->is_early) {
+		push_early(t, c, data, time_ns);
+		return;
+	}
+	if (c->was_early && data->dir == DIR_EGRESS) {
+		c->was_early = false;
+		bytes_flush(&c->bytes[DIR_INGRESS], DIR_INGRESS, &t->sink->bytes, c);
+	}
 	/* Where the answer will begin is known before it comes: its loss is then seen, too. */
 	if (data->has_peer && c->role != ROLE_UNKNOWN)
-		bytes_start(&c->bytes[dir_other(data->dir)], data->peer_seq);
+		bytes_start(&c->bytes[other], data->peer_seq);
 	bytes_push(&c->bytes[data->dir], data, time_ns, &t->sink->bytes, c);
 }
 

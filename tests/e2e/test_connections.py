@@ -38,6 +38,25 @@ class Ends(harness.Case):
             if have["http_route"] in ("/reset", "/close"):
                 self.assertNotIn("http_response_status_code", have)
 
+    def test_deferred_accept_and_no_response(self):
+        """All that came was seen on the listener's socket, before this one was there."""
+        server = servers.Scripted(self, self.server.cgroup, args=["defer"])
+        for target in ("/reset", "/close", "/hello") * 5:
+            with Wire(server.port) as wire:
+                wire.send(request_bytes("GET", target))
+                if target == "/hello":
+                    self.assertEqual(wire.response()[0], 200)
+                else:
+                    with self.assertRaises((EOFError, ConnectionResetError)):
+                        wire.response()
+        self.assert_counted(
+            {
+                ("GET", "/reset", "connection_reset"): 5,
+                ("GET", "/close", "connection_closed"): 5,
+                ("GET", "/hello", "200"): 5,
+            }
+        )
+
     def test_client_resets_before_the_response(self):
         wire = Wire(self.server.port)
         wire.send(request_bytes("GET", "/sleep/200"))

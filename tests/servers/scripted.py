@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-A server that does, byte by byte, what the path tells it: scripted.py HOST PORT LOG.
+A server that does, byte by byte, what the path tells it: scripted.py HOST PORT LOG [defer].
 
 One thread per connection, HTTP/1.1 with keep-alive and pipelining. A line per
 request goes to LOG when it is over: method, target, version, and the status
@@ -247,6 +247,8 @@ def main():
     listener = socket.create_server(
         (host, port), backlog=2048, family=socket.AF_INET6 if ":" in host else socket.AF_INET
     )
+    if "defer" in sys.argv[4:]:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 10)
     while True:
         sock, _ = listener.accept()
         threading.Thread(target=Connection(sock).serve, daemon=True).start()
