@@ -56,6 +56,63 @@ static __always_inline __u64 newline_marks(__u64 w)
 #define SCAN_HEAD(result)   ((__u32)(result) & (SCAN_MAX - 1)) /* 0: no whole head there */
 #define SCAN_LENGTH(result) ((result) >> 12) /* Content-Length + 1; 0: none, or not decisive */
 
+/* Index of the lowest byte whose top bit is set in marks (top bits only, not 0). */
+static __always_inline __u64 lowest_mark(__u64 marks)
+{
+	/* 1 << 8k times the constant puts k on top. */
+	return (((marks & -marks) >> 7) * 0x0001020304050607ull >> 56) & 7;
+}
+
+/* The top bit of each byte of x (digits less '0') that is no digit; exact for the lowest one. */
+static __always_inline __u64 nondigit_marks(__u64 x)
+{
+	return (x | (x + WORD_ALL(0x76))) & WORD_ALL(0x80);
+}
+
+/* Eight digits less '0', the first in the lowest byte: pairs, fours, all. */
+static __always_inline __u64 eight_digits(__u64 x)
+{
+	x = x * 10 + (x >> 8);
+	x = (x & 0x00ff00ff00ff00ffull) * (1 + (100 << 16)) >> 16;
+	return (x & 0x0000ffff0000ffffull) * (1 + (10000ull << 32)) >> 32;
+}
+
+/*
+ * Content-Length + 1 from the sixteen characters behind the colon; 0 if it is none, or has
+ * more than 13 digits. Words and not a loop: the verifier would follow
+ * every way through it.
+ */
+static __always_inline __u64 parse_length(__u64 first, __u64 second)
+{
+	__u64 digits = 0;
+	__u64 marks;
+	__u64 k;
+
+	if ((first & 0xff) == ' ') {
+		first = first >> 8 | second << 56;
+		second >>= 8;
+	}
+	first ^= WORD_ALL('0');
+	second ^= WORD_ALL('0');
+	marks = nondigit_marks(first);
+	if (marks) {
+		k = lowest_mark(marks);
+		if (k == 0)
+			return 0;
+		return eight_digits(first << (64 - 8 * k)) + 1;
+	}
+	marks = nondigit_marks(second);
+	if (!marks)
+		return 0;
+	k = lowest_mark(marks);
+	if (k == 0)
+		return eight_digits(first) + 1;
+	if (k > 5)
+		return 0;
+	digits = eight_digits(first << (64 - 8 * k)) * 100000000;
+	return digits + eight_digits(first >> 8 * k | second << (64 - 8 * k)) + 1;
+}
+
 /*
  * Where does the head end that starts at off in the packet, and how long is
  * its body? n bytes are there, n < SCAN_MAX.
@@ -70,7 +127,6 @@ __noinline __u64 scan_head(struct __sk_buff *skb, __u32 off, __u32 n, __u32 is_r
 	volatile struct scan *s;
 	struct bpf_sock *sk = skb->sk;
 	struct sock_state *st;
-	__u64 length = 0;
 	__u64 pos;
 	__u64 at;
 	__u64 w;
@@ -115,8 +171,7 @@ __noinline __u64 scan_head(struct __sk_buff *skb, __u32 off, __u32 n, __u32 is_r
 			s->pos = pos + 8;
 			continue;
 		}
-		/* 1 << 8k times the constant puts k on top. */
-		w = (((w & -w) >> 7) * 0x0001020304050607ull >> 56 & 7) + 1;
+		w = lowest_mark(w) + 1;
 		at += w;
 		pos += w;
 		s->pos = pos;
@@ -145,26 +200,12 @@ found:
 		return pos;
 	if (!s->length_at)
 		return is_response ? pos : pos | 1 << 12;
-	w = n - s->length_at;
-	if (w > 20)
-		w = 20;
-	if (!load_bytes(skb, off + s->length_at, buf, w, 20))
+	at = n - s->length_at;
+	if (at > 16)
+		at = 16;
+	if (!load_bytes(skb, off + s->length_at, buf, at, 16))
 		return pos;
-	at = 0;
-	for (int i = 0; i < 20; i++) {
-		__u8 c = buf[i];
-
-		if (c == ' ' && at == 0)
-			continue;
-		if (c < '0' || c > '9')
-			break;
-		length = length * 10 + (c - '0');
-		at++;
-	}
-	/* 15 digits cannot overflow; longer numbers are not for us. */
-	if (at == 0 || at > 15)
-		return pos;
-	return pos | (length + 1) << 12;
+	return (parse_length(*(__u64 *)buf, *(__u64 *)(buf + 8)) << 12) | pos;
 }
 
 #endif

@@ -31,70 +31,76 @@ struct segment {
 	__u32 off; /* of the payload in the packet */
 	__u32 len; /* of the payload; from skb->len, so that GSO and BIG TCP are right */
 	__u8 tcp_flags;
-	__u8 ip_version;
 };
 
 /* Extension headers that may stand before TCP; a few, then it is not for us. */
 #define IPV6_EXT_MAX 4
 
-static __always_inline bool ipv6_find_tcp(struct __sk_buff *skb, __u32 *off)
+/* Behind the extension headers; 0 if TCP is not there. */
+static __always_inline __u32 ipv6_skip_extensions(struct __sk_buff *skb, __u8 next)
 {
-	void *data = (void *)(long)skb->data;
-	void *end = (void *)(long)skb->data_end;
-	struct ipv6hdr *ip6 = data;
-	__u8 next = ip6->nexthdr; /* in bounds: the caller looked */
-	__u32 at = sizeof(*ip6);
+	__u32 at = sizeof(struct ipv6hdr);
 
 	for (int i = 0; i < IPV6_EXT_MAX && next != IPPROTO_TCP; i++) {
-		__u8 *ext = data + at;
+		__u8 ext[2];
 
 		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS)
-			return false;
-		if (at > 256 || (void *)(ext + 2) > end)
-			return false;
+			return 0;
+		if (bpf_skb_load_bytes(skb, at, ext, sizeof(ext)))
+			return 0;
 		next = ext[0];
 		at += ((__u32)ext[1] + 1) * 8;
 	}
-	*off = at;
-	return next == IPPROTO_TCP && at <= 512;
+	return next == IPPROTO_TCP ? at : 0;
+}
+
+/*
+ * Finds the TCP header: its offset, or 0, and a copy of it. In packets without
+ * options it stands at one of two places and is read there; variable offsets
+ * into a packet are not allowed without CAP_PERFMON.
+ */
+static __always_inline __u32 find_tcp(struct __sk_buff *skb, struct tcphdr *ret_tcp)
+{
+	void *data = (void *)(long)skb->data;
+	void *end = (void *)(long)skb->data_end;
+	__u32 at;
+
+	if (data + sizeof(struct ipv6hdr) > end)
+		return 0;
+	if (*(__u8 *)data >> 4 == 4) {
+		if (((struct iphdr *)data)->protocol != IPPROTO_TCP)
+			return 0;
+		if (*(__u8 *)data == 0x45) {
+			*ret_tcp = *(struct tcphdr *)(data + sizeof(struct iphdr));
+			return sizeof(struct iphdr);
+		}
+		at = (*(__u8 *)data & 0x0f) * 4;
+	} else {
+		__u8 next = ((struct ipv6hdr *)data)->nexthdr;
+
+		if (next == IPPROTO_TCP &&
+		    data + sizeof(struct ipv6hdr) + sizeof(struct tcphdr) <= end) {
+			*ret_tcp = *(struct tcphdr *)(data + sizeof(struct ipv6hdr));
+			return sizeof(struct ipv6hdr);
+		}
+		at = ipv6_skip_extensions(skb, next);
+	}
+	if (at == 0 || bpf_skb_load_bytes(skb, at, ret_tcp, sizeof(*ret_tcp)))
+		return 0;
+	return at;
 }
 
 static __always_inline bool segment_parse(struct __sk_buff *skb, struct segment *seg)
 {
-	void *data = (void *)(long)skb->data;
-	void *end = (void *)(long)skb->data_end;
-	struct tcphdr *tcp;
-	__u32 ip_len;
-	__u32 hdr_len;
-	__u8 first;
+	struct tcphdr tcp;
+	__u32 ip_len = find_tcp(skb, &tcp);
+	__u32 hdr_len = ip_len + (((__u8 *)&tcp)[12] >> 4) * 4;
 
-	if (data + sizeof(struct ipv6hdr) > end)
+	if (ip_len == 0 || hdr_len > skb->len)
 		return false;
-	first = *(__u8 *)data;
-	if (first >> 4 == 4) {
-		struct iphdr *ip = data;
-
-		if (ip->protocol != IPPROTO_TCP)
-			return false;
-		ip_len = (first & 0x0f) * 4;
-		seg->ip_version = 4;
-	} else {
-		struct ipv6hdr *ip6 = data;
-
-		ip_len = sizeof(*ip6);
-		if (ip6->nexthdr != IPPROTO_TCP && !ipv6_find_tcp(skb, &ip_len))
-			return false;
-		seg->ip_version = 6;
-	}
-	tcp = data + ip_len;
-	if ((void *)(tcp + 1) > end)
-		return false;
-	hdr_len = ip_len + (((__u8 *)tcp)[12] >> 4) * 4;
-	if (hdr_len > skb->len)
-		return false;
-	seg->tcp_flags = ((__u8 *)tcp)[TCP_FLAG_BYTE];
-	seg->seq = bpf_ntohl(tcp->seq) + (seg->tcp_flags & TCP_SYN ? 1 : 0);
-	seg->ack = bpf_ntohl(tcp->ack_seq);
+	seg->tcp_flags = ((__u8 *)&tcp)[TCP_FLAG_BYTE];
+	seg->seq = bpf_ntohl(tcp.seq) + (seg->tcp_flags & TCP_SYN ? 1 : 0);
+	seg->ack = bpf_ntohl(tcp.ack_seq);
 	seg->off = hdr_len;
 	seg->len = skb->len - hdr_len;
 	return true;
@@ -138,10 +144,9 @@ static __always_inline bool tuple_of_packet(struct __sk_buff *skb, bool is_egres
 	__u32 *dst = is_egress ? t->remote_addr : t->local_addr;
 	__u16 *sport = is_egress ? &t->local_port : &t->remote_port;
 	__u16 *dport = is_egress ? &t->remote_port : &t->local_port;
-	struct tcphdr *tcp;
-	__u32 ip_len;
+	struct tcphdr tcp;
 
-	if (data + sizeof(struct ipv6hdr) > end)
+	if (!find_tcp(skb, &tcp) || data + sizeof(struct ipv6hdr) > end)
 		return false;
 	__builtin_memset(t, 0, sizeof(*t));
 	if (*(__u8 *)data >> 4 == 4) {
@@ -149,23 +154,16 @@ static __always_inline bool tuple_of_packet(struct __sk_buff *skb, bool is_egres
 
 		src[0] = ip->saddr;
 		dst[0] = ip->daddr;
-		ip_len = (*(__u8 *)data & 0x0f) * 4;
 		t->family = 4;
 	} else {
 		struct ipv6hdr *ip6 = data;
 
 		__builtin_memcpy(src, &ip6->saddr, 16);
 		__builtin_memcpy(dst, &ip6->daddr, 16);
-		ip_len = sizeof(*ip6);
-		if (ip6->nexthdr != IPPROTO_TCP && !ipv6_find_tcp(skb, &ip_len))
-			return false;
 		t->family = 6;
 	}
-	tcp = data + ip_len;
-	if ((void *)(tcp + 1) > end)
-		return false;
-	*sport = bpf_ntohs(tcp->source);
-	*dport = bpf_ntohs(tcp->dest);
+	*sport = bpf_ntohs(tcp.source);
+	*dport = bpf_ntohs(tcp.dest);
 	return true;
 }
 

@@ -23,6 +23,7 @@ static __always_inline bool send_open(struct sl_cgroup *cg, const struct tuple *
 				      __u8 role, __u8 flags)
 {
 	struct sl_open *rec = bpf_ringbuf_reserve(&ring, sizeof(*rec), 0);
+	__u32 is_sent = 1;
 
 	if (!rec) {
 		count_exact(cg, SL_C_LOST_OPEN);
@@ -40,7 +41,9 @@ static __always_inline bool send_open(struct sl_cgroup *cg, const struct tuple *
 	rec->pad[0] = rec->pad[1] = 0;
 	bpf_ringbuf_submit(rec, wake_flags());
 	count(cg, SL_C_RECORDS, 1);
-	return true;
+	/* Else the compiler tests rec again, which may not be touched any more. */
+	opaque(is_sent);
+	return is_sent;
 }
 
 static __always_inline void send_mute(struct sl_cgroup *cg, __u64 id, __u8 why)

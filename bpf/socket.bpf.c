@@ -150,7 +150,10 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *
 	if (!rec) {
 		bool is_request = st->role == SL_ROLE_CLIENT ? dir == SL_EGRESS : dir == SL_INGRESS;
 
-		count_exact(cg, is_request && at_start ? SL_C_LOST_REQUEST : SL_C_LOST_DATA);
+		if (is_request && at_start)
+			count_exact(cg, SL_C_LOST_REQUEST);
+		else
+			count_exact(cg, SL_C_LOST_DATA);
 		goto give_up;
 	}
 	if (!load_bytes(skb, off, rec->data, n, cap - PIECE_SLACK)) {
@@ -173,7 +176,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *
 	 * that were written alone. Requests only with a method that has a
 	 * body, which all begin with P; others are copied up to the budget.
 	 */
-	if (at_start && (is_response || rec->data[0] == 'P')) {
+	if (may_scan && at_start && (is_response || rec->data[0] == 'P')) {
 		__u32 last4 = 0;
 
 		if (n >= 4 && n <= cap - PIECE_SLACK)
@@ -572,7 +575,10 @@ int sl_early(struct __sk_buff *skb)
 		n = SL_DATA_LARGE;
 	rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_LARGE, 0);
 	if (!rec) {
-		count_exact(cg, done ? SL_C_LOST_DATA : SL_C_LOST_REQUEST);
+		if (done)
+			count_exact(cg, SL_C_LOST_DATA);
+		else
+			count_exact(cg, SL_C_LOST_REQUEST);
 		return PASS;
 	}
 	if (!load_bytes(skb, seg.off + done, rec->data, n, SL_DATA_LARGE)) {
@@ -649,7 +655,10 @@ static __always_inline void on_established(struct bpf_sock_ops *ctx, struct sl_c
 	struct sock_state *st;
 	struct tuple t;
 
-	count_exact(cg, role == SL_ROLE_SERVER ? SL_C_ACCEPTED : SL_C_CONNECTED);
+	if (role == SL_ROLE_SERVER)
+		count_exact(cg, SL_C_ACCEPTED);
+	else
+		count_exact(cg, SL_C_CONNECTED);
 	want_state_changes(ctx);
 	if (!sk)
 		return;

@@ -94,6 +94,12 @@ struct {
 volatile __u32 reader_awake; /* the reader drains on a timer: do not wake it for one record */
 volatile __u32 wake_bytes; /* ... unless this much waits */
 
+/*
+ * Heads are scanned for the length of their bodies: with CAP_PERFMON. Without
+ * it the verifier also follows what a CPU may speculate, and that is too much
+ * of a loop; then bodies are copied up to the budget.
+ */
+const volatile bool may_scan;
 const volatile bool has_current_pid; /* bpf_get_current_pid_tgid() is there (6.10) */
 
 /*
@@ -107,6 +113,8 @@ static __always_inline void count(struct sl_cgroup *cg, enum sl_counter which, _
 
 static __always_inline void count_exact(struct sl_cgroup *cg, enum sl_counter which)
 {
+	/* Without CAP_PERFMON an index may not depend on the path: nothing may be merged. */
+	asm volatile("");
 	__sync_fetch_and_add(&cg->counter[which], 1);
 }
 

@@ -308,7 +308,7 @@ static const struct {
 	{"BPF JIT compiler", "speed: programs are interpreted", false, false, check_jit},
 	{"CAP_SYS_PTRACE", "--pid of a process in another container", false, false,
 	 check_cap_ptrace},
-	{"CAP_PERFMON", "tracepoints and uprobes", false, false, check_cap_perfmon},
+	{"CAP_PERFMON", "skipping of bodies, uprobes", false, false, check_cap_perfmon},
 	{"kernel BTF", "tracepoints with arguments", false, false, check_btf},
 };
 

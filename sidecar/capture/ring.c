@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -119,6 +120,21 @@ static int print_debug(enum libbpf_print_level level, const char *fmt, va_list a
 	return 0;
 }
 
+/* As the kernel's perfmon_capable(): CAP_SYS_ADMIN will do. */
+static bool has_perfmon(void)
+{
+	cap_t caps = cap_get_proc();
+	cap_flag_value_t perfmon = CAP_CLEAR;
+	cap_flag_value_t admin = CAP_CLEAR;
+
+	if (!caps)
+		return false;
+	(void)cap_get_flag(caps, CAP_PERFMON, CAP_EFFECTIVE, &perfmon); /* older: not known */
+	(void)cap_get_flag(caps, CAP_SYS_ADMIN, CAP_EFFECTIVE, &admin);
+	(void)cap_free(caps);
+	return perfmon == CAP_SET || admin == CAP_SET;
+}
+
 static int load(struct ring *r, size_t ring_bytes)
 {
 	struct socket_bpf *bpf = socket_bpf__open();
@@ -131,6 +147,7 @@ static int load(struct ring *r, size_t ring_bytes)
 	bpf->rodata->has_current_pid =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB, BPF_FUNC_get_current_pid_tgid,
 					NULL) == 1;
+	bpf->rodata->may_scan = has_perfmon();
 	bpf->bss->wake_bytes = (__u32)(ring_bytes / WAKE_SHARE);
 	return socket_bpf__load(bpf);
 }
