@@ -86,7 +86,16 @@ static void refresh(void *ctx)
 	if (r->source && ring_counters(r->source, r->target.cgroup.id, counters) == 0)
 		self_kernel(r->self, r->target.number, r->target.name, counters);
 	red_active(r->red, engine_actives(r->engine), ACTIVE_CELLS + 1);
+	if (r->source)
+		self_malformed(r->self, ring_malformed(r->source));
 	self_refresh(r->self, engine_stats(r->engine), r->push ? push_stats(r->push) : NULL);
+}
+
+static const char *unready(void *ctx)
+{
+	const struct run *r = ctx;
+
+	return r->has_reader ? NULL : "not attached";
 }
 
 static void close_all(struct run *r)
@@ -257,6 +266,7 @@ static int make_exports(struct run *r)
 								.labels = r->labels,
 								.label_count = r->label_count,
 								.before = refresh,
+								.unready = unready,
 								.ctx = r},
 				       &error);
 		if (!r->scrape) {
@@ -286,7 +296,8 @@ static int make_exports(struct run *r)
 					       .ctx = r},
 			&error);
 		if (!r->push) {
-			log_error("run: --push %s: %s", o->push, error);
+			/* Without the URL: it may hold a password. */
+			log_error("run: --push: %s", error);
 			return -EINVAL;
 		}
 	}
@@ -365,6 +376,8 @@ int command_run(const struct options *o)
 		}
 		r.has_spawn = true;
 	}
+	/* A scraper or gateway that goes away is an error of one write. CMD has its own. */
+	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail */
 	if (uv_loop_init(&r.loop)) {
 		log_error("run: out of memory");
 		return EXIT_USE;

@@ -25,6 +25,7 @@ enum family_id {
 	SEGMENTS,
 	BYTES_CAPTURED,
 	BYTES_LOST,
+	EVENTS_REFUSED,
 	CONNECTIONS_OPEN,
 	CONNECTIONS,
 	CONNECTIONS_EVICTED,
@@ -92,6 +93,9 @@ static const struct family_desc descs[FAMILIES] = {
 			 "Payload bytes that were copied out of the kernel."),
 	[BYTES_LOST] = PLAIN(METRIC_COUNTER, "sidelight_lost_bytes_total",
 			     "Payload bytes that were waited for and never came."),
+	[EVENTS_REFUSED] =
+		LABELLED(METRIC_COUNTER, reason_labels, "sidelight_events_refused_total",
+			 "Records that came, and that user space had no use or memory for."),
 	[CONNECTIONS_OPEN] = PLAIN(METRIC_GAUGE, "sidelight_connections_open",
 				   "Connections that are followed now."),
 	[CONNECTIONS] = PLAIN(METRIC_COUNTER, "sidelight_connections_total",
@@ -283,6 +287,7 @@ static void refresh_engine(struct self *self, const struct engine_stats *e)
 	set(self, CONNECTIONS_OPEN, (double)e->conns_open);
 	set(self, CONNECTIONS, (double)e->conns_total);
 	set(self, CONNECTIONS_EVICTED, (double)e->conns_evicted);
+	set_by(self, EVENTS_REFUSED, "memory", e->events_refused);
 	set(self, BYTES_LOST, (double)e->bytes_lost);
 	set(self, RESPONSES_UNPAIRED, (double)e->responses_unpaired);
 	set(self, ROUTES_OVERFLOWED, (double)e->routes_overflowed);
@@ -294,6 +299,11 @@ static void refresh_engine(struct self *self, const struct engine_stats *e)
 		set_by(self, REQUESTS_LOST, engine_lost_name((enum engine_lost)i), e->lost[i]);
 	for (size_t i = 0; i < PARSE_FAIL_MAX; i++)
 		set_by(self, PARSE_FAILURES, parse_reasons[i], e->parse_failed[i]);
+}
+
+void self_malformed(struct self *self, uint64_t records)
+{
+	set_by(self, EVENTS_REFUSED, "malformed", records);
 }
 
 static void refresh_push(struct self *self, const struct push_stats *p)

@@ -100,6 +100,7 @@ const struct engine_stats *engine_stats(struct engine *e)
 	s->conns_open = conns_count(e->conns);
 	s->conns_total = conns_total(e->conns);
 	s->conns_evicted = conns_evicted(e->conns);
+	s->events_refused = conns_refused(e->conns);
 	s->routes_overflowed = e->env.routes ? routes_overflowed(e->env.routes) : 0;
 	return s;
 }

@@ -41,6 +41,7 @@ struct engine_stats {
 	uint64_t conns_open; /* now */
 	uint64_t conns_total;
 	uint64_t conns_evicted;
+	uint64_t events_refused; /* of connections for which there was no memory */
 	uint64_t conns_muted[5]; /* by enum sl_mute of bpf/event.h */
 	uint64_t requests_open; /* now */
 	uint64_t transactions;
