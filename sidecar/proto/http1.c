@@ -42,6 +42,18 @@ bool http1_is_blind(const struct http1 *p)
 	return p->state == BLIND;
 }
 
+uint64_t http1_body_left(const struct http1 *p)
+{
+	return p->state == LENGTH ? p->body_left : 0;
+}
+
+void http1_resync(struct http1 *p)
+{
+	http1_partial_free(p->partial);
+	p->partial = NULL;
+	p->state = SYNC;
+}
+
 bool http1_is_request(struct span s)
 {
 	return http1_head_starts(s, false);

@@ -125,10 +125,18 @@ bool http1_cut_head(struct http1 *p, const struct http1_sink *sink, void *ctx);
 /* From now on nothing is HTTP: the parser ignores everything (101, CONNECT). */
 void http1_tunnel(struct http1 *p);
 
+/*
+ * The place is lost, says the owner: from now on only a piece that begins with a start line is
+ * trusted. There is no call.
+ */
+void http1_resync(struct http1 *p);
+
 /* A head or a body has begun and not ended. */
 bool http1_is_inside(const struct http1 *p);
 /* In a body whose end is found by its looks: further messages may have been skipped with it. */
 bool http1_is_blind(const struct http1 *p);
+/* What is still to come of a body of known length; 0 outside of one. */
+uint64_t http1_body_left(const struct http1 *p);
 
 /*
  * Does s begin like an HTTP/1 start line? Used to tell requests from responses

@@ -76,8 +76,14 @@ void engine_add_sink(struct engine *e, const struct txn_sink *sink, void *ctx)
 void engine_event(void *ctx, const struct event *ev)
 {
 	struct engine *e = ctx;
+	bool is_data = ev->kind == EVENT_DATA;
 
-	e->env.tid = ev->kind == EVENT_DATA ? ev->data.tid : 0;
+	e->env.tid = is_data ? ev->data.tid : 0;
+	e->env.has_peer = is_data && ev->data.has_peer;
+	e->env.peer_seq = is_data ? ev->data.peer_seq : 0;
+	e->env.is_close = ev->kind == EVENT_CLOSE;
+	/* News without bytes comes when bytes pass; a gap before other things may be old. */
+	e->env.is_late = !is_data || ev->data.data.len || ev->data.is_fin;
 	if (ev->kind == EVENT_MUTE && ev->mute < 5)
 		e->env.stats.conns_muted[ev->mute]++;
 	conns_event(e->conns, ev);

@@ -33,14 +33,39 @@ static inline void end_oldest(struct conn *c, struct session *s)
 	exchanges_pop(&s->open);
 }
 
+/* Bytes of the request's direction that passed, and that nobody told of (yet). */
+static uint32_t request_behind(struct conn *c, const struct session *s)
+{
+	const struct session_env *env = env_of(c);
+	const struct bytes *b = &c->bytes[request_dir(s)];
+	int32_t behind = (int32_t)(env->peer_seq - b->next);
+
+	return env->has_peer && b->is_started && behind > 0 ? (uint32_t)behind : 0;
+}
+
+/* Of a body that has not ended, at the time of its response: what came until now. */
+static uint64_t request_so_far(struct conn *c, struct session *s)
+{
+	const struct http1 *p = &s->parser[request_dir(s)];
+	uint64_t left = http1_body_left(p);
+	uint64_t behind = request_behind(c, s);
+
+	return p->body_bytes + (behind < left ? behind : left);
+}
+
+/* No response is due: what was missed concerns nobody, unless the client does not wait. */
+static void settle(struct session *s)
+{
+	if (s->open.count == 0 && !s->has_pipelined)
+		s->is_tainted = false;
+}
+
 /* The oldest open request is complete, with or without a response. */
 static void report(struct conn *c, struct session *s, enum txn_error error, uint64_t end_ns,
 		   uint64_t response_bytes)
 {
 	struct session_env *env = env_of(c);
 	struct exchange *e = exchanges_at(&s->open, 0);
-	/* Of bodies that have not ended: what came until now. */
-	uint64_t request_so_far = s->open.count == 1 ? s->parser[request_dir(s)].body_bytes : 0;
 	uint64_t response_so_far =
 		error && e->status ? s->parser[dir_other(request_dir(s))].body_bytes : 0;
 	uint64_t first_ns = e->first_byte_ns ? e->first_byte_ns : e->start_ns;
@@ -62,7 +87,9 @@ static void report(struct conn *c, struct session *s, enum txn_error error, uint
 		.start_ns = e->start_ns,
 		.first_byte_ns = e->first_byte_ns,
 		.end_ns = end_ns > first_ns ? end_ns : first_ns,
-		.request_bytes = e->request_bytes ? e->request_bytes : request_so_far,
+		.request_bytes = e->request_bytes     ? e->request_bytes
+				 : s->open.count == 1 ? request_so_far(c, s)
+						      : 0,
 		.response_bytes = response_bytes ? response_bytes : response_so_far,
 	};
 
@@ -75,8 +102,7 @@ static void report(struct conn *c, struct session *s, enum txn_error error, uint
 		env->sinks[i]->done(env->sink_ctx[i], &t);
 	end_oldest(c, s);
 	s->is_suspect = false;
-	if (s->open.count == 0 && s->is_tainted && !s->has_pipelined)
-		s->is_tainted = false;
+	settle(s);
 }
 
 /* Open requests that will not be reported: counted under `why`, or silently forgotten. */
@@ -88,6 +114,7 @@ static void drop_open(struct conn *c, struct session *s, const enum engine_lost 
 		end_oldest(c, s);
 	}
 	s->is_suspect = false;
+	settle(s);
 }
 
 static void lose_open(struct conn *c, struct session *s, enum engine_lost why)
@@ -130,6 +157,31 @@ static struct message_note *note_of(struct session_env *env, enum role role,
 	return note;
 }
 
+/* A request has begun: does the client wait for responses? */
+static void note_turn(struct conn *c, struct session *s)
+{
+	const struct session_env *env = env_of(c);
+	struct http1 *response = &s->parser[dir_other(request_dir(s))];
+
+	if (env->has_peer ? s->has_asked && s->asked_seq == env->peer_seq : s->open.count > 1)
+		s->has_pipelined = true;
+	s->asked_seq = env->peer_seq;
+	s->has_asked = env->has_peer;
+	s->is_answered = false;
+	/* It had its response, however long a body that response announced: maybe to a HEAD. */
+	if (s->is_unpaired && !s->has_pipelined && http1_is_inside(response))
+		http1_resync(response);
+}
+
+/* Is a response to requests that were missed still to come? */
+static bool is_answer_due(struct conn *c, const struct session *s)
+{
+	const struct session_env *env = env_of(c);
+
+	return env->has_peer && !s->is_answered &&
+	       env->peer_seq == c->bytes[dir_other(request_dir(s))].next;
+}
+
 static void on_request(struct conn *c, struct session *s, const struct message *m)
 {
 	struct session_env *env = env_of(c);
@@ -146,10 +198,9 @@ static void on_request(struct conn *c, struct session *s, const struct message *
 		s->is_tainted = s->has_pipelined = true;
 		return;
 	}
-	if (s->open.count > 1) {
-		s->has_pipelined = true;
+	note_turn(c, s);
+	if (s->open.count > 1)
 		s->is_tainted |= s->is_suspect;
-	}
 	e->start_ns = m->time_ns;
 	e->version = (uint8_t)m->version;
 	note = note_of(env, s->role, m, &own);
@@ -196,15 +247,21 @@ static enum http1_body on_response(struct conn *c, struct session *s, const stru
 	if (s->is_interim)
 		return HTTP1_BODY_FRAMED;
 	/* The server may answer before a head has ended: 408, 414, 431. */
-	if (s->open.count == 0)
+	if (s->open.count == 0 && !request_behind(c, s))
 		(void)http1_cut_head(&s->parser[request_dir(s)], &parser_sink, c);
 	if (s->open.count == 0 || s->is_tainted) {
 		s->is_unpaired = true;
 		env_of(c)->stats.responses_unpaired++;
-		if (s->open.count)
+		s->is_answered = true;
+		settle(s);
+		if (s->open.count) {
 			env_of(c)->stats.lost[ENGINE_LOST_RESPONSE]++;
-		else
+		} else if (m->status == 101) {
+			http1_tunnel(&s->parser[request_dir(s)]);
+			return HTTP1_BODY_TUNNEL;
+		} else {
 			return HTTP1_BODY_FRAMED;
+		}
 	}
 	e = exchanges_at(&s->open, 0);
 	e->status = m->status;
@@ -237,10 +294,11 @@ static void on_end(void *ctx, bool is_response, uint64_t body_bytes, uint64_t ti
 	if (s->is_unpaired) {
 		/* Tainted: its place in the order goes with it, already counted as lost. */
 		end_oldest(c, s);
-		if (s->open.count == 0 && !s->has_pipelined)
-			s->is_tainted = false;
+		settle(s);
 		return;
 	}
+	if (s->open.count > 1)
+		s->has_pipelined = true;
 	report(c, s, TXN_OK, time_ns, body_bytes);
 }
 
@@ -259,11 +317,17 @@ static void on_fail(void *ctx, bool is_response, enum parse_fail why, bool has_h
 			report(c, s, TXN_MALFORMED, s->parser[dir_other(request_dir(s))].last_ns,
 			       0);
 		lose_open(c, s, ENGINE_LOST_RESPONSE);
+		s->is_tainted = s->has_pipelined;
 	} else if (has_head && s->open.count == 1 && !s->has_pipelined) {
 		/* The rest of one request: who waits for answers gets its response next. */
 		s->is_suspect = true;
 	} else if (s->open.count || s->has_pipelined) {
 		s->is_tainted = true;
+	} else if (why == PARSE_FAIL_LOST && is_answer_due(c, s)) {
+		s->is_tainted = true;
+		/* A whole request was missed, or a part: another one now does not wait for it. */
+		s->asked_seq = env_of(c)->peer_seq;
+		s->has_asked = !has_head;
 	}
 }
 
@@ -303,6 +367,15 @@ static void on_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
 	http1_data(&s->parser[dir], data, time_ns, &parser_sink, c);
 }
 
+/* The end of a response is among the next len bytes, and nobody will know when it came. */
+static void lose_end(struct conn *c, struct session *s, enum dir dir, uint32_t len)
+{
+	uint64_t left = http1_body_left(&s->parser[dir]);
+
+	if (dir != request_dir(s) && left && left <= len)
+		lose_open(c, s, ENGINE_LOST_RESPONSE);
+}
+
 static void on_skip(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
 {
 	struct conn *c = ctx;
@@ -310,11 +383,13 @@ static void on_skip(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
 
 	if (s->role == ROLE_UNKNOWN)
 		return;
+	if (env_of(c)->is_close)
+		lose_end(c, s, dir, len);
 	http1_skip(&s->parser[dir], len, time_ns, &parser_sink, c);
 	/* Whole responses of pipelined requests may be among what was skipped. */
 	if (dir != request_dir(s) && s->open.count > 1 && http1_is_blind(&s->parser[dir])) {
 		lose_open(c, s, ENGINE_LOST_RESPONSE);
-		s->is_tainted = true;
+		s->is_tainted = s->has_pipelined;
 	}
 }
 
@@ -324,8 +399,11 @@ static void on_lost(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
 	struct session *s = session_of(c);
 
 	env_of(c)->stats.bytes_lost += len;
-	if (s->role != ROLE_UNKNOWN)
-		http1_lost(&s->parser[dir], len, time_ns, &parser_sink, c);
+	if (s->role == ROLE_UNKNOWN)
+		return;
+	if (env_of(c)->is_late)
+		lose_end(c, s, dir, len);
+	http1_lost(&s->parser[dir], len, time_ns, &parser_sink, c);
 }
 
 static void on_fin(void *ctx, enum dir dir, uint64_t time_ns)

@@ -6,6 +6,12 @@
  * nothing is missing. When bytes of framing were lost, whatever was open is
  * counted as lost and not reported: a response is never given to a request
  * that it may not belong to.
+ *
+ * Who waits for each response before the next request, has at most one request
+ * among the missing whose response is still to come; the next request begins
+ * afresh. Who does not, is known by two requests between which no response
+ * byte passed. Of such a connection nothing is reported any more once a
+ * message was lost.
  */
 #ifndef SIDELIGHT_TXN_SESSION_H
 #define SIDELIGHT_TXN_SESSION_H
@@ -25,7 +31,12 @@ struct session_env {
 	struct routes *routes;
 	struct addresses *addresses;
 	bool wants_target;
-	uint32_t tid; /* of the event at hand; 0 unknown */
+	/* Of the event at hand */
+	uint32_t tid; /* 0 unknown */
+	uint32_t peer_seq; /* how far the other direction had come; valid if has_peer */
+	bool has_peer;
+	bool is_close;
+	bool is_late; /* it tells when bytes were missed, not when they passed */
 	uint64_t number; /* of the engine, unique in this process */
 	size_t sink_count;
 	const struct txn_sink *sinks[ENGINE_SINKS_MAX];
@@ -41,9 +52,12 @@ struct session {
 	enum role role;
 	bool is_interim; /* the response at hand is a 1xx */
 	bool is_unpaired; /* the response at hand has no request that was seen */
-	bool has_pipelined; /* two requests were open at once */
+	bool is_answered; /* a response without request came after the newest request */
+	bool has_asked; /* asked_seq is valid */
+	bool has_pipelined; /* the client does not wait for responses */
 	bool is_suspect; /* requests may be missing behind the only open one: none may follow it */
 	bool is_tainted; /* requests are missing among the open ones: count, do not report */
+	uint32_t asked_seq; /* how far responses had come at the newest request */
 	uint32_t tid; /* of the newest egress data */
 };
 
