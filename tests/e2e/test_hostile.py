@@ -14,7 +14,7 @@ import clients
 import harness
 import servers
 from clients import Wire, request_bytes
-from observer import Sidelight, difference
+from observer import Sidelight, difference, health
 
 RESIDENT_MAX_KB = 40 << 10
 USELESS = 40_000
@@ -156,10 +156,10 @@ class Hostile(harness.Case):
         # Half of them end their head after all, and are answered.
         for wire in wires[::2]:
             wire.send(data[400:])
-        for wire in wires[::2]:
             self.assertEqual(wire.response()[0], 200)
         scrape = self.sidelight.settle(self.server.port)
-        self.assertEqual(scrape.requests()["GET", "/hello", "200"], len(wires[::2]))
+        counted = scrape.requests()["GET", "/hello", "200"]
+        self.assertEqual(counted, len(wires[::2]), f"{scrape.lost()}\n{health(scrape)}")
 
     def test_connections_that_are_good_for_nothing(self):
         """As fast as they can be made: silent ones, noise, half a head, and resets."""

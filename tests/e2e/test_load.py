@@ -86,11 +86,11 @@ class Overflow(harness.Case):
         self.assertEqual(counted.total() + lost, len(sent), f"{scrape.lost()}\n{health(scrape)}")
         expected = server.expected(len(sent))
         self.assertEqual(counted - expected, collections.Counter(), "invented")
-        # From here on nothing is lost any more.
-        more = clients.send_plan(server.port, plan[:300])
+        # Its reader is back: what fits is counted again.
+        sent += clients.send_plan(server.port, plan[:300])
         scrape = sidelight.settle(server.port)
-        self.assertEqual(scrape.requests().total(), counted.total() + len(more))
-        self.assertEqual(self.lost_requests(scrape), lost)
+        self.assertGreater(scrape.requests().total(), counted.total())
+        self.assertEqual(scrape.requests().total() + self.lost_requests(scrape), len(sent))
 
     def test_connections_that_end_after_the_loss(self):
         """Their responses were lost, not withheld: no request of theirs ended by a close."""
