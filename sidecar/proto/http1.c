@@ -37,6 +37,11 @@ bool http1_is_inside(const struct http1 *p)
 	return p->state >= HEAD && p->state <= CLOSE;
 }
 
+bool http1_is_lost(const struct http1 *p)
+{
+	return p->state == SYNC;
+}
+
 bool http1_is_blind(const struct http1 *p)
 {
 	return p->state == BLIND;

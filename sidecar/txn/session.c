@@ -424,7 +424,8 @@ static void on_conn_end(struct conn *c, enum conn_end how, uint64_t time_ns)
 	switch (how) {
 	case CONN_CLOSED:
 	case CONN_RESET:
-		if (s->is_tainted)
+		/* A head may be found incomplete only now, when its response was lost before. */
+		if (s->is_tainted || http1_is_lost(&s->parser[dir_other(request_dir(s))]))
 			lose_open(c, s, ENGINE_LOST_RESPONSE);
 		/* A body until close is complete only if the connection ended in order. */
 		if (how == CONN_CLOSED)

@@ -92,6 +92,30 @@ class Overflow(harness.Case):
         self.assertGreater(scrape.requests().total(), counted.total())
         self.assertEqual(scrape.requests().total() + self.lost_requests(scrape), len(sent))
 
+    def test_heads_cut_short_by_the_loss(self):
+        """More head than the ring holds: some are cut, and their responses missed."""
+        server = servers.Nginx(self)
+        sidelight = Sidelight(self, "--ring-bytes", "65536", cgroup=server.cgroup)
+        data = clients.request_bytes("GET", "/hello", *[f"X-{i}: {'a' * 200}" for i in range(100)])
+        wires = [self.own(clients.Wire(server.port)) for _ in range(200)]
+        for wire in wires:
+            wire.send(data[:400])
+        sidelight.settle(server.port)
+        sidelight.process.send(signal.SIGSTOP)
+        for wire in wires:
+            wire.send(data[400:])
+            self.assertEqual(wire.response()[0], 200)
+        sidelight.process.send(signal.SIGCONT)
+        sidelight.settle(server.port)
+        for wire in wires:
+            wire.close()
+        scrape = sidelight.settle(server.port)
+        counted = scrape.requests()
+        self.assertEqual(set(counted) - {("GET", "/hello", "200")}, set(), counted)
+        lost = self.lost_requests(scrape)
+        self.assertGreater(lost, 0, "the ring did not overflow")
+        self.assertEqual(counted.total() + lost, len(wires), f"{scrape.lost()}\n{health(scrape)}")
+
     def test_connections_that_end_after_the_loss(self):
         """Their responses were lost, not withheld: no request of theirs ended by a close."""
         server = servers.Nginx(self)
