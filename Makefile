@@ -229,8 +229,9 @@ LINT_SH := $(shell grep -lE '^\#!(/usr/bin/env bash|/bin/(ba)?sh)' .ci/run \
 .PHONY: lint lint-run lint-format lint-headers lint-tidy lint-shell
 lint: deps-lint ## format, clang-tidy, self-contained headers, layers, file lengths, shellcheck
 	@$(MAKE) --no-print-directory -j2 lint-run
-lint-run: lint-format lint-headers lint-tidy lint-shell
+lint-run: lint-format lint-headers lint-tidy lint-shell $(BUILD)/sidelight
 	@tests/lint/layers
+	@tests/lint/readme $(BUILD)/sidelight
 	@tests/lint/lengths
 	@echo lint: clean
 lint-format:
