@@ -73,7 +73,7 @@ OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 MAIN     := $(BUILD)/sidecar/main.o
 LIBRARY  := $(BUILD)/libsidelight.a
 BPF      := $(sort $(wildcard bpf/*.bpf.c))
-BPF_FLAGS := -target bpf -O2 -g -Wall -Wextra -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu
+BPF_FLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu
 SKELETONS := $(BPF:bpf/%.bpf.c=$(BUILD)/%.skel.h)
 
 .DEFAULT_GOAL := all

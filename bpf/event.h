@@ -16,6 +16,8 @@
 #ifndef SIDELIGHT_BPF_EVENT_H
 #define SIDELIGHT_BPF_EVENT_H
 
+#include <stddef.h>
+
 #include <linux/types.h>
 
 enum sl_kind {
@@ -99,6 +101,7 @@ struct sl_close {
 };
 
 _Static_assert(sizeof(struct sl_header) == 24, "layout");
+_Static_assert(offsetof(struct sl_data, tid) % 8 == 0, "tid and tgid are stored as one");
 _Static_assert(sizeof(struct sl_open) == 24 + 48, "layout");
 _Static_assert(sizeof(struct sl_data) == 24 + 24, "layout");
 _Static_assert(sizeof(struct sl_close) == 24 + 32, "layout");

@@ -8,16 +8,18 @@
 #include "packet.bpf.h"
 #include "state.bpf.h"
 
-static __always_inline void fill_header(struct sl_header *h, __u8 kind, __u64 id)
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "first words are put together so");
+
+/* The first word is put together in a register: one store for five fields. */
+static __always_inline void fill_header(struct sl_header *h, __u64 first, __u64 id)
 {
-	h->kind = kind;
-	h->dir = 0;
-	h->flags = 0;
-	h->why = 0;
-	h->len = 0;
+	*(__u64 *)h = first;
 	h->time_ns = bpf_ktime_get_ns();
 	h->id = id;
 }
+
+#define FIRST_FLAGS(flags) ((__u32)(flags) << 16)
+#define FIRST_WHY(why)	   ((__u32)(why) << 24)
 
 static __always_inline bool send_open(struct sl_cgroup *cg, const struct tuple *t, __u64 id,
 				      __u8 role, __u8 flags)
@@ -29,8 +31,7 @@ static __always_inline bool send_open(struct sl_cgroup *cg, const struct tuple *
 		count_exact(cg, SL_C_LOST_OPEN);
 		return false;
 	}
-	fill_header(&rec->h, SL_OPEN, id);
-	rec->h.flags = flags;
+	fill_header(&rec->h, SL_OPEN | FIRST_FLAGS(flags), id);
 	rec->container = cg->container;
 	__builtin_memcpy(rec->local_addr, t->local_addr, 16);
 	__builtin_memcpy(rec->remote_addr, t->remote_addr, 16);
@@ -39,8 +40,7 @@ static __always_inline bool send_open(struct sl_cgroup *cg, const struct tuple *
 	rec->family = t->family;
 	rec->role = role;
 	rec->pad[0] = rec->pad[1] = 0;
-	bpf_ringbuf_submit(rec, wake_flags());
-	count(cg, SL_C_RECORDS, 1);
+	bpf_ringbuf_submit(rec, wake_flags(cg));
 	/* Else the compiler tests rec again, which may not be touched any more. */
 	opaque(is_sent);
 	return is_sent;
@@ -54,10 +54,8 @@ static __always_inline void send_mute(struct sl_cgroup *cg, __u64 id, __u8 why)
 		count_exact(cg, SL_C_LOST_CLOSE);
 		return;
 	}
-	fill_header(rec, SL_MUTE, id);
-	rec->why = why;
-	bpf_ringbuf_submit(rec, wake_flags());
-	count(cg, SL_C_RECORDS, 1);
+	fill_header(rec, SL_MUTE | FIRST_WHY(why), id);
+	bpf_ringbuf_submit(rec, wake_flags(cg));
 }
 
 static __always_inline void send_close(struct sl_cgroup *cg, const struct sock_state *st,
@@ -70,16 +68,14 @@ static __always_inline void send_close(struct sl_cgroup *cg, const struct sock_s
 		count_exact(cg, SL_C_LOST_CLOSE);
 		return;
 	}
-	fill_header(&rec->h, SL_CLOSE, st->id);
-	rec->h.flags = is_reset ? SL_F_RESET : 0;
+	fill_header(&rec->h, SL_CLOSE | FIRST_FLAGS(is_reset ? SL_F_RESET : 0), st->id);
 	rec->bytes[SL_INGRESS] = bytes_in;
 	rec->bytes[SL_EGRESS] = bytes_out;
 	rec->to_seq[SL_INGRESS] = st->half[SL_INGRESS].next_seq;
 	rec->to_seq[SL_EGRESS] = st->half[SL_EGRESS].next_seq;
 	rec->srtt_us = srtt_us;
 	rec->retransmits = retransmits;
-	bpf_ringbuf_submit(rec, wake_flags());
-	count(cg, SL_C_RECORDS, 1);
+	bpf_ringbuf_submit(rec, wake_flags(cg));
 }
 
 static __always_inline bool has_hole(const struct half *h)
@@ -87,24 +83,19 @@ static __always_inline bool has_hole(const struct half *h)
 	return (__s32)(h->hole_hi - h->hole_lo) > 0;
 }
 
-/* All but h.len, seq and to_seq, which the caller knows last. */
+/* n bytes from seq on; news up to to_seq. */
 static __always_inline void fill_data(struct sl_data *rec, const struct sock_state *st, __u8 dir,
-				      __u32 from_seq)
+				      __u32 flags, __u32 from_seq, __u32 seq, __u32 n, __u32 to_seq)
 {
-	fill_header(&rec->h, SL_DATA, st->id);
-	rec->h.dir = dir;
 	if (has_hole(&st->half[dir]))
-		rec->h.flags |= SL_F_HOLE;
+		flags |= SL_F_HOLE;
+	fill_header(&rec->h, SL_DATA | dir << 8 | FIRST_FLAGS(flags) | (__u64)n << 32, st->id);
+	rec->seq = seq;
 	rec->from_seq = from_seq;
+	rec->to_seq = to_seq;
 	rec->peer_seq = st->half[!dir].next_seq;
-	rec->tid = 0;
-	rec->tgid = 0;
-	if (dir == SL_EGRESS && has_current_pid) {
-		__u64 pid_tgid = bpf_get_current_pid_tgid();
-
-		rec->tid = (__u32)pid_tgid;
-		rec->tgid = pid_tgid >> 32;
-	}
+	/* Both ids at once, as the helper returns them. */
+	*(__u64 *)&rec->tid = dir == SL_EGRESS && has_current_pid ? bpf_get_current_pid_tgid() : 0;
 }
 
 /* News without bytes: the direction has come to to_seq. */
@@ -119,14 +110,9 @@ static __always_inline void send_progress(struct sl_cgroup *cg, struct sock_stat
 		h->told_seq = to_seq;
 		return;
 	}
-	fill_data(rec, st, dir, h->told_seq);
-	if (is_fin)
-		rec->h.flags |= SL_F_FIN;
-	rec->seq = to_seq;
-	rec->to_seq = to_seq;
+	fill_data(rec, st, dir, is_fin ? SL_F_FIN : 0, h->told_seq, to_seq, 0, to_seq);
 	h->told_seq = to_seq;
-	bpf_ringbuf_submit(rec, wake_flags());
-	count(cg, SL_C_RECORDS, 1);
+	bpf_ringbuf_submit(rec, wake_flags(cg));
 }
 
 #endif

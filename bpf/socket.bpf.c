@@ -127,6 +127,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *
 	__u32 left = seg->len;
 	__u32 off = seg->off;
 	__u32 seq = h->next_seq - left;
+	__u32 to_seq;
 	bool at_start = h->at_start || h->is_turn;
 	bool is_response;
 	struct sl_data *rec;
@@ -177,10 +178,12 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *
 	 * body, which all begin with P; others are copied up to the budget.
 	 */
 	if (may_scan && at_start && (is_response || rec->data[0] == 'P')) {
+		__u64 end = n - 4; /* below zero it is very large */
 		__u32 last4 = 0;
 
-		if (n >= 4 && n <= cap - PIECE_SLACK)
-			last4 = *(__u32 *)(rec->data + n - 4);
+		opaque(end);
+		if (end <= cap - PIECE_SLACK - 4)
+			last4 = *(__u32 *)(rec->data + end);
 		if (left > SL_DATA_MEDIUM - PIECE_SLACK ||
 		    last4 == ('\r' | '\n' << 8 | '\r' << 16 | '\n' << 24)) {
 			__u64 found = scan_head(skb, off, n, is_response);
@@ -208,12 +211,9 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *
 		}
 	}
 
-	fill_data(rec, st, dir, h->told_seq);
-	rec->seq = seq;
-	rec->h.len = n;
 	left -= n;
 	off += n;
-	seq += n;
+	to_seq = seq + n;
 	h->budget = h->budget > n ? h->budget - n : 0;
 	h->at_start = is_known;
 	h->is_turn = false;
@@ -225,14 +225,12 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *
 		}
 		left -= skip;
 		off += skip;
-		seq += skip;
+		to_seq += skip;
 	}
-	rec->to_seq = seq;
-	h->told_seq = seq;
-	if (left == 0 && seg->tcp_flags & TCP_FIN)
-		rec->h.flags |= SL_F_FIN;
-	bpf_ringbuf_submit(rec, wake_flags());
-	count(cg, SL_C_RECORDS, 1);
+	fill_data(rec, st, dir, left == 0 && seg->tcp_flags & TCP_FIN ? SL_F_FIN : 0, h->told_seq,
+		  seq, n, to_seq);
+	h->told_seq = to_seq;
+	bpf_ringbuf_submit(rec, wake_flags(cg));
 	count(cg, SL_C_BYTES_SENT, n);
 	if (st->is_upgrade) {
 		mute(cg, st, SL_MUTE_UPGRADE);
@@ -306,12 +304,8 @@ static __always_inline bool take_old(struct __sk_buff *skb, struct sl_cgroup *cg
 			bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
 			return false;
 		}
-		fill_data(rec, st, dir, seg->seq);
-		rec->seq = seg->seq;
-		rec->h.len = n;
-		rec->to_seq = seg->seq + seg->len;
-		bpf_ringbuf_submit(rec, wake_flags());
-		count(cg, SL_C_RECORDS, 1);
+		fill_data(rec, st, dir, 0, seg->seq, seg->seq, n, seg->seq + seg->len);
+		bpf_ringbuf_submit(rec, wake_flags(cg));
 		count(cg, SL_C_BYTES_SENT, n);
 		return false;
 	}
@@ -402,6 +396,9 @@ static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, 
 	struct sock_state *st;
 
 	if (seg->len == 0 || seg->tcp_flags & TCP_SYN)
+		return NULL;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
 		return NULL;
 	if (sk->state == BPF_TCP_LISTEN) {
 		if (dir == SL_INGRESS)
@@ -499,10 +496,7 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 	sk = skb->sk;
 	if (!sk)
 		return PASS;
-	sk = bpf_sk_fullsock(sk);
-	if (!sk)
-		return PASS;
-	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
+	st = bpf_sk_storage_get(&socks, sk, NULL, 0); /* NULL too if it is no full socket */
 	cg = bpf_get_local_storage(&cgroups, 0);
 	if (!is_next) {
 		if (!st) {
@@ -586,17 +580,14 @@ int sl_early(struct __sk_buff *skb)
 		bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
 		return PASS;
 	}
-	fill_header(&rec->h, SL_DATA, id);
-	rec->h.dir = SL_INGRESS;
-	rec->h.len = n;
+	fill_header(&rec->h, SL_DATA | SL_INGRESS << 8 | n << 32, id);
 	rec->seq = seg.seq + done;
 	rec->from_seq = seg.seq + done;
 	rec->to_seq = seg.seq + done + n;
 	rec->peer_seq = seg.ack;
 	rec->tid = 0;
 	rec->tgid = 0;
-	bpf_ringbuf_submit(rec, wake_flags());
-	count(cg, SL_C_RECORDS, 1);
+	bpf_ringbuf_submit(rec, wake_flags(cg));
 	count(cg, SL_C_BYTES_SENT, n);
 	skb->cb[CB_LEFT] = done + n;
 	bpf_tail_call(skb, &next_ingress, NEXT_EARLY);

@@ -93,6 +93,7 @@ struct {
 /* Shared with user space by mmap. */
 volatile __u32 reader_awake; /* the reader drains on a timer: do not wake it for one record */
 volatile __u32 wake_bytes; /* ... unless this much waits */
+volatile __u32 has_woken; /* and it was woken for that: once is enough until it drains */
 
 /*
  * Heads are scanned for the length of their bodies: with CAP_PERFMON. Without
@@ -118,18 +119,26 @@ static __always_inline void count_exact(struct sl_cgroup *cg, enum sl_counter wh
 	__sync_fetch_and_add(&cg->counter[which], 1);
 }
 
+/* How often an awake reader's ring is looked at: on each CPU, once in at most 16 KiB. */
+#define WAKE_RECORDS 8
+
 /*
+ * Counts a record that is about to be sent, and says how to send it.
+ *
  * Waking the reader costs more than capturing a request. Asleep, it is woken
  * by the record that finds the ring empty (flags 0); awake, only by a ring that
  * fills faster than its timer drains.
  */
-static __always_inline __u64 wake_flags(void)
+static __always_inline __u64 wake_flags(struct sl_cgroup *cg)
 {
+	count(cg, SL_C_RECORDS, 1);
 	if (!reader_awake)
 		return 0;
-	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > wake_bytes)
-		return BPF_RB_FORCE_WAKEUP;
-	return BPF_RB_NO_WAKEUP;
+	if (cg->counter[SL_C_RECORDS] % WAKE_RECORDS || has_woken ||
+	    bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) <= wake_bytes)
+		return BPF_RB_NO_WAKEUP;
+	has_woken = 1;
+	return BPF_RB_FORCE_WAKEUP;
 }
 
 #endif

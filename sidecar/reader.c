@@ -6,10 +6,8 @@ static void on_readable(uv_poll_t *poll, int status, int events);
 
 static void set_awake(struct reader *r)
 {
-	if (r->state == READER_ASLEEP) {
-		(void)uv_poll_stop(&r->poll); /* cannot fail on an active handle */
+	if (r->state == READER_ASLEEP)
 		(void)uv_timer_start(&r->timer, on_timer, READER_PERIOD_MS, READER_PERIOD_MS);
-	}
 	r->state = READER_AWAKE;
 }
 
@@ -37,14 +35,16 @@ static void on_timer(uv_timer_t *timer)
 	}
 	r->state = READER_ASLEEP;
 	(void)uv_timer_stop(&r->timer); /* cannot fail */
-	(void)uv_poll_start(&r->poll, UV_READABLE, on_readable); /* worked in reader_start() */
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
+	struct reader *r = poll->data;
+
 	(void)status; /* an error shows as readable, and drains nothing */
 	(void)events;
-	reader_drain(poll->data);
+	source_woken(r->source);
+	reader_drain(r);
 }
 
 int reader_start(struct reader *r, uv_loop_t *loop, struct source *source, event_fn fn, void *ctx)

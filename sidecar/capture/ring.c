@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -18,6 +19,10 @@
 /* The reader on its timer is woken early when this share of the ring is full. */
 #define WAKE_SHARE 4
 
+/* How much is read before the kernel may write there again: the position is shared with all CPUs.
+ */
+#define RELEASE_BYTES (16u << 10)
+
 enum { LINK_INGRESS, LINK_EGRESS, LINK_SOCKOPS, LINK_MAX };
 
 struct attached {
@@ -28,39 +33,58 @@ struct attached {
 struct ring {
 	struct source source;
 	struct socket_bpf *bpf;
-	struct ring_buffer *reader;
-	const volatile unsigned long *produced; /* position, mapped from the kernel */
-	const volatile unsigned long *consumed;
+	int wake_fd; /* an epoll instance with the ring in it; -1: none */
+	unsigned long *consumed; /* position, mapped from the kernel */
+	const unsigned long *produced; /* likewise; the ring itself follows, twice */
 	size_t page_size;
+	size_t size;
 	int cpu_count;
 	uint64_t malformed;
 	struct attached attached[RING_CGROUPS_MAX];
-	event_fn fn; /* of the drain at hand */
-	void *ctx;
 };
 
-static int on_record(void *ctx, void *record, size_t size)
-{
-	struct ring *r = ctx;
-	struct event ev;
-
-	if (record_read(record, size, &ev))
-		r->malformed++;
-	else
-		r->fn(r->ctx, &ev);
-	return 0;
-}
-
+/*
+ * What libbpf's ring_buffer__consume() does (kernel/bpf/ringbuf.c describes the layout), without a
+ * call and a store to the shared position for each record. At most one ring full: a kernel that
+ * writes as fast as we read must not keep us here.
+ */
 static int ring_drain(struct source *s, event_fn fn, void *ctx)
 {
 	struct ring *r = (struct ring *)s;
-	int n;
+	const char *data = (const char *)r->produced + r->page_size;
+	unsigned long pos = *r->consumed; /* only we write it */
+	unsigned long end = __atomic_load_n(r->produced, __ATOMIC_ACQUIRE);
+	unsigned long released = pos;
+	struct event ev;
+	int n = 0;
 
-	r->fn = fn;
-	r->ctx = ctx;
-	n = ring_buffer__consume(r->reader);
-	if (n > 0)
+	for (unsigned long last = pos + r->size; pos != end && pos < last;) {
+		const char *record = data + (pos & (r->size - 1));
+		uint32_t len = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
+
+		if (len & BPF_RINGBUF_BUSY_BIT)
+			break;
+		if (!(len & BPF_RINGBUF_DISCARD_BIT)) {
+			if (record_read(record + BPF_RINGBUF_HDR_SZ, len, &ev))
+				r->malformed++;
+			else
+				fn(ctx, &ev);
+		}
+		len &= ~BPF_RINGBUF_DISCARD_BIT;
+		pos += (len + BPF_RINGBUF_HDR_SZ + 7) & ~7ul;
+		n++;
+		if (pos - released >= RELEASE_BYTES) {
+			released = pos;
+			__atomic_store_n(r->consumed, pos, __ATOMIC_RELEASE);
+		}
+		if (pos == end)
+			end = __atomic_load_n(r->produced, __ATOMIC_ACQUIRE);
+	}
+	__atomic_store_n(r->consumed, pos, __ATOMIC_RELEASE);
+	if (n > 0) {
 		r->bpf->bss->reader_awake = 1;
+		r->bpf->bss->has_woken = 0;
+	}
 	return n;
 }
 
@@ -71,12 +95,20 @@ static bool ring_sleep(struct source *s)
 	r->bpf->bss->reader_awake = 0;
 	/* What the kernel wrote before it saw this, we see after it. */
 	__sync_synchronize();
-	return *r->produced == *r->consumed;
+	return __atomic_load_n(r->produced, __ATOMIC_RELAXED) == *r->consumed;
 }
 
 static int ring_fd(const struct source *s)
 {
-	return ring_buffer__epoll_fd(((const struct ring *)s)->reader);
+	return ((const struct ring *)s)->wake_fd;
+}
+
+static void ring_woken(struct source *s)
+{
+	struct epoll_event event;
+
+	/* Takes the one event there is, or is, with none, a spurious call. */
+	(void)epoll_wait(((struct ring *)s)->wake_fd, &event, 1, 0);
 }
 
 static void detach(struct attached *a)
@@ -92,11 +124,12 @@ static void ring_free(struct source *s)
 
 	for (size_t i = 0; i < RING_CGROUPS_MAX; i++)
 		detach(&r->attached[i]);
-	if (r->produced)
-		(void)munmap((void *)r->produced, r->page_size);
 	if (r->consumed)
-		(void)munmap((void *)r->consumed, r->page_size);
-	ring_buffer__free(r->reader);
+		(void)munmap(r->consumed, r->page_size);
+	if (r->produced)
+		(void)munmap((void *)r->produced, r->page_size + 2 * r->size);
+	if (r->wake_fd >= 0)
+		(void)close(r->wake_fd); /* nothing was written to it */
 	socket_bpf__destroy(r->bpf);
 	free(r);
 }
@@ -105,6 +138,7 @@ static const struct source_ops ring_ops = {
 	.drain = ring_drain,
 	.sleep = ring_sleep,
 	.fd = ring_fd,
+	.woken = ring_woken,
 	.free = ring_free,
 };
 
@@ -152,16 +186,29 @@ static int load(struct ring *r, size_t ring_bytes)
 	return socket_bpf__load(bpf);
 }
 
-/* The two positions at the start of a ring (kernel/bpf/ringbuf.c, struct bpf_ringbuf). */
-static int map_positions(struct ring *r)
+/*
+ * A page with the consumer's position, which is ours; one with the producer's, and the ring, twice
+ * in a row so that no record is cut (kernel/bpf/ringbuf.c, struct bpf_ringbuf).
+ *
+ * The descriptor to watch is not the ring's own, which is readable whenever the ring is not empty,
+ * but one that is readable once for each time the kernel wakes us.
+ */
+static int open_ring(struct ring *r)
 {
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
 	int fd = bpf_map__fd(r->bpf->maps.ring);
-	void *consumed = mmap(NULL, r->page_size, PROT_READ, MAP_SHARED, fd, 0);
-	void *produced = mmap(NULL, r->page_size, PROT_READ, MAP_SHARED, fd, (off_t)r->page_size);
+	void *consumed = mmap(NULL, r->page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *produced = mmap(NULL, r->page_size + 2 * r->size, PROT_READ, MAP_SHARED, fd,
+			      (off_t)r->page_size);
 
 	r->consumed = consumed == MAP_FAILED ? NULL : consumed;
 	r->produced = produced == MAP_FAILED ? NULL : produced;
-	return r->consumed && r->produced ? 0 : -ENOMEM;
+	if (!r->consumed || !r->produced)
+		return -ENOMEM;
+	r->wake_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (r->wake_fd < 0 || epoll_ctl(r->wake_fd, EPOLL_CTL_ADD, fd, &event))
+		return -errno;
+	return 0;
 }
 
 struct source *ring_new(size_t ring_bytes)
@@ -172,14 +219,15 @@ struct source *ring_new(size_t ring_bytes)
 	if (!r)
 		goto fail;
 	r->source.ops = &ring_ops;
+	r->wake_fd = -1;
+	r->size = ring_bytes;
 	r->page_size = (size_t)sysconf(_SC_PAGESIZE);
 	r->cpu_count = libbpf_num_possible_cpus();
 	libbpf_set_print(print_debug);
 	err = load(r, ring_bytes);
 	if (err)
 		goto fail;
-	r->reader = ring_buffer__new(bpf_map__fd(r->bpf->maps.ring), on_record, r, NULL);
-	err = r->reader ? map_positions(r) : -errno;
+	err = open_ring(r);
 	if (err)
 		goto fail;
 	return &r->source;

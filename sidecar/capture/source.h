@@ -14,6 +14,7 @@ struct source_ops {
 	int (*drain)(struct source *s, event_fn fn, void *ctx);
 	bool (*sleep)(struct source *s);
 	int (*fd)(const struct source *s);
+	void (*woken)(struct source *s);
 	void (*free)(struct source *s);
 };
 
@@ -43,10 +44,16 @@ static inline bool source_sleep(struct source *s)
 	return s->ops->sleep(s);
 }
 
-/* Readable when there is something to drain; -1 for a file. */
+/* Readable when there is something to drain, until source_woken(); -1 for a file. */
 static inline int source_fd(const struct source *s)
 {
 	return s->ops->fd(s);
+}
+
+/* The descriptor was readable: it is not again before something new happens. Drain now. */
+static inline void source_woken(struct source *s)
+{
+	s->ops->woken(s);
 }
 
 /* Accepts NULL. */
