@@ -152,21 +152,11 @@ void bytes_start(struct bytes *b, uint32_t seq)
 		start(b, seq);
 }
 
-void bytes_push(struct bytes *b, const struct event_data *piece, uint64_t time_ns,
-		const struct bytes_sink *sink, void *ctx)
+void bytes_push_any(struct bytes *b, const struct event_data *piece, uint64_t time_ns,
+		    const struct bytes_sink *sink, void *ctx)
 {
 	enum dir dir = piece->dir;
 
-	/* What nearly all pieces are: the next bytes, all of them copied, nothing waiting. */
-	if (b->is_started && !b->is_finished && !b->early && piece->seq == b->next &&
-	    piece->from_seq == piece->seq && !piece->is_fin && piece->data.len &&
-	    piece->to_seq == piece->seq + (uint32_t)piece->data.len) {
-		if (time_ns > b->last_ns)
-			b->last_ns = time_ns;
-		b->next = piece->to_seq;
-		sink->data(ctx, dir, piece->data, b->last_ns);
-		return;
-	}
 	if (b->is_finished)
 		return;
 	if (!b->is_started) {

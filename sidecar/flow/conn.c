@@ -148,7 +148,7 @@ static void push_early(struct conns *t, struct conn *c, const struct event_data 
 	struct event_data piece = *data;
 
 	piece.has_hole = true;
-	bytes_push(&c->bytes[data->dir], &piece, time_ns, &t->sink->bytes, c);
+	bytes_push_any(&c->bytes[data->dir], &piece, time_ns, &t->sink->bytes, c);
 }
 
 static void push_data(struct conns *t, struct conn *c, const struct event_data *data,

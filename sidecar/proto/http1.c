@@ -236,48 +236,67 @@ static size_t on_head(struct http1 *p, struct span data, struct out out)
 	return used;
 }
 
-/* Returns its length. */
-static inline size_t whole_head(struct http1 *p, struct http1_head *h, uint64_t time_ns,
-				struct out out)
+/* Returns how many of the `there` bytes were used, from the beginning of the head. */
+static inline size_t whole_head(struct http1 *p, struct http1_head *h, size_t there,
+				uint64_t time_ns, struct out out)
 {
+	uint64_t whole = h->whole;
 	size_t len = h->len;
+	enum http1_body body;
 
 	h->m.time_ns = time_ns;
-	begin_body(p, out, &h->framing, announce(p, out, &h->m));
+	body = announce(p, out, &h->m);
+	/* What most messages are: all there. */
+	if (body == HTTP1_BODY_FRAMED && whole - 1 < there) {
+		p->is_resync = false;
+		p->body_bytes = whole - len;
+		end(p, out);
+		return (size_t)whole;
+	}
+	begin_body(p, out, &h->framing, body);
 	return len;
 }
 
-/* The first bytes of a message; nearly always all of its head. */
+/* The first bytes of a message that is not remembered. */
+static __attribute__((noinline)) size_t on_unknown(struct http1 *p, struct span data,
+						   uint64_t time_ns, struct out out)
+{
+	struct http1_head h;
+
+	switch (http1_head_parse(&h, data, p->is_response)) {
+	case HTTP1_HEAD_DONE:
+		return whole_head(p, &h, data.len, time_ns, out);
+	case HTTP1_HEAD_BAD:
+		bad_start(p, out);
+		return 0;
+	default:
+		p->partial = http1_partial_new(time_ns);
+		if (!p->partial)
+			fail(p, out, PARSE_FAIL_LOST, false);
+		else
+			p->state = HEAD;
+		return 0;
+	}
+}
+
+/* The first bytes of a message; nearly always all of its head, and often all of it. */
 static inline size_t on_start(struct http1 *p, struct span data, uint64_t time_ns, struct out out)
 {
 	struct http1_head *known;
-	struct http1_head h;
 	size_t used = 0;
 
 	/* Some clients send CR LF after a body, and servers let it pass (RFC 9112 section 2.2). */
-	while (used < data.len && (data.ptr[used] == '\r' || data.ptr[used] == '\n'))
-		used++;
-	if (used == data.len)
-		return used;
-	data = span_from(data, used);
+	if (data.ptr[0] <= '\r') {
+		while (used < data.len && (data.ptr[used] == '\r' || data.ptr[used] == '\n'))
+			used++;
+		if (used == data.len)
+			return used;
+		data = span_from(data, used);
+	}
 	known = http1_memo_head(data, p->is_response);
 	if (known)
-		return used + whole_head(p, known, time_ns, out);
-	switch (http1_head_parse(&h, data, p->is_response)) {
-	case HTTP1_HEAD_DONE:
-		return used + whole_head(p, &h, time_ns, out);
-	case HTTP1_HEAD_BAD:
-		bad_start(p, out);
-		return used;
-	default:
-		p->partial = http1_partial_new(time_ns);
-		if (!p->partial) {
-			fail(p, out, PARSE_FAIL_LOST, false);
-			return used;
-		}
-		p->state = HEAD;
-		return used;
-	}
+		return used + whole_head(p, known, data.len, time_ns, out);
+	return used + on_unknown(p, data, time_ns, out);
 }
 
 static uint64_t on_length(struct http1 *p, uint64_t n, struct out out)
@@ -310,6 +329,25 @@ static size_t on_chunked(struct http1 *p, struct span data, struct out out)
 	return used;
 }
 
+/* Any other bytes. Returns how many were used; all of them, where none matters. */
+static __attribute__((noinline)) size_t on_inside(struct http1 *p, struct span data, struct out out)
+{
+	switch (p->state) {
+	case HEAD:
+		return on_head(p, data, out);
+	case LENGTH:
+		return (size_t)on_length(p, data.len, out);
+	case CHUNKED:
+	case BLIND:
+		return on_chunked(p, data, out);
+	case CLOSE:
+		p->body_bytes += data.len;
+		return data.len;
+	default: /* SYNC starts with a piece; TUNNEL never does */
+		return data.len;
+	}
+}
+
 void http1_data(struct http1 *p, struct span data, uint64_t time_ns, const struct http1_sink *sink,
 		void *ctx)
 {
@@ -326,26 +364,10 @@ void http1_data(struct http1 *p, struct span data, uint64_t time_ns, const struc
 		p->is_resync = true;
 	}
 	for (; data.len > 0; data = span_from(data, used)) {
-		switch (p->state) {
-		case START:
+		if (p->state == START)
 			used = on_start(p, data, time_ns, out);
-			break;
-		case HEAD:
-			used = on_head(p, data, out);
-			break;
-		case LENGTH:
-			used = (size_t)on_length(p, data.len, out);
-			break;
-		case CHUNKED:
-		case BLIND:
-			used = on_chunked(p, data, out);
-			break;
-		case CLOSE:
-			p->body_bytes += data.len;
-			return;
-		default: /* SYNC starts with a piece; TUNNEL never does */
-			return;
-		}
+		else
+			used = on_inside(p, data, out);
 	}
 }
 

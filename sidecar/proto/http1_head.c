@@ -221,6 +221,17 @@ static enum http1_head_result cut(struct http1_head *h, struct span in, const ch
 	return HTTP1_HEAD_BAD;
 }
 
+/* See http1_head.whole; rules of RFC 9112 section 6.3. */
+static uint64_t whole_of(const struct http1_head *h)
+{
+	const struct http1_framing *f = &h->framing;
+
+	if (f->has_nul || f->has_coding || f->is_bad_length ||
+	    (!f->has_length && h->m.is_response) || f->length > UINT64_MAX - h->len)
+		return 0;
+	return h->len + f->length;
+}
+
 /* Inlined once for requests and once for responses. */
 static inline __attribute__((always_inline)) enum http1_head_result
 parse(struct http1_head *h, struct span in, bool is_response, bool is_cut)
@@ -258,6 +269,7 @@ parse(struct http1_head *h, struct span in, bool is_response, bool is_cut)
 			if (kind == LINE_EMPTY) {
 				h->m.fields = (struct span){fields, (size_t)(line - fields)};
 				h->len = (size_t)(lf + 1 - p);
+				h->whole = whole_of(h);
 				return HTTP1_HEAD_DONE;
 			}
 			if (kind == LINE_FOLDED && line != fields)

@@ -32,6 +32,7 @@ struct http1_head {
 	struct message m; /* time_ns is left to the caller */
 	struct http1_framing framing;
 	size_t len; /* bytes of the head, its empty line included */
+	uint64_t whole; /* ... and of its body, as the head alone tells it; 0: see framing */
 };
 
 enum http1_head_result {

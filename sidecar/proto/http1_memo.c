@@ -44,7 +44,7 @@ struct http1_head *http1_memo_head(struct span data, bool is_response)
 	if (data.len < MEMO_MIN || data.len > MEMO_BYTES)
 		return NULL;
 	memo = slot_of(data);
-	if (memo->len > 0 && memo->len <= data.len && memo->head.m.is_response == is_response &&
+	if (memo->len - 1 < data.len && memo->head.m.is_response == is_response &&
 	    memcmp(memo->bytes, data.ptr, memo->len) == 0)
 		return &memo->head;
 	memcpy(memo->bytes, data.ptr, data.len);
