@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Sending what is left of a segment, piece by piece: which of its bytes are
+ * worth a copy, and when a connection is no HTTP and gets no more of them.
+ */
+#ifndef SIDELIGHT_PIECE_BPF_H
+#define SIDELIGHT_PIECE_BPF_H
+
+#include "http1.bpf.h"
+#include "packet.bpf.h"
+#include "record.bpf.h"
+#include "state.bpf.h"
+
+/* Room kept behind the bytes of a piece: its first words are read whole. */
+#define PIECE_SLACK 16
+
+static __always_inline void mute(struct sl_cgroup *cg, struct sock_state *st, enum sl_mute why)
+{
+	st->mute = why;
+	if (st->is_open)
+		send_mute(cg, st->id, why);
+}
+
+/*
+ * Looks at the first bytes of a turn. Returns the reason to mute before these
+ * bytes are sent, or 0; is_upgrade is the reason to mute after them.
+ */
+static __always_inline __u8 judge_turn(struct sock_state *st, __u8 dir, const __u8 *buf, __u32 n,
+				       bool is_response)
+{
+	__u8 request_dir = st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS;
+	const struct half *other = &st->half[!dir];
+	struct half *h = &st->half[dir];
+	__u64 first = *(const __u64 *)buf;
+
+	st->is_upgrade = false;
+	h->is_head = (__u32)first == ('H' | 'E' << 8 | 'A' << 16 | 'D' << 24);
+	h->is_connect = first == WORD_CONNECT;
+	if (is_response) {
+		st->is_http = true;
+		/* 101 Switching Protocols, and any 2xx to CONNECT (RFC 9110 sections 15.2.2, 9.3.6)
+		 */
+		if ((buf[9] == '1' && buf[10] == '0' && buf[11] == '1') ||
+		    (other->is_connect && buf[9] == '2'))
+			st->is_upgrade = true;
+		return 0;
+	}
+	if (st->is_http)
+		return 0;
+	if (buf[0] == 0x16 && buf[1] == 0x03)
+		return SL_MUTE_TLS;
+	if (n >= 8 && first == WORD_PRI)
+		return SL_MUTE_HTTP2;
+	/* Answers tell what is spoken; one that is cut short proves nothing. */
+	if (may_start_response(first, n) || (st->role && dir == request_dir))
+		return 0;
+	if (++st->unknown_turns >= UNKNOWN_TURNS)
+		return SL_MUTE_UNKNOWN;
+	return 0;
+}
+
+/*
+ * Does a response start where body was announced? Then that was a length without
+ * a body (HEAD, 304), or an upload that was refused.
+ */
+static __always_inline bool response_at(struct __sk_buff *skb, __u32 off, __u32 len)
+{
+	__u64 first;
+
+	if (len < 12 || bpf_skb_load_bytes(skb, off, &first, sizeof(first)))
+		return false;
+	return starts_response(first);
+}
+
+/*
+ * Sends the first piece of what is left of the segment, and takes it off.
+ * False: nothing more of this segment is to be sent.
+ */
+static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *cg,
+				       struct sock_state *st, __u8 dir, struct segment *seg)
+{
+	struct half *h = &st->half[dir];
+	__u32 left = seg->len;
+	__u32 off = seg->off;
+	__u32 seq = h->next_seq - left;
+	__u32 to_seq;
+	bool at_start = h->at_start || h->is_turn;
+	bool is_response;
+	struct sl_data *rec;
+	__u64 n = left;
+	__u64 cap;
+	__u64 skip = 0;
+	bool is_known = false;
+
+	if (left <= SL_DATA_SMALL - PIECE_SLACK) {
+		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_SMALL, 0);
+		cap = SL_DATA_SMALL;
+	} else if (left <= SL_DATA_MEDIUM - PIECE_SLACK) {
+		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_MEDIUM, 0);
+		cap = SL_DATA_MEDIUM;
+	} else {
+		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_LARGE, 0);
+		cap = SL_DATA_LARGE;
+		if (n > SL_DATA_LARGE - PIECE_SLACK)
+			n = SL_DATA_LARGE - PIECE_SLACK;
+	}
+	if (!rec) {
+		bool is_request = st->role == SL_ROLE_CLIENT ? dir == SL_EGRESS : dir == SL_INGRESS;
+
+		if (is_request && at_start)
+			count_exact(cg, SL_C_LOST_REQUEST);
+		else
+			count_exact(cg, SL_C_LOST_DATA);
+		goto give_up;
+	}
+	if (!load_bytes(skb, off, rec->data, n, cap - PIECE_SLACK)) {
+		count_exact(cg, SL_C_LOST_HELPER);
+		goto discard;
+	}
+	is_response = n >= 12 && starts_response(*(__u64 *)rec->data);
+	if (h->is_turn) {
+		__u8 now = judge_turn(st, dir, rec->data, n, is_response);
+
+		if (now) {
+			bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
+			mute(cg, st, now);
+			return false;
+		}
+	}
+
+	/*
+	 * Worth a scan where body follows: in long segments, and behind heads
+	 * that were written alone. Requests only with a method that has a
+	 * body, which all begin with P; others are copied up to the budget.
+	 */
+	if (may_scan && at_start && (is_response || rec->data[0] == 'P')) {
+		__u64 end = n - 4; /* below zero it is very large */
+		__u32 last4 = 0;
+
+		opaque(end);
+		if (end <= cap - PIECE_SLACK - 4)
+			last4 = *(__u32 *)(rec->data + end);
+		if (left > SL_DATA_MEDIUM - PIECE_SLACK ||
+		    last4 == ('\r' | '\n' << 8 | '\r' << 16 | '\n' << 24)) {
+			__u64 found = scan_head(skb, off, n, is_response);
+			__u64 head = SCAN_HEAD(found);
+			__u64 length = SCAN_LENGTH(found);
+
+			if (is_response && st->half[!dir].is_head)
+				length = 1;
+			if (head && head <= n && length) {
+				/* Cut behind the message, or behind the head of a long one. */
+				is_known = true;
+				length--;
+				if (length <= n - head) {
+					n = head + length;
+				} else {
+					n = head;
+					skip = length;
+				}
+				if (skip && is_response &&
+				    response_at(skb, off + head, left - head))
+					skip = 0;
+			} else if (head && h->budget > BODY_BUDGET) {
+				h->budget = BODY_BUDGET;
+			}
+		}
+	}
+
+	left -= n;
+	off += n;
+	to_seq = seq + n;
+	h->budget = h->budget > n ? h->budget - n : 0;
+	h->at_start = is_known;
+	h->is_turn = false;
+	if (skip) {
+		h->is_skip_new = left == 0;
+		if (skip > left) {
+			h->skip_left = skip - left;
+			skip = left;
+		}
+		left -= skip;
+		off += skip;
+		to_seq += skip;
+	}
+	fill_data(rec, st, dir, left == 0 && seg->tcp_flags & TCP_FIN ? SL_F_FIN : 0, h->told_seq,
+		  seq, n, to_seq);
+	h->told_seq = to_seq;
+	bpf_ringbuf_submit(rec, wake_flags(cg));
+	count(cg, SL_C_BYTES_SENT, n);
+	if (st->is_upgrade) {
+		mute(cg, st, SL_MUTE_UPGRADE);
+		return false;
+	}
+	seg->len = left;
+	seg->off = off;
+	return left > 0;
+
+discard:
+	bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
+give_up:
+	/* Not vouched for: user space sees a gap, and does not take it for body. */
+	h->told_seq = h->next_seq;
+	h->at_start = false;
+	h->is_turn = false;
+	return false;
+}
+
+/*
+ * Sends the next of what is left of the segment: a piece, or, with the budget
+ * spent, the last bytes of a write. False: done with this segment.
+ */
+static __always_inline bool send_next(struct __sk_buff *skb, struct sl_cgroup *cg,
+				      struct sock_state *st, __u8 dir, struct segment *seg)
+{
+	struct half *h = &st->half[dir];
+
+	/* A response that did not wait for its turn: its request was pipelined. */
+	if (h->budget == 0 && !h->at_start && response_at(skb, seg->off, seg->len)) {
+		h->budget = TURN_BUDGET;
+		h->at_start = true;
+	}
+	if (h->budget == 0 && !h->at_start) {
+		__u32 tail = SL_DATA_SMALL - PIECE_SLACK;
+
+		if (!(seg->tcp_flags & (TCP_PSH | TCP_FIN)) && h->next_seq - h->told_seq < 1u << 30)
+			return false;
+		if (seg->len > tail) {
+			seg->off += seg->len - tail;
+			seg->len = tail;
+		}
+	}
+	return send_piece(skb, cg, st, dir, seg);
+}
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Connections that begin and end, as sock_ops tells.
+ */
+#ifndef SIDELIGHT_SOCKOPS_BPF_H
+#define SIDELIGHT_SOCKOPS_BPF_H
+
+#include "packet.bpf.h"
+#include "record.bpf.h"
+#include "segment.bpf.h"
+#include "state.bpf.h"
+
+#define AF_INET6 10
+
+/* An IPv4 connection of an IPv6 socket has mapped addresses (and IPv4 packets). */
+static __always_inline bool is_mapped(const __u32 *addr)
+{
+	return addr[0] == 0 && addr[1] == 0 && addr[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline void tuple_of_sock(struct bpf_sock_ops *ctx, struct tuple *t)
+{
+	/* volatile: the verifier takes only plain offsets from ctx, so no address may be shared. */
+	volatile struct bpf_sock_ops *c = ctx;
+
+	__builtin_memset(t, 0, sizeof(*t));
+	t->local_port = c->local_port;
+	t->remote_port = bpf_ntohl(c->remote_port);
+	t->family = 4;
+	if (c->family != AF_INET6) {
+		t->local_addr[0] = c->local_ip4;
+		t->remote_addr[0] = c->remote_ip4;
+		return;
+	}
+	t->local_addr[0] = c->local_ip6[0];
+	t->local_addr[1] = c->local_ip6[1];
+	t->local_addr[2] = c->local_ip6[2];
+	t->local_addr[3] = c->local_ip6[3];
+	t->remote_addr[0] = c->remote_ip6[0];
+	t->remote_addr[1] = c->remote_ip6[1];
+	t->remote_addr[2] = c->remote_ip6[2];
+	t->remote_addr[3] = c->remote_ip6[3];
+	t->family = 6;
+	if (is_mapped(t->local_addr)) {
+		t->local_addr[0] = t->local_addr[3];
+		t->remote_addr[0] = t->remote_addr[3];
+		for (int i = 1; i < 4; i++)
+			t->local_addr[i] = t->remote_addr[i] = 0;
+		t->family = 4;
+	}
+}
+
+static __always_inline void want_state_changes(struct bpf_sock_ops *ctx)
+{
+	/* Other programs of the cgroup may want their own callbacks: keep their flags. */
+	(void)bpf_sock_ops_cb_flags_set(ctx, (int)ctx->bpf_sock_ops_cb_flags |
+						     BPF_SOCK_OPS_STATE_CB_FLAG);
+}
+
+static __always_inline void on_established(struct bpf_sock_ops *ctx, struct sl_cgroup *cg,
+					   __u8 role)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct sock_state *st;
+	struct tuple t;
+
+	if (role == SL_ROLE_SERVER)
+		count_exact(cg, SL_C_ACCEPTED);
+	else
+		count_exact(cg, SL_C_CONNECTED);
+	want_state_changes(ctx);
+	if (!sk)
+		return;
+	st = bpf_sk_storage_get(&socks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!st) {
+		count_exact(cg, SL_C_LOST_STORAGE);
+		return;
+	}
+	tuple_of_sock(ctx, &t);
+	st->id = tuple_id(&t, ctx->snd_nxt);
+	st->role = role;
+	st->last_dir = 2;
+	start_half(&st->half[SL_INGRESS], ctx->rcv_nxt);
+	start_half(&st->half[SL_EGRESS], ctx->snd_nxt);
+}
+
+static __always_inline void on_closed(struct bpf_sock_ops *ctx, struct sl_cgroup *cg, __u32 old)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct sock_state *st;
+	bool is_reset;
+
+	if (old == BPF_TCP_SYN_SENT || old == BPF_TCP_SYN_RECV) {
+		if (old == BPF_TCP_SYN_SENT)
+			count_exact(cg, SL_C_CONNECT_FAILED);
+		return;
+	}
+	/* In order, a connection passes LAST_ACK, CLOSING or FIN_WAIT2 first. */
+	is_reset =
+		old == BPF_TCP_ESTABLISHED || old == BPF_TCP_CLOSE_WAIT || old == BPF_TCP_FIN_WAIT1;
+	count_exact(cg, SL_C_CLOSED);
+	if (is_reset)
+		count_exact(cg, SL_C_RESET);
+	if (!sk)
+		return;
+	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
+	if (!st || st->is_closed)
+		return;
+	if (!st->is_open) {
+		struct tuple t;
+
+		/* Its only data was seen on the listener's socket. */
+		if (!ctx->bytes_received || st->role != SL_ROLE_SERVER || st->mute)
+			return;
+		tuple_of_sock(ctx, &t);
+		if (!send_open(cg, &t, st->id, st->role, 0))
+			return;
+	}
+	st->is_closed = true;
+	send_close(cg, st, is_reset, ctx->bytes_received, ctx->bytes_acked, ctx->srtt_us >> 3,
+		   ctx->total_retrans);
+}
+
+#endif
