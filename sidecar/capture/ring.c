@@ -23,6 +23,9 @@
  */
 #define RELEASE_BYTES (16u << 10)
 
+/* Pages have at least this. */
+_Static_assert(sizeof(struct sl_data) + SL_DATA_LARGE + BPF_RINGBUF_HDR_SZ <= 4096, "one page");
+
 enum { LINK_INGRESS, LINK_EGRESS, LINK_SOCKOPS, LINK_MAX };
 
 struct attached {
@@ -35,9 +38,10 @@ struct ring {
 	struct socket_bpf *bpf;
 	int wake_fd; /* an epoll instance with the ring in it; -1: none */
 	unsigned long *consumed; /* position, mapped from the kernel */
-	const unsigned long *produced; /* likewise; the ring itself follows, twice */
+	const unsigned long *produced; /* likewise; the ring itself follows */
 	size_t page_size;
-	size_t size;
+	size_t size; /* of the ring: a power of two */
+	size_t map_size; /* from produced on */
 	int cpu_count;
 	uint64_t malformed;
 	struct attached attached[RING_CGROUPS_MAX];
@@ -127,7 +131,7 @@ static void ring_free(struct source *s)
 	if (r->consumed)
 		(void)munmap(r->consumed, r->page_size);
 	if (r->produced)
-		(void)munmap((void *)r->produced, r->page_size + 2 * r->size);
+		(void)munmap((void *)r->produced, r->map_size);
 	if (r->wake_fd >= 0)
 		(void)close(r->wake_fd); /* nothing was written to it */
 	socket_bpf__destroy(r->bpf);
@@ -187,8 +191,9 @@ static int load(struct ring *r, size_t ring_bytes)
 }
 
 /*
- * A page with the consumer's position, which is ours; one with the producer's, and the ring, twice
- * in a row so that no record is cut (kernel/bpf/ringbuf.c, struct bpf_ringbuf).
+ * A page with the consumer's position, which is ours; one with the producer's, and the ring
+ * (kernel/bpf/ringbuf.c, struct bpf_ringbuf). The kernel has the ring twice in a row, so that no
+ * record is cut. We map what one record needs of the second: all that is mapped counts as resident.
  *
  * The descriptor to watch is not the ring's own, which is readable whenever the ring is not empty,
  * but one that is readable once for each time the kernel wakes us.
@@ -198,8 +203,7 @@ static int open_ring(struct ring *r)
 	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
 	int fd = bpf_map__fd(r->bpf->maps.ring);
 	void *consumed = mmap(NULL, r->page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	void *produced = mmap(NULL, r->page_size + 2 * r->size, PROT_READ, MAP_SHARED, fd,
-			      (off_t)r->page_size);
+	void *produced = mmap(NULL, r->map_size, PROT_READ, MAP_SHARED, fd, (off_t)r->page_size);
 
 	r->consumed = consumed == MAP_FAILED ? NULL : consumed;
 	r->produced = produced == MAP_FAILED ? NULL : produced;
@@ -222,6 +226,7 @@ struct source *ring_new(size_t ring_bytes)
 	r->wake_fd = -1;
 	r->size = ring_bytes;
 	r->page_size = (size_t)sysconf(_SC_PAGESIZE);
+	r->map_size = r->page_size + r->size + r->page_size;
 	r->cpu_count = libbpf_num_possible_cpus();
 	libbpf_set_print(print_debug);
 	err = load(r, ring_bytes);
