@@ -87,20 +87,12 @@ static void end(struct http1 *p, struct out out)
 	out.sink->end(out.ctx, p->is_response, body_bytes, p->last_ns);
 }
 
-/* 1xx, 204 and 304 have no body, whatever their fields say (RFC 9112 section 6.3, item 1). */
-static bool is_bodyless(uint16_t status)
-{
-	return status < 200 || status == 204 || status == 304;
-}
-
 /* How the body is framed, given what its owner and the status know. */
-static inline enum http1_body announce(struct http1 *p, struct out out, const struct message *m)
+static enum http1_body settle(const struct http1 *p, const struct message *m, enum http1_body body)
 {
-	enum http1_body body = out.sink->head(out.ctx, m);
-
 	if (p->state == TUNNEL)
 		return HTTP1_BODY_TUNNEL;
-	if (m->is_response && body == HTTP1_BODY_FRAMED && is_bodyless(m->status))
+	if (m->is_response && body == HTTP1_BODY_FRAMED && http1_is_bodyless(m->status))
 		return HTTP1_BODY_NONE;
 	return body;
 }
@@ -158,7 +150,7 @@ static bool partial_head(struct http1 *p, struct out out, bool is_cut)
 		return false;
 	h.m.time_ns = part->time_ns;
 	p->partial = NULL;
-	body = announce(p, out, &h.m);
+	body = settle(p, &h.m, out.sink->head(out.ctx, &h.m));
 	if (is_cut && body != HTTP1_BODY_TUNNEL) {
 		http1_partial_report(part, &h.framing, body);
 		p->partial = part;
@@ -245,15 +237,15 @@ static inline size_t whole_head(struct http1 *p, struct http1_head *h, size_t th
 	enum http1_body body;
 
 	h->m.time_ns = time_ns;
-	body = announce(p, out, &h->m);
+	body = out.sink->head(out.ctx, &h->m);
 	/* What most messages are: all there. */
-	if (body == HTTP1_BODY_FRAMED && whole - 1 < there) {
+	if (body == HTTP1_BODY_FRAMED && p->state == START && whole - 1 < there) {
 		p->is_resync = false;
 		p->body_bytes = whole - len;
 		end(p, out);
 		return (size_t)whole;
 	}
-	begin_body(p, out, &h->framing, body);
+	begin_body(p, out, &h->framing, settle(p, &h->m, body));
 	return len;
 }
 

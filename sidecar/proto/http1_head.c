@@ -226,6 +226,8 @@ static uint64_t whole_of(const struct http1_head *h)
 {
 	const struct http1_framing *f = &h->framing;
 
+	if (h->m.is_response && http1_is_bodyless(h->m.status))
+		return 0;
 	if (f->has_nul || f->has_coding || f->is_bad_length ||
 	    (!f->has_length && h->m.is_response) || f->length > UINT64_MAX - h->len)
 		return 0;

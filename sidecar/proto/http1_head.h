@@ -42,6 +42,12 @@ enum http1_head_result {
 	HTTP1_HEAD_BAD, /* the start line is none */
 };
 
+/* 1xx, 204 and 304 have no body, whatever their fields say (RFC 9112 section 6.3, item 1). */
+static inline bool http1_is_bodyless(uint16_t status)
+{
+	return status < 200 || status == 204 || status == 304;
+}
+
 /* The head at the beginning of in. *h is meaningful when the answer is DONE. */
 enum http1_head_result http1_head_parse(struct http1_head *h, struct span in, bool is_response);
 

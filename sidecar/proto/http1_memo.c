@@ -37,6 +37,21 @@ static inline struct memo *slot_of(struct span data)
 
 _Static_assert(MEMO_SLOTS == 1 << (64 - 58), "the key's upper bits number the slots");
 
+/* Out of line, so that the usual path saves no registers for it. */
+static __attribute__((noinline)) struct http1_head *remember(struct memo *memo, struct span data,
+							     bool is_response)
+{
+	memcpy(memo->bytes, data.ptr, data.len);
+	memo->len = 0;
+	if (http1_head_parse(&memo->head, (struct span){memo->bytes, data.len}, is_response) !=
+	    HTTP1_HEAD_DONE)
+		return NULL;
+	memo->len = memo->head.len;
+	memo->note.owner = 0;
+	memo->head.m.note = &memo->note;
+	return &memo->head;
+}
+
 struct http1_head *http1_memo_head(struct span data, bool is_response)
 {
 	struct memo *memo;
@@ -47,13 +62,5 @@ struct http1_head *http1_memo_head(struct span data, bool is_response)
 	if (memo->len - 1 < data.len && memo->head.m.is_response == is_response &&
 	    memcmp(memo->bytes, data.ptr, memo->len) == 0)
 		return &memo->head;
-	memcpy(memo->bytes, data.ptr, data.len);
-	memo->len = 0;
-	if (http1_head_parse(&memo->head, (struct span){memo->bytes, data.len}, is_response) !=
-	    HTTP1_HEAD_DONE)
-		return NULL;
-	memo->len = memo->head.len;
-	memo->note.owner = 0;
-	memo->head.m.note = &memo->note;
-	return &memo->head;
+	return remember(memo, data, is_response);
 }

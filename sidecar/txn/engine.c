@@ -76,16 +76,26 @@ void engine_add_sink(struct engine *e, const struct txn_sink *sink, void *ctx)
 void engine_event(void *ctx, const struct event *ev)
 {
 	struct engine *e = ctx;
-	bool is_data = ev->kind == EVENT_DATA;
+	struct session_env *env = &e->env;
 
-	e->env.tid = is_data ? ev->data.tid : 0;
-	e->env.has_peer = is_data && ev->data.has_peer;
-	e->env.peer_seq = is_data ? ev->data.peer_seq : 0;
-	e->env.is_close = ev->kind == EVENT_CLOSE;
-	/* News without bytes comes when bytes pass; a gap before other things may be old. */
-	e->env.is_late = !is_data || ev->data.data.len || ev->data.is_fin;
-	if (ev->kind == EVENT_MUTE && ev->mute < 5)
-		e->env.stats.conns_muted[ev->mute]++;
+	env->is_late = true;
+	if (ev->kind == EVENT_DATA) {
+		env->tid = ev->data.tid;
+		env->has_peer = ev->data.has_peer;
+		env->peer_seq = ev->data.peer_seq;
+		env->is_close = false;
+		/* News without bytes comes when bytes pass; a gap before other things may be old.
+		 */
+		if (!ev->data.data.len)
+			env->is_late = ev->data.is_fin;
+	} else {
+		env->tid = 0;
+		env->has_peer = false;
+		env->peer_seq = 0;
+		env->is_close = ev->kind == EVENT_CLOSE;
+		if (ev->kind == EVENT_MUTE && ev->mute < 5)
+			env->stats.conns_muted[ev->mute]++;
+	}
 	conns_event(e->conns, ev);
 }
 

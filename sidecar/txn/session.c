@@ -182,7 +182,7 @@ static bool is_answer_due(struct conn *c, const struct session *s)
 	       env->peer_seq == c->bytes[dir_other(request_dir(s))].next;
 }
 
-static void on_request(struct conn *c, struct session *s, const struct message *m)
+static inline void on_request(struct conn *c, struct session *s, const struct message *m)
 {
 	struct session_env *env = env_of(c);
 	struct message_note *note;
@@ -285,7 +285,7 @@ static void on_end(void *ctx, bool is_response, uint64_t body_bytes, uint64_t ti
 	struct session *s = session_of(c);
 
 	if (!is_response) {
-		if (s->open.count)
+		if (body_bytes && s->open.count)
 			exchanges_at(&s->open, s->open.count - 1u)->request_bytes = body_bytes;
 		return;
 	}
