@@ -161,6 +161,8 @@ class Load:
         if self.process.returncode or "Socket errors" in out or "Non-2xx" in out:
             raise BenchError(f"wrk failed:\n{out}")
         self.requests = int(re.search(r"(\d+) requests in", out).group(1))
+        if not self.requests:
+            raise BenchError("wrk got no answer at all: is the machine overloaded?")
         self.rate = float(re.search(r"Requests/sec:\s*([\d.]+)", out).group(1))
         value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", out).groups()
         self.p99_us = float(value) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
