@@ -19,11 +19,10 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#define TCP_FLAG_BYTE 13
-#define TCP_FIN	      0x01
-#define TCP_SYN	      0x02
-#define TCP_RST	      0x04
-#define TCP_PSH	      0x08
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_PSH 0x08
 
 struct segment {
 	__u32 seq; /* of the first payload byte */
@@ -54,15 +53,32 @@ static __always_inline __u32 ipv6_skip_extensions(struct __sk_buff *skb, __u8 ne
 	return next == IPPROTO_TCP ? at : 0;
 }
 
+/* The words of a TCP header that matter: in registers, where a copy of it would be in memory. */
+struct tcp_words {
+	__u32 ports; /* network order, as the next two */
+	__u32 seq;
+	__u32 ack;
+	__u32 flags; /* bytes as they stand: header length, flags, window */
+};
+
+static __always_inline void read_tcp(const __u32 *tcp, struct tcp_words *ret)
+{
+	ret->ports = tcp[0];
+	ret->seq = tcp[1];
+	ret->ack = tcp[2];
+	ret->flags = tcp[3];
+}
+
 /*
- * Finds the TCP header: its offset, or 0, and a copy of it. In packets without
+ * Finds the TCP header: its offset, or 0, and its words. In packets without
  * options it stands at one of two places and is read there; variable offsets
  * into a packet are not allowed without CAP_PERFMON.
  */
-static __always_inline __u32 find_tcp(struct __sk_buff *skb, struct tcphdr *ret_tcp)
+static __always_inline __u32 find_tcp(struct __sk_buff *skb, struct tcp_words *ret_tcp)
 {
 	void *data = (void *)(long)skb->data;
 	void *end = (void *)(long)skb->data_end;
+	__u32 copy[sizeof(struct tcphdr) / 4];
 	__u32 at;
 
 	if (data + sizeof(struct ipv6hdr) > end)
@@ -71,7 +87,7 @@ static __always_inline __u32 find_tcp(struct __sk_buff *skb, struct tcphdr *ret_
 		if (((struct iphdr *)data)->protocol != IPPROTO_TCP)
 			return 0;
 		if (*(__u8 *)data == 0x45) {
-			*ret_tcp = *(struct tcphdr *)(data + sizeof(struct iphdr));
+			read_tcp(data + sizeof(struct iphdr), ret_tcp);
 			return sizeof(struct iphdr);
 		}
 		at = (*(__u8 *)data & 0x0f) * 4;
@@ -80,27 +96,28 @@ static __always_inline __u32 find_tcp(struct __sk_buff *skb, struct tcphdr *ret_
 
 		if (next == IPPROTO_TCP &&
 		    data + sizeof(struct ipv6hdr) + sizeof(struct tcphdr) <= end) {
-			*ret_tcp = *(struct tcphdr *)(data + sizeof(struct ipv6hdr));
+			read_tcp(data + sizeof(struct ipv6hdr), ret_tcp);
 			return sizeof(struct ipv6hdr);
 		}
 		at = ipv6_skip_extensions(skb, next);
 	}
-	if (at == 0 || bpf_skb_load_bytes(skb, at, ret_tcp, sizeof(*ret_tcp)))
+	if (at == 0 || bpf_skb_load_bytes(skb, at, copy, sizeof(copy)))
 		return 0;
+	read_tcp(copy, ret_tcp);
 	return at;
 }
 
 static __always_inline bool segment_parse(struct __sk_buff *skb, struct segment *seg)
 {
-	struct tcphdr tcp;
+	struct tcp_words tcp;
 	__u32 ip_len = find_tcp(skb, &tcp);
-	__u32 hdr_len = ip_len + (((__u8 *)&tcp)[12] >> 4) * 4;
+	__u32 hdr_len = ip_len + (tcp.flags >> 4 & 0x0f) * 4;
 
 	if (ip_len == 0 || hdr_len > skb->len)
 		return false;
-	seg->tcp_flags = ((__u8 *)&tcp)[TCP_FLAG_BYTE];
+	seg->tcp_flags = tcp.flags >> 8;
 	seg->seq = bpf_ntohl(tcp.seq) + (seg->tcp_flags & TCP_SYN ? 1 : 0);
-	seg->ack = bpf_ntohl(tcp.ack_seq);
+	seg->ack = bpf_ntohl(tcp.ack);
 	seg->off = hdr_len;
 	seg->len = skb->len - hdr_len;
 	return true;
@@ -144,7 +161,7 @@ static __always_inline bool tuple_of_packet(struct __sk_buff *skb, bool is_egres
 	__u32 *dst = is_egress ? t->remote_addr : t->local_addr;
 	__u16 *sport = is_egress ? &t->local_port : &t->remote_port;
 	__u16 *dport = is_egress ? &t->remote_port : &t->local_port;
-	struct tcphdr tcp;
+	struct tcp_words tcp;
 
 	if (!find_tcp(skb, &tcp) || data + sizeof(struct ipv6hdr) > end)
 		return false;
@@ -162,8 +179,8 @@ static __always_inline bool tuple_of_packet(struct __sk_buff *skb, bool is_egres
 		__builtin_memcpy(dst, &ip6->daddr, 16);
 		t->family = 6;
 	}
-	*sport = bpf_ntohs(tcp.source);
-	*dport = bpf_ntohs(tcp.dest);
+	*sport = bpf_ntohs(tcp.ports & 0xffff);
+	*dport = bpf_ntohs(tcp.ports >> 16);
 	return true;
 }
 

@@ -67,7 +67,8 @@ static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, 
 	sk = bpf_sk_fullsock(sk);
 	if (!sk)
 		return NULL;
-	if (sk->state == BPF_TCP_LISTEN) {
+	/* The second: a child in the making, which another CPU has not told us of yet. */
+	if (sk->state == BPF_TCP_LISTEN || sk->state == BPF_TCP_SYN_RECV) {
 		if (dir == SL_INGRESS)
 			bpf_tail_call(skb, &next_ingress, NEXT_EARLY);
 		return NULL;
