@@ -37,18 +37,20 @@ bool http1_is_inside(const struct http1 *p)
 	return p->state >= HEAD && p->state <= CLOSE;
 }
 
-bool http1_is_lost(const struct http1 *p)
-{
-	return p->state == SYNC;
-}
-
 bool http1_is_blind(const struct http1 *p)
 {
 	return p->state == BLIND;
 }
 
+bool http1_is_lost(const struct http1 *p)
+{
+	return p->state == SYNC;
+}
+
 uint64_t http1_body_left(const struct http1 *p)
 {
+	if (p->state == CHUNKED || p->state == BLIND)
+		return UINT64_MAX;
 	return p->state == LENGTH ? p->body_left : 0;
 }
 
@@ -199,6 +201,12 @@ static size_t on_head(struct http1 *p, struct span data, struct out out)
 	struct http1_partial *part = p->partial;
 	size_t used = 0;
 
+	if (p->is_resync && part->len && !part->line &&
+	    http1_head_has_start(data, p->is_response)) {
+		/* "P" before "OST / HTTP/1.1", or the end of a body before a request: who knows? */
+		bad_start(p, out);
+		return data.len;
+	}
 	if (part->is_blind && http1_head_has_start(data, p->is_response)) {
 		missed_end(p, out);
 		return 0;

@@ -133,11 +133,14 @@ void http1_resync(struct http1 *p);
 
 /* A head or a body has begun and not ended. */
 bool http1_is_inside(const struct http1 *p);
-/* Its place was lost: a message may have passed unseen. */
+/*
+ * Its place was lost: a message may have passed unseen. More that is missing now is no news to the
+ * parser, and gives no call.
+ */
 bool http1_is_lost(const struct http1 *p);
 /* In a body whose end is found by its looks: further messages may have been skipped with it. */
 bool http1_is_blind(const struct http1 *p);
-/* What is still to come of a body of known length; 0 outside of one. */
+/* What is still to come of a body, UINT64_MAX if its framing has yet to tell; 0 outside of one. */
 uint64_t http1_body_left(const struct http1 *p);
 
 /*

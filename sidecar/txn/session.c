@@ -48,7 +48,7 @@ static uint64_t request_so_far(struct conn *c, struct session *s)
 {
 	const struct http1 *p = &s->parser[request_dir(s)];
 	uint64_t left = http1_body_left(p);
-	uint64_t behind = request_behind(c, s);
+	uint64_t behind = s->has_pipelined ? 0 : request_behind(c, s);
 
 	return p->body_bytes + (behind < left ? behind : left);
 }
@@ -302,14 +302,10 @@ static void on_end(void *ctx, bool is_response, uint64_t body_bytes, uint64_t ti
 	report(c, s, TXN_OK, time_ns, body_bytes);
 }
 
-static void on_fail(void *ctx, bool is_response, enum parse_fail why, bool has_head)
+/* Messages may be missing from here on. */
+static void miss(struct conn *c, struct session *s, bool is_response, enum parse_fail why,
+		 bool has_head)
 {
-	struct conn *c = ctx;
-	struct session *s = session_of(c);
-
-	env_of(c)->stats.parse_failed[why]++;
-	if (why == PARSE_FAIL_HEAD_TOO_LARGE)
-		return; /* only news: the message was reported */
 	if (is_response) {
 		/* Not knowing where responses begin, we know of no open request how it ended. */
 		if (has_head && why != PARSE_FAIL_LOST && s->open.count && !s->is_unpaired &&
@@ -329,6 +325,15 @@ static void on_fail(void *ctx, bool is_response, enum parse_fail why, bool has_h
 		s->asked_seq = env_of(c)->peer_seq;
 		s->has_asked = !has_head;
 	}
+}
+
+static void on_fail(void *ctx, bool is_response, enum parse_fail why, bool has_head)
+{
+	struct conn *c = ctx;
+
+	env_of(c)->stats.parse_failed[why]++;
+	if (why != PARSE_FAIL_HEAD_TOO_LARGE) /* only news: the message was reported */
+		miss(c, session_of(c), is_response, why, has_head);
 }
 
 static const struct http1_sink parser_sink = {.head = on_head, .end = on_end, .fail = on_fail};
@@ -372,8 +377,8 @@ static void lose_end(struct conn *c, struct session *s, enum dir dir, uint32_t l
 {
 	uint64_t left = http1_body_left(&s->parser[dir]);
 
-	if (dir != request_dir(s) && left && left <= len)
-		lose_open(c, s, ENGINE_LOST_RESPONSE);
+	if (dir != request_dir(s) && left && (env_of(c)->is_late ? left <= len : left < len))
+		miss(c, s, true, PARSE_FAIL_LOST, true);
 }
 
 static void on_skip(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
@@ -383,8 +388,14 @@ static void on_skip(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
 
 	if (s->role == ROLE_UNKNOWN)
 		return;
-	if (env_of(c)->is_close)
+	if (env_of(c)->is_close) {
 		lose_end(c, s, dir, len);
+		if (http1_is_lost(&s->parser[dir]))
+			miss(c, s, dir != request_dir(s), PARSE_FAIL_LOST, false);
+		/* What the end of the connection tells of was never sent as body, unless in one. */
+		if (dir == request_dir(s) && !http1_body_left(&s->parser[dir]))
+			return;
+	}
 	http1_skip(&s->parser[dir], len, time_ns, &parser_sink, c);
 	/* Whole responses of pipelined requests may be among what was skipped. */
 	if (dir != request_dir(s) && s->open.count > 1 && http1_is_blind(&s->parser[dir])) {
@@ -401,8 +412,9 @@ static void on_lost(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
 	env_of(c)->stats.bytes_lost += len;
 	if (s->role == ROLE_UNKNOWN)
 		return;
-	if (env_of(c)->is_late)
-		lose_end(c, s, dir, len);
+	lose_end(c, s, dir, len);
+	if (http1_is_lost(&s->parser[dir]))
+		miss(c, s, dir != request_dir(s), PARSE_FAIL_LOST, false);
 	http1_lost(&s->parser[dir], len, time_ns, &parser_sink, c);
 }
 
