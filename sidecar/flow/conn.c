@@ -67,8 +67,11 @@ static void free_conn(struct conns *t, struct conn *c)
 
 static void end_conn(struct conns *t, struct conn *c, enum conn_end how, uint64_t time_ns)
 {
-	bytes_flush(&c->bytes[DIR_INGRESS], DIR_INGRESS, &t->sink->bytes, c);
-	bytes_flush(&c->bytes[DIR_EGRESS], DIR_EGRESS, &t->sink->bytes, c);
+	/* Evicted, it gives way to another's event: what waited in it is not told of. */
+	if (how != CONN_EVICTED) {
+		bytes_flush(&c->bytes[DIR_INGRESS], DIR_INGRESS, &t->sink->bytes, c);
+		bytes_flush(&c->bytes[DIR_EGRESS], DIR_EGRESS, &t->sink->bytes, c);
+	}
 	t->sink->end(c, how, time_ns);
 	free_conn(t, c);
 }

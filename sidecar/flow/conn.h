@@ -43,7 +43,7 @@ struct conn {
 
 struct conn_sink {
 	struct bytes_sink bytes; /* ctx is the struct conn */
-	/* The last call; open holes were given up before it. */
+	/* The last call; but for CONN_EVICTED, open holes were given up before it. */
 	void (*end)(struct conn *c, enum conn_end how, uint64_t time_ns);
 };
 
