@@ -238,6 +238,13 @@ static enum http1_body on_head(void *ctx, const struct message *m)
 	return HTTP1_BODY_FRAMED;
 }
 
+/* The rest of a request's head was missed: what was seen of it tells that there was one. */
+static void lose_head(struct conn *c, struct session *s)
+{
+	if (http1_cut_head(&s->parser[request_dir(s)], &parser_sink, c))
+		lose_open(c, s, ENGINE_LOST_RESPONSE);
+}
+
 static enum http1_body on_response(struct conn *c, struct session *s, const struct message *m)
 {
 	struct exchange *e;
@@ -247,7 +254,9 @@ static enum http1_body on_response(struct conn *c, struct session *s, const stru
 	if (s->is_interim)
 		return HTTP1_BODY_FRAMED;
 	/* The server may answer before a head has ended: 408, 414, 431. */
-	if (s->open.count == 0 && !request_behind(c, s))
+	if (s->open.count == 0 && request_behind(c, s))
+		lose_head(c, s);
+	else if (s->open.count == 0)
 		(void)http1_cut_head(&s->parser[request_dir(s)], &parser_sink, c);
 	if (s->open.count == 0 || s->is_tainted) {
 		s->is_unpaired = true;
@@ -393,8 +402,10 @@ static void on_skip(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
 		if (http1_is_lost(&s->parser[dir]))
 			miss(c, s, dir != request_dir(s), PARSE_FAIL_LOST, false);
 		/* What the end of the connection tells of was never sent as body, unless in one. */
-		if (dir == request_dir(s) && !http1_body_left(&s->parser[dir]))
+		if (dir == request_dir(s) && !http1_body_left(&s->parser[dir])) {
+			lose_head(c, s);
 			return;
+		}
 	}
 	http1_skip(&s->parser[dir], len, time_ns, &parser_sink, c);
 	/* Whole responses of pipelined requests may be among what was skipped. */
@@ -413,6 +424,8 @@ static void on_lost(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
 	if (s->role == ROLE_UNKNOWN)
 		return;
 	lose_end(c, s, dir, len);
+	if (dir == request_dir(s))
+		lose_head(c, s);
 	if (http1_is_lost(&s->parser[dir]))
 		miss(c, s, dir != request_dir(s), PARSE_FAIL_LOST, false);
 	http1_lost(&s->parser[dir], len, time_ns, &parser_sink, c);

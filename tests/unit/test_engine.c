@@ -284,7 +284,7 @@ static const struct script lossy[] = {
 	{"a part of a head: 408 is only guessed if nothing is missing",
 	 {SERVER, I("POST /1 HTTP/1.1\r\nContent"), i("-Length: 5\r\n\r\n12345"), E(S("201")),
 	  I(GET("2")), E(S("202")), I(GET("3")), E(S("203")), CLOSED},
-	 "GET /2 202 0/0\nGET /3 203 0/0\nunpaired 1\n"},
+	 "GET /2 202 0/0\nGET /3 203 0/0\nlost 1 unpaired 1\n"},
 	{"the end of an upload: its size is known all the same",
 	 {SERVER, I(POST5("1")), i("12345"), E(S("201")), I(GET("2")), E(S("202")), CLOSED},
 	 "POST /1 201 5/0\nGET /2 202 0/0\n"},
