@@ -10,7 +10,8 @@
 
 #include "capture/event.h"
 
-/* Returns 0, or -EBADMSG. Spans of *ret_event point into the record. */
+/* record is aligned to 8 bytes, as those of a ring are. Returns 0, or -EBADMSG. Spans of *ret_event
+ * point into the record. */
 int record_read(const void *record, size_t size, struct event *ret_event);
 
 #endif
