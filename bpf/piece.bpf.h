@@ -82,7 +82,8 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *
 	struct half *h = &st->half[dir];
 	__u32 left = seg->len;
 	__u32 off = seg->off;
-	__u32 seq = h->next_seq - left;
+	__u32 seq = seg->seq;
+	__u32 from_seq = h->told_seq;
 	__u32 to_seq;
 	bool at_start = h->at_start || h->is_turn;
 	bool is_response;
@@ -183,8 +184,11 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *
 		off += skip;
 		to_seq += skip;
 	}
-	fill_data(rec, st, dir, left == 0 && seg->tcp_flags & TCP_FIN ? SL_F_FIN : 0, h->told_seq,
-		  seq, n, to_seq);
+	/* Another CPU may be ahead, with a copy of this segment. */
+	if ((__s32)(seq - from_seq) < 0)
+		from_seq = seq;
+	fill_data(rec, st, dir, left == 0 && seg->tcp_flags & TCP_FIN ? SL_F_FIN : 0, from_seq, seq,
+		  n, to_seq);
 	h->told_seq = to_seq;
 	bpf_ringbuf_submit(rec, wake_flags(cg));
 	count(cg, SL_C_BYTES_SENT, n);
@@ -192,6 +196,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *
 		mute(cg, st, SL_MUTE_UPGRADE);
 		return false;
 	}
+	seg->seq = to_seq;
 	seg->len = left;
 	seg->off = off;
 	return left > 0;
@@ -226,6 +231,7 @@ static __always_inline bool send_next(struct __sk_buff *skb, struct sl_cgroup *c
 		if (!(seg->tcp_flags & (TCP_PSH | TCP_FIN)) && h->next_seq - h->told_seq < 1u << 30)
 			return false;
 		if (seg->len > tail) {
+			seg->seq += seg->len - tail;
 			seg->off += seg->len - tail;
 			seg->len = tail;
 		}

@@ -146,7 +146,11 @@ static __always_inline bool take_segment(struct __sk_buff *skb, struct sl_cgroup
 		return false;
 	if (ahead > 0)
 		jump_ahead(h, seg->seq, dir);
-	h->next_seq += seg->len;
+	/*
+	 * Not added to: a duplicate may be here on another CPU at the same time, and
+	 * both come to the same number.
+	 */
+	h->next_seq = seg->seq + seg->len;
 	count(cg, SL_C_BYTES_SEEN, seg->len);
 	if (!st->is_open)
 		st->is_open = open_conn(skb, cg, st, dir);
@@ -173,6 +177,7 @@ static __always_inline bool take_segment(struct __sk_buff *skb, struct sl_cgroup
 			send_progress(cg, st, dir, h->next_seq, is_fin);
 		return false;
 	}
+	seg->seq += h->skip_left;
 	seg->off += h->skip_left;
 	seg->len -= h->skip_left;
 	h->skip_left = 0;

@@ -53,7 +53,7 @@ struct {
 };
 
 /* Where a tail call goes on in the segment: skb->cb, zero when a packet comes in fresh. */
-enum { CB_OFF, CB_LEFT, CB_TCP_FLAGS };
+enum { CB_OFF, CB_LEFT, CB_TCP_FLAGS, CB_SEQ };
 
 /* The state of a socket that was there before us, or NULL: this segment is not captured. */
 static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, struct bpf_sock *sk,
@@ -98,6 +98,7 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 		seg.off = skb->cb[CB_OFF];
 		seg.len = skb->cb[CB_LEFT];
 		seg.tcp_flags = skb->cb[CB_TCP_FLAGS];
+		seg.seq = skb->cb[CB_SEQ];
 	} else {
 		if (!segment_parse(skb, &seg))
 			return PASS;
@@ -123,6 +124,7 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 	skb->cb[CB_OFF] = seg.off;
 	skb->cb[CB_LEFT] = seg.len;
 	skb->cb[CB_TCP_FLAGS] = seg.tcp_flags;
+	skb->cb[CB_SEQ] = seg.seq;
 	if (dir == SL_INGRESS)
 		bpf_tail_call(skb, &next_ingress, NEXT_PIECE);
 	else
