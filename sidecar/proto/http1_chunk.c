@@ -168,7 +168,7 @@ static bool is_trailer_section(struct span s)
 }
 
 /*
- * Where in s the body ends, 0 for nowhere: behind CR LF 0 CR LF CR LF, where s ends too or
+ * Where in s the body ends, 0 if it does not: behind CR LF 0 CR LF CR LF, where s ends too or
  * another message begins; or where s ends in a last chunk with trailers. Before s came `before`,
  * and before that, bytes nobody saw. Only ends above `from` count.
  */
