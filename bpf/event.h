@@ -12,6 +12,15 @@
  * handshake is seen on the *listener's* socket (always so with
  * TCP_DEFER_ACCEPT), where the child's cookie does not exist yet; the id can
  * be computed on both, so nothing has to be handed over.
+ *
+ * HTTP/2: from the client's preface on (RFC 9113 section 3.4) the kernel half
+ * walks the frames of both directions. All bytes are sent but the payloads of
+ * long DATA frames behind their first bytes, and whole frames that say nothing
+ * of a stream (WINDOW_UPDATE, PING, PRIORITY), which then make a gap of
+ * uncopied bytes that starts and ends between frames. A DATA frame with
+ * END_STREAM is told as soon as its last byte was seen.
+ * Where the kernel half does not know a direction's frames (an older
+ * connection, a lost segment) it sends everything, and asks.
  */
 #ifndef SIDELIGHT_BPF_EVENT_H
 #define SIDELIGHT_BPF_EVENT_H
@@ -42,14 +51,20 @@ enum {
 	SL_F_RESET = 1 << 2, /* CLOSE: ended by RST */
 	SL_F_EARLY =
 		1 << 3, /* OPEN: data came before the socket; OPEN comes again with the socket */
+	SL_F_FRAME = 1 << 4, /* DATA: data[0] starts an HTTP/2 frame, or the preface */
+	/*
+	 * DATA: it is not known to the kernel where the frames of this direction
+	 * start. Wanted is a verdict with the first frame that starts at seq or behind it.
+	 */
+	SL_F_ASK = 1 << 5,
 };
 
 /* sl_header.why of SL_MUTE */
 enum sl_mute {
 	SL_MUTE_TLS = 1, /* starts with a TLS handshake record */
-	SL_MUTE_HTTP2 = 2, /* starts with the HTTP/2 connection preface (RFC 9113 section 3.4) */
-	SL_MUTE_UNKNOWN = 3, /* several turns and no HTTP among them */
-	SL_MUTE_UPGRADE = 4, /* 101 Switching Protocols, or 2xx to CONNECT: a tunnel from here on */
+	SL_MUTE_UNKNOWN = 2, /* several turns and no HTTP among them */
+	SL_MUTE_UPGRADE = 3, /* 101 Switching Protocols, or 2xx to CONNECT: a tunnel from here on */
+	SL_MUTE_MAX,
 };
 
 struct sl_header {
@@ -100,6 +115,19 @@ struct sl_close {
 	__u32 retransmits; /* segments retransmitted by the observed side */
 };
 
+/*
+ * The answer to SL_F_ASK, in the map `verdicts` by the connection's id. One that
+ * comes late serves too, if it names the very seq of the newest record that asked:
+ * the kernel half walks on from there as if it were the start of a frame, but skips nothing.
+ */
+struct sl_verdict {
+	__u32 seq[2]; /* by enum sl_dir: a frame starts there; valid if has_seq */
+	__u8 has_seq[2];
+	__u8 is_http2; /* what is there at all: a connection that may be HTTP/2 now is */
+	__u8 pad[5];
+};
+
+_Static_assert(sizeof(struct sl_verdict) == 16, "layout");
 _Static_assert(sizeof(struct sl_header) == 24, "layout");
 _Static_assert(offsetof(struct sl_data, tid) % 8 == 0, "tid and tgid are stored as one");
 _Static_assert(sizeof(struct sl_open) == 24 + 48, "layout");

@@ -50,7 +50,7 @@ static __always_inline __u8 judge_turn(struct sock_state *st, __u8 dir, const __
 	if (buf[0] == 0x16 && buf[1] == 0x03)
 		return SL_MUTE_TLS;
 	if (n >= 8 && first == WORD_PRI)
-		return SL_MUTE_HTTP2;
+		return SL_MUTE_UNKNOWN;
 	/* Answers tell what is spoken; one that is cut short proves nothing. */
 	if (may_start_response(first, n) || (st->role && dir == request_dir))
 		return 0;

@@ -52,6 +52,8 @@ static int read_data(const struct sl_data *rec, size_t size, struct event *ev)
 		.has_peer = rec->peer_seq != 0,
 		.is_fin = rec->h.flags & SL_F_FIN,
 		.has_hole = rec->h.flags & SL_F_HOLE,
+		.is_frame = rec->h.flags & SL_F_FRAME,
+		.asks = rec->h.flags & SL_F_ASK,
 	};
 	return 0;
 }

@@ -168,10 +168,9 @@ static const struct {
 	[SL_C_RESET] = {TCP_RESET, NULL},
 };
 
-static const char *const mute_reasons[] = {
+static const char *const mute_reasons[SL_MUTE_MAX] = {
 	[0] = "unknown",
 	[SL_MUTE_TLS] = "tls",
-	[SL_MUTE_HTTP2] = "http2",
 	[SL_MUTE_UNKNOWN] = "not_http",
 	[SL_MUTE_UPGRADE] = "upgrade",
 };

@@ -93,7 +93,7 @@ void engine_event(void *ctx, const struct event *ev)
 		env->has_peer = false;
 		env->peer_seq = 0;
 		env->is_close = ev->kind == EVENT_CLOSE;
-		if (ev->kind == EVENT_MUTE && ev->mute < 5)
+		if (ev->kind == EVENT_MUTE && ev->mute < SL_MUTE_MAX)
 			env->stats.conns_muted[ev->mute]++;
 	}
 	conns_event(e->conns, ev);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/event.h"
 #include "capture/event.h"
 #include "proto/message.h"
 #include "txn/active.h"
@@ -42,7 +43,7 @@ struct engine_stats {
 	uint64_t conns_total;
 	uint64_t conns_evicted;
 	uint64_t events_refused; /* of connections for which there was no memory */
-	uint64_t conns_muted[5]; /* by enum sl_mute of bpf/event.h */
+	uint64_t conns_muted[SL_MUTE_MAX]; /* by enum sl_mute */
 	uint64_t requests_open; /* now */
 	uint64_t transactions;
 	uint64_t lost[ENGINE_LOST_MAX];

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "bpf/event.h"
 #include "wire.h"
 
 #define STEPS 16
@@ -85,7 +86,7 @@ struct step {
 	}
 #define MUTED                                                                                      \
 	{                                                                                          \
-		MUTE, 0, NULL, 4                                                                   \
+		MUTE, 0, NULL, SL_MUTE_UPGRADE                                                     \
 	}
 #define CUT                                                                                        \
 	{                                                                                          \

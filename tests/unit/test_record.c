@@ -97,10 +97,10 @@ static void test_close_and_mute(void **state)
 	assert_int_equal(ev.close.srtt_us, 30);
 	assert_int_equal(ev.close.retransmits, 40);
 	assert_int_equal(read_record(&r, sizeof(r.close) - 1, &ev), -EBADMSG);
-	r.h = (struct sl_header){.kind = SL_MUTE, .why = SL_MUTE_HTTP2};
+	r.h = (struct sl_header){.kind = SL_MUTE, .why = SL_MUTE_UPGRADE};
 	assert_int_equal(read_record(&r, sizeof(r.h), &ev), 0);
 	assert_int_equal(ev.kind, EVENT_MUTE);
-	assert_int_equal(ev.mute, SL_MUTE_HTTP2);
+	assert_int_equal(ev.mute, SL_MUTE_UPGRADE);
 	assert_int_equal(read_record(&r, sizeof(r.h) - 1, &ev), -EBADMSG);
 }
 
@@ -127,22 +127,27 @@ static const struct {
 	size_t size; /* of data in the record */
 	__u8 dir;
 	bool is_good;
+	__u8 flags;
 } datas[] = {
-	{"bytes", 1, 1, 5, 6, 5, SL_EGRESS, true},
-	{"room behind the bytes: records have few sizes", 1, 1, 5, 6, 8, SL_EGRESS, true},
-	{"no bytes", 1, 1, 0, 1, 0, SL_INGRESS, true},
-	{"only news", 1, 9, 0, 9, 0, SL_INGRESS, true},
-	{"not copied before and after", 1, 4, 2, 9, 2, SL_INGRESS, true},
-	{"across 2^32", 0xfffffffe, 0xffffffff, 4, 9, 4, SL_INGRESS, true},
-	{"as much news as there can be", 0, 0x7fffffff, 0, 0x7fffffff, 0, SL_INGRESS, true},
-	{"more", 0, 0, 0, 0x80000000, 0, SL_INGRESS, false},
-	{"an end before the beginning", 1, 1, 0, 0, 0, SL_INGRESS, false},
-	{"bytes before the beginning", 2, 1, 1, 6, 1, SL_INGRESS, false},
-	{"bytes behind the end", 1, 3, 5, 7, 5, SL_INGRESS, false},
-	{"a place behind the end", 1, 8, 0, 7, 0, SL_INGRESS, false},
-	{"more bytes than the record has", 1, 1, 6, 7, 5, SL_INGRESS, false},
-	{"a length that would wrap", 1, 1, 0xffffffff, 7, 8, SL_INGRESS, false},
-	{"a third direction", 1, 1, 5, 6, 5, 2, false},
+	{"bytes", 1, 1, 5, 6, 5, SL_EGRESS, true, 0},
+	{"the direction ends", 1, 1, 5, 6, 5, SL_EGRESS, true, SL_F_FIN},
+	{"segments are missing", 1, 1, 5, 6, 5, SL_EGRESS, true, SL_F_HOLE},
+	{"a frame", 1, 1, 5, 6, 5, SL_EGRESS, true, SL_F_FRAME},
+	{"where are the frames?", 1, 1, 5, 6, 5, SL_EGRESS, true, SL_F_ASK},
+	{"room behind the bytes: records have few sizes", 1, 1, 5, 6, 8, SL_EGRESS, true, 0},
+	{"no bytes", 1, 1, 0, 1, 0, SL_INGRESS, true, 0},
+	{"only news", 1, 9, 0, 9, 0, SL_INGRESS, true, 0},
+	{"not copied before and after", 1, 4, 2, 9, 2, SL_INGRESS, true, 0},
+	{"across 2^32", 0xfffffffe, 0xffffffff, 4, 9, 4, SL_INGRESS, true, 0},
+	{"as much news as there can be", 0, 0x7fffffff, 0, 0x7fffffff, 0, SL_INGRESS, true, 0},
+	{"more", 0, 0, 0, 0x80000000, 0, SL_INGRESS, false, 0},
+	{"an end before the beginning", 1, 1, 0, 0, 0, SL_INGRESS, false, 0},
+	{"bytes before the beginning", 2, 1, 1, 6, 1, SL_INGRESS, false, 0},
+	{"bytes behind the end", 1, 3, 5, 7, 5, SL_INGRESS, false, 0},
+	{"a place behind the end", 1, 8, 0, 7, 0, SL_INGRESS, false, 0},
+	{"more bytes than the record has", 1, 1, 6, 7, 5, SL_INGRESS, false, 0},
+	{"a length that would wrap", 1, 1, 0xffffffff, 7, 8, SL_INGRESS, false, 0},
+	{"a third direction", 1, 1, 5, 6, 5, 2, false, 0},
 };
 
 static void test_data(void **state)
@@ -151,7 +156,7 @@ static void test_data(void **state)
 	for (size_t i = 0; i < sizeof(datas) / sizeof(*datas); i++) {
 		union record r = {.d = {.data = {.h = {.kind = SL_DATA,
 						       .dir = datas[i].dir,
-						       .flags = SL_F_FIN | SL_F_HOLE,
+						       .flags = datas[i].flags,
 						       .len = datas[i].len},
 						 .from_seq = datas[i].from_seq,
 						 .seq = datas[i].seq,
@@ -178,7 +183,11 @@ static void test_data(void **state)
 		assert_int_equal(ev.data.to_seq, datas[i].to_seq);
 		assert_int_equal(ev.data.tid, 88);
 		assert_int_equal(ev.data.tgid, 99);
-		assert_true(ev.data.is_fin && ev.data.has_hole && ev.data.has_peer);
+		assert_true(ev.data.has_peer);
+		assert_int_equal(ev.data.is_fin, !!(datas[i].flags & SL_F_FIN));
+		assert_int_equal(ev.data.has_hole, !!(datas[i].flags & SL_F_HOLE));
+		assert_int_equal(ev.data.is_frame, !!(datas[i].flags & SL_F_FRAME));
+		assert_int_equal(ev.data.asks, !!(datas[i].flags & SL_F_ASK));
 		assert_int_equal(ev.data.peer_seq, 77);
 	}
 }
