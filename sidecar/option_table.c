@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "option_table.h"
 
-#include <string.h>
+#include <stddef.h>
 
 #define AT(member) offsetof(struct options, member)
 #define MILLION	   1000000u
@@ -94,7 +94,7 @@ const struct option option_table[] = {
 const size_t option_count = sizeof(option_table) / sizeof(option_table[0]);
 _Static_assert(sizeof(option_table) / sizeof(option_table[0]) <= 64, "a bit for each");
 
-const struct option_command option_commands[COMMAND_MAX] = {
+static const struct option_command option_commands[COMMAND_MAX] = {
 	[COMMAND_RUN] = {"run", "[OPTIONS] (-- CMD ARG... | --pid N | --cgroup DIR)",
 			 "watch a program's requests; start it, or join it"},
 	[COMMAND_REPLAY] = {"replay", "[OPTIONS] FILE.pcap",
@@ -104,81 +104,17 @@ const struct option_command option_commands[COMMAND_MAX] = {
 	[COMMAND_HELP] = {"help", "[COMMAND]", "this page, or that of one command"},
 };
 
-#define HELP_COLUMN 29
-#define HELP_WIDTH  79
-
-/* Words of text, between HELP_COLUMN and HELP_WIDTH; the cursor is at *column. */
-static void print_wrapped(FILE *out, const char *text, size_t *column)
-{
-	while (*text) {
-		size_t word = strcspn(text, " ");
-
-		if (*column + 1 + word > HELP_WIDTH) {
-			(void)fprintf(out, "\n%*s", HELP_COLUMN, "");
-			*column = HELP_COLUMN;
-		} else {
-			size_t pad = *column < HELP_COLUMN ? HELP_COLUMN - *column : 1;
-
-			(void)fprintf(out, "%*s", (int)pad, "");
-			*column += pad;
-		}
-		(void)fwrite(text, 1, word, out);
-		*column += word;
-		text += word + strspn(text + word, " ");
-	}
-}
-
-static void print_option(FILE *out, const struct option *opt)
-{
-	struct text extra;
-	size_t column;
-	int n;
-
-	text_init(&extra);
-	n = fprintf(out, "  --%s%s%s", opt->flag, opt->metavar ? " " : "",
-		    opt->metavar ? opt->metavar : "");
-	column = n > 0 && n < HELP_COLUMN ? (size_t)n : HELP_WIDTH;
-	print_wrapped(out, opt->help, &column);
-	if (opt->fallback)
-		text_addf(&extra, "[%s]", opt->fallback);
-	if (opt->variable)
-		text_addf(&extra, " %s", opt->variable);
-	print_wrapped(out, extra.ptr + (extra.ptr[0] == ' '), &column);
-	(void)fputc('\n', out);
-	text_release(&extra);
-}
+const struct option_set option_set = {
+	"sidelight",
+	"RED metrics for HTTP, from the kernel, for one program or Pod only",
+	"In brackets: the default. A SIDELIGHT_* variable sets another; a flag wins.",
+	option_commands,
+	COMMAND_MAX,
+	option_table,
+	sizeof(option_table) / sizeof(option_table[0]),
+};
 
 void options_help(FILE *out, enum command command)
 {
-	unsigned mask = command == COMMAND_HELP ? IN_ALL : 1u << command;
-	const char *section = NULL;
-	const char *printed = NULL;
-
-	if (command == COMMAND_HELP) {
-		(void)fprintf(out,
-			      "sidelight %s: RED metrics for HTTP, from the kernel, for one "
-			      "program or Pod only\n\nCommands\n",
-			      SIDELIGHT_VERSION);
-		for (int i = 0; i < COMMAND_MAX; i++)
-			(void)fprintf(out, "  %-10s%s\n", option_commands[i].name,
-				      option_commands[i].help);
-		(void)fprintf(out, "\nUsage\n");
-		for (int i = 0; i < COMMAND_MAX; i++)
-			(void)fprintf(out, "  sidelight %s %s\n", option_commands[i].name,
-				      option_commands[i].arguments);
-	} else {
-		(void)fprintf(out, "usage: sidelight %s %s\n%s\n", option_commands[command].name,
-			      option_commands[command].arguments, option_commands[command].help);
-	}
-	for (size_t i = 0; i < option_count; i++) {
-		section = option_table[i].section ? option_table[i].section : section;
-		if (!(option_table[i].commands & mask))
-			continue;
-		if (section != printed)
-			(void)fprintf(out, "\n%s\n", section);
-		printed = section;
-		print_option(out, &option_table[i]);
-	}
-	(void)fprintf(out, "\nIn brackets: the default. A SIDELIGHT_* variable sets another; "
-			   "a flag wins.\n");
+	option_help(&option_set, out, command == COMMAND_HELP ? -1 : (int)command);
 }

@@ -5,6 +5,12 @@
 #include <stdio.h>
 
 static enum log_level max_level = LOG_LEVEL_INFO;
+static const char *program = "sidelight";
+
+void log_set_program(const char *name)
+{
+	program = name;
+}
 
 void log_set_level(enum log_level level)
 {
@@ -22,5 +28,5 @@ void log_line(enum log_level level, const char *fmt, ...)
 	(void)vsnprintf(line, sizeof(line), fmt, ap); /* a longer line is cut */
 	va_end(ap);
 	/* One call, so that lines of several processes do not mix. */
-	(void)fprintf(stderr, "sidelight: %s\n", line);
+	(void)fprintf(stderr, "%s: %s\n", program, line);
 }

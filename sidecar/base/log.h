@@ -10,6 +10,8 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
+/* What lines begin with instead of "sidelight"; borrowed for good. */
+void log_set_program(const char *name);
 /* Lines above this level are dropped; LOG_LEVEL_INFO at start. */
 void log_set_level(enum log_level level);
 

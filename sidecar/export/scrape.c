@@ -8,9 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/listen.h"
 #include "export/accept.h"
 #include "export/gzip.h"
-#include "export/listen.h"
 
 #define CONNECTIONS_MAX 16
 #define MEMORY_PER_CONN (16u << 10) /* request head and response head */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "export/listen.h"
+#include "base/listen.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

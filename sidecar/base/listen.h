@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A listening TCP socket by name. */
-#ifndef SIDELIGHT_EXPORT_LISTEN_H
-#define SIDELIGHT_EXPORT_LISTEN_H
+#ifndef SIDELIGHT_BASE_LISTEN_H
+#define SIDELIGHT_BASE_LISTEN_H
 
 #include <stdint.h>
 
