@@ -14,16 +14,16 @@
 /* Room kept behind the bytes of a piece: its first words are read whole. */
 #define PIECE_SLACK 16
 
-static __always_inline void mute(struct sl_cgroup *cg, struct sock_state *st, enum sl_mute why)
+static __always_inline void mute(struct sock_state *st, enum sl_mute why)
 {
 	st->mute = why;
 	if (st->is_open)
-		send_mute(cg, st->id, why);
+		send_mute(st->id, why);
 }
 
 /*
  * Looks at the first bytes of a turn. Returns the reason to mute before these
- * bytes are sent, or 0; is_upgrade is the reason to mute after them.
+ * bytes are sent, or 0; SL_MUTE_UPGRADE is one to mute after them.
  */
 static __always_inline __u8 judge_turn(struct sock_state *st, __u8 dir, const __u8 *buf, __u32 n,
 				       bool is_response)
@@ -33,18 +33,17 @@ static __always_inline __u8 judge_turn(struct sock_state *st, __u8 dir, const __
 	struct half *h = &st->half[dir];
 	__u64 first = *(const __u64 *)buf;
 
-	st->is_upgrade = false;
-	h->is_head = (__u32)first == ('H' | 'E' << 8 | 'A' << 16 | 'D' << 24);
-	h->is_connect = first == WORD_CONNECT;
 	if (is_response) {
 		st->is_http = true;
 		/* 101 Switching Protocols, and any 2xx to CONNECT (RFC 9110 sections 15.2.2, 9.3.6)
 		 */
 		if ((buf[9] == '1' && buf[10] == '0' && buf[11] == '1') ||
 		    (other->is_connect && buf[9] == '2'))
-			st->is_upgrade = true;
+			return SL_MUTE_UPGRADE;
 		return 0;
 	}
+	h->is_head = (__u32)first == ('H' | 'E' << 8 | 'A' << 16 | 'D' << 24);
+	h->is_connect = first == WORD_CONNECT;
 	if (st->is_http)
 		return 0;
 	if (buf[0] == 0x16 && buf[1] == 0x03)
@@ -76,8 +75,8 @@ static __always_inline bool response_at(struct __sk_buff *skb, __u32 off, __u32 
  * Sends the first piece of what is left of the segment, and takes it off.
  * False: nothing more of this segment is to be sent.
  */
-static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *cg,
-				       struct sock_state *st, __u8 dir, struct segment *seg)
+static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
+				       struct segment *seg)
 {
 	struct half *h = &st->half[dir];
 	__u32 left = seg->len;
@@ -92,6 +91,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *
 	__u64 cap;
 	__u64 skip = 0;
 	bool is_known = false;
+	__u8 why = 0;
 
 	if (left <= SL_DATA_SMALL - PIECE_SLACK) {
 		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_SMALL, 0);
@@ -109,22 +109,21 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *
 		bool is_request = st->role == SL_ROLE_CLIENT ? dir == SL_EGRESS : dir == SL_INGRESS;
 
 		if (is_request && at_start)
-			count_exact(cg, SL_C_LOST_REQUEST);
+			count_exact(SL_C_LOST_REQUEST);
 		else
-			count_exact(cg, SL_C_LOST_DATA);
+			count_exact(SL_C_LOST_DATA);
 		goto give_up;
 	}
 	if (!load_bytes(skb, off, rec->data, n, cap - PIECE_SLACK)) {
-		count_exact(cg, SL_C_LOST_HELPER);
+		count_exact(SL_C_LOST_HELPER);
 		goto discard;
 	}
 	is_response = n >= 12 && starts_response(*(__u64 *)rec->data);
 	if (h->is_turn) {
-		__u8 now = judge_turn(st, dir, rec->data, n, is_response);
-
-		if (now) {
+		why = judge_turn(st, dir, rec->data, n, is_response);
+		if (why && why != SL_MUTE_UPGRADE) {
 			bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
-			mute(cg, st, now);
+			mute(st, why);
 			return false;
 		}
 	}
@@ -190,10 +189,11 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sl_cgroup *
 	fill_data(rec, st, dir, left == 0 && seg->tcp_flags & TCP_FIN ? SL_F_FIN : 0, from_seq, seq,
 		  n, to_seq);
 	h->told_seq = to_seq;
-	bpf_ringbuf_submit(rec, wake_flags(cg));
-	count(cg, SL_C_BYTES_SENT, n);
-	if (st->is_upgrade) {
-		mute(cg, st, SL_MUTE_UPGRADE);
+	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
+	h->records++;
+	h->bytes_sent += n;
+	if (why) {
+		mute(st, why);
 		return false;
 	}
 	seg->seq = to_seq;
@@ -215,8 +215,8 @@ give_up:
  * Sends the next of what is left of the segment: a piece, or, with the budget
  * spent, the last bytes of a write. False: done with this segment.
  */
-static __always_inline bool send_next(struct __sk_buff *skb, struct sl_cgroup *cg,
-				      struct sock_state *st, __u8 dir, struct segment *seg)
+static __always_inline bool send_next(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
+				      struct segment *seg)
 {
 	struct half *h = &st->half[dir];
 
@@ -236,7 +236,7 @@ static __always_inline bool send_next(struct __sk_buff *skb, struct sl_cgroup *c
 			seg->len = tail;
 		}
 	}
-	return send_piece(skb, cg, st, dir, seg);
+	return send_piece(skb, st, dir, seg);
 }
 
 #endif

@@ -21,18 +21,19 @@ static __always_inline void fill_header(struct sl_header *h, __u64 first, __u64 
 #define FIRST_FLAGS(flags) ((__u32)(flags) << 16)
 #define FIRST_WHY(why)	   ((__u32)(why) << 24)
 
-static __always_inline bool send_open(struct sl_cgroup *cg, const struct tuple *t, __u64 id,
-				      __u8 role, __u8 flags)
+static __always_inline bool send_open(const struct tuple *t, __u64 id, __u8 role, __u8 flags)
 {
 	struct sl_open *rec = bpf_ringbuf_reserve(&ring, sizeof(*rec), 0);
+	struct sl_cgroup *cg = bpf_get_local_storage(&cgroups, 0);
 	__u32 is_sent = 1;
 
 	if (!rec) {
-		count_exact(cg, SL_C_LOST_OPEN);
+		count_exact(SL_C_LOST_OPEN);
 		return false;
 	}
 	fill_header(&rec->h, SL_OPEN | FIRST_FLAGS(flags), id);
 	rec->container = cg->container;
+	cg->counter[SL_C_RECORDS]++;
 	__builtin_memcpy(rec->local_addr, t->local_addr, 16);
 	__builtin_memcpy(rec->remote_addr, t->remote_addr, 16);
 	rec->local_port = t->local_port;
@@ -40,32 +41,32 @@ static __always_inline bool send_open(struct sl_cgroup *cg, const struct tuple *
 	rec->family = t->family;
 	rec->role = role;
 	rec->pad[0] = rec->pad[1] = 0;
-	bpf_ringbuf_submit(rec, wake_flags(cg));
+	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
 	/* Else the compiler tests rec again, which may not be touched any more. */
 	opaque(is_sent);
 	return is_sent;
 }
 
-static __always_inline void send_mute(struct sl_cgroup *cg, __u64 id, __u8 why)
+static __always_inline void send_mute(__u64 id, __u8 why)
 {
 	struct sl_header *rec = bpf_ringbuf_reserve(&ring, sizeof(*rec), 0);
 
 	if (!rec) {
-		count_exact(cg, SL_C_LOST_CLOSE);
+		count_exact(SL_C_LOST_CLOSE);
 		return;
 	}
 	fill_header(rec, SL_MUTE | FIRST_WHY(why), id);
-	bpf_ringbuf_submit(rec, wake_flags(cg));
+	bpf_ringbuf_submit(rec, wake_flags(rec));
+	count(SL_C_RECORDS, 1);
 }
 
-static __always_inline void send_close(struct sl_cgroup *cg, const struct sock_state *st,
-				       bool is_reset, __u64 bytes_in, __u64 bytes_out,
-				       __u32 srtt_us, __u32 retransmits)
+static __always_inline void send_close(const struct sock_state *st, bool is_reset, __u64 bytes_in,
+				       __u64 bytes_out, __u32 srtt_us, __u32 retransmits)
 {
 	struct sl_close *rec = bpf_ringbuf_reserve(&ring, sizeof(*rec), 0);
 
 	if (!rec) {
-		count_exact(cg, SL_C_LOST_CLOSE);
+		count_exact(SL_C_LOST_CLOSE);
 		return;
 	}
 	fill_header(&rec->h, SL_CLOSE | FIRST_FLAGS(is_reset ? SL_F_RESET : 0), st->id);
@@ -75,7 +76,8 @@ static __always_inline void send_close(struct sl_cgroup *cg, const struct sock_s
 	rec->to_seq[SL_EGRESS] = st->half[SL_EGRESS].next_seq;
 	rec->srtt_us = srtt_us;
 	rec->retransmits = retransmits;
-	bpf_ringbuf_submit(rec, wake_flags(cg));
+	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
+	count(SL_C_RECORDS, 1);
 }
 
 static __always_inline bool has_hole(const struct half *h)
@@ -99,20 +101,21 @@ static __always_inline void fill_data(struct sl_data *rec, const struct sock_sta
 }
 
 /* News without bytes: the direction has come to to_seq. */
-static __always_inline void send_progress(struct sl_cgroup *cg, struct sock_state *st, __u8 dir,
-					  __u32 to_seq, bool is_fin)
+static __always_inline void send_progress(struct sock_state *st, __u8 dir, __u32 to_seq,
+					  bool is_fin)
 {
 	struct sl_data *rec = bpf_ringbuf_reserve(&ring, sizeof(*rec), 0);
 	struct half *h = &st->half[dir];
 
 	if (!rec) {
-		count_exact(cg, SL_C_LOST_DATA);
+		count_exact(SL_C_LOST_DATA);
 		h->told_seq = to_seq;
 		return;
 	}
 	fill_data(rec, st, dir, is_fin ? SL_F_FIN : 0, h->told_seq, to_seq, 0, to_seq);
 	h->told_seq = to_seq;
-	bpf_ringbuf_submit(rec, wake_flags(cg));
+	h->records++;
+	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
 }
 
 #endif

@@ -12,8 +12,8 @@
 #include "state.bpf.h"
 
 /* Bytes below next_seq. True if the segment has new bytes behind them. */
-static __always_inline bool take_old(struct __sk_buff *skb, struct sl_cgroup *cg,
-				     struct sock_state *st, struct segment *seg, __u8 dir)
+static __always_inline bool take_old(struct __sk_buff *skb, struct sock_state *st,
+				     struct segment *seg, __u8 dir)
 {
 	struct half *h = &st->half[dir];
 	__u32 behind = h->next_seq - seg->seq;
@@ -26,7 +26,7 @@ static __always_inline bool take_old(struct __sk_buff *skb, struct sl_cgroup *cg
 		/* Fills a hole: sent as it is, one record; state stays with the newest bytes. */
 		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_LARGE, 0);
 		if (!rec) {
-			count_exact(cg, SL_C_LOST_DATA);
+			count_exact(SL_C_LOST_DATA);
 			return false;
 		}
 		if ((__s32)(seg->seq - h->hole_lo) <= 0)
@@ -34,17 +34,18 @@ static __always_inline bool take_old(struct __sk_buff *skb, struct sl_cgroup *cg
 		if (n > SL_DATA_LARGE)
 			n = SL_DATA_LARGE;
 		if (!load_bytes(skb, seg->off, rec->data, n, SL_DATA_LARGE)) {
-			count_exact(cg, SL_C_LOST_HELPER);
+			count_exact(SL_C_LOST_HELPER);
 			bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
 			return false;
 		}
 		fill_data(rec, st, dir, 0, seg->seq, seg->seq, n, seg->seq + seg->len);
-		bpf_ringbuf_submit(rec, wake_flags(cg));
-		count(cg, SL_C_BYTES_SENT, n);
+		bpf_ringbuf_submit(rec, wake_flags(&rec->h));
+		h->records++;
+		h->bytes_sent += n;
 		return false;
 	}
 	if (behind >= seg->len) {
-		count(cg, SL_C_RETRANSMITTED, 1);
+		count(SL_C_RETRANSMITTED, 1);
 		return false;
 	}
 	seg->seq += behind;
@@ -81,37 +82,37 @@ static __always_inline void learn_ack(struct half *other, __u32 ack)
 	}
 }
 
-static __always_inline bool open_conn(struct __sk_buff *skb, struct sl_cgroup *cg,
-				      struct sock_state *st, __u8 dir)
+static __always_inline bool open_conn(struct __sk_buff *skb, struct sock_state *st, __u8 dir)
 {
 	struct tuple t;
 
 	if (!tuple_of_packet(skb, dir == SL_EGRESS, &t))
 		return false;
-	return send_open(cg, &t, st->id, st->role, 0);
+	return send_open(&t, st->id, st->role, 0);
 }
 
 /* The direction's FIN; also the end of a connection that no state callback will report. */
-static __always_inline void take_fin(struct sl_cgroup *cg, struct sock_state *st,
-				     const struct segment *seg, __u8 dir)
+static __always_inline void take_fin(struct sock_state *st, const struct segment *seg, __u8 dir)
 {
 	struct half *h = &st->half[dir];
 	__u8 request_dir = st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS;
 
+	if (st->is_midstream)
+		tell_volume(h);
 	if (!st->is_open || st->mute || st->is_closed)
 		return;
 	if (seg->tcp_flags & TCP_RST) {
 		/* Only in sequence, as the socket itself believes it (RFC 5961 section 3). */
 		if (st->is_midstream && seg->seq == h->next_seq) {
 			st->is_closed = true;
-			send_close(cg, st, true, 0, 0, 0, 0);
+			send_close(st, true, 0, 0, 0, 0);
 		}
 		return;
 	}
 	/* A request never ends with its direction: nobody waits for that FIN. */
 	if (seg->seq != h->next_seq || (dir == request_dir && st->role != SL_ROLE_UNKNOWN))
 		return;
-	send_progress(cg, st, dir, h->next_seq, true);
+	send_progress(st, dir, h->next_seq, true);
 }
 
 static __always_inline void start_half(struct half *h, __u32 seq)
@@ -126,23 +127,24 @@ static __always_inline void start_half(struct half *h, __u32 seq)
  * What a segment changes, before anything of it is sent: sequence numbers,
  * turn, body bytes known as such. True if bytes are left in *seg to be sent.
  */
-static __always_inline bool take_segment(struct __sk_buff *skb, struct sl_cgroup *cg,
-					 struct sock_state *st, __u8 dir, struct segment *seg)
+static __always_inline bool take_segment(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
+					 struct segment *seg)
 {
 	struct half *h = &st->half[dir];
 	bool is_turn;
 	__s32 ahead;
 
 	if (seg->len == 0) {
-		take_fin(cg, st, seg, dir);
+		take_fin(st, seg, dir);
 		return false;
 	}
-	count(cg, SL_C_SEGMENTS, 1);
+	if (++h->segments >= VOLUME_SEGMENTS)
+		tell_volume(h);
 	if (dir == SL_EGRESS)
 		learn_ack(&st->half[SL_INGRESS], seg->ack);
 
 	ahead = seg->seq - h->next_seq;
-	if (ahead < 0 && !take_old(skb, cg, st, seg, dir))
+	if (ahead < 0 && !take_old(skb, st, seg, dir))
 		return false;
 	if (ahead > 0)
 		jump_ahead(h, seg->seq, dir);
@@ -151,9 +153,9 @@ static __always_inline bool take_segment(struct __sk_buff *skb, struct sl_cgroup
 	 * both come to the same number.
 	 */
 	h->next_seq = seg->seq + seg->len;
-	count(cg, SL_C_BYTES_SEEN, seg->len);
+	h->bytes_seen += seg->len;
 	if (!st->is_open)
-		st->is_open = open_conn(skb, cg, st, dir);
+		st->is_open = open_conn(skb, st, dir);
 
 	is_turn = st->last_dir != dir;
 	if (is_turn) {
@@ -174,7 +176,7 @@ static __always_inline bool take_segment(struct __sk_buff *skb, struct sl_cgroup
 
 		h->skip_left -= seg->len;
 		if (h->skip_left == 0 || is_fin || h->next_seq - h->told_seq > 1u << 30)
-			send_progress(cg, st, dir, h->next_seq, is_fin);
+			send_progress(st, dir, h->next_seq, is_fin);
 		return false;
 	}
 	seg->seq += h->skip_left;

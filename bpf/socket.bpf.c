@@ -57,7 +57,6 @@ enum { CB_OFF, CB_LEFT, CB_TCP_FLAGS, CB_SEQ };
 
 /* The state of a socket that was there before us, or NULL: this segment is not captured. */
 static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, struct bpf_sock *sk,
-							 struct sl_cgroup *cg,
 							 const struct segment *seg, __u8 dir)
 {
 	struct sock_state *st;
@@ -75,7 +74,7 @@ static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, 
 	}
 	st = bpf_sk_storage_get(&socks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!st) {
-		count_exact(cg, SL_C_LOST_STORAGE);
+		count_exact(SL_C_LOST_STORAGE);
 		return NULL;
 	}
 	st->is_midstream = true;
@@ -90,7 +89,6 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 {
 	bool is_next = skb->cb[CB_OFF];
 	struct segment seg = {};
-	struct sl_cgroup *cg;
 	struct sock_state *st;
 	struct bpf_sock *sk;
 
@@ -109,17 +107,16 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 	if (!sk)
 		return PASS;
 	st = bpf_sk_storage_get(&socks, sk, NULL, 0); /* NULL too if it is no full socket */
-	cg = bpf_get_local_storage(&cgroups, 0);
 	if (!is_next) {
 		if (!st) {
-			st = join_midstream(skb, sk, cg, &seg, dir);
+			st = join_midstream(skb, sk, &seg, dir);
 			if (!st)
 				return PASS;
 		}
-		if (st->mute || !take_segment(skb, cg, st, dir, &seg))
+		if (st->mute || !take_segment(skb, st, dir, &seg))
 			return PASS;
 	}
-	if (!st || !send_next(skb, cg, st, dir, &seg))
+	if (!st || !send_next(skb, st, dir, &seg))
 		return PASS;
 	skb->cb[CB_OFF] = seg.off;
 	skb->cb[CB_LEFT] = seg.len;
@@ -130,7 +127,7 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 	else
 		bpf_tail_call(skb, &next_egress, 0);
 	/* 33 tail calls were not enough: the rest is not vouched for. */
-	count_exact(cg, SL_C_LOST_CHAIN);
+	count_exact(SL_C_LOST_CHAIN);
 	st->half[dir].told_seq = st->half[dir].next_seq;
 	st->half[dir].at_start = false;
 	return PASS;
@@ -156,7 +153,6 @@ int sl_egress(struct __sk_buff *skb)
 SEC("cgroup_skb/ingress")
 int sl_early(struct __sk_buff *skb)
 {
-	struct sl_cgroup *cg = bpf_get_local_storage(&cgroups, 0);
 	__u32 done = skb->cb[CB_LEFT]; /* of the payload, by the calls before this one */
 	struct sl_data *rec;
 	struct segment seg;
@@ -168,10 +164,10 @@ int sl_early(struct __sk_buff *skb)
 		return PASS;
 	id = tuple_id(&t, seg.ack);
 	if (done == 0) {
-		count(cg, SL_C_SEGMENTS, 1);
-		count(cg, SL_C_BYTES_SEEN, seg.len);
-		if (!send_open(cg, &t, id, SL_ROLE_SERVER, SL_F_EARLY)) {
-			count_exact(cg, SL_C_LOST_REQUEST);
+		count(SL_C_SEGMENTS, 1);
+		count(SL_C_BYTES_SEEN, seg.len);
+		if (!send_open(&t, id, SL_ROLE_SERVER, SL_F_EARLY)) {
+			count_exact(SL_C_LOST_REQUEST);
 			return PASS;
 		}
 	}
@@ -183,13 +179,13 @@ int sl_early(struct __sk_buff *skb)
 	rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_LARGE, 0);
 	if (!rec) {
 		if (done)
-			count_exact(cg, SL_C_LOST_DATA);
+			count_exact(SL_C_LOST_DATA);
 		else
-			count_exact(cg, SL_C_LOST_REQUEST);
+			count_exact(SL_C_LOST_REQUEST);
 		return PASS;
 	}
 	if (!load_bytes(skb, seg.off + done, rec->data, n, SL_DATA_LARGE)) {
-		count_exact(cg, SL_C_LOST_HELPER);
+		count_exact(SL_C_LOST_HELPER);
 		bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
 		return PASS;
 	}
@@ -200,8 +196,9 @@ int sl_early(struct __sk_buff *skb)
 	rec->peer_seq = seg.ack;
 	rec->tid = 0;
 	rec->tgid = 0;
-	bpf_ringbuf_submit(rec, wake_flags(cg));
-	count(cg, SL_C_BYTES_SENT, n);
+	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
+	count(SL_C_BYTES_SENT, n);
+	count(SL_C_RECORDS, 1);
 	skb->cb[CB_LEFT] = done + n;
 	bpf_tail_call(skb, &next_ingress, NEXT_EARLY);
 	return PASS;
@@ -210,21 +207,19 @@ int sl_early(struct __sk_buff *skb)
 SEC("sockops")
 int sl_sockops(struct bpf_sock_ops *ctx)
 {
-	struct sl_cgroup *cg = bpf_get_local_storage(&cgroups, 0);
-
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 		want_state_changes(ctx);
 		break;
 	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
-		on_established(ctx, cg, SL_ROLE_SERVER);
+		on_established(ctx, SL_ROLE_SERVER);
 		break;
 	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
-		on_established(ctx, cg, SL_ROLE_CLIENT);
+		on_established(ctx, SL_ROLE_CLIENT);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
 		if (ctx->args[1] == BPF_TCP_CLOSE)
-			on_closed(ctx, cg, ctx->args[0]);
+			on_closed(ctx, ctx->args[0]);
 		break;
 	}
 	return PASS;

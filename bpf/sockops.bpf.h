@@ -57,23 +57,22 @@ static __always_inline void want_state_changes(struct bpf_sock_ops *ctx)
 						     BPF_SOCK_OPS_STATE_CB_FLAG);
 }
 
-static __always_inline void on_established(struct bpf_sock_ops *ctx, struct sl_cgroup *cg,
-					   __u8 role)
+static __always_inline void on_established(struct bpf_sock_ops *ctx, __u8 role)
 {
 	struct bpf_sock *sk = ctx->sk;
 	struct sock_state *st;
 	struct tuple t;
 
 	if (role == SL_ROLE_SERVER)
-		count_exact(cg, SL_C_ACCEPTED);
+		count_exact(SL_C_ACCEPTED);
 	else
-		count_exact(cg, SL_C_CONNECTED);
+		count_exact(SL_C_CONNECTED);
 	want_state_changes(ctx);
 	if (!sk)
 		return;
 	st = bpf_sk_storage_get(&socks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!st) {
-		count_exact(cg, SL_C_LOST_STORAGE);
+		count_exact(SL_C_LOST_STORAGE);
 		return;
 	}
 	tuple_of_sock(ctx, &t);
@@ -84,7 +83,7 @@ static __always_inline void on_established(struct bpf_sock_ops *ctx, struct sl_c
 	start_half(&st->half[SL_EGRESS], ctx->snd_nxt);
 }
 
-static __always_inline void on_closed(struct bpf_sock_ops *ctx, struct sl_cgroup *cg, __u32 old)
+static __always_inline void on_closed(struct bpf_sock_ops *ctx, __u32 old)
 {
 	struct bpf_sock *sk = ctx->sk;
 	struct sock_state *st;
@@ -92,20 +91,22 @@ static __always_inline void on_closed(struct bpf_sock_ops *ctx, struct sl_cgroup
 
 	if (old == BPF_TCP_SYN_SENT || old == BPF_TCP_SYN_RECV) {
 		if (old == BPF_TCP_SYN_SENT)
-			count_exact(cg, SL_C_CONNECT_FAILED);
+			count_exact(SL_C_CONNECT_FAILED);
 		return;
 	}
 	/* In order, a connection passes LAST_ACK, CLOSING or FIN_WAIT2 first. */
 	is_reset =
 		old == BPF_TCP_ESTABLISHED || old == BPF_TCP_CLOSE_WAIT || old == BPF_TCP_FIN_WAIT1;
-	count_exact(cg, SL_C_CLOSED);
+	count_exact(SL_C_CLOSED);
 	if (is_reset)
-		count_exact(cg, SL_C_RESET);
+		count_exact(SL_C_RESET);
 	if (!sk)
 		return;
 	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
 	if (!st || st->is_closed)
 		return;
+	tell_volume(&st->half[SL_INGRESS]);
+	tell_volume(&st->half[SL_EGRESS]);
 	if (!st->is_open) {
 		struct tuple t;
 
@@ -113,11 +114,11 @@ static __always_inline void on_closed(struct bpf_sock_ops *ctx, struct sl_cgroup
 		if (!ctx->bytes_received || st->role != SL_ROLE_SERVER || st->mute)
 			return;
 		tuple_of_sock(ctx, &t);
-		if (!send_open(cg, &t, st->id, st->role, 0))
+		if (!send_open(&t, st->id, st->role, 0))
 			return;
 	}
 	st->is_closed = true;
-	send_close(cg, st, is_reset, ctx->bytes_received, ctx->bytes_acked, ctx->srtt_us >> 3,
+	send_close(st, is_reset, ctx->bytes_received, ctx->bytes_acked, ctx->srtt_us >> 3,
 		   ctx->total_retrans);
 }
 

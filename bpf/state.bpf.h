@@ -50,6 +50,11 @@ struct half {
 	bool is_head; /* the last message begun was a HEAD request */
 	bool is_connect; /* likewise CONNECT */
 	bool is_skip_new; /* skip_left counts from the first byte of a body */
+	/* What the cgroup's counters were not told yet: tell_volume() */
+	__u32 segments;
+	__u32 records;
+	__u64 bytes_seen;
+	__u64 bytes_sent;
 };
 
 struct sock_state {
@@ -63,7 +68,6 @@ struct sock_state {
 	bool is_http; /* a response was seen to start like HTTP/1 */
 	bool is_midstream; /* older than we are: no state callback will tell its end */
 	bool is_closed; /* CLOSE was sent */
-	bool is_upgrade; /* the turn's response leaves HTTP: mute once it was sent */
 	struct scan scan;
 };
 
@@ -103,38 +107,57 @@ volatile __u32 has_woken; /* and it was woken for that: once is enough until it 
 const volatile bool may_scan;
 const volatile bool has_current_pid; /* bpf_get_current_pid_tgid() is there (6.10) */
 
-/*
- * Increments may be lost when a softirq interrupts the addition: fine for
- * what only describes volume. What must add up uses count_exact().
- */
-static __always_inline void count(struct sl_cgroup *cg, enum sl_counter which, __u64 n)
+static __always_inline void count_exact(enum sl_counter which)
 {
-	cg->counter[which] += n;
-}
+	struct sl_cgroup *cg = bpf_get_local_storage(&cgroups, 0);
 
-static __always_inline void count_exact(struct sl_cgroup *cg, enum sl_counter which)
-{
 	/* Without CAP_PERFMON an index may not depend on the path: nothing may be merged. */
 	asm volatile("");
 	__sync_fetch_and_add(&cg->counter[which], 1);
 }
 
-/* How often an awake reader's ring is looked at: on each CPU, once in at most 16 KiB. */
-#define WAKE_RECORDS 8
+/* Increments may be lost when a softirq interrupts the addition: fine for what only describes
+ * volume. What must add up uses count_exact(). */
+static __always_inline void count(enum sl_counter which, __u64 n)
+{
+	struct sl_cgroup *cg = bpf_get_local_storage(&cgroups, 0);
+
+	asm volatile("");
+	cg->counter[which] += n;
+}
+
+/* Segments of one direction that are told of together. */
+#define VOLUME_SEGMENTS 16
+
+/* Volume is added up by socket and told in lots, so that the counters need not be found for each
+ * segment. */
+static __always_inline void tell_volume(struct half *h)
+{
+	struct sl_cgroup *cg = bpf_get_local_storage(&cgroups, 0);
+
+	cg->counter[SL_C_SEGMENTS] += h->segments;
+	cg->counter[SL_C_RECORDS] += h->records;
+	cg->counter[SL_C_BYTES_SEEN] += h->bytes_seen;
+	cg->counter[SL_C_BYTES_SENT] += h->bytes_sent;
+	h->segments = 0;
+	h->records = 0;
+	h->bytes_seen = 0;
+	h->bytes_sent = 0;
+}
 
 /*
- * Counts a record that is about to be sent, and says how to send it.
+ * How to send a record that is filled.
  *
  * Waking the reader costs more than capturing a request. Asleep, it is woken
  * by the record that finds the ring empty (flags 0); awake, only by a ring that
- * fills faster than its timer drains.
+ * fills faster than its timer drains. How full it is, one record in eight asks, by chance: on
+ * average one in at most 16 KiB. The multiplication takes chance from clocks of any step.
  */
-static __always_inline __u64 wake_flags(struct sl_cgroup *cg)
+static __always_inline __u64 wake_flags(const struct sl_header *h)
 {
-	count(cg, SL_C_RECORDS, 1);
 	if (!reader_awake)
 		return 0;
-	if (cg->counter[SL_C_RECORDS] % WAKE_RECORDS || has_woken ||
+	if ((h->time_ns ^ h->id) * 0x9e3779b97f4a7c15ull >> 61 || has_woken ||
 	    bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) <= wake_bytes)
 		return BPF_RB_NO_WAKEUP;
 	has_woken = 1;
