@@ -33,14 +33,18 @@ BUILD_PACKAGES := gcc libc6-dev make git clang llvm bpftool pkgconf linux-libc-d
 DEMO_PACKAGES := nginx-light wrk curl prometheus-pushgateway
 E2E_PACKAGES := nginx-light apache2-bin haproxy lighttpd caddy nodejs golang-go wrk curl \
 	iproute2 iptables tcpdump util-linux
-TEST_PACKAGES := $(DEMO_PACKAGES) $(E2E_PACKAGES) libcmocka-dev python3 prometheus openssl
+# Node's own packages bring npm along, Debian's do not.
+PEER_PACKAGES := nghttp2-server nghttp2-client etcd-server etcd-client golang-go \
+	golang-google-grpc-dev python3-grpcio libgrpc++-dev g++ nodejs \
+	$(if $(shell command -v npm),,npm)
+TEST_PACKAGES := $(DEMO_PACKAGES) $(E2E_PACKAGES) $(PEER_PACKAGES) libcmocka-dev python3 prometheus openssl
 BENCH_PACKAGES := nginx-light wrk curl python3
 GUEST_PACKAGES := $(BENCH_PACKAGES) qemu-system-x86 busybox-static apache2-utils
 FUZZ_PACKAGES := libclang-rt-dev
 LINT_PACKAGES := clang-format clang-tidy shellcheck
 
 # Targets that compile nothing themselves need no library to be there.
-ifneq ($(filter-out clean help test demo fuzz kernels bench bench-exact lint install-deps deps-%,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean help test peers demo fuzz kernels bench bench-exact lint install-deps deps-%,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(shell command -v pkg-config),)
 $(error pkg-config is missing; install it with: apt-get install pkgconf (or all at once: make deps-build))
 endif
@@ -137,6 +141,13 @@ $(BUILD)/tests/e2e/%: $(BUILD)/tests/e2e/%.o $(LIBRARY)
 .PRECIOUS: $(BUILD)/tests/unit/%.o $(BUILD)/tests/e2e/%.o
 -include $(UNIT_SOURCES:%.c=$(BUILD)/%.d)
 
+# gRPC peers in several languages: tests/servers/echo.
+PEERS := $(patsubst %,$(BUILD)/peers/%.built,go go-new cc node)
+$(PEERS): $(BUILD)/peers/%.built: tests/servers/echo/build \
+		$(wildcard tests/servers/echo/echo.* tests/servers/echo/*.json)
+	tests/servers/echo/build $* $(BUILD)/peers
+	@[ -e $(BUILD)/peers/$*.why ] || touch $@
+
 # A file tests/fuzz/fuzz_NAME.c is all a fuzz target needs: see tests/fuzz/fuzz.h.
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_NAMES   := $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=%)
@@ -168,7 +179,9 @@ SERIAL_TESTS = $(sort $(wildcard tests/e2e/test_*.py))
 test: install-deps ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory -s -j2 test-build
 	@$(MAKE) --no-print-directory test-run
-test-build: all $(UNIT_TESTS) $(PUSH_DRIVER) test-build-sanitized
+test-build: $(PEERS) all $(UNIT_TESTS) $(PUSH_DRIVER) test-build-sanitized
+.PHONY: peers
+peers: $(PEERS)
 .PHONY: test-build-sanitized
 test-build-sanitized:
 	@$(MAKE) --no-print-directory -s SANITIZE=address,undefined unit-tests
