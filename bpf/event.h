@@ -128,6 +128,15 @@ struct sl_verdict {
 };
 
 _Static_assert(sizeof(struct sl_verdict) == 16, "layout");
+/* A program was executed in a cgroup that is not known. The only record of its ring: no header. */
+struct sl_exec {
+	__u64 cgroup; /* as bpf_get_current_cgroup_id() has it */
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u32 pid; /* of the process, in our PID namespace */
+	__u32 pad;
+};
+
+_Static_assert(sizeof(struct sl_exec) == 24, "layout");
 _Static_assert(sizeof(struct sl_header) == 24, "layout");
 _Static_assert(offsetof(struct sl_data, tid) % 8 == 0, "tid and tgid are stored as one");
 _Static_assert(sizeof(struct sl_open) == 24 + 48, "layout");

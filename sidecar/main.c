@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/privilege.h"
 #include "options.h"
 #include "replay.h"
 #include "run.h"
@@ -54,6 +55,7 @@ int main(int argc, char **argv)
 		return EXIT_USE;
 	}
 	log_set_level((enum log_level)o.log_level);
+	(void)privilege_init(); /* what it could not get is missed where it is needed */
 	if (!commands[o.command]) {
 		log_error("this build has no such command");
 		return EXIT_USE;

@@ -13,7 +13,7 @@ const struct option option_table[] = {
 	{NULL, "cgroup", NULL, "DIR", NULL, "the cgroup v2 directory DIR, with all below it",
 	 KIND_TEXT, IN_RUN, AT(cgroup), 0, 0},
 	{NULL, "containers", "SIDELIGHT_CONTAINERS", "LIST", NULL,
-	 "in a Pod: only these containers; no use with the others", KIND_TEXT, IN_RUN,
+	 "in a Pod: only these containers [all but mesh proxies]", KIND_TEXT, IN_RUN,
 	 AT(containers), 0, 0},
 	{NULL, "for", NULL, "DURATION", NULL,
 	 "stop after so long; a program started with -- CMD gets SIGTERM", KIND_DURATION, IN_RUN,
@@ -95,7 +95,7 @@ const size_t option_count = sizeof(option_table) / sizeof(option_table[0]);
 _Static_assert(sizeof(option_table) / sizeof(option_table[0]) <= 64, "a bit for each");
 
 static const struct option_command option_commands[COMMAND_MAX] = {
-	[COMMAND_RUN] = {"run", "[OPTIONS] (-- CMD ARG... | --pid N | --cgroup DIR)",
+	[COMMAND_RUN] = {"run", "[OPTIONS] [-- CMD ARG... | --pid N | --cgroup DIR]",
 			 "watch a program's requests; start it, or join it"},
 	[COMMAND_REPLAY] = {"replay", "[OPTIONS] FILE.pcap",
 			    "the same on a capture file (pcap, pcapng; - is standard input)"},

@@ -73,9 +73,6 @@ static int check_run(struct options *o, uint64_t given, struct text *error)
 
 	if (o->argv && !o->argv[0])
 		text_add(error, "no program after \"--\"; usage: sidelight run -- CMD ARG...");
-	else if (targets == 0)
-		text_add(error, "nothing to watch; start a program with \"sidelight run -- "
-				"CMD ARG...\", or join one with --pid N or --cgroup DIR");
 	else if (targets > 1)
 		text_add(error, "more than one thing to watch; give one of --pid N, --cgroup DIR "
 				"and -- CMD ARG...");

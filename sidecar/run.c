@@ -15,17 +15,21 @@
 #include <uv.h>
 
 #include "base/log.h"
+#include "base/privilege.h"
 #include "capture/ring.h"
+#include "discovery.h"
 #include "export/push.h"
 #include "export/scrape.h"
 #include "export/table.h"
+#include "labels.h"
 #include "metrics/red.h"
 #include "metrics/self.h"
 #include "metrics/summary.h"
-#include "pod/identity.h"
+#include "pod/place.h"
 #include "pod/spawn.h"
 #include "pod/target.h"
 #include "reader.h"
+#include "targets.h"
 #include "txn/engine.h"
 
 #define EXIT_USE 2
@@ -36,12 +40,13 @@
 /* Methods times routes that the table at the end has room for. */
 #define SUMMARY_ROWS 200
 
-#define LABELS_MAX 8
-
 struct run {
 	const struct options *o;
 	uv_loop_t loop;
-	struct target target;
+	struct target *target; /* that was named; owned until it is one of targets */
+	struct targets targets;
+	bool has_targets;
+	struct discovery discovery;
 	struct source *source;
 	struct reader reader;
 	bool has_reader;
@@ -57,11 +62,7 @@ struct run {
 	uv_poll_t spawn_poll;
 	uv_signal_t signals[3];
 	uv_timer_t end_timer;
-	struct identity identity;
-	struct label labels[LABELS_MAX];
-	size_t label_count;
-	struct label group[LABELS_MAX];
-	size_t group_count;
+	struct labels labels;
 	uint64_t started_ns;
 	bool is_stopping;
 };
@@ -79,12 +80,11 @@ static void on_event(void *ctx, const struct event *ev)
 static void refresh(void *ctx)
 {
 	struct run *r = ctx;
-	uint64_t counters[SL_C_MAX];
 
 	if (r->has_reader)
 		reader_drain(&r->reader);
-	if (r->source && ring_counters(r->source, r->target.cgroup.id, counters) == 0)
-		self_kernel(r->self, r->target.number, r->target.name, counters);
+	if (r->has_targets)
+		targets_refresh(&r->targets);
 	red_active(r->red, engine_actives(r->engine), ACTIVE_CELLS + 1);
 	if (r->source)
 		self_malformed(r->self, ring_malformed(r->source));
@@ -106,6 +106,8 @@ static void close_all(struct run *r)
 	for (size_t i = 0; i < 3; i++)
 		uv_close((uv_handle_t *)&r->signals[i], NULL);
 	uv_close((uv_handle_t *)&r->end_timer, NULL);
+	targets_close(&r->targets);
+	r->has_targets = false;
 	if (r->has_spawn)
 		uv_close((uv_handle_t *)&r->spawn_poll, NULL);
 }
@@ -126,7 +128,8 @@ static void stop(struct run *r)
 	refresh(r);
 	reader_stop(&r->reader);
 	r->has_reader = false;
-	ring_detach(r->source, r->target.cgroup.id);
+	discovery_stop(&r->discovery);
+	targets_detach(&r->targets);
 	/* What was seen between the last drain and the end. */
 	(void)source_drain(r->source, on_event, r);
 	engine_flush(r->engine, uv_hrtime());
@@ -164,41 +167,27 @@ static void on_spawn(uv_poll_t *poll, int status, int events)
 	}
 }
 
-static void add_label(struct label *labels, size_t *count, const char *name, const char *value)
-{
-	if (*value)
-		labels[(*count)++] = (struct label){name, value};
-}
-
-static void make_labels(struct run *r)
-{
-	const struct options *o = r->o;
-	struct identity *id = &r->identity;
-
-	identity_init(id, &(struct identity_words){.job = o->job,
-						   .namespace = o->namespace,
-						   .pod = o->pod,
-						   .node = o->node,
-						   .workload = o->workload});
-	add_label(r->labels, &r->label_count, "namespace", id->namespace);
-	add_label(r->labels, &r->label_count, "pod", id->pod);
-	add_label(r->labels, &r->label_count, "node", id->node);
-	add_label(r->labels, &r->label_count, "workload", id->workload);
-	add_label(r->group, &r->group_count, "job", id->job);
-	add_label(r->group, &r->group_count, "namespace", id->namespace);
-	add_label(r->group, &r->group_count, "pod", id->pod);
-	add_label(r->group, &r->group_count, "instance", id->instance);
-}
-
+/* What was named: nothing in a Pod, whose containers are found later. */
 static int open_target(struct run *r)
 {
 	const struct options *o = r->o;
+	int err;
 
-	if (o->argv)
-		return target_create(&r->target, o->argv[0]);
-	if (o->pid)
-		return target_open_pid(&r->target, (pid_t)o->pid);
-	return target_open_dir(&r->target, o->cgroup);
+	if (!o->argv && !o->pid && !o->cgroup)
+		return place_check();
+	r->target = malloc(sizeof(*r->target));
+	if (!r->target) {
+		log_error("run: out of memory");
+		return -ENOMEM;
+	}
+	err = o->argv  ? target_create(r->target, o->argv[0])
+	      : o->pid ? target_open_pid(r->target, (pid_t)o->pid)
+		       : target_open_dir(r->target, o->cgroup);
+	if (err) {
+		free(r->target);
+		r->target = NULL;
+	}
+	return err;
 }
 
 /* Everything that counts, from the registry to the engine. */
@@ -213,8 +202,7 @@ static int make_engine(struct run *r)
 	r->red = red_new(r->registry, &(struct red_options){.wants_body_sizes = o->has_body_sizes});
 	r->self = self_new(r->registry);
 	r->summary = summary_new(o->has_summary ? SUMMARY_ROWS : 1);
-	if (!r->red || !r->self || !r->summary ||
-	    red_container(r->red, r->target.number, r->target.name))
+	if (!r->red || !r->self || !r->summary)
 		goto fail;
 	r->engine = engine_new(&(struct engine_options){.conn_cap = o->conn_cap,
 							.route_templates = o->routes,
@@ -231,6 +219,25 @@ fail:
 	return -EINVAL;
 }
 
+/* The named one, or those that there are. */
+static int add_targets(struct run *r)
+{
+	struct target *t = r->target;
+	int err;
+
+	if (!t)
+		return discovery_start(&r->discovery, &r->loop, &r->targets, r->o->containers);
+	err = targets_add(&r->targets, t);
+	if (err) {
+		log_error("run: cannot attach to cgroup %s (%s); `sidelight doctor` says what is "
+			  "missing",
+			  t->cgroup.path, strerror(-err));
+		return err;
+	}
+	r->target = NULL;
+	return 0;
+}
+
 static int make_capture(struct run *r)
 {
 	int err;
@@ -238,13 +245,11 @@ static int make_capture(struct run *r)
 	r->source = ring_new(r->o->ring_bytes);
 	if (!r->source)
 		return -EINVAL;
-	err = ring_attach(r->source, r->target.cgroup.fd, r->target.cgroup.id, r->target.number);
-	if (err) {
-		log_error("run: cannot attach to cgroup %s (%s); `sidelight doctor` says what is "
-			  "missing",
-			  r->target.cgroup.path, strerror(-err));
+	targets_init(&r->targets, &r->loop, r->source, r->red, r->self);
+	r->has_targets = true;
+	err = add_targets(r);
+	if (err)
 		return err;
-	}
 	err = reader_start(&r->reader, &r->loop, r->source, on_event, r);
 	if (err) {
 		log_error("run: cannot watch the ring (%s)", strerror(-err));
@@ -260,15 +265,16 @@ static int make_exports(struct run *r)
 	const char *error;
 
 	if (o->metrics_listen) {
-		r->scrape = scrape_new(&r->loop,
-				       &(struct scrape_options){.listen = o->metrics_listen,
-								.registry = r->registry,
-								.labels = r->labels,
-								.label_count = r->label_count,
-								.before = refresh,
-								.unready = unready,
-								.ctx = r},
-				       &error);
+		r->scrape =
+			scrape_new(&r->loop,
+				   &(struct scrape_options){.listen = o->metrics_listen,
+							    .registry = r->registry,
+							    .labels = r->labels.common,
+							    .label_count = r->labels.common_count,
+							    .before = refresh,
+							    .unready = unready,
+							    .ctx = r},
+				   &error);
 		if (!r->scrape) {
 			log_error("run: --metrics-listen %s: %s", o->metrics_listen, error);
 			return -EINVAL;
@@ -287,10 +293,10 @@ static int make_exports(struct run *r)
 					       .key = o->push_key,
 					       .user_file = o->push_user_file,
 					       .token_file = o->push_token_file,
-					       .group = r->group,
-					       .group_count = r->group_count,
-					       .labels = r->labels,
-					       .label_count = r->label_count,
+					       .group = r->labels.group,
+					       .group_count = r->labels.group_count,
+					       .labels = r->labels.common,
+					       .label_count = r->labels.common_count,
 					       .registry = r->registry,
 					       .before = refresh,
 					       .ctx = r},
@@ -302,6 +308,17 @@ static int make_exports(struct run *r)
 		}
 	}
 	return 0;
+}
+
+/* From here on capabilities are in force only while something is attached. CMD has its processes,
+ * whose owner may be anybody, signalled by us. */
+static int lower(struct run *r)
+{
+	int err = r->has_spawn ? 0 : privilege_lower();
+
+	if (err)
+		log_error("run: cannot give up capabilities (%s)", strerror(-err));
+	return err;
 }
 
 /* Signals, the time limit, and CMD: what ends the run. */
@@ -342,6 +359,10 @@ static void release(struct run *r)
 {
 	if (r->has_reader)
 		reader_stop(&r->reader);
+	if (r->has_targets) {
+		discovery_stop(&r->discovery);
+		targets_close(&r->targets);
+	}
 	scrape_close(r->scrape);
 	push_close(r->push);
 	(void)uv_run(&r->loop, UV_RUN_DEFAULT); /* lets closed handles go */
@@ -354,7 +375,10 @@ static void release(struct run *r)
 	red_free(r->red);
 	registry_free(r->registry);
 	source_free(r->source);
-	target_close(&r->target);
+	targets_release(&r->targets);
+	if (r->target)
+		target_close(r->target);
+	free(r->target);
 }
 
 int command_run(const struct options *o)
@@ -363,15 +387,15 @@ int command_run(const struct options *o)
 	int status = EXIT_USE;
 	int err;
 
-	r.target.cgroup.fd = -1;
 	if (open_target(&r))
 		return EXIT_USE;
 	/* Forked before anything is open or has threads. */
 	if (o->argv) {
-		err = spawn_start(&r.spawn, o->argv, &r.target.cgroup);
+		err = spawn_start(&r.spawn, o->argv, &r.target->cgroup);
 		if (err) {
 			log_error("run: cannot start %s (%s)", o->argv[0], strerror(-err));
-			target_close(&r.target);
+			target_close(r.target);
+			free(r.target);
 			return EXIT_USE;
 		}
 		r.has_spawn = true;
@@ -382,8 +406,8 @@ int command_run(const struct options *o)
 		log_error("run: out of memory");
 		return EXIT_USE;
 	}
-	make_labels(&r);
-	if (make_engine(&r) || make_capture(&r) || make_exports(&r))
+	labels_init(&r.labels, o);
+	if (make_engine(&r) || make_capture(&r) || make_exports(&r) || lower(&r))
 		goto out;
 	r.started_ns = uv_hrtime();
 	if (r.has_spawn) {

@@ -15,39 +15,12 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "pod/mountinfo.h"
 
 /* Deeper trees than this below a cgroup that we signal are not followed. */
 #define DEPTH_MAX 32
 
 #define OUR_PREFIX "sidelight-run-"
-
-/* Part of path below root, without a leading '/'; NULL if it is not below. */
-static const char *path_below(const char *path, const char *root)
-{
-	size_t len = strlen(root);
-
-	while (len && root[len - 1] == '/')
-		len--;
-	if (strncmp(path, root, len) != 0 || (path[len] && path[len] != '/'))
-		return NULL;
-	return path + len + strspn(path + len, "/");
-}
-
-/* mountinfo writes blanks and backslashes as \ooo. */
-static void unescape(char *str)
-{
-	char *to = str;
-
-	for (; *str; str++) {
-		if (str[0] == '\\' && strspn(str + 1, "01234567") >= 3) {
-			*to++ = (char)((str[1] - '0') << 6 | (str[2] - '0') << 3 | (str[3] - '0'));
-			str += 3;
-		} else {
-			*to++ = *str;
-		}
-	}
-	*to = '\0';
-}
 
 static bool is_cgroup2(const char *path)
 {
@@ -56,21 +29,16 @@ static bool is_cgroup2(const char *path)
 	return statfs(path, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
-/* One line: "36 35 0:30 ROOT PATH OPTIONS... - TYPE SOURCE OPTIONS" (proc(5)). */
+/* A line that is a cgroup2 mount. */
 static bool mount_parse(char *line, struct cgroup_mount *m)
 {
-	char *type = strstr(line, " - ");
-	char root[PATH_MAX];
-	char path[PATH_MAX];
+	struct mount_line found;
 
-	if (!type || strncmp(type, " - cgroup2 ", 11) != 0)
+	if (!mountinfo_parse(line, &found) || !found.is_cgroup2 ||
+	    strlen(found.root) >= sizeof(m->root) || strlen(found.point) >= sizeof(m->path))
 		return false;
-	if (sscanf(line, "%*d %*d %*s %4095s %4095s", root, path) != 2)
-		return false;
-	unescape(root);
-	unescape(path);
-	memcpy(m->root, root, sizeof(root));
-	memcpy(m->path, path, sizeof(path));
+	memcpy(m->root, found.root, strlen(found.root) + 1);
+	memcpy(m->path, found.point, strlen(found.point) + 1);
 	return true;
 }
 
@@ -98,18 +66,12 @@ int cgroup_mount_find(struct cgroup_mount *ret_mount, const char *mountinfo, con
 	return has_one ? 0 : -ENODEV;
 }
 
-int cgroup_path_of(pid_t pid, char *ret_path, size_t size)
+int cgroup_path_read(FILE *file, char *ret_path, size_t size)
 {
-	scoped_file FILE *file = NULL;
 	scoped_free char *line = NULL;
 	size_t alloc = 0;
 	ssize_t len;
-	char name[64];
 
-	(void)snprintf(name, sizeof(name), "/proc/%d/cgroup", (int)(pid ? pid : getpid()));
-	file = fopen(name, "re");
-	if (!file)
-		return errno == ENOENT ? -ESRCH : -errno;
 	while ((len = getline(&line, &alloc, file)) > 0) {
 		if (strncmp(line, "0::/", 4) != 0)
 			continue;
@@ -122,19 +84,37 @@ int cgroup_path_of(pid_t pid, char *ret_path, size_t size)
 	return ferror(file) ? -ESRCH : -ENODEV;
 }
 
+int cgroup_path_of(pid_t pid, char *ret_path, size_t size)
+{
+	scoped_file FILE *file = NULL;
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "/proc/%d/cgroup", (int)(pid ? pid : getpid()));
+	file = fopen(name, "re");
+	if (!file)
+		return errno == ENOENT ? -ESRCH : -errno;
+	return cgroup_path_read(file, ret_path, size);
+}
+
 int cgroup_open(struct cgroup *ret_cgroup, const char *path)
 {
-	struct cgroup cg = {.fd = -1};
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : cgroup_open_fd(ret_cgroup, fd, path);
+}
+
+int cgroup_open_fd(struct cgroup *ret_cgroup, int fd, const char *path)
+{
+	struct cgroup cg = {.fd = fd};
 	struct statfs fs;
 	struct stat st;
 	int err;
 
-	if (strlen(path) >= sizeof(cg.path))
-		return -ENAMETOOLONG;
+	if (strlen(path) >= sizeof(cg.path)) {
+		err = -ENAMETOOLONG;
+		goto fail;
+	}
 	memcpy(cg.path, path, strlen(path) + 1);
-	cg.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (cg.fd < 0)
-		return -errno;
 	if (fstatfs(cg.fd, &fs) || fstat(cg.fd, &st)) {
 		err = -errno;
 		goto fail;

@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 struct cgroup {
@@ -39,9 +40,13 @@ int cgroup_mount_find(struct cgroup_mount *ret_mount, const char *mountinfo, con
 /* The v2 path of a process as /proc/PID/cgroup has it; pid 0 is ourselves.
  * -ESRCH: no such process. -ENODEV: this kernel has no cgroup v2. */
 int cgroup_path_of(pid_t pid, char *ret_path, size_t size);
+/* Likewise from that file, opened. */
+int cgroup_path_read(FILE *file, char *ret_path, size_t size);
 
 /* Opens a directory. -ENOTDIR; -EMEDIUMTYPE: there, but not on cgroup2. */
 int cgroup_open(struct cgroup *ret_cgroup, const char *path);
+/* Likewise of an open directory, which is owned from now on, also on failure. */
+int cgroup_open_fd(struct cgroup *ret_cgroup, int fd, const char *path);
 /* Opens the cgroup that a process is in; -EXDEV: it is outside of what we see mounted. */
 int cgroup_open_pid(struct cgroup *ret_cgroup, pid_t pid);
 /*

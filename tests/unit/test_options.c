@@ -41,7 +41,6 @@ static void test_refusals(void **state)
 		{"no command", {NULL}, {NULL}, "no command"},
 		{"unknown command", {"rnu"}, {NULL}, "did you mean \"run\"?"},
 		{"nothing like a command", {"xyzzy"}, {NULL}, "\"xyzzy\"; \"sidelight help\""},
-		{"no target", {"run"}, {NULL}, "nothing to watch"},
 		{"two targets", {"run", "--pid", "1", "--", "x"}, {NULL}, "more than one"},
 		{"no program", {"run", "--"}, {NULL}, "no program"},
 		{"program without --", {"run", "nginx"}, {NULL}, "sidelight run -- nginx"},
@@ -122,6 +121,20 @@ static void test_defaults(void **state)
 	assert_int_equal(o.ring_bytes, 1u << 20);
 	assert_int_equal(o.for_ms, 0);
 	assert_int_equal(o.log_level, LOG_LEVEL_INFO);
+	text_release(&error);
+}
+
+/* In a Pod there is nothing to name. */
+static void test_no_target(void **state)
+{
+	static const char *const args[] = {"run", "--containers", "web,api", NULL};
+	struct options o;
+	struct text error;
+
+	(void)state;
+	assert_int_equal(parse(&o, args, NULL, &error), 0);
+	assert_true(!o.argv && !o.pid && !o.cgroup && !o.has_summary);
+	assert_string_equal(o.containers, "web,api");
 	text_release(&error);
 }
 
@@ -254,9 +267,10 @@ static void test_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refusals),	   cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_flag_over_variable), cmocka_unit_test(test_summary),
-		cmocka_unit_test(test_commands),	   cmocka_unit_test(test_table),
+		cmocka_unit_test(test_refusals),  cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_no_target), cmocka_unit_test(test_flag_over_variable),
+		cmocka_unit_test(test_summary),	  cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Capabilities: held, and in force only while something needs them.
+ *
+ *	scoped_privilege int raised = privilege_raise();
+ *
+ *   ALL       as the program was started, and those in force that only the
+ *             program's file gives                       privilege_init()
+ *   LOWERED   none in force; what sidelight never needs  privilege_lower()
+ *             is given up for good
+ *   RAISED    between privilege_raise() and the end of its scope; nests
+ *
+ * In state ALL raising changes nothing. Linux keeps capabilities by thread:
+ * this is for the main thread, and threads started while LOWERED have none.
+ */
+#ifndef SIDELIGHT_BASE_PRIVILEGE_H
+#define SIDELIGHT_BASE_PRIVILEGE_H
+
+#include <stdbool.h>
+#include <sys/capability.h>
+
+/* Once, at the start. Returns 0 or negative errno. */
+int privilege_init(void);
+
+/* Returns 0 or negative errno; then nothing has changed. */
+int privilege_lower(void);
+
+/* The value is to be given to privilege_drop(). */
+int privilege_raise(void);
+void privilege_drop(const int *raised);
+
+#define scoped_privilege __attribute__((cleanup(privilege_drop)))
+
+/* May this capability be put in force? CAP_SYS_ADMIN stands in for BPF, NET_ADMIN, PERFMON, as in
+ * the kernel. */
+bool privilege_has(cap_value_t which);
+
+#endif

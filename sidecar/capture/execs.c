@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/execs.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/privilege.h"
+#include "bpf/event.h"
+#include "exec.skel.h"
+
+struct execs {
+	struct exec_bpf *bpf;
+	struct ring_buffer *ring;
+	uint32_t lost;
+	exec_fn fn; /* of the execs_read() under way */
+	void *ctx;
+};
+
+static int on_record(void *ctx, void *data, size_t len)
+{
+	const struct sl_exec *rec = data;
+	struct execs *e = ctx;
+
+	if (len >= sizeof(*rec))
+		e->fn(e->ctx, (pid_t)rec->pid, rec->cgroup, rec->time_ns);
+	return 0;
+}
+
+int execs_new(struct execs **ret_execs)
+{
+	scoped_privilege int raised = privilege_raise();
+	struct execs *e = calloc(1, sizeof(*e));
+	struct stat ns;
+	int err;
+
+	(void)raised;
+	if (!e)
+		return -ENOMEM;
+	e->bpf = exec_bpf__open();
+	if (!e->bpf || stat("/proc/self/ns/pid", &ns)) {
+		err = -errno;
+		goto fail;
+	}
+	/* The kernel's own dev_t (include/linux/kdev_t.h), which is not that of stat(2). */
+	e->bpf->rodata->ns_dev = (uint64_t)major(ns.st_dev) << 20 | minor(ns.st_dev);
+	e->bpf->rodata->ns_ino = ns.st_ino;
+	err = exec_bpf__load(e->bpf);
+	if (!err)
+		err = exec_bpf__attach(e->bpf);
+	if (err)
+		goto fail;
+	e->ring = ring_buffer__new(bpf_map__fd(e->bpf->maps.execs), on_record, e, NULL);
+	if (!e->ring) {
+		err = -errno;
+		goto fail;
+	}
+	*ret_execs = e;
+	return 0;
+fail:
+	execs_free(e);
+	return err;
+}
+
+void execs_free(struct execs *e)
+{
+	if (!e)
+		return;
+	ring_buffer__free(e->ring);
+	exec_bpf__destroy(e->bpf);
+	free(e);
+}
+
+int execs_fd(const struct execs *e)
+{
+	return ring_buffer__epoll_fd(e->ring);
+}
+
+bool execs_read(struct execs *e, exec_fn fn, void *ctx)
+{
+	uint32_t before = e->lost;
+
+	e->fn = fn;
+	e->ctx = ctx;
+	(void)ring_buffer__consume(e->ring); /* on_record() never fails */
+	e->lost = e->bpf->bss->lost;
+	return e->lost != before;
+}
+
+/* Both are hints: without them there are wake-ups that find nothing new. */
+void execs_know(struct execs *e, uint64_t cgroup)
+{
+	scoped_privilege int raised = privilege_raise();
+	uint8_t one = 1;
+
+	(void)raised;
+	(void)bpf_map_update_elem(bpf_map__fd(e->bpf->maps.known), &cgroup, &one, BPF_ANY);
+}
+
+void execs_forget(struct execs *e, uint64_t cgroup)
+{
+	scoped_privilege int raised = privilege_raise();
+
+	(void)raised;
+	(void)bpf_map_delete_elem(bpf_map__fd(e->bpf->maps.known), &cgroup);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The containers of our Pod as targets, on the loop: each is attached to when
+ * it starts, and let go after its end.
+ *
+ * Starts are told by the kernel, at the first program that a container
+ * executes (capture/execs.h); without CAP_PERFMON they are looked for
+ * (pod/lookout.h).
+ */
+#ifndef SIDELIGHT_DISCOVERY_H
+#define SIDELIGHT_DISCOVERY_H
+
+#include <uv.h>
+
+#include "capture/execs.h"
+#include "pod/containers.h"
+#include "pod/lookout.h"
+#include "targets.h"
+
+struct discovery {
+	struct targets *targets; /* borrowed */
+	struct containers *containers;
+	struct execs *execs; /* one of these two */
+	struct lookout *lookout;
+	uint64_t exec_ns; /* while one is dealt with: when it was; else 0 */
+	uv_timer_t timer; /* runs while containers are in the making, for a last look */
+	uv_poll_t starts;
+	uv_poll_t ends;
+};
+
+/*
+ * Attaches to what is there, and from now on to what comes. only: names, or
+ * NULL (pod/containers.h). Returns 0, or negative errno after one log line;
+ * nothing is to be closed then.
+ */
+int discovery_start(struct discovery *d, uv_loop_t *loop, struct targets *targets,
+		    const char *only);
+/* Nothing new is attached to; the loop must run once more. Before it, or after a failure: no-op. */
+void discovery_stop(struct discovery *d);
+
+#endif

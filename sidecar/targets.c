@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "targets.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/privilege.h"
+
+#define LINGER_MS 10000u
+
+static void on_timer(uv_timer_t *timer);
+
+void targets_init(struct targets *t, uv_loop_t *loop, struct source *source, struct red *red,
+		  struct self *self)
+{
+	*t = (struct targets){.source = source, .red = red, .self = self};
+	(void)uv_timer_init(loop, &t->timer); /* cannot fail */
+	t->timer.data = t;
+}
+
+static void refresh(struct targets *t, const struct target *target)
+{
+	scoped_privilege int raised = privilege_raise();
+	uint64_t counters[SL_C_MAX];
+
+	(void)raised;
+	/* Those of a removed cgroup may be gone: what was told before stays. */
+	if (ring_counters(t->source, target->cgroup.id, counters) == 0)
+		self_kernel(t->self, target->number, target->name, counters);
+}
+
+void targets_refresh(struct targets *t)
+{
+	scoped_privilege int raised = privilege_raise();
+
+	(void)raised;
+	for (size_t i = 0; i < RING_CGROUPS_MAX; i++)
+		if (t->slots[i].target)
+			refresh(t, t->slots[i].target);
+}
+
+static void drop(struct targets *t, struct targets_slot *s)
+{
+	refresh(t, s->target);
+	ring_detach(t->source, s->target->cgroup.id);
+	target_close(s->target);
+	free(s->target);
+	*s = (struct targets_slot){0};
+}
+
+/* The next of those that ENDED, or NULL. */
+static struct targets_slot *next_out(struct targets *t)
+{
+	struct targets_slot *next = NULL;
+
+	for (size_t i = 0; i < RING_CGROUPS_MAX; i++) {
+		struct targets_slot *s = &t->slots[i];
+
+		if (s->target && s->until_ms && (!next || s->until_ms < next->until_ms))
+			next = s;
+	}
+	return next;
+}
+
+static void set_timer(struct targets *t)
+{
+	const struct targets_slot *next = next_out(t);
+	uint64_t now = uv_now(t->timer.loop);
+
+	if (!next)
+		(void)uv_timer_stop(&t->timer); /* cannot fail */
+	else
+		(void)uv_timer_start(&t->timer, on_timer,
+				     next->until_ms > now ? next->until_ms - now : 0, 0);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct targets *t = timer->data;
+	struct targets_slot *next = next_out(t);
+
+	if (next && next->until_ms <= uv_now(timer->loop))
+		drop(t, next);
+	set_timer(t);
+}
+
+static struct targets_slot *slot_free(struct targets *t)
+{
+	struct targets_slot *s;
+
+	for (size_t i = 0; i < RING_CGROUPS_MAX; i++)
+		if (!t->slots[i].target)
+			return &t->slots[i];
+	s = next_out(t);
+	if (s)
+		drop(t, s);
+	return s;
+}
+
+int targets_add(struct targets *t, struct target *target)
+{
+	scoped_privilege int raised = privilege_raise();
+	struct targets_slot *s;
+	int err;
+
+	(void)raised;
+	for (size_t i = 0; i < RING_CGROUPS_MAX; i++) {
+		s = &t->slots[i];
+		if (!s->target || s->target->cgroup.id != target->cgroup.id)
+			continue;
+		s->until_ms = 0;
+		set_timer(t);
+		target_close(target);
+		free(target);
+		return 0;
+	}
+	s = slot_free(t);
+	if (!s)
+		return -ENOSPC;
+	err = red_container(t->red, target->number, target->name);
+	if (!err)
+		err = ring_attach(t->source, target->cgroup.fd, target->cgroup.id, target->number);
+	if (!err)
+		*s = (struct targets_slot){.target = target};
+	return err;
+}
+
+void targets_end(struct targets *t, uint64_t cgroup_id)
+{
+	for (size_t i = 0; i < RING_CGROUPS_MAX; i++) {
+		struct targets_slot *s = &t->slots[i];
+
+		if (!s->target || s->target->cgroup.id != cgroup_id)
+			continue;
+		refresh(t, s->target);
+		s->until_ms = uv_now(t->timer.loop) + LINGER_MS;
+	}
+	set_timer(t);
+}
+
+void targets_detach(struct targets *t)
+{
+	for (size_t i = 0; i < RING_CGROUPS_MAX; i++)
+		if (t->slots[i].target)
+			ring_detach(t->source, t->slots[i].target->cgroup.id);
+}
+
+void targets_close(struct targets *t)
+{
+	uv_close((uv_handle_t *)&t->timer, NULL);
+}
+
+void targets_release(struct targets *t)
+{
+	for (size_t i = 0; i < RING_CGROUPS_MAX; i++) {
+		if (!t->slots[i].target)
+			continue;
+		target_close(t->slots[i].target);
+		free(t->slots[i].target);
+		t->slots[i].target = NULL;
+	}
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The set of what is watched: each target with its attachment and its counters.
+ *
+ *   WATCHED   attached                                   targets_add()
+ *   ENDED     its processes are gone; what their         targets_end()
+ *             sockets still send and close is seen
+ *   -         detached, ten seconds later, or when its place is needed
+ */
+#ifndef SIDELIGHT_TARGETS_H
+#define SIDELIGHT_TARGETS_H
+
+#include <uv.h>
+
+#include "capture/ring.h"
+#include "metrics/red.h"
+#include "metrics/self.h"
+#include "pod/target.h"
+
+struct targets {
+	struct source *source; /* the ring; borrowed, as all here */
+	struct red *red;
+	struct self *self;
+	uv_timer_t timer; /* runs while a target is ENDED */
+	struct targets_slot {
+		struct target *target; /* owned; NULL: free */
+		uint64_t until_ms; /* of the loop's clock; 0: WATCHED */
+	} slots[RING_CGROUPS_MAX];
+};
+
+void targets_init(struct targets *t, uv_loop_t *loop, struct source *source, struct red *red,
+		  struct self *self);
+
+/*
+ * Attaches to a target, which was allocated and is given. A target that ENDED
+ * and whose cgroup this is goes on under its old number. Returns 0 or negative
+ * errno; then the target is still the caller's.
+ */
+int targets_add(struct targets *t, struct target *target);
+/* Its last process has ended. */
+void targets_end(struct targets *t, uint64_t cgroup_id);
+
+/* Brings the kernel's counters into the metrics. */
+void targets_refresh(struct targets *t);
+
+/* Detaches from all; events that are in the ring still come. */
+void targets_detach(struct targets *t);
+/* Closes the timer: the loop must run once more. */
+void targets_close(struct targets *t);
+/* After that: frees what is left. Accepts a zeroed set. */
+void targets_release(struct targets *t);
+
+#endif
