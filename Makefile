@@ -25,11 +25,14 @@ endif
 LIBRARIES := libbpf:1.1:libbpf-dev libcurl:7.88:libcurl4-gnutls-dev libcjson:1.7:libcjson-dev \
 	libcap:2.60:libcap-dev libmicrohttpd:0.9.75:libmicrohttpd-dev libuv:1.44:libuv1-dev \
 	libpcap:1.10:libpcap-dev zlib:1.2:zlib1g-dev
-PKGS := $(foreach l,$(LIBRARIES),$(firstword $(subst :, ,$(l))))
+WEBHOOK_LIBRARIES := libmicrohttpd:0.9.75:libmicrohttpd-dev gnutls:3.7:libgnutls28-dev \
+	libcjson:1.7:libcjson-dev libcurl:7.88:libcurl4-gnutls-dev libuv:1.44:libuv1-dev
+ALL_LIBRARIES := $(sort $(LIBRARIES) $(WEBHOOK_LIBRARIES))
+names = $(foreach l,$1,$(firstword $(subst :, ,$(l))))
 
 # Names that Debian 12 and 13 share.
 BUILD_PACKAGES := gcc libc6-dev make git clang llvm bpftool pkgconf linux-libc-dev uthash-dev \
-	$(foreach l,$(LIBRARIES),$(lastword $(subst :, ,$(l))))
+	$(foreach l,$(ALL_LIBRARIES),$(lastword $(subst :, ,$(l))))
 DEMO_PACKAGES := nginx-light wrk curl prometheus-pushgateway
 E2E_PACKAGES := nginx-light apache2-bin haproxy lighttpd caddy nodejs golang-go wrk curl \
 	iproute2 iptables tcpdump util-linux
@@ -48,7 +51,7 @@ ifneq ($(filter-out clean help test peers demo fuzz kernels bench bench-exact li
 ifeq ($(shell command -v pkg-config),)
 $(error pkg-config is missing; install it with: apt-get install pkgconf (or all at once: make deps-build))
 endif
-MISSING := $(strip $(foreach l,$(LIBRARIES),$(shell set -- $(subst :, ,$(l)); \
+MISSING := $(strip $(foreach l,$(ALL_LIBRARIES),$(shell set -- $(subst :, ,$(l)); \
 	pkg-config --exists "$$1 >= $$2" || echo $$3)) \
 	$(if $(wildcard /usr/include/uthash.h),,uthash-dev) \
 	$(foreach t,$(CLANG):clang $(BPFTOOL):bpftool,$(shell command -v $(firstword $(subst :, ,$(t))) \
@@ -56,8 +59,9 @@ MISSING := $(strip $(foreach l,$(LIBRARIES),$(shell set -- $(subst :, ,$(l)); \
 ifneq ($(MISSING),)
 $(error missing or too old; install with: apt-get install $(MISSING) (or all at once: make deps-build))
 endif
-CPPFLAGS_PKGS := $(shell pkg-config --cflags $(PKGS))
-LDLIBS_PKGS   := $(shell pkg-config --libs $(PKGS))
+CPPFLAGS_PKGS := $(shell pkg-config --cflags $(call names,$(ALL_LIBRARIES)))
+LDLIBS_PKGS   := $(shell pkg-config --libs $(call names,$(LIBRARIES)))
+WEBHOOK_PKGS  := $(shell pkg-config --libs $(call names,$(WEBHOOK_LIBRARIES)))
 endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef \
@@ -68,11 +72,12 @@ CPPFLAGS += -D_GNU_SOURCE -Isidecar -I. -I$(BUILD) $(CPPFLAGS_PKGS) \
 CFLAGS   ?= -O2 -g
 CFLAGS   += -std=gnu11 $(WARNINGS) $(SANITIZE_FLAGS) $(LTO)
 LDFLAGS  += $(SANITIZE_FLAGS)
+EXTRA_LDLIBS := $(LDLIBS)
 LDLIBS   += $(LDLIBS_PKGS)
 
-# --- the program -----------------------------------------------------------------
+# --- the programs ----------------------------------------------------------------
 
-SOURCES  := $(sort $(wildcard sidecar/*.c sidecar/*/*.c))
+SOURCES  := $(sort $(filter-out sidecar/webhook/%,$(wildcard sidecar/*.c sidecar/*/*.c)))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 MAIN     := $(BUILD)/sidecar/main.o
 LIBRARY  := $(BUILD)/libsidelight.a
@@ -81,8 +86,13 @@ BPF_FLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Ibpf -I/usr/include/$(sh
 SKELETONS := $(BPF:bpf/%.bpf.c=$(BUILD)/%.skel.h)
 
 .DEFAULT_GOAL := all
+# The admission server: its own sources and those of base, its own libraries.
+WEBHOOK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard sidecar/webhook/*.c sidecar/base/*.c)))
+WEBHOOK_LIBRARY := $(BUILD)/libwebhook.a
+WEBHOOK_LDLIBS   = $(EXTRA_LDLIBS) $(WEBHOOK_PKGS)
+
 .PHONY: all
-all: $(BUILD)/sidelight ## build build/sidelight
+all: $(BUILD)/sidelight $(BUILD)/sidelight-webhook ## build build/sidelight and build/sidelight-webhook
 
 $(BUILD)/sidelight: $(OBJECTS)
 	$(CC) $(CFLAGS) $(if $(LTO),-O3) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -90,6 +100,20 @@ $(BUILD)/sidelight: $(OBJECTS)
 $(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
 	@rm -f $@
 	$(AR) rcs $@ $^
+
+$(BUILD)/sidelight-webhook: $(WEBHOOK_OBJECTS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(WEBHOOK_LDLIBS)
+
+# Without base, which is in the other library: tests link both.
+$(WEBHOOK_LIBRARY): $(filter-out %/main.o $(BUILD)/sidecar/base/%,$(WEBHOOK_OBJECTS))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+# JSON as a C string.
+$(BUILD)/webhook/%.json.h: sidecar/webhook/%.json
+	@mkdir -p $(@D)
+	@sed 's/["\\]/\\&/g; s/.*/"&\\n"/' $< > $@
+$(BUILD)/sidecar/webhook/template.o: $(BUILD)/webhook/template.json.h
 
 $(BUILD)/%.o: %.c | $(SKELETONS)
 	@mkdir -p $(@D)
@@ -103,7 +127,7 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf > $@.tmp
 	@mv $@.tmp $@
 
--include $(OBJECTS:.o=.d) $(BPF:bpf/%.bpf.c=$(BUILD)/%.bpf.d)
+-include $(OBJECTS:.o=.d) $(WEBHOOK_OBJECTS:.o=.d) $(BPF:bpf/%.bpf.c=$(BUILD)/%.bpf.d)
 
 # --- packages ----------------------------------------------------------------------
 
@@ -128,8 +152,8 @@ deps-lint:
 UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_TESTS   := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(WEBHOOK_LIBRARY) $(LIBRARY)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(WEBHOOK_PKGS) -lcmocka
 
 # What tests drive without a kernel.
 PUSH_DRIVER := $(BUILD)/tests/e2e/push_driver
@@ -156,10 +180,10 @@ FUZZ_TARGETS := $(FUZZ_NAMES:%=$(BUILD)/tests/fuzz/fuzz_%)
 FUZZ_SECONDS ?= 60
 
 $(FUZZ_REPLAYS): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o \
-		$(BUILD)/tests/fuzz/replay_main.o $(LIBRARY)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(FUZZ_TARGETS): %: %.o $(LIBRARY)
-	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+		$(BUILD)/tests/fuzz/replay_main.o $(WEBHOOK_LIBRARY) $(LIBRARY)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(WEBHOOK_PKGS)
+$(FUZZ_TARGETS): %: %.o $(WEBHOOK_LIBRARY) $(LIBRARY)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS) $(WEBHOOK_PKGS)
 
 .PRECIOUS: $(BUILD)/tests/fuzz/%.o
 -include $(FUZZ_SOURCES:%.c=$(BUILD)/%.d) $(BUILD)/tests/fuzz/replay_main.d
@@ -259,7 +283,7 @@ $(BUILD)/compile_flags.txt: Makefile
 	@mkdir -p $(@D)
 	@printf '%s\n' $(patsubst -I%,-I$(CURDIR)/%,$(filter-out $(CPPFLAGS_PKGS),$(CPPFLAGS))) \
 		$(CPPFLAGS_PKGS) -std=gnu11 -Wall -Wextra > $@
-lint-tidy: $(SKELETONS) $(BUILD)/compile_flags.txt
+lint-tidy: $(SKELETONS) $(BUILD)/webhook/template.json.h $(BUILD)/compile_flags.txt
 	@printf '%s\n' $(filter sidecar/%.c,$(LINT_C)) | \
 		xargs -P2 -n4 clang-tidy --quiet -p $(BUILD) 2>/dev/null
 lint-shell:

@@ -82,9 +82,8 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	__u32 left = seg->len;
 	__u32 off = seg->off;
 	__u32 seq = seg->seq;
-	__u32 from_seq = h->told_seq;
+	__u32 from_seq;
 	__u32 to_seq;
-	bool at_start = h->at_start || h->is_turn;
 	bool is_response;
 	struct sl_data *rec;
 	__u64 n = left;
@@ -108,7 +107,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	if (!rec) {
 		bool is_request = st->role == SL_ROLE_CLIENT ? dir == SL_EGRESS : dir == SL_INGRESS;
 
-		if (is_request && at_start)
+		if (is_request && (h->at_start || h->is_turn))
 			count_exact(SL_C_LOST_REQUEST);
 		else
 			count_exact(SL_C_LOST_DATA);
@@ -133,7 +132,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	 * that were written alone. Requests only with a method that has a
 	 * body, which all begin with P; others are copied up to the budget.
 	 */
-	if (may_scan && at_start && (is_response || rec->data[0] == 'P')) {
+	if (may_scan && h->at_start | h->is_turn && (is_response || rec->data[0] == 'P')) {
 		__u64 end = n - 4; /* below zero it is very large */
 		__u32 last4 = 0;
 
@@ -184,14 +183,15 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 		to_seq += skip;
 	}
 	/* Another CPU may be ahead, with a copy of this segment. */
+	from_seq = h->told_seq;
 	if ((__s32)(seq - from_seq) < 0)
 		from_seq = seq;
-	fill_data(rec, st, dir, left == 0 && seg->tcp_flags & TCP_FIN ? SL_F_FIN : 0, from_seq, seq,
-		  n, to_seq);
 	h->told_seq = to_seq;
-	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
 	h->records++;
 	h->bytes_sent += n;
+	fill_data(rec, st, dir, left == 0 && seg->tcp_flags & TCP_FIN ? SL_F_FIN : 0, from_seq, seq,
+		  n, to_seq);
+	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
 	if (why) {
 		mute(st, why);
 		return false;

@@ -14,8 +14,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "first words are put t
 static __always_inline void fill_header(struct sl_header *h, __u64 first, __u64 id)
 {
 	*(__u64 *)h = first;
-	h->time_ns = bpf_ktime_get_ns();
 	h->id = id;
+	h->time_ns = bpf_ktime_get_ns();
 }
 
 #define FIRST_FLAGS(flags) ((__u32)(flags) << 16)
@@ -91,11 +91,12 @@ static __always_inline void fill_data(struct sl_data *rec, const struct sock_sta
 {
 	if (has_hole(&st->half[dir]))
 		flags |= SL_F_HOLE;
-	fill_header(&rec->h, SL_DATA | dir << 8 | FIRST_FLAGS(flags) | (__u64)n << 32, st->id);
+	/* Calls come last: fewer registers to save. */
 	rec->seq = seq;
 	rec->from_seq = from_seq;
 	rec->to_seq = to_seq;
 	rec->peer_seq = st->half[!dir].next_seq;
+	fill_header(&rec->h, SL_DATA | dir << 8 | FIRST_FLAGS(flags) | (__u64)n << 32, st->id);
 	/* Both ids at once, as the helper returns them. */
 	*(__u64 *)&rec->tid = dir == SL_EGRESS && has_current_pid ? bpf_get_current_pid_tgid() : 0;
 }

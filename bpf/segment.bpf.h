@@ -54,6 +54,12 @@ static __always_inline bool take_old(struct __sk_buff *skb, struct sock_state *s
 	return true;
 }
 
+/* Of the body that is due, len bytes passed without being looked at. */
+static __always_inline void pass_body(struct half *h, __u32 len)
+{
+	h->skip_left = h->skip_left > len ? h->skip_left - len : 0;
+}
+
 /* Bytes beyond next_seq: those between may come later (ingress), or were not seen. */
 static __always_inline void jump_ahead(struct half *h, __u32 seq, __u8 dir)
 {
@@ -64,7 +70,7 @@ static __always_inline void jump_ahead(struct half *h, __u32 seq, __u8 dir)
 			h->hole_lo = h->next_seq;
 		h->hole_hi = seq;
 	}
-	h->skip_left = h->skip_left > ahead ? h->skip_left - ahead : 0;
+	pass_body(h, ahead);
 	h->at_start = false;
 	h->next_seq = seq;
 	h->told_seq = seq;
@@ -77,6 +83,8 @@ static __always_inline void learn_ack(struct half *other, __u32 ack)
 	if (has_hole(other) && (__s32)(ack - other->hole_hi) >= 0)
 		other->hole_lo = other->hole_hi;
 	if ((__s32)(ack - other->next_seq) > 0) {
+		/* Body may have come early, ahead of its head: it is not to come again. */
+		pass_body(other, ack - other->next_seq);
 		other->next_seq = ack;
 		other->told_seq = ack;
 	}

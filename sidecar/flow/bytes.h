@@ -54,21 +54,32 @@ void bytes_start(struct bytes *b, uint32_t seq);
 void bytes_push_any(struct bytes *b, const struct event_data *piece, uint64_t time_ns,
 		    const struct bytes_sink *sink, void *ctx);
 
+/* What nearly all pieces are: the next bytes, all of them copied, nothing waiting. */
+static inline bool bytes_is_plain(const struct bytes *b, const struct event_data *piece)
+{
+	return b->is_started && !b->is_finished && !b->early && piece->seq == b->next &&
+	       piece->from_seq == piece->seq && !piece->is_fin && piece->data.len &&
+	       piece->to_seq == piece->seq + (uint32_t)piece->data.len;
+}
+
+/* Such a piece. */
+static inline void bytes_push_plain(struct bytes *b, const struct event_data *piece,
+				    uint64_t time_ns, const struct bytes_sink *sink, void *ctx)
+{
+	if (time_ns > b->last_ns)
+		b->last_ns = time_ns;
+	b->next = piece->to_seq;
+	sink->data(ctx, piece->dir, piece->data, b->last_ns);
+}
+
 /* Hands one piece in; the sink is called zero or more times before return. */
 static inline void bytes_push(struct bytes *b, const struct event_data *piece, uint64_t time_ns,
 			      const struct bytes_sink *sink, void *ctx)
 {
-	/* What nearly all pieces are: the next bytes, all of them copied, nothing waiting. */
-	if (b->is_started && !b->is_finished && !b->early && piece->seq == b->next &&
-	    piece->from_seq == piece->seq && !piece->is_fin && piece->data.len &&
-	    piece->to_seq == piece->seq + (uint32_t)piece->data.len) {
-		if (time_ns > b->last_ns)
-			b->last_ns = time_ns;
-		b->next = piece->to_seq;
-		sink->data(ctx, piece->dir, piece->data, b->last_ns);
-	} else {
+	if (bytes_is_plain(b, piece))
+		bytes_push_plain(b, piece, time_ns, sink, ctx);
+	else
 		bytes_push_any(b, piece, time_ns, sink, ctx);
-	}
 }
 
 /* Holes will not be filled any more: what waits behind them goes out. */

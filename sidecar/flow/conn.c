@@ -182,7 +182,7 @@ static void close_conn(struct conns *t, struct conn *c, const struct event_close
 	end_conn(t, c, close->is_reset ? CONN_RESET : CONN_CLOSED, time_ns);
 }
 
-void conns_event(struct conns *t, const struct event *ev)
+static __attribute__((noinline)) void any_event(struct conns *t, const struct event *ev)
 {
 	struct conn *c;
 
@@ -208,6 +208,25 @@ void conns_event(struct conns *t, const struct event *ev)
 			close_conn(t, c, &ev->close, ev->time_ns);
 		return;
 	}
+}
+
+void conns_event(struct conns *t, const struct event *ev)
+{
+	const struct event_data *data = &ev->data;
+	struct conn *c;
+
+	/* What nearly all events are. The rest is out of line: this saves no registers. */
+	if (ev->kind == EVENT_DATA) {
+		c = *recent_of(t, ev->id);
+		if (c && c->id == ev->id && ev->time_ns - c->touched_ns < TOUCH_NS &&
+		    !c->is_early && !c->was_early && c->bytes[dir_other(data->dir)].is_started &&
+		    bytes_is_plain(&c->bytes[data->dir], data)) {
+			bytes_push_plain(&c->bytes[data->dir], data, ev->time_ns, &t->sink->bytes,
+					 c);
+			return;
+		}
+	}
+	any_event(t, ev);
 }
 
 struct conns *conns_new(size_t cap, size_t user_size, const struct conn_sink *sink, void *owner)

@@ -33,7 +33,7 @@ struct exchange *exchanges_push(struct exchanges *q, bool *ret_is_full)
 
 void exchanges_pop(struct exchanges *q)
 {
-	struct exchange *e = exchanges_at(q, 0);
+	struct exchange *e = exchanges_oldest(q);
 
 	if (e->wire)
 		free(e->wire);

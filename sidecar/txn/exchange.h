@@ -51,6 +51,11 @@ static inline struct exchange *exchanges_at(struct exchanges *q, unsigned i)
 {
 	return &q->ring[(q->first + i) & (q->alloc - 1u)];
 }
+/* The oldest; count > 0. */
+static inline struct exchange *exchanges_oldest(struct exchanges *q)
+{
+	return &q->ring[q->first];
+}
 /* Takes the oldest out; count > 0. */
 void exchanges_pop(struct exchanges *q);
 void exchanges_release(struct exchanges *q);

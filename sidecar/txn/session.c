@@ -24,7 +24,7 @@ static enum dir request_dir(const struct session *s)
 /* The oldest open request is done with. */
 static inline void end_oldest(struct conn *c, struct session *s)
 {
-	struct active *active = exchanges_at(&s->open, 0)->active;
+	struct active *active = exchanges_oldest(&s->open)->active;
 
 	if (active) {
 		active->count--;
@@ -48,7 +48,7 @@ static uint64_t request_so_far(struct conn *c, struct session *s)
 {
 	const struct http1 *p = &s->parser[request_dir(s)];
 	uint64_t left = http1_body_left(p);
-	uint64_t behind = s->has_pipelined ? 0 : request_behind(c, s);
+	uint64_t behind = left && !s->has_pipelined ? request_behind(c, s) : 0;
 
 	return p->body_bytes + (behind < left ? behind : left);
 }
@@ -65,10 +65,11 @@ static void report(struct conn *c, struct session *s, enum txn_error error, uint
 		   uint64_t response_bytes)
 {
 	struct session_env *env = env_of(c);
-	struct exchange *e = exchanges_at(&s->open, 0);
+	struct exchange *e = exchanges_oldest(&s->open);
 	uint64_t response_so_far =
 		error && e->status ? s->parser[dir_other(request_dir(s))].body_bytes : 0;
 	uint64_t first_ns = e->first_byte_ns ? e->first_byte_ns : e->start_ns;
+	/* Every member is named: else all of it is cleared first, which costs as much again. */
 	struct transaction t = {
 		.role = s->role,
 		.conn_id = c->id,
@@ -77,8 +78,10 @@ static void report(struct conn *c, struct session *s, enum txn_error error, uint
 		.remote = &c->remote,
 		.tid = s->role == ROLE_CLIENT ? e->tid : s->tid,
 		.version = (enum http_version)e->version,
+		.method = {e->wire, e->wire_method_len},
 		.known_method = e->known_method,
 		.route = e->route,
+		.target = {e->wire ? e->wire + e->wire_method_len : NULL, e->wire_target_len},
 		.server_address = e->server_address,
 		.server_port = s->role == ROLE_CLIENT ? c->remote.port : 0,
 		.status = e->status,
@@ -93,10 +96,6 @@ static void report(struct conn *c, struct session *s, enum txn_error error, uint
 		.response_bytes = response_bytes ? response_bytes : response_so_far,
 	};
 
-	if (e->wire) {
-		t.method = (struct span){e->wire, e->wire_method_len};
-		t.target = (struct span){e->wire + e->wire_method_len, e->wire_target_len};
-	}
 	env->stats.transactions++;
 	for (size_t i = 0; i < env->sink_count; i++)
 		env->sinks[i]->done(env->sink_ctx[i], &t);
@@ -182,7 +181,8 @@ static bool is_answer_due(struct conn *c, const struct session *s)
 	       env->peer_seq == c->bytes[dir_other(request_dir(s))].next;
 }
 
-static inline void on_request(struct conn *c, struct session *s, const struct message *m)
+/* Answers as on_head() does. */
+static enum http1_body on_request(struct conn *c, struct session *s, const struct message *m)
 {
 	struct session_env *env = env_of(c);
 	struct message_note *note;
@@ -196,7 +196,7 @@ static inline void on_request(struct conn *c, struct session *s, const struct me
 		env->stats.lost[is_full ? ENGINE_LOST_PIPELINE : ENGINE_LOST_MEMORY]++;
 		lose_open(c, s, is_full ? ENGINE_LOST_PIPELINE : ENGINE_LOST_MEMORY);
 		s->is_tainted = s->has_pipelined = true;
-		return;
+		return HTTP1_BODY_FRAMED;
 	}
 	note_turn(c, s);
 	if (s->open.count > 1)
@@ -215,13 +215,21 @@ static inline void on_request(struct conn *c, struct session *s, const struct me
 	if (env->wants_target)
 		keep_wire(e, m);
 	if (e->is_probe)
-		return;
+		return HTTP1_BODY_FRAMED;
 	if (!active_is(note->active, s->role, c->container, note->known_method))
 		note->active =
 			actives_find(&env->actives, s->role, c->container, note->known_method);
 	e->active = note->active;
 	e->active->count++;
 	env->stats.requests_open++;
+	return HTTP1_BODY_FRAMED;
+}
+
+static inline void take_status(struct exchange *e, const struct message *m)
+{
+	e->status = m->status;
+	/* Clocks of different CPUs may disagree by some ns. */
+	e->first_byte_ns = m->time_ns > e->start_ns ? m->time_ns : e->start_ns;
 }
 
 static enum http1_body on_response(struct conn *c, struct session *s, const struct message *m);
@@ -232,10 +240,20 @@ static enum http1_body on_head(void *ctx, const struct message *m)
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
-	if (m->is_response)
-		return on_response(c, s, m);
-	on_request(c, s, m);
-	return HTTP1_BODY_FRAMED;
+	if (!m->is_response)
+		return on_request(c, s, m);
+	/* What nearly all are: the answer to the oldest open request. */
+	if (s->open.count && !s->is_tainted && m->status >= 200) {
+		struct exchange *e = exchanges_oldest(&s->open);
+
+		if (!e->is_connect) {
+			s->is_unpaired = false;
+			s->is_interim = false;
+			take_status(e, m);
+			return e->is_head ? HTTP1_BODY_NONE : HTTP1_BODY_FRAMED;
+		}
+	}
+	return on_response(c, s, m);
 }
 
 /* The rest of a request's head was missed: what was seen of it tells that there was one. */
@@ -245,7 +263,8 @@ static void lose_head(struct conn *c, struct session *s)
 		lose_open(c, s, ENGINE_LOST_RESPONSE);
 }
 
-static enum http1_body on_response(struct conn *c, struct session *s, const struct message *m)
+static __attribute__((noinline)) enum http1_body on_response(struct conn *c, struct session *s,
+							     const struct message *m)
 {
 	struct exchange *e;
 
@@ -272,10 +291,8 @@ static enum http1_body on_response(struct conn *c, struct session *s, const stru
 			return HTTP1_BODY_FRAMED;
 		}
 	}
-	e = exchanges_at(&s->open, 0);
-	e->status = m->status;
-	/* Clocks of different CPUs may disagree by some ns. */
-	e->first_byte_ns = m->time_ns > e->start_ns ? m->time_ns : e->start_ns;
+	e = exchanges_oldest(&s->open);
+	take_status(e, m);
 	if (e->is_head)
 		return HTTP1_BODY_NONE;
 	if (m->status == 101 || (e->is_connect && m->status >= 200 && m->status < 300)) {

@@ -4,9 +4,6 @@
 Between two network namespaces: packets lost, doubled, late and out of order.
 Nothing is counted twice, and nothing is missed that the application got.
 """
-import os
-import unittest
-
 import harness
 import network
 import servers
@@ -46,7 +43,6 @@ class BadWire(harness.Case):
     def test_reordered_doubled_and_lost(self):
         self.check(network.Shim(self, seed=2, drop=0.01, double=0.03, delay=0.05), 8, 40)
 
-    @unittest.skipUnless(os.environ.get("KNOWN_DEFECTS"), "one request in some thousands is missed")
     def test_apache_on_a_bad_wire(self):
         """Deferred accept: the first data is seen on the listener, or again later."""
         wire = network.Shim(self, seed=3, drop=0.02, double=0.05, delay=0.05)

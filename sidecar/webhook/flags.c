@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "webhook/flags.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/option.h"
+
+#define AT(member) offsetof(struct flags, member)
+
+enum {
+	IN_INJECT = 1 << WEBHOOK_INJECT,
+	IN_WRITERS = IN_INJECT, /* commands that write an injected container */
+	IN_ALL = (1 << WEBHOOK_COMMAND_MAX) - 1,
+};
+
+static const struct option fixed[] = {
+	{"Output", "log-level", NULL, "error|warn|info|debug", "info",
+	 "what to report on standard error", KIND_WORD, IN_ALL, AT(log_level), 0, 0},
+};
+
+#define FIXED_COUNT (sizeof(fixed) / sizeof(fixed[0]))
+
+static const struct option_command commands[WEBHOOK_COMMAND_MAX] = {
+	[WEBHOOK_INJECT] = {"inject", "[OPTIONS] [FILE.json]",
+			    "what the webhook would make of a Pod or workload (- or nothing: "
+			    "standard input)"},
+	[WEBHOOK_TEMPLATE] = {"template", "", "print the template of what is injected"},
+	[WEBHOOK_VERSION] = {"version", "", "print the version"},
+	[WEBHOOK_HELP] = {"help", "[COMMAND]", "this page, or that of one command"},
+};
+
+/* The fixed rows, then one for each parameter; --log-level of the container is SIDELIGHT's own. */
+static const struct option_set *flag_set(void)
+{
+	static struct option rows[FIXED_COUNT + PARAM_MAX];
+	static struct option_set set = {
+		"sidelight-webhook",
+		"injects sidelight into Pods that ask for it",
+		"In brackets: the default.",
+		commands,
+		WEBHOOK_COMMAND_MAX,
+		rows,
+		0,
+	};
+
+	if (set.option_count)
+		return &set;
+	memcpy(rows, fixed, sizeof(fixed));
+	set.option_count = FIXED_COUNT;
+	for (int i = 0; i < PARAM_MAX; i++) {
+		const struct parameter *p = &parameter_table[i];
+
+		if (option_find(&set, span_of(p->name)))
+			continue;
+		rows[set.option_count++] = (struct option){
+			.section = i == 0 ? "What is injected; annotations sidelight.dev/NAME of a "
+					    "Pod win"
+					  : NULL,
+			.flag = p->name,
+			.metavar = p->metavar,
+			.fallback = *p->fallback ? p->fallback : NULL,
+			.help = p->help,
+			.kind = KIND_TEXT,
+			.commands = IN_WRITERS,
+			.offset = AT(values.of) + (size_t)i * sizeof(char *),
+		};
+	}
+	return &set;
+}
+
+static int read_operand(struct flags *f, const char *arg, struct text *error)
+{
+	if (f->command == WEBHOOK_INJECT && !f->file) {
+		f->file = arg;
+		return 0;
+	}
+	if (f->command == WEBHOOK_HELP && f->help_on < 0) {
+		f->help_on = option_command_find(flag_set(), arg);
+		return f->help_on < 0 ? option_fail_command(flag_set(), arg, error) : 0;
+	}
+	text_addf(error, "unexpected argument \"%s\"; usage: sidelight-webhook %s %s", arg,
+		  commands[f->command].name, commands[f->command].arguments);
+	return -EINVAL;
+}
+
+static int read_arguments(struct flags *f, int argc, char **argv, struct text *error)
+{
+	uint64_t given = 0;
+
+	for (int i = 0; i < argc;) {
+		int used = 1;
+
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			f->help_on = (int)f->command;
+			f->command = WEBHOOK_HELP;
+			return 0;
+		}
+		if (strncmp(argv[i], "--", 2) == 0)
+			used = option_read_flag(flag_set(), (int)f->command, f, argv[i],
+						i + 1 < argc ? argv[i + 1] : NULL, &given, error);
+		else if (argv[i][0] == '-' && argv[i][1])
+			return option_fail_flag(flag_set(), (int)f->command,
+						span_from(span_of(argv[i]), 1), error);
+		else if (read_operand(f, argv[i], error))
+			return -EINVAL;
+		if (used < 0)
+			return used;
+		i += used;
+	}
+	return 0;
+}
+
+static int check_values(struct values *v, struct text *error)
+{
+	for (int i = 0; i < PARAM_MAX; i++) {
+		const struct parameter *p = &parameter_table[i];
+
+		if (!v->of[i])
+			v->of[i] = "";
+		if (!*v->of[i] || parameter_accepts((enum parameter_id)i, v->of[i]))
+			continue;
+		text_addf(error, "--%s: \"%s\" is not %s", p->name, v->of[i], p->wanted);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int flags_parse(struct flags *f, int argc, char **argv, char *const *environ, struct text *error)
+{
+	uint64_t given = 0;
+	int command = WEBHOOK_HELP;
+	int err;
+
+	*f = (struct flags){.command = WEBHOOK_HELP, .help_on = -1};
+	if (argc < 2) {
+		text_add(error, "no command; \"sidelight-webhook help\" lists them all");
+		return -EINVAL;
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
+		command = WEBHOOK_VERSION;
+	else if (strcmp(argv[1], "--help") != 0 && strcmp(argv[1], "-h") != 0)
+		command = option_command_find(flag_set(), argv[1]);
+	if (command < 0)
+		return option_fail_command(flag_set(), argv[1], error);
+	f->command = (enum webhook_command)command;
+	err = option_read_environment(flag_set(), command, f, environ, &given, error);
+	if (!err)
+		err = read_arguments(f, argc - 2, argv + 2, error);
+	return err ? err : check_values(&f->values, error);
+}
+
+void flags_help(FILE *out, int command)
+{
+	option_help(flag_set(), out, command);
+}

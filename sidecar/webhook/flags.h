@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the user of sidelight-webhook asked for: one table, flags.c, for
+ * base/option.h. Parameters of the injected container (parameter.h) are flags
+ * of all commands that write one.
+ */
+#ifndef SIDELIGHT_WEBHOOK_FLAGS_H
+#define SIDELIGHT_WEBHOOK_FLAGS_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/text.h"
+#include "webhook/parameter.h"
+
+enum webhook_command {
+	WEBHOOK_INJECT,
+	WEBHOOK_TEMPLATE,
+	WEBHOOK_VERSION,
+	WEBHOOK_HELP,
+	WEBHOOK_COMMAND_MAX,
+};
+
+/* Strings are borrowed from argv. */
+struct flags {
+	enum webhook_command command;
+	int help_on; /* WEBHOOK_HELP: of this command; -1: of all */
+	int log_level; /* enum log_level */
+	struct values values; /* defaults of what is injected; checked */
+
+	/* inject */
+	const char *file; /* NULL or "-": standard input */
+};
+
+/* Returns 0, or -EINVAL after adding one line to error that says what is wrong. */
+int flags_parse(struct flags *f, int argc, char **argv, char *const *environ, struct text *error);
+
+void flags_help(FILE *out, int command);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Injecting into one Pod, or into the Pod template of a workload.
+ *
+ * A Pod asks by the annotation sidelight.dev/inject: "true". It gets the
+ * container of template.json as its first init container (native: "false": as
+ * its last container), the volume, the members of "pod", and the annotation
+ * sidelight.dev/status: "injected".
+ *
+ * What cannot be injected is left as it is, except for the status, "not
+ * injected: REASON", which is a warning too. A Pod that has a container
+ * of that name is left as it is altogether: so it is safe to be asked
+ * again, after other webhooks have changed the Pod, and for those who put it there by
+ * themselves. The reasons are in injection.c.
+ *
+ * Nothing in the Pod is trusted: members of the wrong type count as missing, and
+ * where one is in the way of a change, the Pod is left as it is.
+ */
+#ifndef SIDELIGHT_WEBHOOK_INJECTION_H
+#define SIDELIGHT_WEBHOOK_INJECTION_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+#include "base/span.h"
+#include "webhook/parameter.h"
+#include "webhook/patch.h"
+
+#define ANNOTATION_INJECT PARAMETER_PREFIX "inject"
+#define ANNOTATION_STATUS PARAMETER_PREFIX "status"
+
+enum outcome {
+	OUTCOME_UNASKED, /* there is no annotation that asks for it */
+	OUTCOME_PRESENT, /* the container is there */
+	OUTCOME_SKIPPED, /* cannot be injected */
+	OUTCOME_INJECTED,
+	OUTCOME_MAX,
+};
+
+struct injection {
+	const struct values *defaults;
+	struct span workload; /* known from elsewhere; empty: from the owner */
+	bool is_asked; /* also without annotation; not against inject: "false" */
+	bool is_restricted; /* the namespace enforces a Pod security standard */
+};
+
+/*
+ * pod has "metadata" and "spec" (a Pod or a template); it is changed, and p
+ * grows by the operations, relative to pod. Lines for who asked are added to the array
+ * of strings `warnings`. Memory that ran short shows in p.
+ */
+enum outcome injection_apply(const struct injection *in, cJSON *pod, struct patch *p,
+			     cJSON *warnings);
+
+/* Adds to `why` the reason for which a Pod with this spec would be skipped. */
+bool injection_is_possible(const struct injection *in, const cJSON *pod, const struct values *v,
+			   struct text *why);
+
+#endif

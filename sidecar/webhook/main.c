@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sidelight-webhook, wiring only: which command.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "webhook/flags.h"
+#include "webhook/inject.h"
+#include "webhook/template.h"
+
+/* Bad use: one line, this status. */
+#define EXIT_USE 2
+
+static int command_template(const struct flags *f)
+{
+	(void)f;
+	return fputs(template_text, stdout) < 0;
+}
+
+static int command_version(const struct flags *f)
+{
+	(void)f;
+	return printf("sidelight-webhook %s (%s)\n", SIDELIGHT_VERSION, SIDELIGHT_REVISION) < 0;
+}
+
+static int command_help(const struct flags *f)
+{
+	flags_help(stdout, f->help_on);
+	return 0;
+}
+
+static int (*const commands[WEBHOOK_COMMAND_MAX])(const struct flags *f) = {
+	[WEBHOOK_INJECT] = inject_command,
+	[WEBHOOK_TEMPLATE] = command_template,
+	[WEBHOOK_VERSION] = command_version,
+	[WEBHOOK_HELP] = command_help,
+};
+
+int main(int argc, char **argv)
+{
+	struct flags f;
+	struct text error;
+	int err;
+
+	log_set_program("sidelight-webhook");
+	text_init(&error);
+	err = flags_parse(&f, argc, argv, environ, &error);
+	if (err)
+		log_error("%s", error.ptr);
+	text_release(&error);
+	if (err)
+		return EXIT_USE;
+	log_set_level((enum log_level)f.log_level);
+	return commands[f.command](&f);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What can be set of an injected container: by the cluster's administrator as
+ * a flag (--NAME) of sidelight-webhook, by the owner of a Pod as an annotation
+ * (sidelight.dev/NAME), which wins. The names are those of the placeholders
+ * of template.json.
+ *
+ * A value that is not as the pattern says, or too long, is as if it were not
+ * there, and is told: the API server and sidelight accept every value that
+ * matches, so a wrong annotation can keep no Pod from starting. Patterns are
+ * anchored and mean the same as POSIX extended expressions and in CEL (RE2).
+ *
+ * After the values are looked up, two rules hold between them:
+ *   - export: with "push" metrics-port is "", with "scrape" push is "";
+ *   - a request of cpu or memory is never above its limit: the limit is raised.
+ */
+#ifndef SIDELIGHT_WEBHOOK_PARAMETER_H
+#define SIDELIGHT_WEBHOOK_PARAMETER_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/text.h"
+
+#define PARAMETER_PREFIX "sidelight.dev/"
+
+enum parameter_id {
+	PARAM_IMAGE,
+	PARAM_PULL_POLICY,
+	PARAM_NATIVE,
+	PARAM_CPU,
+	PARAM_CPU_LIMIT,
+	PARAM_MEMORY,
+	PARAM_MEMORY_LIMIT,
+	PARAM_EXPORT,
+	PARAM_METRICS_PORT,
+	PARAM_PUSH,
+	PARAM_PUSH_INTERVAL,
+	PARAM_CONTAINERS,
+	PARAM_ROUTES,
+	PARAM_LOG_LEVEL,
+	PARAM_WORKLOAD, /* "": taken from the owner of the Pod (owner.h) */
+	PARAM_MAX,
+};
+
+struct parameter {
+	const char *name;
+	const char *metavar;
+	const char *fallback; /* "": nothing */
+	const char *pattern;
+	size_t max_bytes;
+	const char *wanted; /* completes: "x" is not ... */
+	const char *help;
+	size_t items_max; /* of a comma-separated list; 0: no limit of their own */
+	size_t item_max_bytes;
+};
+
+extern const struct parameter parameter_table[PARAM_MAX];
+
+/* One value for each, never NULL; "" for nothing. Borrowed. */
+struct values {
+	const char *of[PARAM_MAX];
+};
+
+/* Is it a value that the parameter can have? */
+bool parameter_accepts(enum parameter_id id, const char *value);
+
+/*
+ * The values for a Pod with these annotations (an object of strings, or NULL),
+ * on top of the defaults, by the rules above. A line for each annotation that
+ * cannot be used is added to the array of strings `warnings`. The values
+ * borrow from both. False when memory is short.
+ */
+bool values_resolve(struct values *v, const struct values *defaults, const cJSON *annotations,
+		    cJSON *warnings);
+
+#endif

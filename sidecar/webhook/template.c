@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "webhook/template.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+const char template_text[] =
+#include "webhook/template.json.h"
+	;
+
+/* What became of a node: a copy, nothing because a value is "", or no memory. */
+enum filled { FILLED, LEFT_OUT, NO_MEMORY };
+
+const cJSON *template_document(void)
+{
+	static cJSON *document;
+
+	if (!document)
+		document = cJSON_Parse(template_text);
+	return document;
+}
+
+/* Splits around the placeholder; false if there is none. */
+static bool find_placeholder(const char *str, char sign, const char **ret_start, struct span *name)
+{
+	const char open[] = {sign, '{', '\0'};
+	const char *start = strstr(str, open);
+	const char *end = start ? strchr(start, '}') : NULL;
+
+	if (!end)
+		return false;
+	*ret_start = start;
+	*name = (struct span){start + 2, (size_t)(end - start) - 2};
+	return true;
+}
+
+/* NULL for a name that there is not: the template is tested to have none. */
+static const char *value_of(const struct values *v, struct span name)
+{
+	for (int i = 0; i < PARAM_MAX; i++)
+		if (span_is(name, parameter_table[i].name))
+			return v->of[i];
+	return NULL;
+}
+
+static enum filled fill_string(const struct values *v, const char *str, cJSON **ret_node)
+{
+	const char *start;
+	const char *value;
+	struct span name;
+	struct text out;
+	bool is_number = false;
+
+	if (!find_placeholder(str, '$', &start, &name)) {
+		is_number = find_placeholder(str, '#', &start, &name);
+		if (!is_number) {
+			*ret_node = cJSON_CreateString(str);
+			return *ret_node ? FILLED : NO_MEMORY;
+		}
+	}
+	value = value_of(v, name);
+	if (!value || !*value)
+		return LEFT_OUT;
+	if (is_number) {
+		*ret_node = cJSON_CreateNumber(strtod(value, NULL));
+		return *ret_node ? FILLED : NO_MEMORY;
+	}
+	text_init(&out);
+	text_add_span(&out, (struct span){str, (size_t)(start - str)});
+	text_add(&out, value);
+	text_add(&out, name.ptr + name.len + 1);
+	*ret_node = out.has_failed ? NULL : cJSON_CreateString(out.ptr);
+	text_release(&out);
+	return *ret_node ? FILLED : NO_MEMORY;
+}
+
+/* The template is our own: its depth is known. */
+static enum filled fill(const struct values *v, const cJSON *from, cJSON **ret_node);
+
+static bool add(cJSON *parent, const char *name, cJSON *node)
+{
+	bool ok = name ? cJSON_AddItemToObject(parent, name, node)
+		       : cJSON_AddItemToArray(parent, node);
+
+	if (!ok)
+		cJSON_Delete(node);
+	return ok;
+}
+
+static enum filled fill_children(const struct values *v, const cJSON *from, cJSON *to)
+{
+	const cJSON *child;
+	bool is_missing = false;
+
+	cJSON_ArrayForEach(child, from)
+	{
+		cJSON *node = NULL;
+
+		switch (fill(v, child, &node)) {
+		case FILLED:
+			if (!add(to, cJSON_IsObject(from) ? child->string : NULL, node))
+				return NO_MEMORY;
+			break;
+		case LEFT_OUT:
+			is_missing = true;
+			break;
+		case NO_MEMORY:
+			return NO_MEMORY;
+		}
+	}
+	/* An object that is an element: it has no name of its own. */
+	return is_missing && cJSON_IsObject(from) && !from->string ? LEFT_OUT : FILLED;
+}
+
+static enum filled fill(const struct values *v, const cJSON *from, cJSON **ret_node)
+{
+	enum filled ret = NO_MEMORY;
+
+	if (cJSON_IsString(from))
+		return fill_string(v, from->valuestring, ret_node);
+	if (!cJSON_IsObject(from) && !cJSON_IsArray(from)) {
+		*ret_node = cJSON_Duplicate(from, true);
+		return *ret_node ? FILLED : NO_MEMORY;
+	}
+	*ret_node = cJSON_IsObject(from) ? cJSON_CreateObject() : cJSON_CreateArray();
+	if (*ret_node)
+		ret = fill_children(v, from, *ret_node);
+	if (ret != FILLED) {
+		cJSON_Delete(*ret_node);
+		*ret_node = NULL;
+	}
+	return ret;
+}
+
+static cJSON *part(const struct values *v, const char *name)
+{
+	cJSON *node = NULL;
+
+	(void)fill(v, cJSON_GetObjectItemCaseSensitive(template_document(), name), &node);
+	return node;
+}
+
+cJSON *template_container(const struct values *v, bool is_native)
+{
+	cJSON *container = part(v, "container");
+	cJSON *native = is_native ? part(v, "native") : NULL;
+	cJSON *member;
+
+	if (!container || (is_native && !native))
+		goto fail;
+	while (native && native->child) {
+		member = cJSON_DetachItemViaPointer(native, native->child);
+		if (!add(container, member->string, member))
+			goto fail;
+	}
+	cJSON_Delete(native);
+	return container;
+fail:
+	cJSON_Delete(native);
+	cJSON_Delete(container);
+	return NULL;
+}
+
+cJSON *template_volume(const struct values *v)
+{
+	return part(v, "volume");
+}
+
+cJSON *template_pod(const struct values *v)
+{
+	return part(v, "pod");
+}
