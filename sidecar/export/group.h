@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The address of a group in a Pushgateway:
- *
- *     http://gw:9091/metrics/job/shop/namespace/prod/pod@base64/YS9i
- *
- * Values that a path cannot carry as they are go as base64: the gateway
- * answers 301 to %2F, and an empty value is `@base64/=`.
- */
+/* The address of a group of labels in a Pushgateway: see base/group.h. */
 #ifndef SIDELIGHT_EXPORT_GROUP_H
 #define SIDELIGHT_EXPORT_GROUP_H
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/secret.h"
+#include "base/secret.h"
 #include "metrics/text.h"
 
 struct request {

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "export/group.h"
-#include "export/secret.h"
+#include "base/secret.h"
 
 static void test_values(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Passwords and tokens in files, which may change at any time (projected volumes do). */
-#ifndef SIDELIGHT_EXPORT_SECRET_H
-#define SIDELIGHT_EXPORT_SECRET_H
+#ifndef SIDELIGHT_BASE_SECRET_H
+#define SIDELIGHT_BASE_SECRET_H
 
 #include <stddef.h>
 
