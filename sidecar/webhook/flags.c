@@ -11,13 +11,37 @@
 
 enum {
 	IN_INJECT = 1 << WEBHOOK_INJECT,
-	IN_WRITERS = IN_INJECT, /* commands that write an injected container */
+	IN_POLICY = 1 << WEBHOOK_POLICY,
+	IN_JANITOR = 1 << WEBHOOK_JANITOR,
+	IN_WRITERS = IN_INJECT | IN_POLICY, /* commands that write an injected container */
 	IN_ALL = (1 << WEBHOOK_COMMAND_MAX) - 1,
 };
 
 static const struct option fixed[] = {
 	{"Output", "log-level", NULL, "error|warn|info|debug", "info",
 	 "what to report on standard error", KIND_WORD, IN_ALL, AT(log_level), 0, 0},
+
+	{"Janitor", "gateway", NULL, "URL", NULL, "the Pushgateway to keep clean", KIND_URL,
+	 IN_JANITOR, AT(gateway), 0, 0},
+	{NULL, "older-than", NULL, "MINUTES", "10",
+	 "remove groups that nobody pushed to for so long; longer than any push interval",
+	 KIND_NUMBER, IN_JANITOR, AT(older_than_min), 1, 525600},
+	{NULL, "once", NULL, NULL, NULL, "sweep once, and end", KIND_BOOL, IN_JANITOR, AT(is_once),
+	 0, 0},
+	{NULL, "interval", NULL, "SECONDS", NULL, "sweep again and again, with so long between",
+	 KIND_DURATION, IN_JANITOR, AT(interval_ms), 1000, 86400000},
+	{NULL, "dry-run", NULL, NULL, NULL, "tell what would be removed, and remove nothing",
+	 KIND_BOOL, IN_JANITOR, AT(is_dry_run), 0, 0},
+	{NULL, "timeout", NULL, "SECONDS", "30", "give up when the gateway is silent for so long",
+	 KIND_DURATION, IN_JANITOR, AT(timeout_ms), 100, 3600000},
+	{NULL, "gateway-ca", NULL, "FILE", NULL,
+	 "certificates (PEM) that the gateway's must lead to", KIND_TEXT, IN_JANITOR,
+	 AT(gateway_ca), 0, 0},
+	{NULL, "gateway-user-file", NULL, "FILE", NULL,
+	 "file that holds USER:PASSWORD for basic authentication", KIND_TEXT, IN_JANITOR,
+	 AT(gateway_user_file), 0, 0},
+	{NULL, "gateway-token-file", NULL, "FILE", NULL, "file that holds a bearer token",
+	 KIND_TEXT, IN_JANITOR, AT(gateway_token_file), 0, 0},
 };
 
 #define FIXED_COUNT (sizeof(fixed) / sizeof(fixed[0]))
@@ -26,6 +50,10 @@ static const struct option_command commands[WEBHOOK_COMMAND_MAX] = {
 	[WEBHOOK_INJECT] = {"inject", "[OPTIONS] [FILE.json]",
 			    "what the webhook would make of a Pod or workload (- or nothing: "
 			    "standard input)"},
+	[WEBHOOK_POLICY] = {"policy", "[OPTIONS]",
+			    "print the injection as a policy that needs no webhook (YAML)"},
+	[WEBHOOK_JANITOR] = {"janitor", "--gateway URL --once|--interval SECONDS",
+			     "remove what nobody pushes to any more from a Pushgateway"},
 	[WEBHOOK_TEMPLATE] = {"template", "", "print the template of what is injected"},
 	[WEBHOOK_VERSION] = {"version", "", "print the version"},
 	[WEBHOOK_HELP] = {"help", "[COMMAND]", "this page, or that of one command"},
@@ -127,6 +155,21 @@ static int check_values(struct values *v, struct text *error)
 	return 0;
 }
 
+static int check_janitor(const struct flags *f, struct text *error)
+{
+	if (f->command != WEBHOOK_JANITOR)
+		return 0;
+	if (!f->gateway)
+		text_add(error, "janitor: which gateway? say --gateway URL");
+	else if (f->is_once == (f->interval_ms > 0))
+		text_add(error, "janitor: say either --once or --interval SECONDS");
+	else if (f->gateway_user_file && f->gateway_token_file)
+		text_add(error, "janitor: either --gateway-user-file or --gateway-token-file");
+	else
+		return 0;
+	return -EINVAL;
+}
+
 int flags_parse(struct flags *f, int argc, char **argv, char *const *environ, struct text *error)
 {
 	uint64_t given = 0;
@@ -148,6 +191,8 @@ int flags_parse(struct flags *f, int argc, char **argv, char *const *environ, st
 	err = option_read_environment(flag_set(), command, f, environ, &given, error);
 	if (!err)
 		err = read_arguments(f, argc - 2, argv + 2, error);
+	if (!err)
+		err = check_janitor(f, error);
 	return err ? err : check_values(&f->values, error);
 }
 

@@ -7,6 +7,7 @@
 #ifndef SIDELIGHT_WEBHOOK_FLAGS_H
 #define SIDELIGHT_WEBHOOK_FLAGS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -15,6 +16,8 @@
 
 enum webhook_command {
 	WEBHOOK_INJECT,
+	WEBHOOK_POLICY,
+	WEBHOOK_JANITOR,
 	WEBHOOK_TEMPLATE,
 	WEBHOOK_VERSION,
 	WEBHOOK_HELP,
@@ -30,6 +33,17 @@ struct flags {
 
 	/* inject */
 	const char *file; /* NULL or "-": standard input */
+
+	/* janitor */
+	const char *gateway; /* NULL: not said */
+	uint64_t older_than_min;
+	bool is_once;
+	uint64_t interval_ms; /* 0: not said */
+	bool is_dry_run;
+	uint64_t timeout_ms;
+	const char *gateway_ca;
+	const char *gateway_user_file;
+	const char *gateway_token_file;
 };
 
 /* Returns 0, or -EINVAL after adding one line to error that says what is wrong. */

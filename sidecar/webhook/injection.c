@@ -77,27 +77,22 @@ bool injection_is_possible(const struct injection *in, const cJSON *pod, const s
 	if (*port && !owner)
 		owner = port_owner(member(spec, "initContainers"), port);
 	if (is_windows(spec))
-		text_add(why, "the Pod is for Windows");
+		text_add(why, REASON_WINDOWS);
 	else if (in->is_restricted)
-		text_add(why, "the namespace enforces a Pod Security Standard that allows no "
-			      "added capabilities");
+		text_add(why, REASON_RESTRICTED);
 	else if (member(member(member(pod, "metadata"), "annotations"),
 			"kubernetes.io/config.mirror"))
-		text_add(why, "static Pods are not changed by the API server");
+		text_add(why, REASON_MIRROR);
 	else if (cJSON_IsFalse(member(spec, "shareProcessNamespace")))
-		text_add(why, "shareProcessNamespace is false");
+		text_add(why, REASON_NOT_SHARED);
 	else if (cJSON_IsTrue(member(spec, "hostPID")))
-		text_add(why, "hostPID is true");
+		text_add(why, REASON_HOST_PID);
 	else if (cJSON_IsFalse(member(spec, "hostUsers")))
-		text_add(why, "hostUsers is false");
+		text_add(why, REASON_HOST_USERS);
 	else if (*port && cJSON_IsTrue(member(spec, "hostNetwork")))
-		text_add(why, "hostNetwork is true and the port would be the node's; "
-			      "sidelight.dev/export: push needs none");
+		text_add(why, REASON_HOST_NETWORK);
 	else if (owner)
-		text_addf(why,
-			  "port %s is used by container %.63s; "
-			  "sidelight.dev/metrics-port chooses another",
-			  port, owner);
+		text_addf(why, REASON_PORT, port, owner);
 	return why->len == 0;
 }
 

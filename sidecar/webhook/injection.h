@@ -29,6 +29,20 @@
 #define ANNOTATION_INJECT PARAMETER_PREFIX "inject"
 #define ANNOTATION_STATUS PARAMETER_PREFIX "status"
 
+/* Why a Pod cannot be injected, in the order in which a user should mend it. */
+#define REASON_WINDOWS "the Pod is for Windows"
+#define REASON_RESTRICTED                                                                          \
+	"the namespace enforces a Pod Security Standard that allows no added capabilities"
+#define REASON_MIRROR	  "static Pods are not changed by the API server"
+#define REASON_NOT_SHARED "shareProcessNamespace is false"
+#define REASON_HOST_PID	  "hostPID is true"
+#define REASON_HOST_USERS "hostUsers is false"
+#define REASON_HOST_NETWORK                                                                        \
+	"hostNetwork is true and the port would be the node's; "                                   \
+	"sidelight.dev/export: push needs none"
+/* Takes the port and the container's name. */
+#define REASON_PORT "port %s is used by container %.63s; sidelight.dev/metrics-port chooses another"
+
 enum outcome {
 	OUTCOME_UNASKED, /* there is no annotation that asks for it */
 	OUTCOME_PRESENT, /* the container is there */

@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "webhook/flags.h"
 #include "webhook/inject.h"
+#include "webhook/janitor.h"
+#include "webhook/policy.h"
 #include "webhook/template.h"
 
 /* Bad use: one line, this status. */
@@ -17,6 +19,20 @@ static int command_template(const struct flags *f)
 {
 	(void)f;
 	return fputs(template_text, stdout) < 0;
+}
+
+static int command_janitor(const struct flags *f)
+{
+	return janitor_run(&(struct janitor_options){
+		.gateway = {.url = f->gateway,
+			    .timeout_ms = f->timeout_ms,
+			    .ca = f->gateway_ca,
+			    .user_file = f->gateway_user_file,
+			    .token_file = f->gateway_token_file},
+		.older_than_ms = f->older_than_min * 60000,
+		.interval_ms = f->interval_ms,
+		.is_dry_run = f->is_dry_run,
+	});
 }
 
 static int command_version(const struct flags *f)
@@ -32,10 +48,9 @@ static int command_help(const struct flags *f)
 }
 
 static int (*const commands[WEBHOOK_COMMAND_MAX])(const struct flags *f) = {
-	[WEBHOOK_INJECT] = inject_command,
-	[WEBHOOK_TEMPLATE] = command_template,
-	[WEBHOOK_VERSION] = command_version,
-	[WEBHOOK_HELP] = command_help,
+	[WEBHOOK_INJECT] = inject_command,   [WEBHOOK_POLICY] = policy_command,
+	[WEBHOOK_JANITOR] = command_janitor, [WEBHOOK_TEMPLATE] = command_template,
+	[WEBHOOK_VERSION] = command_version, [WEBHOOK_HELP] = command_help,
 };
 
 int main(int argc, char **argv)

@@ -36,41 +36,50 @@ static bool find_placeholder(const char *str, char sign, const char **ret_start,
 	return true;
 }
 
-/* NULL for a name that there is not: the template is tested to have none. */
-static const char *value_of(const struct values *v, struct span name)
+bool template_string(const char *str, struct template_string *ret_parts)
 {
-	for (int i = 0; i < PARAM_MAX; i++)
-		if (span_is(name, parameter_table[i].name))
-			return v->of[i];
-	return NULL;
+	bool is_number = false;
+	const char *start;
+	struct span name;
+
+	if (!find_placeholder(str, '$', &start, &name)) {
+		is_number = find_placeholder(str, '#', &start, &name);
+		if (!is_number)
+			return false;
+	}
+	for (int i = 0; i < PARAM_MAX; i++) {
+		if (!span_is(name, parameter_table[i].name))
+			continue;
+		*ret_parts = (struct template_string){
+			.parameter = (enum parameter_id)i,
+			.is_number = is_number,
+			.before = {str, (size_t)(start - str)},
+			.after = name.ptr + name.len + 1,
+		};
+		return true;
+	}
+	return false; /* a name that there is not: the template is tested to have none */
 }
 
 static enum filled fill_string(const struct values *v, const char *str, cJSON **ret_node)
 {
-	const char *start;
-	const char *value;
-	struct span name;
+	struct template_string s;
 	struct text out;
-	bool is_number = false;
 
-	if (!find_placeholder(str, '$', &start, &name)) {
-		is_number = find_placeholder(str, '#', &start, &name);
-		if (!is_number) {
-			*ret_node = cJSON_CreateString(str);
-			return *ret_node ? FILLED : NO_MEMORY;
-		}
+	if (!template_string(str, &s)) {
+		*ret_node = cJSON_CreateString(str);
+		return *ret_node ? FILLED : NO_MEMORY;
 	}
-	value = value_of(v, name);
-	if (!value || !*value)
+	if (!*v->of[s.parameter])
 		return LEFT_OUT;
-	if (is_number) {
-		*ret_node = cJSON_CreateNumber(strtod(value, NULL));
+	if (s.is_number) {
+		*ret_node = cJSON_CreateNumber(strtod(v->of[s.parameter], NULL));
 		return *ret_node ? FILLED : NO_MEMORY;
 	}
 	text_init(&out);
-	text_add_span(&out, (struct span){str, (size_t)(start - str)});
-	text_add(&out, value);
-	text_add(&out, name.ptr + name.len + 1);
+	text_add_span(&out, s.before);
+	text_add(&out, v->of[s.parameter]);
+	text_add(&out, s.after);
 	*ret_node = out.has_failed ? NULL : cJSON_CreateString(out.ptr);
 	text_release(&out);
 	return *ret_node ? FILLED : NO_MEMORY;

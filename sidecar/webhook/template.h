@@ -23,6 +23,7 @@
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 
+#include "base/span.h"
 #include "webhook/parameter.h"
 
 #define TEMPLATE_CONTAINER "sidelight" /* name of the container */
@@ -36,5 +37,16 @@ const cJSON *template_document(void);
 cJSON *template_container(const struct values *v, bool is_native);
 cJSON *template_volume(const struct values *v);
 cJSON *template_pod(const struct values *v);
+
+/* A string of the template that has a placeholder. Borrowed from it. */
+struct template_string {
+	enum parameter_id parameter;
+	bool is_number;
+	struct span before;
+	const char *after;
+};
+
+/* False if it has none. */
+bool template_string(const char *str, struct template_string *ret_parts);
 
 #endif
