@@ -10,14 +10,41 @@
 #define AT(member) offsetof(struct flags, member)
 
 enum {
+	IN_SERVE = 1 << WEBHOOK_SERVE,
 	IN_INJECT = 1 << WEBHOOK_INJECT,
+	IN_CERTS = 1 << WEBHOOK_CERTS,
 	IN_POLICY = 1 << WEBHOOK_POLICY,
 	IN_JANITOR = 1 << WEBHOOK_JANITOR,
-	IN_WRITERS = IN_INJECT | IN_POLICY, /* commands that write an injected container */
+	IN_WRITERS =
+		IN_SERVE | IN_INJECT | IN_POLICY, /* commands that write an injected container */
 	IN_ALL = (1 << WEBHOOK_COMMAND_MAX) - 1,
 };
 
 static const struct option fixed[] = {
+	{"Serving", "listen", NULL, "HOST:PORT", ":8443", "serve reviews there, by TLS",
+	 KIND_ADDRESS, IN_SERVE, AT(listen), 0, 0},
+	{NULL, "tls-cert", NULL, "FILE", NULL,
+	 "certificate (PEM) for NAME.NAMESPACE.svc; read again when it changes", KIND_TEXT,
+	 IN_SERVE, AT(tls_cert), 0, 0},
+	{NULL, "tls-key", NULL, "FILE", NULL, "its private key (PEM)", KIND_TEXT, IN_SERVE,
+	 AT(tls_key), 0, 0},
+	{NULL, "metrics-listen", NULL, "HOST:PORT", ":9465",
+	 "serve /metrics, /healthz and /readyz there, without TLS", KIND_ADDRESS, IN_SERVE,
+	 AT(metrics_listen), 0, 0},
+	{NULL, "drain", NULL, "DURATION", "5", "after SIGTERM, be unready but serve for so long",
+	 KIND_DURATION, IN_SERVE, AT(drain_ms), 0, 600000},
+
+	{"Certificates", "service", NULL, "NAME", "sidelight-webhook",
+	 "Service that the certificate is for", KIND_TEXT, IN_CERTS, AT(service), 0, 0},
+	{NULL, "namespace", NULL, "NAME", "sidelight", "its namespace", KIND_TEXT, IN_CERTS,
+	 AT(namespace), 0, 0},
+	{NULL, "secret", NULL, "NAME", "sidelight-webhook-tls",
+	 "name of the Secret that is printed", KIND_TEXT, IN_CERTS, AT(secret), 0, 0},
+	{NULL, "dir", NULL, "DIR", NULL, "write ca.crt, tls.crt and tls.key there instead",
+	 KIND_TEXT, IN_CERTS, AT(dir), 0, 0},
+	{NULL, "days", NULL, "N", "365", "how long it is valid", KIND_NUMBER, IN_CERTS, AT(days), 1,
+	 3650},
+
 	{"Output", "log-level", NULL, "error|warn|info|debug", "info",
 	 "what to report on standard error", KIND_WORD, IN_ALL, AT(log_level), 0, 0},
 
@@ -47,9 +74,13 @@ static const struct option fixed[] = {
 #define FIXED_COUNT (sizeof(fixed) / sizeof(fixed[0]))
 
 static const struct option_command commands[WEBHOOK_COMMAND_MAX] = {
+	[WEBHOOK_SERVE] = {"serve", "--tls-cert FILE --tls-key FILE [OPTIONS]",
+			   "the admission server"},
 	[WEBHOOK_INJECT] = {"inject", "[OPTIONS] [FILE.json]",
 			    "what the webhook would make of a Pod or workload (- or nothing: "
 			    "standard input)"},
+	[WEBHOOK_CERTS] = {"certs", "[OPTIONS]",
+			   "make a certificate for it; prints the Secret and the caBundle"},
 	[WEBHOOK_POLICY] = {"policy", "[OPTIONS]",
 			    "print the injection as a policy that needs no webhook (YAML)"},
 	[WEBHOOK_JANITOR] = {"janitor", "--gateway URL --once|--interval SECONDS",
@@ -157,8 +188,6 @@ static int check_values(struct values *v, struct text *error)
 
 static int check_janitor(const struct flags *f, struct text *error)
 {
-	if (f->command != WEBHOOK_JANITOR)
-		return 0;
 	if (!f->gateway)
 		text_add(error, "janitor: which gateway? say --gateway URL");
 	else if (f->is_once == (f->interval_ms > 0))
@@ -167,6 +196,30 @@ static int check_janitor(const struct flags *f, struct text *error)
 		text_add(error, "janitor: either --gateway-user-file or --gateway-token-file");
 	else
 		return 0;
+	return -EINVAL;
+}
+
+/* RFC 1123 labels; a Secret's name may have dots. */
+static bool is_name(const char *name, bool has_dots)
+{
+	size_t len = strlen(name);
+
+	return len > 0 && len <= 63 && strchr(".-", name[0]) == NULL &&
+	       strchr(".-", name[len - 1]) == NULL &&
+	       strspn(name, has_dots ? "abcdefghijklmnopqrstuvwxyz0123456789-."
+				     : "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
+}
+
+static int check_certs(const struct flags *f, struct text *error)
+{
+	const char *bad = !is_name(f->service, false)	  ? f->service
+			  : !is_name(f->namespace, false) ? f->namespace
+			  : !is_name(f->secret, true)	  ? f->secret
+							  : NULL;
+
+	if (!bad)
+		return 0;
+	text_addf(error, "\"%s\" is not a name that Kubernetes takes", bad);
 	return -EINVAL;
 }
 
@@ -192,8 +245,17 @@ int flags_parse(struct flags *f, int argc, char **argv, char *const *environ, st
 	if (!err)
 		err = read_arguments(f, argc - 2, argv + 2, error);
 	if (!err)
+		err = check_values(&f->values, error);
+	if (!err && f->command == WEBHOOK_JANITOR)
 		err = check_janitor(f, error);
-	return err ? err : check_values(&f->values, error);
+	if (!err && f->command == WEBHOOK_CERTS)
+		err = check_certs(f, error);
+	if (!err && f->command == WEBHOOK_SERVE && (!f->tls_cert || !f->tls_key)) {
+		text_add(error, "--tls-cert and --tls-key are needed; \"sidelight-webhook certs\" "
+				"makes what they name");
+		err = -EINVAL;
+	}
+	return err;
 }
 
 void flags_help(FILE *out, int command)

@@ -15,7 +15,9 @@
 #include "webhook/parameter.h"
 
 enum webhook_command {
+	WEBHOOK_SERVE,
 	WEBHOOK_INJECT,
+	WEBHOOK_CERTS,
 	WEBHOOK_POLICY,
 	WEBHOOK_JANITOR,
 	WEBHOOK_TEMPLATE,
@@ -30,6 +32,20 @@ struct flags {
 	int help_on; /* WEBHOOK_HELP: of this command; -1: of all */
 	int log_level; /* enum log_level */
 	struct values values; /* defaults of what is injected; checked */
+
+	/* serve */
+	const char *listen;
+	const char *metrics_listen;
+	const char *tls_cert; /* never NULL after flags_parse() of this command; nor tls_key */
+	const char *tls_key;
+	uint64_t drain_ms;
+
+	/* certs */
+	const char *service; /* this and the next two are names that Kubernetes takes */
+	const char *namespace;
+	const char *secret;
+	const char *dir; /* NULL: print */
+	uint64_t days;
 
 	/* inject */
 	const char *file; /* NULL or "-": standard input */

@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "webhook/certs.h"
 #include "webhook/flags.h"
 #include "webhook/inject.h"
 #include "webhook/janitor.h"
 #include "webhook/policy.h"
+#include "webhook/serve.h"
 #include "webhook/template.h"
 
 /* Bad use: one line, this status. */
@@ -48,7 +50,8 @@ static int command_help(const struct flags *f)
 }
 
 static int (*const commands[WEBHOOK_COMMAND_MAX])(const struct flags *f) = {
-	[WEBHOOK_INJECT] = inject_command,   [WEBHOOK_POLICY] = policy_command,
+	[WEBHOOK_SERVE] = serve_command,     [WEBHOOK_INJECT] = inject_command,
+	[WEBHOOK_CERTS] = certs_command,     [WEBHOOK_POLICY] = policy_command,
 	[WEBHOOK_JANITOR] = command_janitor, [WEBHOOK_TEMPLATE] = command_template,
 	[WEBHOOK_VERSION] = command_version, [WEBHOOK_HELP] = command_help,
 };

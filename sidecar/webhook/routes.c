@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "webhook/routes.h"
+
+#include <string.h>
+#include <strings.h>
+#include <uv.h>
+
+#include "webhook/budget.h"
+#include "webhook/cert.h"
+
+enum {
+	STATUS_OK = 200,
+	STATUS_BAD_REQUEST = 400,
+	STATUS_NOT_FOUND = 404,
+	STATUS_METHOD = 405,
+	STATUS_SIZE = 413,
+	STATUS_TYPE = 415,
+	STATUS_UNAVAILABLE = 503,
+};
+
+struct route {
+	const char *path;
+	bool is_review;
+	enum review_target target;
+	bool is_restricted;
+	void (*get)(const struct routes_state *state, struct http_answer *a);
+};
+
+static void get_health(const struct routes_state *state, struct http_answer *a)
+{
+	(void)state;
+	text_add(&a->body, "ok\n");
+}
+
+static void get_ready(const struct routes_state *state, struct http_answer *a)
+{
+	a->status = state->tls && !state->is_draining ? STATUS_OK : STATUS_UNAVAILABLE;
+	text_add(&a->body, state->is_draining ? "going away\n"
+			   : state->tls	      ? "ready\n"
+					      : "not serving yet\n");
+}
+
+static void get_metrics(const struct routes_state *state, struct http_answer *a)
+{
+	struct stats_state s = {.cert_expiry = cert_expiry(), .json_bytes = budget_used()};
+
+	if (state->tls) {
+		s.connections = http_connections(state->tls);
+		s.evicted = http_evicted(state->tls);
+	}
+	a->type = STATS_TYPE;
+	stats_print(&state->stats, &s, &a->body);
+}
+
+static const struct route table[] = {
+	{"/mutate-pod", true, REVIEW_POD, false, NULL},
+	{"/mutate-workload", true, REVIEW_WORKLOAD, false, NULL},
+	{"/mutate-pod/baseline", true, REVIEW_POD, true, NULL},
+	{"/mutate-workload/baseline", true, REVIEW_WORKLOAD, true, NULL},
+	{"/healthz", false, 0, false, get_health},
+	{"/readyz", false, 0, false, get_ready},
+	{"/metrics", false, 0, false, get_metrics},
+};
+
+static const struct route *find(const struct routes *routes, const char *path)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (strcmp(table[i].path, path) == 0)
+			return table[i].is_review && !routes->has_reviews ? NULL : &table[i];
+	return NULL;
+}
+
+/* application/json, perhaps with parameters. */
+static bool is_json(const char *type)
+{
+	static const char json[] = "application/json";
+	size_t len = sizeof(json) - 1;
+
+	return strncasecmp(type, json, len) == 0 && strchr(" \t;", type[len]);
+}
+
+unsigned routes_refuse(void *ctx, const struct http_request *r)
+{
+	const struct route *route = find(ctx, r->path);
+
+	if (!route)
+		return STATUS_NOT_FOUND;
+	if (!route->is_review)
+		return strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0
+			       ? STATUS_METHOD
+			       : 0;
+	if (strcmp(r->method, "POST") != 0)
+		return STATUS_METHOD;
+	return is_json(r->content_type) ? 0 : STATUS_TYPE;
+}
+
+static void answer_refusal(struct routes_state *state, const struct route *route,
+			   struct http_answer *a)
+{
+	struct stats *s = &state->stats;
+
+	switch (a->status) {
+	case STATUS_METHOD:
+		s->refused[REFUSED_METHOD]++;
+		a->allow = route->is_review ? "POST" : "GET, HEAD";
+		text_addf(&a->body, "only %s\n", a->allow);
+		break;
+	case STATUS_TYPE:
+		s->refused[REFUSED_TYPE]++;
+		text_add(&a->body, "a review is application/json\n");
+		break;
+	case STATUS_SIZE:
+		s->refused[REFUSED_SIZE]++;
+		text_addf(&a->body, "a review has at most %u bytes\n", REVIEW_BYTES_MAX);
+		break;
+	case STATUS_UNAVAILABLE:
+		s->refused[REFUSED_BUSY]++;
+		text_add(&a->body, "too much at once; try again\n");
+		break;
+	default:
+		text_add(&a->body, "no such page; reviews: /mutate-pod, /mutate-workload\n");
+	}
+}
+
+static void answer_review(struct routes_state *state, const struct route *route,
+			  const struct http_request *r, struct http_answer *a)
+{
+	const struct reviewer reviewer = {state->defaults, route->target, route->is_restricted};
+	uint64_t start = uv_hrtime();
+	enum review_result result = review_answer(&reviewer, r->body, &a->body);
+
+	stats_count(&state->stats, route->target, result, uv_hrtime() - start);
+	a->status = result == RESULT_MALFORMED	 ? STATUS_BAD_REQUEST
+		    : result == RESULT_NO_MEMORY ? STATUS_UNAVAILABLE
+						 : STATUS_OK;
+	if (a->status == STATUS_OK)
+		a->type = "application/json";
+	else
+		text_add_char(&a->body, '\n');
+}
+
+void routes_answer(void *ctx, const struct http_request *r, struct http_answer *a)
+{
+	const struct routes *routes = ctx;
+	const struct route *route = find(routes, r->path);
+
+	if (a->status) {
+		answer_refusal(routes->state, route, a);
+		return;
+	}
+	a->status = STATUS_OK;
+	if (route->is_review)
+		answer_review(routes->state, route, r, a);
+	else
+		route->get(routes->state, a);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "webhook/serve.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/log.h"
+#include "webhook/budget.h"
+#include "webhook/cert.h"
+#include "webhook/routes.h"
+
+#define EXIT_USE 2
+/* kubelet exchanges the files of a Secret about a minute after it changed. */
+#define CERT_POLL_MS 2000
+#define BUSY_POLL_MS 20
+#define BUSY_MAX_MS  3000 /* for requests that are half here at the end */
+/* Of a real review a tree takes up to ten times its text. */
+#define JSON_BYTES_MAX (48u << 20)
+
+struct server {
+	const struct flags *flags;
+	uv_loop_t loop;
+	struct routes_state state;
+	struct routes reviews;
+	struct routes pages;
+	struct http *tls;
+	struct http *plain; /* NULL: not wanted */
+	uv_fs_poll_t cert_poll;
+	uv_fs_poll_t key_poll;
+	uv_signal_t term;
+	uv_signal_t interrupt;
+	uv_timer_t timer; /* the end of draining */
+	unsigned waited_ms; /* after it, for requests */
+};
+
+static void stop(struct server *s)
+{
+	s->state.tls = NULL;
+	http_close(s->tls);
+	http_close(s->plain);
+	s->tls = s->plain = NULL;
+	uv_close((uv_handle_t *)&s->cert_poll, NULL);
+	uv_close((uv_handle_t *)&s->key_poll, NULL);
+	uv_close((uv_handle_t *)&s->term, NULL);
+	uv_close((uv_handle_t *)&s->interrupt, NULL);
+	uv_close((uv_handle_t *)&s->timer, NULL);
+}
+
+static void on_busy(uv_timer_t *timer)
+{
+	struct server *s = timer->data;
+
+	s->waited_ms += BUSY_POLL_MS;
+	if (!http_is_busy(s->tls) || s->waited_ms > BUSY_MAX_MS)
+		stop(s);
+}
+
+static void on_drained(uv_timer_t *timer)
+{
+	struct server *s = timer->data;
+
+	http_stop_listening(s->tls);
+	(void)uv_timer_start(timer, on_busy, 0, BUSY_POLL_MS); /* has a callback */
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+	struct server *s = signal->data;
+
+	(void)number;
+	if (s->state.is_draining) {
+		stop(s);
+		return;
+	}
+	log_info("going away in %.3g s", (double)s->flags->drain_ms / 1000);
+	s->state.is_draining = true;
+	http_drain(s->tls);
+	if (s->plain)
+		http_drain(s->plain);
+	(void)uv_timer_start(&s->timer, on_drained, s->flags->drain_ms, 0); /* has a callback */
+}
+
+static void on_cert_changed(uv_fs_poll_t *poll, int status, const uv_stat_t *before,
+			    const uv_stat_t *now)
+{
+	struct server *s = poll->data;
+	struct text error;
+
+	(void)before;
+	(void)now;
+	if (status < 0)
+		return; /* not there at the moment: told when it comes back different */
+	text_init(&error);
+	if (cert_load(s->flags->tls_cert, s->flags->tls_key, &error)) {
+		s->state.stats.reload_failures++;
+		log_warn("the certificate stays the one it was: %s", error.ptr);
+	} else {
+		s->state.stats.reloads++;
+		log_info("a new certificate is in use");
+	}
+	text_release(&error);
+}
+
+static struct http *listen_on(struct server *s, const char *where, bool has_tls,
+			      struct routes *routes)
+{
+	const struct http_options options = {
+		.listen = where,
+		.has_tls = has_tls,
+		.body_max = has_tls ? REVIEW_BYTES_MAX : 0,
+		.refuse = routes_refuse,
+		.answer = routes_answer,
+		.ctx = routes,
+	};
+	const char *why = "";
+	struct http *h = http_new(&s->loop, &options, &why);
+
+	if (!h)
+		log_error("cannot listen on %s: %s", where, why);
+	return h;
+}
+
+static bool start(struct server *s)
+{
+	s->tls = listen_on(s, s->flags->listen, true, &s->reviews);
+	if (!s->tls)
+		return false;
+	s->state.tls = s->tls;
+	if (!s->flags->metrics_listen)
+		return true;
+	s->plain = listen_on(s, s->flags->metrics_listen, false, &s->pages);
+	return s->plain != NULL;
+}
+
+static void watch(struct server *s)
+{
+	/* These fail only for memory, and then the program ends soon by itself. */
+	(void)uv_fs_poll_init(&s->loop, &s->cert_poll);
+	(void)uv_fs_poll_init(&s->loop, &s->key_poll);
+	(void)uv_signal_init(&s->loop, &s->term);
+	(void)uv_signal_init(&s->loop, &s->interrupt);
+	(void)uv_timer_init(&s->loop, &s->timer);
+	s->cert_poll.data = s->key_poll.data = s->term.data = s->interrupt.data = s->timer.data = s;
+	(void)uv_fs_poll_start(&s->cert_poll, on_cert_changed, s->flags->tls_cert, CERT_POLL_MS);
+	(void)uv_fs_poll_start(&s->key_poll, on_cert_changed, s->flags->tls_key, CERT_POLL_MS);
+	(void)uv_signal_start(&s->term, on_signal, SIGTERM);
+	(void)uv_signal_start(&s->interrupt, on_signal, SIGINT);
+}
+
+int serve_command(const struct flags *f)
+{
+	static struct server s;
+	struct text error;
+	int status = 0;
+
+	text_init(&error);
+	if (cert_load(f->tls_cert, f->tls_key, &error)) {
+		log_error("%s; \"sidelight-webhook certs\" makes a certificate", error.ptr);
+		text_release(&error);
+		return EXIT_USE;
+	}
+	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail for this signal */
+	budget_install(JSON_BYTES_MAX);
+	s = (struct server){.flags = f, .state = {.defaults = &f->values}};
+	s.reviews = (struct routes){&s.state, true};
+	s.pages = (struct routes){&s.state, false};
+	if (uv_loop_init(&s.loop)) {
+		log_error("no event loop");
+		return 1;
+	}
+	watch(&s);
+	if (start(&s)) {
+		log_info("serving reviews on port %u, metrics on port %u", http_port(s.tls),
+			 s.plain ? http_port(s.plain) : 0u);
+	} else {
+		stop(&s);
+		status = EXIT_USE;
+	}
+	(void)uv_run(&s.loop, UV_RUN_DEFAULT); /* until all handles are closed */
+	(void)uv_loop_close(&s.loop); /* likewise */
+	cert_release();
+	return status;
+}
