@@ -86,7 +86,7 @@ def send_plan(port, plan, keep_alive=True, host="127.0.0.1", body=b"k=v&n=1"):
     return results
 
 
-def curl_plan(port, plan, directory, keep_alive=True, host="127.0.0.1"):
+def curl_plan(port, plan, directory, keep_alive=True, host="127.0.0.1", option=None):
     """The same by one curl process; returns [(method, target, status)]."""
     base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     parts = []
@@ -99,6 +99,8 @@ def curl_plan(port, plan, directory, keep_alive=True, host="127.0.0.1"):
             'write-out = "%{http_code}\\n"',
             "max-time = 20",
         ]
+        if option:
+            part.append(option)
         part.append("head" if method == "HEAD" else f'request = "{method}"')
         if method in ("POST", "PUT", "PATCH"):
             part.append('data = "k=v&n=1"')

@@ -114,6 +114,7 @@ class Nginx(Server):
 
     def command(self):
         self.knobs.setdefault("WORKERS", 2)
+        self.knobs.setdefault("HTTP2", "")  # "http2": no HTTP/1 on this port then
         self.knobs.setdefault("EXTRA_LISTEN", "")
         return [
             "nginx",
@@ -132,6 +133,11 @@ class Apache(Server):
     programs = ("apache2",)
 
     def command(self):
+        if self.knobs.get("HTTP2"):
+            module = "LoadModule http2_module /usr/lib/apache2/modules/mod_http2.so"
+            self.knobs["HTTP2"] = f"{module}\nProtocols h2c http/1.1"
+        else:
+            self.knobs["HTTP2"] = ""
         return ["apache2", "-DFOREGROUND", "-d", self.dir, "-f", self.config("apache.conf")], {}
 
     def stop(self):
@@ -165,18 +171,25 @@ class Haproxy(Server):
     def command(self):
         self.knobs.setdefault("MODE", "http-keep-alive")
         self.knobs.setdefault("REUSE", "always")
+        self.knobs.setdefault("PROTO", "")  # "proto h2": on either side
         return ["haproxy", "-db", "-f", self.config("haproxy.cfg")], {}
 
     def log_text(self):
         lines = (line for line in self.process.text().splitlines(True) if line.startswith("log "))
         return "".join(line[4:] for line in lines)
 
+    def parse(self, line):
+        """Of HTTP/2, it logs whole URLs."""
+        method, target, status = super().parse(line)
+        return method, target.removeprefix(f"http://{self.host}:{self.port}"), status
+
 
 class Caddy(Server):
     programs = ("caddy",)
 
     def command(self):
-        config = self.config("Caddyfile")
+        more = "servers {\n\t\tprotocols h1 h2c\n\t}" if self.knobs.get("HTTP2") else ""
+        config = self.config("Caddyfile", SERVERS=more)
         return ["caddy", "run", "--adapter", "caddyfile", "--config", config], {
             "HOME": str(self.dir),
             "XDG_DATA_HOME": str(self.dir),
@@ -204,6 +217,20 @@ class Fixture(Server):
             self.dir / self.log_name,
             *self.knobs.get("args", ()),
         ], {}
+
+
+class Nghttpd(Server):
+    """HTTP/2 only, files only, and no log: its clients tell what it answered."""
+
+    programs = ("nghttpd",)
+
+    def command(self):
+        for name in ("hello", "users/1842", "users/7"):
+            path = self.dir / "www" / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("hello\n")
+        argv = ["nghttpd", "--no-tls", "-a", self.host, "-d", self.dir / "www"]
+        return [*argv, *self.knobs.get("args", ()), self.port], {}
 
 
 class PythonHttp(Fixture):
