@@ -47,12 +47,13 @@ struct event_open {
 struct event_data {
 	enum dir dir;
 	struct span data;
+	/* These six in the order of struct sl_data (bpf/event.h): copied as one. */
 	uint32_t seq;
 	uint32_t from_seq;
 	uint32_t to_seq;
+	uint32_t peer_seq; /* end of what was seen of the other direction; valid if has_peer */
 	uint32_t tid; /* egress: thread that wrote; 0 unknown */
 	uint32_t tgid;
-	uint32_t peer_seq; /* end of what was seen of the other direction; valid if has_peer */
 	bool has_peer;
 	bool is_fin; /* the direction ends after to_seq */
 	bool has_hole; /* bytes below from_seq are still to come */

@@ -28,6 +28,17 @@ static int read_open(const struct sl_open *rec, size_t size, struct event *ev)
 	return 0;
 }
 
+#define SEQ_BYTES (offsetof(struct sl_data, data) - offsetof(struct sl_data, seq))
+#define SAME_PLACE(member)                                                                         \
+	_Static_assert(offsetof(struct event_data, member) - offsetof(struct event_data, seq) ==   \
+			       offsetof(struct sl_data, member) - offsetof(struct sl_data, seq),   \
+		       "copied as one")
+SAME_PLACE(from_seq);
+SAME_PLACE(to_seq);
+SAME_PLACE(peer_seq);
+SAME_PLACE(tid);
+SAME_PLACE(tgid);
+
 static int read_data(const struct sl_data *rec, size_t size, struct event *ev)
 {
 	uint32_t before;
@@ -43,18 +54,15 @@ static int read_data(const struct sl_data *rec, size_t size, struct event *ev)
 	ev->data = (struct event_data){
 		.dir = (enum dir)rec->h.dir,
 		.data = {(const char *)rec->data, rec->h.len},
-		.seq = rec->seq,
-		.from_seq = rec->from_seq,
-		.to_seq = rec->to_seq,
-		.tid = rec->tid,
-		.tgid = rec->tgid,
-		.peer_seq = rec->peer_seq,
 		.has_peer = rec->peer_seq != 0,
-		.is_fin = rec->h.flags & SL_F_FIN,
-		.has_hole = rec->h.flags & SL_F_HOLE,
-		.is_frame = rec->h.flags & SL_F_FRAME,
-		.asks = rec->h.flags & SL_F_ASK,
 	};
+	memcpy(&ev->data.seq, &rec->seq, SEQ_BYTES);
+	if (rec->h.flags) {
+		ev->data.is_fin = rec->h.flags & SL_F_FIN;
+		ev->data.has_hole = rec->h.flags & SL_F_HOLE;
+		ev->data.is_frame = rec->h.flags & SL_F_FRAME;
+		ev->data.asks = rec->h.flags & SL_F_ASK;
+	}
 	return 0;
 }
 

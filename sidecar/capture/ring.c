@@ -59,11 +59,12 @@ static int ring_drain(struct source *s, event_fn fn, void *ctx)
 	unsigned long pos = *r->consumed; /* only we write it */
 	unsigned long end = __atomic_load_n(r->produced, __ATOMIC_ACQUIRE);
 	unsigned long released = pos;
+	const unsigned long mask = r->size - 1;
 	struct event ev;
 	int n = 0;
 
 	for (unsigned long last = pos + r->size; pos != end && pos < last;) {
-		const char *record = data + (pos & (r->size - 1));
+		const char *record = data + (pos & mask);
 		uint32_t len = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
 
 		if (len & BPF_RINGBUF_BUSY_BIT)

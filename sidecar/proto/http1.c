@@ -348,10 +348,10 @@ static __attribute__((noinline)) size_t on_inside(struct http1 *p, struct span d
 	}
 }
 
-void http1_data(struct http1 *p, struct span data, uint64_t time_ns, const struct http1_sink *sink,
-		void *ctx)
+/* Any bytes, but for those that http1_data() deals with. */
+static __attribute__((noinline)) void any_data(struct http1 *p, struct span data, uint64_t time_ns,
+					       struct out out)
 {
-	struct out out = {sink, ctx};
 	size_t used;
 
 	if (data.len == 0)
@@ -369,6 +369,23 @@ void http1_data(struct http1 *p, struct span data, uint64_t time_ns, const struc
 		else
 			used = on_inside(p, data, out);
 	}
+}
+
+void http1_data(struct http1 *p, struct span data, uint64_t time_ns, const struct http1_sink *sink,
+		void *ctx)
+{
+	struct http1_head *known = p->state == START ? http1_memo_find(data, p->is_response) : NULL;
+
+	size_t used = 0;
+
+	/* What most pieces are: one message like one before, all of it. */
+	if (known) {
+		p->last_ns = time_ns;
+		used = whole_head(p, known, data.len, time_ns, (struct out){sink, ctx});
+		if (used == data.len)
+			return;
+	}
+	any_data(p, span_from(data, used), time_ns, (struct out){sink, ctx});
 }
 
 /* Bytes of a head passed unseen: only what is over the limit of a head may. */

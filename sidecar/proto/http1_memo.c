@@ -3,11 +3,15 @@
 
 #include <string.h>
 
-/* A head with its fields' usual lengths fits; cookies do not, and differ anyway. */
-#define MEMO_BYTES 512
+/* The heads of browsers, with their cookies, have 500 to 1,500 bytes. */
+#define MEMO_BYTES 2048
 /* Shorter is no head that matters, and the key reads so far. */
 #define MEMO_MIN   32
 #define MEMO_SLOTS 64
+/* Longer heads often differ in the middle, by cookies: one word of so many bytes tells them apart.
+ */
+#define MEMO_STEP 64
+#define MEMO_LONG 256
 
 struct memo {
 	size_t len; /* of the head; 0: free */
@@ -31,6 +35,10 @@ static inline struct memo *slot_of(struct span data)
 {
 	uint64_t key = word(data.ptr + 8) ^ word(data.ptr + 16) >> 3;
 
+	if (data.len > MEMO_LONG) {
+		for (size_t at = MEMO_STEP; at + 8 <= data.len; at += MEMO_STEP)
+			key = (key << 7 | key >> 57) ^ word(data.ptr + at);
+	}
 	key = (key ^ data.len) * 0x9e3779b97f4a7c15u + word(data.ptr + data.len - 12);
 	return &memos[(key * 0x9e3779b97f4a7c15u) >> 58];
 }
@@ -52,6 +60,22 @@ static __attribute__((noinline)) struct http1_head *remember(struct memo *memo, 
 	return &memo->head;
 }
 
+static inline bool is_in(const struct memo *memo, struct span data, bool is_response)
+{
+	return memo->len - 1 < data.len && memo->head.m.is_response == is_response &&
+	       memcmp(memo->bytes, data.ptr, memo->len) == 0;
+}
+
+struct http1_head *http1_memo_find(struct span data, bool is_response)
+{
+	struct memo *memo;
+
+	if (data.len < MEMO_MIN || data.len > MEMO_BYTES)
+		return NULL;
+	memo = slot_of(data);
+	return is_in(memo, data, is_response) ? &memo->head : NULL;
+}
+
 struct http1_head *http1_memo_head(struct span data, bool is_response)
 {
 	struct memo *memo;
@@ -59,8 +83,7 @@ struct http1_head *http1_memo_head(struct span data, bool is_response)
 	if (data.len < MEMO_MIN || data.len > MEMO_BYTES)
 		return NULL;
 	memo = slot_of(data);
-	if (memo->len - 1 < data.len && memo->head.m.is_response == is_response &&
-	    memcmp(memo->bytes, data.ptr, memo->len) == 0)
+	if (is_in(memo, data, is_response))
 		return &memo->head;
 	return remember(memo, data, is_response);
 }

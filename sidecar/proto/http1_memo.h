@@ -19,4 +19,7 @@
  */
 struct http1_head *http1_memo_head(struct span data, bool is_response);
 
+/* The same, but only a head that was seen before. */
+struct http1_head *http1_memo_find(struct span data, bool is_response);
+
 #endif
