@@ -155,9 +155,9 @@ UNIT_TESTS   := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(WEBHOOK_LIBRARY) $(LIBRARY)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(WEBHOOK_PKGS) -lcmocka
 
-# What tests drive without a kernel.
-PUSH_DRIVER := $(BUILD)/tests/e2e/push_driver
--include $(PUSH_DRIVER).d
+# Half of the program each: the exporters without a kernel, the kernel half without the rest.
+E2E_DRIVERS := $(BUILD)/tests/e2e/push_driver $(BUILD)/tests/e2e/ring_driver
+-include $(E2E_DRIVERS:=.d)
 
 $(BUILD)/tests/e2e/%: $(BUILD)/tests/e2e/%.o $(LIBRARY)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -203,7 +203,7 @@ SERIAL_TESTS = $(sort $(wildcard tests/e2e/test_*.py))
 test: install-deps ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory -s -j2 test-build
 	@$(MAKE) --no-print-directory test-run
-test-build: $(PEERS) all $(UNIT_TESTS) $(PUSH_DRIVER) test-build-sanitized
+test-build: $(PEERS) all $(UNIT_TESTS) $(E2E_DRIVERS) test-build-sanitized
 .PHONY: peers
 peers: $(PEERS)
 .PHONY: test-build-sanitized

@@ -121,13 +121,14 @@ struct sl_close {
  * the kernel half walks on from there as if it were the start of a frame, but skips nothing.
  */
 struct sl_verdict {
-	__u32 seq[2]; /* by enum sl_dir: a frame starts there; valid if has_seq */
-	__u8 has_seq[2];
-	__u8 is_http2; /* what is there at all: a connection that may be HTTP/2 now is */
-	__u8 pad[5];
+	__u64 time_ns[2]; /* by enum sl_dir: when it was given, CLOCK_MONOTONIC; 0: never */
+	__u32 seq[2]; /* likewise: a frame starts there */
+	__u8 is_http2; /* what may be HTTP/2 now is */
+	__u8 pad[7];
 };
 
-_Static_assert(sizeof(struct sl_verdict) == 16, "layout");
+_Static_assert(sizeof(struct sl_verdict) == 32, "layout");
+
 /* A program was executed in a cgroup that is not known. The only record of its ring: no header. */
 struct sl_exec {
 	__u64 cgroup; /* as bpf_get_current_cgroup_id() has it */
@@ -168,6 +169,7 @@ enum sl_counter {
 	SL_C_LOST_HELPER, /* a kernel helper refused: segment not copied */
 	SL_C_LOST_STORAGE, /* no memory for the state of a socket */
 	SL_C_LOST_CHAIN, /* more messages in one segment than are followed */
+	SL_C_ASKED, /* questions where frames start: records with SL_F_ASK */
 	SL_C_ACCEPTED, /* connections, by who opened them */
 	SL_C_CONNECTED,
 	SL_C_CONNECT_FAILED,

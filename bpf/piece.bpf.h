@@ -7,6 +7,7 @@
 #define SIDELIGHT_PIECE_BPF_H
 
 #include "http1.bpf.h"
+#include "http2.bpf.h"
 #include "packet.bpf.h"
 #include "record.bpf.h"
 #include "state.bpf.h"
@@ -14,19 +15,15 @@
 /* Room kept behind the bytes of a piece: its first words are read whole. */
 #define PIECE_SLACK 16
 
-static __always_inline void mute(struct sock_state *st, enum sl_mute why)
-{
-	st->mute = why;
-	if (st->is_open)
-		send_mute(st->id, why);
-}
+/* Of judge_turn(): it may be HTTP/2, and is nothing of what is in this file. */
+#define MAYBE_HTTP2 SL_MUTE_MAX
 
 /*
  * Looks at the first bytes of a turn. Returns the reason to mute before these
  * bytes are sent, or 0; SL_MUTE_UPGRADE is one to mute after them.
  */
-static __always_inline __u8 judge_turn(struct sock_state *st, __u8 dir, const __u8 *buf, __u32 n,
-				       bool is_response)
+static __always_inline __u8 judge_turn(struct sock_state *st, __u8 dir, __u32 seq, const __u8 *buf,
+				       __u32 n, bool is_response)
 {
 	__u8 request_dir = st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS;
 	const struct half *other = &st->half[!dir];
@@ -48,8 +45,8 @@ static __always_inline __u8 judge_turn(struct sock_state *st, __u8 dir, const __
 		return 0;
 	if (buf[0] == 0x16 && buf[1] == 0x03)
 		return SL_MUTE_TLS;
-	if (n >= 8 && first == WORD_PRI)
-		return SL_MUTE_UNKNOWN;
+	if (http2_begins(st, dir, seq, first, n))
+		return MAYBE_HTTP2;
 	/* Answers tell what is spoken; one that is cut short proves nothing. */
 	if (may_start_response(first, n) || (st->role && dir == request_dir))
 		return 0;
@@ -119,9 +116,11 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	}
 	is_response = n >= 12 && starts_response(*(__u64 *)rec->data);
 	if (h->is_turn) {
-		why = judge_turn(st, dir, rec->data, n, is_response);
+		why = judge_turn(st, dir, seq, rec->data, n, is_response);
 		if (why && why != SL_MUTE_UPGRADE) {
 			bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
+			if (why == MAYBE_HTTP2)
+				return true;
 			mute(st, why);
 			return false;
 		}
@@ -139,7 +138,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 		opaque(end);
 		if (end <= cap - PIECE_SLACK - 4)
 			last4 = *(__u32 *)(rec->data + end);
-		if (left > SL_DATA_MEDIUM - PIECE_SLACK ||
+		if (left > SL_DATA_MEDIUM - PIECE_SLACK || why ||
 		    last4 == ('\r' | '\n' << 8 | '\r' << 16 | '\n' << 24)) {
 			__u64 found = scan_head(skb, off, n, is_response);
 			__u64 head = SCAN_HEAD(found);
@@ -162,6 +161,11 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 					skip = 0;
 			} else if (head && h->budget > BODY_BUDGET) {
 				h->budget = BODY_BUDGET;
+			}
+			if (why && head) {
+				n = head;
+				skip = 0;
+				is_known = true;
 			}
 		}
 	}
@@ -193,8 +197,11 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 		  n, to_seq);
 	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
 	if (why) {
-		mute(st, why);
-		return false;
+		if (st->half[!dir].is_connect) {
+			mute(st, why);
+			return false;
+		}
+		http2_upgrade(st, dir, is_known ? to_seq : 0);
 	}
 	seg->seq = to_seq;
 	seg->len = left;
@@ -220,6 +227,17 @@ static __always_inline bool send_next(struct __sk_buff *skb, struct sock_state *
 {
 	struct half *h = &st->half[dir];
 
+	if (st->http2) {
+		__u32 done =
+			dir == SL_INGRESS
+				? http2_ingress(skb, seg->off, seg->len, seg->seq, seg->tcp_flags)
+				: http2_egress(skb, seg->off, seg->len, seg->seq, seg->tcp_flags);
+
+		seg->seq += done;
+		seg->off += done;
+		seg->len -= done;
+		return seg->len > 0;
+	}
 	/* A response that did not wait for its turn: its request was pipelined. */
 	if (h->budget == 0 && !h->at_start && response_at(skb, seg->off, seg->len)) {
 		h->budget = TURN_BUDGET;

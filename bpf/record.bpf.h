@@ -60,6 +60,13 @@ static __always_inline void send_mute(__u64 id, __u8 why)
 	count(SL_C_RECORDS, 1);
 }
 
+static __always_inline void mute(struct sock_state *st, enum sl_mute why)
+{
+	st->mute = why;
+	if (st->is_open)
+		send_mute(st->id, why);
+}
+
 static __always_inline void send_close(const struct sock_state *st, bool is_reset, __u64 bytes_in,
 				       __u64 bytes_out, __u32 srtt_us, __u32 retransmits)
 {

@@ -164,6 +164,8 @@ static __always_inline bool take_segment(struct __sk_buff *skb, struct sock_stat
 	h->bytes_seen += seg->len;
 	if (!st->is_open)
 		st->is_open = open_conn(skb, st, dir);
+	if (st->http2)
+		return true;
 
 	is_turn = st->last_dir != dir;
 	if (is_turn) {

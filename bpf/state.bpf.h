@@ -50,11 +50,39 @@ struct half {
 	bool is_head; /* the last message begun was a HEAD request */
 	bool is_connect; /* likewise CONNECT */
 	bool is_skip_new; /* skip_left counts from the first byte of a body */
+	bool is_walked; /* a CPU is at frames of this direction */
 	/* What the cgroup's counters were not told yet: tell_volume() */
 	__u32 segments;
 	__u32 records;
 	__u64 bytes_seen;
 	__u64 bytes_sent;
+};
+
+enum http2 { HTTP2_NO, HTTP2_MAYBE, HTTP2_YES };
+enum frames_state { FRAMES_LOST, FRAMES_TRIAL, FRAMES_KNOWN };
+
+/* Of one direction in HTTP/2: the place among its frames. See http2.bpf.h. */
+struct frames {
+	__u32 at_seq; /* keep, skip and head are true of the byte with this sequence number */
+	__u32 keep; /* bytes of the frame that are sent, */
+	__u32 skip; /* and behind them, those that are not */
+	__u32 ask_seq; /* what the last question was about; valid if has_asked */
+	__u64 ask_ns;
+	__u8 head[32]; /* what has come of a frame header, and room to write at any place of it */
+	/* Of the piece at hand, from its first byte on: what is sent starts and ends here, */
+	__u32 start;
+	__u32 useful;
+	__u32 pos; /* and what was walked here; */
+	__u32 cut_above; /* size of a DATA frame that may be cut */
+	__u32 ignored; /* frames that are left out, a bit for each type */
+	__u32 allowed; /* what the next frame may be, likewise */
+	__u32 allowed_next; /* and those after it */
+	__u8 head_len; /* bytes in head */
+	__u8 state; /* enum frames_state */
+	__u8 preface_left; /* bytes of the preface that are still to be compared */
+	bool has_asked;
+	bool is_first; /* the next frame has to be SETTINGS */
+	bool is_end; /* the last DATA frame ends its stream */
 };
 
 struct sock_state {
@@ -68,7 +96,14 @@ struct sock_state {
 	bool is_http; /* a response was seen to start like HTTP/1 */
 	bool is_midstream; /* older than we are: no state callback will tell its end */
 	bool is_closed; /* CLOSE was sent */
-	struct scan scan;
+	bool is_upgrade; /* a 101 was sent: HTTP/1 is over */
+	__u8 http2; /* enum http2 */
+	bool was_maybe; /* it was looked at as HTTP/2 before */
+	__u32 maybe_left; /* bytes that may be sent while it is not known to be HTTP/2 */
+	union {
+		struct scan scan; /* HTTP/1 */
+		struct frames frames[2]; /* HTTP/2; by enum sl_dir */
+	};
 };
 
 struct {
@@ -88,6 +123,14 @@ struct {
 	__type(key, __u64);
 	__type(value, struct sl_cgroup);
 } cgroups SEC(".maps");
+
+/* What user space answers to SL_F_ASK, by connection. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, struct sl_verdict);
+} verdicts SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

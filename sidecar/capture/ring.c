@@ -9,6 +9,7 @@
 #include <sys/capability.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -44,6 +45,7 @@ struct ring {
 	size_t map_size; /* from produced on */
 	int cpu_count;
 	uint64_t malformed;
+	uint64_t answers;
 	struct attached attached[RING_CGROUPS_MAX];
 };
 
@@ -324,6 +326,30 @@ int ring_counters(const struct source *s, uint64_t id, uint64_t ret_counter[SL_C
 			ret_counter[c] += values[i].counter[c];
 	free(values);
 	return 0;
+}
+
+int ring_answer(struct source *s, uint64_t conn_id, enum dir dir, uint32_t seq)
+{
+	struct ring *r = (struct ring *)s;
+	int fd = bpf_map__fd(r->bpf->maps.verdicts);
+	struct sl_verdict v = {0};
+	struct timespec now;
+
+	/* None yet, or one that was pushed out: then this is the first. */
+	(void)bpf_map_lookup_elem(fd, &conn_id, &v);
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail */
+	v.time_ns[dir] = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	v.seq[dir] = seq;
+	v.is_http2 = true;
+	if (bpf_map_update_elem(fd, &conn_id, &v, BPF_ANY))
+		return -errno;
+	r->answers++;
+	return 0;
+}
+
+uint64_t ring_answers(const struct source *s)
+{
+	return ((const struct ring *)s)->answers;
 }
 
 uint64_t ring_malformed(const struct source *s)

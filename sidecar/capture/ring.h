@@ -33,6 +33,15 @@ void ring_detach(struct source *s, uint64_t id);
 /* The kernel half's counters of an attached cgroup, summed over CPUs. 0 or negative errno. */
 int ring_counters(const struct source *s, uint64_t id, uint64_t ret_counter[SL_C_MAX]);
 
+/*
+ * Answers an event that asks (event.h): a frame of this direction starts at seq. An
+ * answer also says that the connection speaks HTTP/2 at all. Returns 0 or negative errno;
+ * an answer that is lost is asked for again.
+ */
+int ring_answer(struct source *s, uint64_t conn_id, enum dir dir, uint32_t seq);
+/* How many answers were given. */
+uint64_t ring_answers(const struct source *s);
+
 /* Records that made no sense. */
 uint64_t ring_malformed(const struct source *s);
 

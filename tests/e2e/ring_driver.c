@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel half alone: attaches to a cgroup, and prints each record of the
+ * ring as it is, so that tests can tell what user space is given.
+ *
+ *     ring_driver CGROUP-DIRECTORY
+ *
+ * Lines on standard output:
+ *     ready
+ *     open ID ROLE EARLY LOCAL-PORT REMOTE-PORT
+ *     data ID DIR FLAGS FROM SEQ TO HEX-BYTES    flags of F (frame), A (asks), H (hole), E (end)
+ *     mute ID WHY
+ *     close ID
+ *     counters N...                              in the order of enum sl_counter
+ * Lines on standard input:
+ *     answer ID DIR SEQ                          what the kernel asked for
+ *     counters                                   after all that has happened until now
+ * The end of standard input stops it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "capture/ring.h"
+
+#define RING_BYTES (16u << 20)
+
+static void print_data(uint64_t id, const struct event_data *d)
+{
+	printf("data %" PRIx64 " %d -%s%s%s%s %u %u %u ", id, d->dir, d->is_frame ? "F" : "",
+	       d->asks ? "A" : "", d->has_hole ? "H" : "", d->is_fin ? "E" : "", d->from_seq,
+	       d->seq, d->to_seq);
+	for (size_t i = 0; i < d->data.len; i++)
+		printf("%02x", (unsigned char)d->data.ptr[i]);
+	putchar('\n');
+}
+
+static void on_event(void *ctx, const struct event *ev)
+{
+	(void)ctx;
+	switch (ev->kind) {
+	case EVENT_OPEN:
+		printf("open %" PRIx64 " %d %d %u %u\n", ev->id, ev->open.role, ev->open.is_early,
+		       ev->open.local.port, ev->open.remote.port);
+		break;
+	case EVENT_DATA:
+		print_data(ev->id, &ev->data);
+		break;
+	case EVENT_MUTE:
+		printf("mute %" PRIx64 " %u\n", ev->id, ev->mute);
+		break;
+	case EVENT_CLOSE:
+		printf("close %" PRIx64 "\n", ev->id);
+		break;
+	}
+}
+
+static int drain(struct source *ring)
+{
+	int n;
+	int sum = 0;
+
+	while ((n = source_drain(ring, on_event, NULL)) > 0)
+		sum += n;
+	(void)fflush(stdout); /* nobody to tell */
+	return n < 0 ? n : sum;
+}
+
+/* False at the end of the input. */
+static bool take_line(struct source *ring, uint64_t cgroup_id)
+{
+	uint64_t counters[SL_C_MAX];
+	char line[128];
+	uint64_t id;
+	unsigned seq;
+	int dir;
+
+	if (!fgets(line, sizeof(line), stdin))
+		return false;
+	if (sscanf(line, "answer %" SCNx64 " %d %u", &id, &dir, &seq) == 3 && dir >= 0 &&
+	    dir <= DIR_EGRESS)
+		return ring_answer(ring, id, (enum dir)dir, seq) == 0;
+	if (strncmp(line, "counters", 8) != 0 || drain(ring) < 0 ||
+	    ring_counters(ring, cgroup_id, counters))
+		return false;
+	printf("counters");
+	for (int i = 0; i < SL_C_MAX; i++)
+		printf(" %" PRIu64, counters[i]);
+	putchar('\n');
+	(void)fflush(stdout); /* nobody to tell */
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct source *ring = ring_new(RING_BYTES);
+	struct pollfd fds[2] = {{.fd = 0, .events = POLLIN}, {.events = POLLIN}};
+	int cgroup = argc == 2 ? open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	struct stat st;
+
+	if (!ring || cgroup < 0 || fstat(cgroup, &st) ||
+	    ring_attach(ring, cgroup, (uint64_t)st.st_ino, 1)) {
+		(void)fprintf(stderr, "ring_driver: cannot attach to %s (%s)\n",
+			      argc == 2 ? argv[1] : "nothing", strerror(errno));
+		return 2;
+	}
+	(void)setvbuf(stdin, NULL, _IONBF, 0); /* poll() sees what is there */
+	printf("ready\n");
+	fds[1].fd = source_fd(ring);
+	for (;;) {
+		if (drain(ring) < 0)
+			return 1;
+		if (!source_sleep(ring))
+			continue;
+		if (poll(fds, 2, -1) < 0)
+			return 1;
+		if (fds[1].revents)
+			source_woken(ring);
+		if (fds[0].revents && !take_line(ring, (uint64_t)st.st_ino))
+			break;
+	}
+	source_free(ring);
+	(void)close(cgroup); /* only read */
+	return 0;
+}

@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+The kernel half among the frames of HTTP/2, with crafted bytes: however they
+are cut, every byte reaches user space but payload of DATA frames and whole
+frames of no interest, and a record says it starts with a frame only if so.
+"""
+import random
+import socket
+import threading
+import unittest
+
+import harness
+import network
+import rings
+from rings import ACK, DATA, EGRESS, END_STREAM, HEADERS, INGRESS, PADDED, PING, PREFACE
+from rings import RST_STREAM, SETTINGS, WINDOW, frame
+
+HELLO = PREFACE + frame(SETTINGS) + frame(WINDOW, payload=b"\0\1\0\0")
+CLIENT, SERVER = "client", "server"
+
+
+def request(stream, body=b"", cut=16384):
+    """HEADERS, then DATA in frames of that size, the last with END_STREAM."""
+    out = frame(HEADERS, 4 | (not body), stream, b"\x82\x86\x84\x41\x0aexample.org")
+    for at in range(0, len(body), cut):
+        part = body[at : at + cut]
+        out += frame(DATA, END_STREAM if at + cut >= len(body) else 0, stream, part)
+    return out
+
+
+def noise(seed, size):
+    return random.Random(seed).randbytes(size)
+
+
+def write(sock, data, cuts):
+    """data in pieces of these sizes, one segment each; the last size repeats."""
+    at, i = 0, 0
+    while at < len(data):
+        size = cuts[min(i, len(cuts) - 1)]
+        sock.sendall(data[at : at + size])
+        at, i = at + size, i + 1
+
+
+class Frames(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.group = self.cgroup()
+
+    def attach(self):
+        self.ring = rings.Ring(self, self.group)
+
+    def listen(self, family=socket.AF_INET):
+        with rings.inside(self.group):
+            self.listener = self.own(socket.socket(family))
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(64)
+
+    def connect(self):
+        client = self.own(socket.create_connection(self.listener.getsockname()))
+        server = self.own(self.listener.accept()[0])
+        for sock in (client, server):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.settimeout(30)
+        return client, server
+
+    def exchange(self, plan):
+        """
+        plan: (who, data, cuts) in turn; what one writes the other has read before the
+        next line. Returns the connection and both streams' bytes.
+        """
+        client, server = self.connect()
+        sent = {CLIENT: b"", SERVER: b""}
+        for who, data, cuts in plan:
+            sock, other = (client, server) if who == CLIENT else (server, client)
+            writer = threading.Thread(target=write, args=(sock, data, cuts))
+            writer.start()
+            left = len(data)
+            while left:
+                left -= len(other.recv(min(left, 1 << 20)))
+            writer.join()
+            sent[who] += data
+        return client, server, sent
+
+    def check(self, plan, most=None):
+        """The plan, on a connection of its own, by what its records must be."""
+        client, server, sent = self.exchange(plan)
+        ring = self.ring
+        connection = ring.of_port(client.getsockname()[1])
+        copied = {}
+        for direction, who in ((INGRESS, CLIENT), (EGRESS, SERVER)):
+            if not sent[who]:
+                continue
+            stream = rings.Stream(sent[who], who == CLIENT)
+            records = connection.records[direction]
+            ring.read_until("the first record", lambda: records)
+            base = records[0].start
+            ring.read_until("all records", lambda: stream.is_told(records, base))
+            copied[who] = stream.check(self, records, base)
+        self.assertIsNone(connection.muted)
+        self.assertEqual(ring.lost(), {})
+        client.close()
+        server.close()
+        return copied
+
+    def test_cut_in_two_at_every_byte(self):
+        self.attach()
+        self.listen()
+        data = HELLO + request(1, noise(1, 30)) + request(3) + frame(PING, 0, 0, noise(2, 8))
+        for at in range(1, len(data)):
+            self.check(
+                [
+                    (SERVER, frame(SETTINGS), [9]),
+                    (CLIENT, data, [at, len(data)]),
+                    (SERVER, frame(SETTINGS, ACK) + request(1, noise(3, 20)), [100]),
+                ]
+            )
+        self.assertEqual(self.ring.asked, 0)
+
+    def test_answers_cut_at_every_byte(self):
+        self.attach()
+        self.listen()
+        data = frame(SETTINGS) + request(1, noise(3, 600)) + frame(WINDOW, payload=b"\0\0\0\1")
+        for at in list(range(1, 40)) + list(range(600, len(data))):
+            self.check([(CLIENT, HELLO + request(1), [1000]), (SERVER, data, [at, 7000])])
+        self.assertEqual(self.ring.asked, 0)
+
+    def test_one_byte_at_a_time(self):
+        self.attach()
+        self.listen()
+        self.check(
+            [
+                (CLIENT, HELLO + request(1, noise(1, 900), 300) + request(3), [1]),
+                (SERVER, frame(SETTINGS) + request(1, noise(2, 700)), [1]),
+            ]
+        )
+        self.assertEqual(self.ring.asked, 0)
+
+    def test_many_frames_in_one_write(self):
+        self.attach()
+        self.listen()
+        requests = b"".join(request(2 * i + 1) for i in range(100))
+        answers = b"".join(request(2 * i + 1, b"hello") for i in range(100))
+        self.check([(CLIENT, HELLO + requests, [9999]), (SERVER, frame(SETTINGS) + answers, [9999])])
+        # Of the smallest frames there are, a segment can hold too many: then all is sent.
+        self.check([(CLIENT, HELLO + frame(RST_STREAM, 0, 1, b"abcd") * 1500, [30000])])
+        self.assertEqual(self.ring.asked, 0)
+
+    def test_large_frames(self):
+        self.attach()
+        self.listen()
+        size = 2**24 - 1
+        copied = self.check(
+            [
+                (CLIENT, HELLO + request(1), [1000]),
+                (SERVER, frame(SETTINGS) + request(1, noise(1, 2 * size), size), [1 << 20]),
+                (CLIENT, request(3, noise(2, 5 << 20), 1 << 20) + request(5), [65000]),
+            ]
+        )
+        self.assertLess(copied[SERVER], 2000)
+        self.assertLess(copied[CLIENT], 2000)
+
+    def test_padding(self):
+        self.attach()
+        self.listen()
+        padded = b"".join(
+            frame(DATA, PADDED | END_STREAM, 2 * i + 1, bytes([pad]) + noise(i, 2500) + bytes(pad))
+            for i, pad in enumerate((0, 1, 255))
+        )
+        self.check([(CLIENT, HELLO + padded + request(9), [100000])])
+
+    def test_the_end_of_a_stream_is_told_at_once(self):
+        """DATA that ends a segment, in every way it can: alone, cut before, cut within."""
+        self.attach()
+        self.listen()
+        for size in (0, 1, 16, 17, 600, 1900, 2000, 2001, 16384, 70000):
+            data = frame(DATA, END_STREAM, 1, noise(size, size))
+            for cuts in ([len(data)], [9, len(data)], [8, len(data)], [max(1, len(data) - 1), 1]):
+                self.check([(CLIENT, HELLO + request(1), [99]), (SERVER, frame(SETTINGS), [9]),
+                            (SERVER, data, cuts)])
+        self.assertEqual(self.ring.asked, 0)
+
+    def test_random_frames_cut_at_random(self):
+        self.attach()
+        self.listen()
+        for seed in range(60):
+            r = random.Random(seed)
+
+            def frames(count):
+                out = b""
+                for _ in range(count):
+                    kind = r.choice((DATA, DATA, DATA, HEADERS, 2, 3, PING, 7, WINDOW, 9, 0x55))
+                    size = r.choice((0, 1, 8, 20, 100, 511, 513, 1999, 2001, 9000, 20000))
+                    out += frame(kind, r.randrange(256), 1, r.randbytes(size))
+                return out
+
+            cuts = [r.choice((1, 5, 100, 1448, 3000, 9000, 65000)) for _ in range(40)] + [65000]
+            self.check(
+                [
+                    (CLIENT, HELLO + frames(30), cuts),
+                    (SERVER, frame(SETTINGS) + frames(30), cuts[::-1]),
+                    (CLIENT, frames(10), cuts),
+                ]
+            )
+        self.assertEqual(self.ring.asked, 0)
+
+
+if __name__ == "__main__":
+    harness.main()
