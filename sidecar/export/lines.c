@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "proto/grpc.h"
+
 #define NSEC_PER_SEC 1000000000
 
 enum column {
@@ -140,6 +142,18 @@ static void add_titles(struct lines *l)
 	text_add_char(&l->line, '\n');
 }
 
+static void add_status(struct text *cell, const struct transaction *t)
+{
+	char digits[GRPC_STATUS_SIZE];
+
+	if (t->is_rpc)
+		text_add(cell, grpc_status_name(t->grpc_status, digits));
+	else if (t->status == TXN_STATUS_UNKNOWN)
+		text_add(cell, txn_unknown);
+	else if (t->status)
+		text_addf(cell, "%u", t->status);
+}
+
 static void add_value(struct lines *l, const struct transaction *t, enum column i)
 {
 	bool is_server = t->role == ROLE_SERVER;
@@ -163,8 +177,7 @@ static void add_value(struct lines *l, const struct transaction *t, enum column 
 		lines_escape(cell, method_of(t));
 		break;
 	case COLUMN_STATUS:
-		if (t->status)
-			text_addf(cell, "%u", t->status);
+		add_status(cell, t);
 		break;
 	case COLUMN_DURATION:
 		add_ms(cell, t->start_ns, t->end_ns);
@@ -225,6 +238,7 @@ static void json_fill(struct lines *l, cJSON *o, const struct transaction *t)
 {
 	bool is_server = t->role == ROLE_SERVER;
 	struct text *cell = &l->cell;
+	char digits[GRPC_STATUS_SIZE];
 	struct tm tm;
 	unsigned nsec = split_time(l, t->start_ns, &tm);
 
@@ -249,7 +263,7 @@ static void json_fill(struct lines *l, cJSON *o, const struct transaction *t)
 	lines_escape(cell, span_of(t->route));
 	json_text(o, "route", cell);
 	(void)cJSON_AddStringToObject(o, "version", version_text(t->version));
-	json_number(o, "status", t->status, t->status != 0);
+	json_number(o, "status", t->status, t->status > TXN_STATUS_UNKNOWN);
 	if (t->error)
 		(void)cJSON_AddStringToObject(o, "error", txn_error_name(t->error));
 	else
@@ -259,9 +273,18 @@ static void json_fill(struct lines *l, cJSON *o, const struct transaction *t)
 	json_number(o, "request_bytes", t->request_bytes, true);
 	json_number(o, "response_bytes", t->response_bytes, true);
 	(void)cJSON_AddBoolToObject(o, "probe", t->is_probe);
+	json_number(o, "stream", t->stream, t->stream != 0);
+	if (t->is_rpc)
+		(void)cJSON_AddStringToObject(o, "rpc_status",
+					      grpc_status_name(t->grpc_status, digits));
+	else
+		(void)cJSON_AddNullToObject(o, "rpc_status");
+	json_number(o, "request_messages", t->messages[0], t->is_rpc);
+	json_number(o, "response_messages", t->messages[1], t->is_rpc);
+	json_number(o, "timeout_ns", t->timeout_ns, t->timeout_ns != 0);
 }
 
-#define JSON_FIELD_COUNT 16
+#define JSON_FIELD_COUNT 21
 
 static void add_json(struct lines *l, const struct transaction *t)
 {
@@ -270,7 +293,7 @@ static void add_json(struct lines *l, const struct transaction *t)
 
 	if (o)
 		json_fill(l, o, t);
-	/* What could not be added is missing: one check instead of sixteen. */
+	/* What could not be added is missing: one check instead of many. */
 	if (o && cJSON_GetArraySize(o) == JSON_FIELD_COUNT)
 		str = cJSON_PrintUnformatted(o);
 	if (str)

@@ -17,12 +17,16 @@
  *     method, target  string  as on the wire, escaped; target null if not kept
  *     route           string  template of the target
  *     version         string  "1.0", "1.1", "2"; of the request
- *     status          number  null if no response came
+ *     status          number  null if no response came, or its status could not be read
  *     error           string  "connection_closed", ...; null if it ended well
  *     duration_ns     number  first byte of the request to last byte of the response
  *     first_byte_ns   number  first byte of the request to first byte of the response
  *     request_bytes, response_bytes  number  bodies, as on the wire
  *     probe           bool    health check of a kubelet
+ *     stream          number  of HTTP/2
+ *     rpc_status      string  gRPC only, as are the rest: "OK", "NOT_FOUND", ..., "unknown"
+ *     request_messages, response_messages  number  that were counted
+ *     timeout_ns      number  that the caller gave the server (grpc-timeout)
  *
  * Escaped: bytes outside of printable ASCII are written `\xNN` and a backslash
  * `\\`, so that strangers' bytes neither drive a terminal nor break UTF-8.

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/grpc.h"
+
 #define COLUMNS	  10
 #define CELL_SIZE 64
 #define ROUTE_MAX 60 /* columns; longer routes are cut, the metrics have them in full */
@@ -139,8 +141,18 @@ static void add_statuses(struct text *out, const struct summary_row *row)
 
 	memcpy(sorted, row->status, sizeof(sorted));
 	qsort(sorted, SUMMARY_STATUSES, sizeof(sorted[0]), status_compare);
-	for (size_t i = 0; i < SUMMARY_STATUSES && sorted[i].count; i++, space = " ")
-		text_addf(out, "%s%u:%" PRIu64, space, sorted[i].status, sorted[i].count);
+	for (size_t i = 0; i < SUMMARY_STATUSES && sorted[i].count; i++, space = " ") {
+		char digits[GRPC_STATUS_SIZE];
+
+		text_add(out, space);
+		if (row->is_rpc)
+			text_add(out, grpc_status_name(sorted[i].status, digits));
+		else if (sorted[i].status == TXN_STATUS_UNKNOWN)
+			text_add(out, txn_unknown);
+		else
+			text_addf(out, "%u", sorted[i].status);
+		text_addf(out, ":%" PRIu64, sorted[i].count);
+	}
 	if (row->status_other) {
 		text_addf(out, "%sother:%" PRIu64, space, row->status_other);
 		space = " ";

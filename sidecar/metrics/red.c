@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "metrics/duration.h"
+#include "metrics/rpc.h"
+#include "proto/grpc.h"
 
 #define CONTAINERS_MAX 64
 #define CELLS	       256u /* 16 KiB: twice the routes of a usual Pod, times its statuses */
@@ -16,14 +19,6 @@
 #define cold __attribute__((cold, noinline))
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* The conventions' fourteen bounds, and three below: half of all services answer in under 5 ms. */
-static const double seconds_bounds[] = {.0005, .001, .0025, .005, .01, .025, .05, .075, .1,
-					.25,   .5,   .75,   1,	  2.5, 5,    7.5, 10};
-static const uint64_t ns_bounds[] = {500000,	 1000000,    2500000,	 5000000,    10000000,
-				     25000000,	 50000000,   75000000,	 100000000,  250000000,
-				     500000000,	 750000000,  1000000000, 2500000000, 5000000000,
-				     7500000000, 10000000000};
 
 static const double bytes_bounds[] = {64,     256,     1024,	4096,	  16384,    65536,
 				      262144, 1048576, 4194304, 16777216, 67108864, 268435456};
@@ -55,7 +50,7 @@ static const struct family_desc server_descs[SHAPES] = {
 	[DURATION] = HISTOGRAM("http_server_request_duration_seconds",
 			       "Time from the first byte of a request received to the last byte of "
 			       "its response sent.",
-			       SERVER_LABELS, seconds_bounds),
+			       SERVER_LABELS, duration_bounds),
 	[REQUEST_SIZE] = HISTOGRAM("http_server_request_body_size_bytes",
 				   "Bytes of request bodies received, as on the wire.",
 				   SERVER_LABELS, bytes_bounds),
@@ -68,7 +63,7 @@ static const struct family_desc client_descs[SHAPES] = {
 	[DURATION] = HISTOGRAM("http_client_request_duration_seconds",
 			       "Time from the first byte of a request sent to the last byte of its "
 			       "response received.",
-			       CLIENT_LABELS, seconds_bounds),
+			       CLIENT_LABELS, duration_bounds),
 	[REQUEST_SIZE] = HISTOGRAM("http_client_request_body_size_bytes",
 				   "Bytes of request bodies sent, as on the wire.", CLIENT_LABELS,
 				   bytes_bounds),
@@ -113,6 +108,7 @@ struct red {
 	struct family *client[SHAPES];
 	struct family *active;
 	struct family *probe;
+	struct rpc *rpc;
 	struct container containers[CONTAINERS_MAX];
 	size_t container_next; /* to be replaced when all are taken */
 	struct cell cells[CELLS];
@@ -123,7 +119,6 @@ struct red *red_new(struct registry *r, const struct red_options *options)
 	size_t shapes = options->wants_body_sizes ? SHAPES : 1;
 	struct red *red = calloc(1, sizeof(*red));
 
-	_Static_assert(COUNT(ns_bounds) == COUNT(seconds_bounds), "one list in two units");
 	if (!red)
 		return NULL;
 	for (size_t i = 0; i < shapes; i++) {
@@ -134,7 +129,8 @@ struct red *red_new(struct registry *r, const struct red_options *options)
 	}
 	red->active = registry_family(r, &active_desc);
 	red->probe = registry_family(r, &probe_desc);
-	if (red->active && red->probe)
+	red->rpc = rpc_new(r);
+	if (red->active && red->probe && red->rpc)
 		return red;
 fail:
 	red_free(red);
@@ -147,6 +143,7 @@ void red_free(struct red *red)
 		return;
 	for (size_t i = 0; i < CONTAINERS_MAX; i++)
 		free(red->containers[i].name);
+	rpc_free(red->rpc);
 	free(red);
 }
 
@@ -181,11 +178,14 @@ int red_container(struct red *red, uint64_t id, const char *name)
 	*c = (struct container){id, copy};
 	/* The cache holds series by the old name. */
 	memset(red->cells, 0, sizeof(red->cells));
+	rpc_forget(red->rpc);
 	return 0;
 }
 
 const char *red_error_type(const struct transaction *t, char *buf)
 {
+	if (t->is_rpc)
+		return rpc_error_type(t, buf);
 	if (t->status >= (t->role == ROLE_CLIENT ? 400 : 500)) {
 		(void)snprintf(buf, STATUS_SIZE, "%u", t->status); /* five digits at most */
 		return buf;
@@ -195,7 +195,12 @@ const char *red_error_type(const struct transaction *t, char *buf)
 
 static const char *status_text(const struct transaction *t, char *buf)
 {
+	/* Of gRPC: a probe that calls the health service. */
+	if (t->is_rpc)
+		return grpc_status_name(t->grpc_status, buf);
 	buf[0] = '\0'; /* none came: no label */
+	if (t->status == TXN_STATUS_UNKNOWN)
+		return txn_unknown;
 	if (t->status)
 		(void)snprintf(buf, STATUS_SIZE, "%u", t->status);
 	return buf;
@@ -240,15 +245,6 @@ static cold void cell_fill(struct red *red, struct cell *cell, const struct tran
 		cell->shape[i] = families[i] ? family_series(families[i], values)->histogram : NULL;
 }
 
-static size_t seconds_bucket(uint64_t ns)
-{
-	size_t i = 0;
-
-	while (i < COUNT(ns_bounds) && ns > ns_bounds[i])
-		i++;
-	return i;
-}
-
 static size_t bytes_bucket(uint64_t bytes)
 {
 	size_t i = 0;
@@ -277,8 +273,11 @@ static void red_done(void *ctx, const struct transaction *t)
 	uint64_t a = (uintptr_t)t->route ^ t->container << 48;
 	struct cell *cell;
 
-	if (t->is_probe) {
-		probe_done(red, t);
+	if (t->is_probe || t->is_rpc) {
+		if (t->is_probe)
+			probe_done(red, t);
+		else
+			rpc_done(red->rpc, t, container_name(red, t->container));
 		return;
 	}
 	if (t->role == ROLE_CLIENT) {
@@ -293,7 +292,7 @@ static void red_done(void *ctx, const struct transaction *t)
 		cell->server_address = address;
 		cell->rest = rest;
 	}
-	histogram_add(cell->shape[DURATION], seconds_bucket(ns), (double)ns / 1e9);
+	histogram_add(cell->shape[DURATION], duration_bucket(ns), (double)ns / 1e9);
 	if (cell->shape[REQUEST_SIZE])
 		sizes_add(cell, t);
 }
@@ -301,11 +300,14 @@ static void red_done(void *ctx, const struct transaction *t)
 void red_active(struct red *red, const struct active *cells, size_t count)
 {
 	family_clear(red->active);
+	rpc_active_clear(red->rpc);
 	for (size_t i = 0; i < count; i++) {
 		const struct active *a = &cells[i];
 		const char *values[] = {container_name(red, a->container), a->known_method, SCHEME};
 
-		if (a->known_method && a->role == ROLE_SERVER)
+		if (a->known_method && a->is_rpc)
+			rpc_active(red->rpc, a, values[0]);
+		else if (a->known_method && a->role == ROLE_SERVER)
 			series_add(family_series(red->active, values), (double)a->count);
 	}
 }

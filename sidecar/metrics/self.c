@@ -34,6 +34,8 @@ enum family_id {
 	RESPONSES_UNPAIRED,
 	PARSE_FAILURES,
 	HTTP2_RESYNCS,
+	HTTP2_UNKNOWN_FIELDS,
+	HTTP2_TABLE_BYTES,
 	PUSHES,
 	PUSHES_SKIPPED,
 	PUSH_SECONDS,
@@ -80,8 +82,10 @@ static const struct family_desc descs[FAMILIES] = {
 	[SERIES] = PLAIN(METRIC_GAUGE, "sidelight_series", "Series in the registry."),
 	[SERIES_OVERFLOWED] = PLAIN(METRIC_COUNTER, "sidelight_series_overflowed_total",
 				    "Look-ups of new series beyond the cap; they count as _OTHER."),
-	[ROUTES_OVERFLOWED] = PLAIN(METRIC_COUNTER, "sidelight_routes_overflowed_total",
-				    "Requests whose route is _OTHER because of the cap."),
+	[ROUTES_OVERFLOWED] =
+		PLAIN(METRIC_COUNTER, "sidelight_routes_overflowed_total",
+		      "Requests whose route or method of gRPC is _OTHER because of the "
+		      "cap."),
 	[EVENTS_CAPTURED] =
 		LABELLED(METRIC_COUNTER, container_labels, "sidelight_events_captured_total",
 			 "Records that the kernel half sent."),
@@ -105,7 +109,7 @@ static const struct family_desc descs[FAMILIES] = {
 				      "Connections given up because there were too many."),
 	[CONNECTIONS_MUTED] =
 		LABELLED(METRIC_COUNTER, reason_labels, "sidelight_connections_muted_total",
-			 "Connections that are not, or no longer, plain HTTP/1."),
+			 "Connections that are not, or no longer, plain HTTP."),
 	[REQUESTS_LOST] = LABELLED(METRIC_COUNTER, reason_labels, "sidelight_requests_lost_total",
 				   "Requests that were seen and are in no other metric."),
 	[RESPONSES_UNPAIRED] = PLAIN(METRIC_COUNTER, "sidelight_responses_unpaired_total",
@@ -115,6 +119,12 @@ static const struct family_desc descs[FAMILIES] = {
 	[HTTP2_RESYNCS] =
 		LABELLED(METRIC_COUNTER, container_labels, "sidelight_http2_resyncs_total",
 			 "Times the kernel half had to ask where HTTP/2 frames start."),
+	[HTTP2_UNKNOWN_FIELDS] =
+		PLAIN(METRIC_COUNTER, "sidelight_http2_unknown_fields_total",
+		      "Header fields that could not be known: their connection was joined "
+		      "mid-stream, or a header block was lost."),
+	[HTTP2_TABLE_BYTES] = PLAIN(METRIC_GAUGE, "sidelight_http2_table_bytes",
+				    "Memory that header tables of HTTP/2 take."),
 	[PUSHES] = LABELLED(METRIC_COUNTER, result_labels, "sidelight_pushes_total",
 			    "Pushes to the gateway, by result."),
 	[PUSHES_SKIPPED] = PLAIN(METRIC_COUNTER, "sidelight_pushes_skipped_total",
@@ -187,6 +197,9 @@ static const char *const parse_reasons[PARSE_FAIL_MAX] = {
 	[PARSE_FAIL_CHUNK] = "chunk",
 	[PARSE_FAIL_LOST] = "lost",
 	[PARSE_FAIL_HEAD_TOO_LARGE] = "head_too_large",
+	[PARSE_FAIL_FRAME] = "http2_frame",
+	[PARSE_FAIL_BLOCK] = "http2_block",
+	[PARSE_FAIL_MEMORY] = "http2_memory",
 };
 
 /* What a cgroup's counters were when they were last told, and what they go to. */
@@ -294,6 +307,8 @@ static void refresh_engine(struct self *self, const struct engine_stats *e)
 	set_by(self, EVENTS_REFUSED, "memory", e->events_refused);
 	set(self, BYTES_LOST, (double)e->bytes_lost);
 	set(self, RESPONSES_UNPAIRED, (double)e->responses_unpaired);
+	set(self, HTTP2_UNKNOWN_FIELDS, (double)e->http2_unknown_fields);
+	set(self, HTTP2_TABLE_BYTES, (double)e->http2_table_bytes);
 	set(self, ROUTES_OVERFLOWED, (double)e->routes_overflowed);
 	for (size_t i = 1; i < COUNT(mute_reasons); i++)
 		set_by(self, CONNECTIONS_MUTED, mute_reasons[i], e->conns_muted[i]);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "metrics/red.h"
+#include "proto/grpc.h"
 
 #define OTHER "_OTHER"
 
@@ -90,6 +92,17 @@ static void status_add(struct summary_row *row, uint16_t status)
 	row->status_other++;
 }
 
+static __attribute__((noinline)) void rpc_add(struct summary_row *row, const struct transaction *t)
+{
+	char buf[GRPC_STATUS_SIZE];
+
+	/* In the row for the rest, codes would be taken for those of HTTP. */
+	if (t->known_method == row->method)
+		status_add(row, t->grpc_status);
+	row->is_rpc = t->known_method == row->method;
+	row->errors += *red_error_type(t, buf) != '\0';
+}
+
 static void summary_done(void *ctx, const struct transaction *t)
 {
 	static const char other[] = OTHER; /* one address for all of them */
@@ -109,11 +122,13 @@ static void summary_done(void *ctx, const struct transaction *t)
 	if (t->end_ns > s->last_ns)
 		s->last_ns = t->end_ns;
 	latency_add(&row->latency, t->end_ns > t->start_ns ? t->end_ns - t->start_ns : 0);
-	if (t->status)
+	if (t->is_rpc)
+		rpc_add(row, t);
+	else if (t->status)
 		status_add(row, t->status);
 	if (t->error != TXN_OK)
 		row->failed[t->error]++;
-	if (t->error != TXN_OK || t->status >= (t->role == ROLE_CLIENT ? 400 : 500))
+	if (!t->is_rpc && (t->error != TXN_OK || t->status >= (t->role == ROLE_CLIENT ? 400 : 500)))
 		row->errors++;
 }
 

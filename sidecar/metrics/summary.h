@@ -8,6 +8,7 @@
 #ifndef SIDELIGHT_METRICS_SUMMARY_H
 #define SIDELIGHT_METRICS_SUMMARY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,12 +18,13 @@
 #define SUMMARY_STATUSES 15 /* different ones per row; the rest is in status_other */
 
 struct summary_status {
-	uint16_t status;
+	uint16_t status; /* of HTTP, or of gRPC (enum grpc_status) */
 	uint64_t count;
 };
 
 struct summary_row {
 	enum role role;
+	bool is_rpc;
 	const char *method; /* interned, as transactions have them */
 	const char *route;
 	uint64_t errors; /* with an `error_type`, see red.h */

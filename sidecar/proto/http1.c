@@ -343,7 +343,11 @@ static __attribute__((noinline)) size_t on_inside(struct http1 *p, struct span d
 	case CLOSE:
 		p->body_bytes += data.len;
 		return data.len;
-	default: /* SYNC starts with a piece; TUNNEL never does */
+	case TUNNEL:
+		if (out.sink->tunnel)
+			out.sink->tunnel(out.ctx, p->is_response, data, p->last_ns);
+		return data.len;
+	default: /* SYNC starts with a piece */
 		return data.len;
 	}
 }

@@ -79,6 +79,8 @@ struct http1_sink {
 	 * PARSE_FAIL_HEAD_TOO_LARGE is news of a message that goes on.
 	 */
 	void (*fail)(void *ctx, bool is_response, enum parse_fail why, bool has_head);
+	/* Bytes behind the head that began a tunnel; NULL: nobody wants them. */
+	void (*tunnel)(void *ctx, bool is_response, struct span data, uint64_t time_ns);
 };
 
 struct http1_partial;

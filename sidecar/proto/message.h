@@ -21,7 +21,11 @@ enum parse_fail {
 			    * request's Transfer-Encoding that does not end in chunked */
 	PARSE_FAIL_CHUNK, /* chunk size that is no number */
 	PARSE_FAIL_LOST, /* bytes of a head or of chunked framing are missing */
-	PARSE_FAIL_HEAD_TOO_LARGE, /* head over HTTP1_HEAD_MAX: reported with what is known */
+	PARSE_FAIL_HEAD_TOO_LARGE, /* head over HTTP1_HEAD_MAX or HTTP2_BLOCK_MAX: reported with
+				    * what is known */
+	PARSE_FAIL_FRAME, /* HTTP/2: no frame where one must be, or not in this order */
+	PARSE_FAIL_BLOCK, /* HTTP/2: a header block that cannot be decoded */
+	PARSE_FAIL_MEMORY, /* HTTP/2: no memory for a header block or table */
 	PARSE_FAIL_MAX,
 };
 

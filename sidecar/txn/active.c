@@ -27,6 +27,6 @@ struct active *actives_find(struct actives *all, enum role role, uint64_t contai
 		known_method = METHOD_OTHER;
 	}
 	if (unused->count == 0)
-		*unused = (struct active){role, container, known_method, 0};
+		*unused = (struct active){role, container, known_method, 0, false};
 	return unused;
 }

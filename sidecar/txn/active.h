@@ -22,8 +22,9 @@
 struct active {
 	enum role role;
 	uint64_t container;
-	const char *known_method; /* interned; NULL: never used */
+	const char *known_method; /* interned, of HTTP or of gRPC; NULL: never used */
 	uint64_t count;
+	bool is_rpc; /* set by who found it, for a method of gRPC */
 };
 
 /* Eight known methods of eight containers, in both roles, a few of them between two restarts. */

@@ -10,6 +10,9 @@
 /* Hosts that a client's metrics name one by one. */
 #define ADDRESS_CAP 200
 
+/* For header tables of HTTP/2, which take 2 to 8 KiB for a usual connection. */
+#define HTTP2_MEMORY_MAX (64u << 20)
+
 struct engine {
 	struct conns *conns;
 	struct session_env env;
@@ -21,10 +24,9 @@ static uint64_t engine_count;
 const char *engine_lost_name(enum engine_lost why)
 {
 	static const char *const names[ENGINE_LOST_MAX] = {
-		[ENGINE_LOST_RESPONSE] = "response_gap",
-		[ENGINE_LOST_EVICTED] = "evicted",
-		[ENGINE_LOST_PIPELINE] = "pipeline_depth",
-		[ENGINE_LOST_MEMORY] = "memory",
+		[ENGINE_LOST_RESPONSE] = "response_gap",   [ENGINE_LOST_EVICTED] = "evicted",
+		[ENGINE_LOST_PIPELINE] = "pipeline_depth", [ENGINE_LOST_MEMORY] = "memory",
+		[ENGINE_LOST_STREAMS] = "stream_count",
 	};
 
 	return names[why];
@@ -38,10 +40,14 @@ struct engine *engine_new(const struct engine_options *options, const char **ret
 	if (!e)
 		return NULL;
 	e->env.wants_target = options->wants_target;
+	e->env.on_boundary = options->on_boundary;
+	e->env.boundary_ctx = options->boundary_ctx;
 	e->env.number = ++engine_count;
+	http2_memory_init(&e->env.http2_memory, HTTP2_MEMORY_MAX);
 	e->conns = conns_new(options->conn_cap, sizeof(struct session), &session_sink, &e->env);
 	e->env.addresses = addresses_new(ADDRESS_CAP);
-	if (!e->conns || !e->env.addresses)
+	e->env.rpc_methods = rpc_methods_new(options->route_cap);
+	if (!e->conns || !e->env.addresses || !e->env.rpc_methods)
 		goto fail;
 	e->env.routes = routes_new(options->route_templates, options->route_cap, ret_error);
 	if (!e->env.routes)
@@ -62,6 +68,8 @@ void engine_free(struct engine *e)
 		engine_flush(e, 0);
 	conns_free(e->conns);
 	addresses_free(e->env.addresses);
+	rpc_methods_free(e->env.rpc_methods);
+	call_pool_release(&e->env.calls);
 	routes_free(e->env.routes);
 	free(e);
 }
@@ -79,7 +87,9 @@ void engine_event(void *ctx, const struct event *ev)
 	struct session_env *env = &e->env;
 
 	env->is_late = true;
+	env->data = NULL;
 	if (ev->kind == EVENT_DATA) {
+		env->data = &ev->data;
 		env->tid = ev->data.tid;
 		env->has_peer = ev->data.has_peer;
 		env->peer_seq = ev->data.peer_seq;
@@ -117,6 +127,8 @@ const struct engine_stats *engine_stats(struct engine *e)
 	s->conns_total = conns_total(e->conns);
 	s->conns_evicted = conns_evicted(e->conns);
 	s->events_refused = conns_refused(e->conns);
-	s->routes_overflowed = e->env.routes ? routes_overflowed(e->env.routes) : 0;
+	s->routes_overflowed = routes_overflowed(e->env.routes);
+	s->routes_overflowed += rpc_methods_overflowed(e->env.rpc_methods);
+	s->http2_table_bytes = e->env.http2_memory.used;
 	return s;
 }

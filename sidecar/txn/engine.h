@@ -19,11 +19,21 @@
 
 struct engine;
 
+/* An answer to event_data.asks: where frames of HTTP/2 start, by enum dir. */
+struct engine_boundary {
+	uint64_t conn_id;
+	uint32_t seq[2]; /* valid if has_seq */
+	bool has_seq[2];
+};
+
 struct engine_options {
 	size_t conn_cap; /* connections followed at once; beyond it the longest idle is evicted */
 	const char *route_templates; /* see route.h; NULL for none */
 	size_t route_cap; /* per direction */
 	bool wants_target; /* keep transaction.target: costs memory per open request */
+	/* Where frames start on a connection of whose data the source asked that; may be NULL. */
+	void (*on_boundary)(void *ctx, const struct engine_boundary *b);
+	void *boundary_ctx;
 };
 
 /* Requests that were seen, or known to be there, and are in no transaction. */
@@ -32,6 +42,7 @@ enum engine_lost {
 	ENGINE_LOST_EVICTED, /* its connection was evicted */
 	ENGINE_LOST_PIPELINE, /* more open requests on one connection than are followed */
 	ENGINE_LOST_MEMORY, /* no memory for it */
+	ENGINE_LOST_STREAMS, /* more open streams on one connection than are followed */
 	ENGINE_LOST_MAX,
 };
 
@@ -50,7 +61,9 @@ struct engine_stats {
 	uint64_t parse_failed[PARSE_FAIL_MAX];
 	uint64_t bytes_lost; /* that nobody will hand in */
 	uint64_t responses_unpaired; /* responses whose request was never seen */
-	uint64_t routes_overflowed;
+	uint64_t routes_overflowed; /* and methods of gRPC */
+	uint64_t http2_unknown_fields; /* header fields of a table whose beginning was not seen */
+	uint64_t http2_table_bytes; /* memory of header tables, now */
 };
 
 /* NULL with *ret_error (static text) for malformed templates or no memory. */

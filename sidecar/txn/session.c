@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/method.h"
+#include "txn/protocol.h"
 
 static struct session *session_of(struct conn *c)
 {
@@ -286,6 +287,7 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 			env_of(c)->stats.lost[ENGINE_LOST_RESPONSE]++;
 		} else if (m->status == 101) {
 			http1_tunnel(&s->parser[request_dir(s)]);
+			(void)protocol_upgrade(c, s, NULL, m); /* else a tunnel all the same */
 			return HTTP1_BODY_TUNNEL;
 		} else {
 			return HTTP1_BODY_FRAMED;
@@ -299,7 +301,10 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 		http1_tunnel(&s->parser[request_dir(s)]);
 		if (s->is_unpaired)
 			return HTTP1_BODY_TUNNEL;
-		report(c, s, TXN_OK, m->time_ns, 0);
+		if (m->status == 101 && protocol_upgrade(c, s, e, m))
+			exchanges_release(&s->open);
+		else
+			report(c, s, TXN_OK, m->time_ns, 0);
 		return HTTP1_BODY_TUNNEL;
 	}
 	return HTTP1_BODY_FRAMED;
@@ -362,36 +367,25 @@ static void on_fail(void *ctx, bool is_response, enum parse_fail why, bool has_h
 		miss(c, session_of(c), is_response, why, has_head);
 }
 
-static const struct http1_sink parser_sink = {.head = on_head, .end = on_end, .fail = on_fail};
-
-/* A longer line without an end may just as well be words of a body, and the
- * answer holds for the life of the connection. */
-#define ROLE_LINE_MAX 256
-
-static bool find_role(struct conn *c, struct session *s, enum dir dir, struct span data)
+static void on_tunnel(void *ctx, bool is_response, struct span data, uint64_t time_ns)
 {
-	s->role = c->role;
-	if (s->role == ROLE_UNKNOWN) {
-		if (data.len > ROLE_LINE_MAX && !memchr(data.ptr, '\n', data.len))
-			return false;
-		if (http1_is_response(data))
-			s->role = dir == DIR_EGRESS ? ROLE_SERVER : ROLE_CLIENT;
-		else if (http1_is_request(data))
-			s->role = dir == DIR_INGRESS ? ROLE_SERVER : ROLE_CLIENT;
-		else
-			return false;
-	}
-	http1_init(&s->parser[request_dir(s)], false);
-	http1_init(&s->parser[dir_other(request_dir(s))], true);
-	return true;
+	struct conn *c = ctx;
+	struct session *s = session_of(c);
+
+	if (s->http2)
+		multiplex_data(s->http2, c, s->parser[0].is_response == is_response ? 0 : 1, data,
+			       time_ns);
 }
+
+static const struct http1_sink parser_sink = {
+	.head = on_head, .end = on_end, .fail = on_fail, .tunnel = on_tunnel};
 
 static void on_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
 {
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
-	if (s->role == ROLE_UNKNOWN && !find_role(c, s, dir, data))
+	if (s->role == ROLE_UNKNOWN && !protocol_data(c, s, dir, data, time_ns))
 		return;
 	if (dir == DIR_EGRESS && env_of(c)->tid)
 		s->tid = env_of(c)->tid;
@@ -412,7 +406,7 @@ static void on_skip(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
-	if (s->role == ROLE_UNKNOWN)
+	if (s->role == ROLE_UNKNOWN && !protocol_skip(c, s, dir, len, time_ns))
 		return;
 	if (env_of(c)->is_close) {
 		lose_end(c, s, dir, len);
@@ -438,7 +432,7 @@ static void on_lost(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
 	struct session *s = session_of(c);
 
 	env_of(c)->stats.bytes_lost += len;
-	if (s->role == ROLE_UNKNOWN)
+	if (s->role == ROLE_UNKNOWN && !protocol_lost(c, s, dir, len, time_ns))
 		return;
 	lose_end(c, s, dir, len);
 	if (dir == request_dir(s))
@@ -457,12 +451,9 @@ static void on_fin(void *ctx, enum dir dir, uint64_t time_ns)
 		http1_fin(&s->parser[dir], time_ns, &parser_sink, c);
 }
 
-static void on_conn_end(struct conn *c, enum conn_end how, uint64_t time_ns)
+/* What is open when the connection ends. */
+static void end_open(struct conn *c, struct session *s, enum conn_end how, uint64_t time_ns)
 {
-	struct session *s = session_of(c);
-
-	if (s->role == ROLE_UNKNOWN)
-		return;
 	switch (how) {
 	case CONN_CLOSED:
 	case CONN_RESET:
@@ -486,6 +477,16 @@ static void on_conn_end(struct conn *c, enum conn_end how, uint64_t time_ns)
 		drop_open(c, s, NULL);
 		break;
 	}
+}
+
+static void on_conn_end(struct conn *c, enum conn_end how, uint64_t time_ns)
+{
+	struct session *s = session_of(c);
+
+	if (s->role != ROLE_UNKNOWN)
+		end_open(c, s, how, time_ns);
+	else
+		protocol_end(c, s, how, time_ns);
 	exchanges_release(&s->open);
 	http1_release(&s->parser[0]);
 	http1_release(&s->parser[1]);

@@ -21,8 +21,11 @@
 #include "txn/active.h"
 #include "txn/address.h"
 #include "txn/engine.h"
+#include "txn/call.h"
 #include "txn/exchange.h"
+#include "txn/multiplex.h"
 #include "txn/route.h"
+#include "txn/rpc_method.h"
 
 #define ENGINE_SINKS_MAX 4
 
@@ -30,8 +33,14 @@
 struct session_env {
 	struct routes *routes;
 	struct addresses *addresses;
+	struct rpc_methods *rpc_methods;
+	struct call_pool calls;
+	struct http2_memory http2_memory;
+	void (*on_boundary)(void *ctx, const struct engine_boundary *b); /* NULL: nobody asks */
+	void *boundary_ctx;
 	bool wants_target;
 	/* Of the event at hand */
+	const struct event_data *data; /* NULL: it is another kind of event */
 	uint32_t tid; /* 0 unknown */
 	uint32_t peer_seq; /* how far the other direction had come; valid if has_peer */
 	bool has_peer;
@@ -48,6 +57,8 @@ struct session_env {
 /* conn.user of every connection. */
 struct session {
 	struct http1 parser[2]; /* by enum dir; valid once role is known */
+	struct multiplex *http2; /* owned; if there, role stays unknown: nothing here is used */
+	uint64_t held_ns; /* when the first of the held bytes was seen */
 	struct exchanges open;
 	enum role role;
 	bool is_interim; /* the response at hand is a 1xx */
@@ -59,6 +70,9 @@ struct session {
 	bool is_tainted; /* requests are missing among the open ones: count, do not report */
 	uint32_t asked_seq; /* how far responses had come at the newest request */
 	uint32_t tid; /* of the newest egress data */
+	uint8_t held; /* bytes of HTTP/2's preface that the client sent, and no other byte */
+	bool has_lost_start; /* its first bytes are missing: it is as good as an older connection */
+	uint8_t likely_frames; /* pieces of an older connection that looked like HTTP/2's frames */
 };
 
 /* For the table of connections. */

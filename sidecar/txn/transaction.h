@@ -19,8 +19,17 @@ enum txn_error {
 	TXN_CLOSED, /* "connection_closed": the connection ended in order, the response had not */
 	TXN_RESET, /* "connection_reset" */
 	TXN_MALFORMED, /* "malformed_response" */
+	TXN_CANCELLED, /* "request_cancelled": the client reset the stream (HTTP/2) */
+	TXN_STREAM_RESET, /* "stream_reset": the server reset it */
 	TXN_ERROR_MAX,
 };
+
+/* What was there and could not be read, as a method, route or address: joined mid-stream. */
+extern const char txn_unknown[];
+/* Likewise as a status. */
+#define TXN_STATUS_UNKNOWN 1
+/* known_method of all gRPC calls. */
+extern const char txn_grpc[];
 
 /* "", "connection_closed", ...; static. */
 const char *txn_error_name(enum txn_error error);
@@ -41,8 +50,16 @@ struct transaction {
 	const char *server_address; /* interned: host of the request; "" for server side */
 	uint16_t server_port;
 	uint16_t status; /* 0: none came */
+	bool is_rpc; /* gRPC: its route is the method, `pkg.Service/Method`, and what is below holds
+		      */
 	enum txn_error error;
 	bool is_probe; /* kubelet's health check */
+
+	uint16_t grpc_status; /* enum grpc_status of proto/grpc.h; never NONE */
+	bool has_uncounted; /* there were more messages than could be counted */
+	uint32_t messages[2]; /* of request and response */
+	uint64_t timeout_ns; /* that the caller gave; 0: none */
+	uint32_t stream; /* of HTTP/2; 0: HTTP/1 */
 
 	uint64_t start_ns; /* first byte of the request */
 	uint64_t first_byte_ns; /* first byte of the final response; 0 if none */

@@ -101,6 +101,7 @@ static inline void trace_fail(void *ctx, bool is_response, enum parse_fail why, 
 		t->first_fail = t->text.len;
 }
 
-static const struct http1_sink trace_sink = {trace_head, trace_end, trace_fail};
+static const struct http1_sink trace_sink = {
+	.head = trace_head, .end = trace_end, .fail = trace_fail};
 
 #endif

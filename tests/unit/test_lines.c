@@ -81,14 +81,16 @@ static void test_unknown(void **state)
 
 	(void)state;
 	print(LINES_NDJSON, 1000000000, 1, &text, &len);
-	assert_string_equal(text,
-			    "{\"time\":\"1970-01-01T00:00:01.000000005Z\",\"role\":\"client\","
-			    "\"conn\":\"ffffffffffffffff\",\"client\":\"[::1]:80\","
-			    "\"server\":\"10.0.0.1:40001\",\"method\":\"G\",\"target\":null,"
-			    "\"route\":\"/\",\"version\":\"1.0\",\"status\":null,"
-			    "\"error\":\"connection_reset\",\"duration_ns\":9000000000000000,"
-			    "\"first_byte_ns\":null,\"request_bytes\":0,\"response_bytes\":0,"
-			    "\"probe\":false}\n");
+	assert_string_equal(
+		text,
+		"{\"time\":\"1970-01-01T00:00:01.000000005Z\",\"role\":\"client\","
+		"\"conn\":\"ffffffffffffffff\",\"client\":\"[::1]:80\","
+		"\"server\":\"10.0.0.1:40001\",\"method\":\"G\",\"target\":null,"
+		"\"route\":\"/\",\"version\":\"1.0\",\"status\":null,"
+		"\"error\":\"connection_reset\",\"duration_ns\":9000000000000000,"
+		"\"first_byte_ns\":null,\"request_bytes\":0,\"response_bytes\":0,"
+		"\"probe\":false,\"stream\":null,\"rpc_status\":null,\"request_messages\":null,"
+		"\"response_messages\":null,\"timeout_ns\":null}\n");
 	free(text);
 	print(LINES_TABLE, -1000000000, 1, &text, &len); /* before 1970: the clock is not set */
 	assert_non_null(strstr(text, "\n00:00:00.000000  "));

@@ -260,9 +260,9 @@ static void test_active(void **state)
 	static const char post[] = "POST";
 	struct fixture *f = *state;
 	struct active cells[] = {
-		{ROLE_SERVER, 1, get, 2},
-		{ROLE_CLIENT, 1, get, 5},
-		{ROLE_SERVER, 1, post, 3},
+		{ROLE_SERVER, 1, get, 2, false},
+		{ROLE_CLIENT, 1, get, 5, false},
+		{ROLE_SERVER, 1, post, 3, false},
 		{0},
 	};
 
@@ -272,7 +272,7 @@ static void test_active(void **state)
 	assert_line(f, "http_request_method=\"POST\",url_scheme=\"http\"} 3\n");
 	cells[0].count = 1;
 	/* A cell that went to another role: nobody is counted in the old one's series. */
-	cells[2] = (struct active){ROLE_CLIENT, 1, post, 7};
+	cells[2] = (struct active){ROLE_CLIENT, 1, post, 7, false};
 	red_active(f->red, cells, 4);
 	assert_line(f, "http_request_method=\"GET\",url_scheme=\"http\"} 1\n");
 	assert_line(f, "http_request_method=\"POST\",url_scheme=\"http\"} 0\n");

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls of gRPC into RED metrics, as red.h does with requests of HTTP: its files are one sink.
+ *
+ * `error_type` is how the connection failed, else the status by its name if it is an error (client:
+ * all but OK; server: those that are the server's own fault), else empty.
+ */
+#ifndef SIDELIGHT_METRICS_RPC_H
+#define SIDELIGHT_METRICS_RPC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "metrics/registry.h"
+#include "txn/active.h"
+#include "txn/transaction.h"
+
+struct rpc;
+
+/* Adds its families to r, which must outlive it. NULL: no memory. */
+struct rpc *rpc_new(struct registry *r);
+/* Accepts NULL. */
+void rpc_free(struct rpc *rpc);
+
+/* t->is_rpc; container is the name of its container. */
+void rpc_done(struct rpc *rpc, const struct transaction *t, const char *container);
+/* Names of containers have changed. */
+void rpc_forget(struct rpc *rpc);
+
+/* The gauge of open calls: once rpc_active_clear(), then each of them. */
+void rpc_active_clear(struct rpc *rpc);
+void rpc_active(struct rpc *rpc, const struct active *a, const char *container);
+
+/* What `error_type` is; buf is scratch, GRPC_STATUS_SIZE bytes. Never NULL. */
+const char *rpc_error_type(const struct transaction *t, char *buf);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/http2_head.h"
+
+#include <string.h>
+
+#include "proto/grpc.h"
+
+/* Copies of what the decoder lends for one field only. */
+static struct words {
+	char method[HTTP2_METHOD_MAX];
+	char path[HTTP2_PATH_MAX];
+	char authority[HTTP2_AUTHORITY_MAX];
+} words;
+
+static struct span copy(char *to, size_t size, struct span s)
+{
+	if (s.len > size)
+		s.len = size;
+	memcpy(to, s.ptr, s.len);
+	return (struct span){to, s.len};
+}
+
+static bool is(struct span s, const char *name, size_t len)
+{
+	return memcmp(s.ptr, name, len) == 0;
+}
+
+#define IS(s, name) is(s, name, sizeof(name) - 1)
+
+static uint16_t parse_status(struct span s)
+{
+	unsigned status = 0;
+
+	if (s.len != 3)
+		return 0;
+	for (int i = 0; i < 3; i++) {
+		unsigned digit = (unsigned char)s.ptr[i] - (unsigned)'0';
+
+		if (digit > 9)
+			return 0;
+		status = status * 10 + digit;
+	}
+	return (uint16_t)(status >= 100 ? status : 0);
+}
+
+static void pseudo_field(struct http2_head *h, struct span name, struct span value)
+{
+	if (name.len == 7 && IS(name, ":method")) {
+		h->is_request = h->has_method = true;
+		h->is_connect = span_is(value, "CONNECT");
+		h->method = copy(words.method, sizeof(words.method), value);
+	} else if (name.len == 7 && IS(name, ":status")) {
+		h->status = parse_status(value);
+	} else if (name.len == 7 && IS(name, ":scheme")) {
+		h->is_request = true;
+	} else if (name.len == 5 && IS(name, ":path")) {
+		h->is_request = h->has_path = true;
+		h->path = copy(words.path, sizeof(words.path), value);
+	} else if (name.len == 10 && IS(name, ":authority")) {
+		h->authority = copy(words.authority, sizeof(words.authority), value);
+	}
+}
+
+static void on_field(void *ctx, struct span name, struct span value)
+{
+	struct http2_head *h = ctx;
+
+	if (name.len == 0) {
+		h->unknown = (uint16_t)(h->unknown + (h->unknown < UINT16_MAX));
+	} else if (name.ptr[0] == ':') {
+		pseudo_field(h, name, value);
+	} else if (name.len == 12 && IS(name, "content-type")) {
+		h->content = grpc_is_content_type(value) ? HTTP2_CONTENT_GRPC : HTTP2_CONTENT_OTHER;
+	} else if (name.len == 11 && IS(name, "grpc-status")) {
+		h->grpc_status = (uint16_t)grpc_status_parse(value);
+	} else if (name.len == 12 && IS(name, "grpc-timeout")) {
+		h->timeout_ns = grpc_timeout_ns(value);
+	} else if (name.len == 10 && IS(name, "user-agent")) {
+		h->is_probe = span_starts(value, "kube-probe/");
+	} else if (name.len == 4 && IS(name, "host") && h->authority.len == 0) {
+		h->authority = copy(words.authority, sizeof(words.authority), value);
+	}
+}
+
+static struct http2_memo *find(struct http2_heads *h, struct span block)
+{
+	for (size_t i = 0; i < HTTP2_MEMOS; i++)
+		if (h->memo[i].len == block.len &&
+		    (h->memo[i].note.is_set || !h->memo[i].head.is_request) &&
+		    memcmp(h->memo[i].bytes, block.ptr, block.len) == 0)
+			return &h->memo[i];
+	return NULL;
+}
+
+static void forget_memos(struct http2_heads *h)
+{
+	for (size_t i = 0; i < HTTP2_MEMOS; i++)
+		h->memo[i].len = 0;
+}
+
+static void remember(struct http2_heads *h, struct span block, struct http2_head *head)
+{
+	struct http2_memo *m = &h->memo[h->next++ % HTTP2_MEMOS];
+
+	m->len = (uint8_t)block.len;
+	memcpy(m->bytes, block.ptr, block.len);
+	m->note = (struct http2_note){0};
+	head->note = &m->note;
+	m->head = *head;
+	m->head.method = m->head.path = m->head.authority = (struct span){NULL, 0};
+}
+
+int http2_heads_read(struct http2_heads *h, struct span block, struct http2_head *ret)
+{
+	bool is_small = block.len - 1 < HTTP2_MEMO_BYTES && !h->keeps_words;
+	struct http2_memo *m = is_small ? find(h, block) : NULL;
+	bool is_pure;
+	int err;
+
+	if (m) {
+		*ret = m->head;
+		return 0;
+	}
+	h->note = (struct http2_note){0};
+	*ret = (struct http2_head){.grpc_status = GRPC_STATUS_NONE, .note = &h->note};
+	err = http2_hpack_decode(&h->hpack, block, on_field, ret, &is_pure);
+	if (err)
+		*ret = (struct http2_head){
+			.grpc_status = GRPC_STATUS_NONE, .unknown = 1, .note = &h->note};
+	if (!is_pure)
+		forget_memos(h);
+	else if (is_small)
+		remember(h, block, ret);
+	return err;
+}
+
+void http2_heads_release(struct http2_heads *h)
+{
+	http2_hpack_release(&h->hpack);
+}
+
+void http2_heads_forget(struct http2_heads *h)
+{
+	http2_hpack_forget(&h->hpack);
+	forget_memos(h);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a header block says, as far as anybody here wants to know.
+ *
+ * A block that changed nothing in the header table means the same whenever its bytes come again
+ * before the table changes; the last few of them are remembered, with what the owner made of them.
+ */
+#ifndef SIDELIGHT_PROTO_HTTP2_HEAD_H
+#define SIDELIGHT_PROTO_HTTP2_HEAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/span.h"
+#include "proto/http2_hpack.h"
+
+struct active;
+
+/* What its owner made of a request. */
+struct http2_note {
+	const char *known_method;
+	const char *route;
+	const char *rpc_method;
+	const char *server_address;
+	struct active *active;
+	bool is_set;
+};
+
+enum http2_content {
+	HTTP2_CONTENT_NONE, /* no such field; if fields are unknown, maybe one */
+	HTTP2_CONTENT_GRPC,
+	HTTP2_CONTENT_OTHER,
+};
+
+/* Longer ones are cut. */
+#define HTTP2_METHOD_MAX    64
+#define HTTP2_PATH_MAX	    4096
+#define HTTP2_AUTHORITY_MAX 300
+
+struct http2_head {
+	uint64_t timeout_ns; /* grpc-timeout; 0: none */
+	uint16_t status; /* 0: none */
+	uint16_t grpc_status; /* enum grpc_status */
+	uint16_t unknown; /* fields of which nothing is known */
+	uint8_t content; /* enum http2_content */
+	bool is_request; /* :method, :scheme or :path is there */
+	bool has_method; /* the next three are set; a block that is remembered has them no more */
+	bool has_path;
+	bool is_connect;
+	bool is_probe; /* user-agent of a kubelet */
+	struct span method;
+	struct span path;
+	struct span authority; /* else host */
+	struct http2_note *note; /* in which the owner may put its own; never NULL */
+};
+
+/* Blocks longer than this are not worth remembering: nearly all their bytes are new. */
+#define HTTP2_MEMO_BYTES 60
+#define HTTP2_MEMOS	 2
+
+struct http2_memo {
+	uint8_t len; /* 0: free */
+	char bytes[HTTP2_MEMO_BYTES];
+	struct http2_head head; /* without spans */
+	struct http2_note note;
+};
+
+/* One direction. Zeroed with hpack.memory set, it is at its start. */
+struct http2_heads {
+	struct http2_hpack hpack;
+	struct http2_note note; /* of a block that is not remembered */
+	bool keeps_words; /* spans are wanted always: nothing is remembered */
+	uint8_t next; /* memo to be replaced */
+	struct http2_memo memo[HTTP2_MEMOS];
+};
+
+void http2_heads_release(struct http2_heads *h);
+/* A block was missed. */
+void http2_heads_forget(struct http2_heads *h);
+
+/*
+ * One whole header block; ret->note->is_set says that it is one whose note was made before. Spans
+ * and note live until the next call for any direction. Errors are http2_hpack_decode()'s; then
+ * *ret is one of which nothing is known.
+ */
+int http2_heads_read(struct http2_heads *h, struct span block, struct http2_head *ret);
+
+#endif

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/http2_hpack.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STATIC_ENTRIES 61 /* RFC 7541 appendix A */
+#define ENTRY_OVERHEAD 32 /* section 4.1 */
+#define LONGEST_STATIC 27 /* access-control-allow-origin */
+#define INSERTING      6 /* bits of the index in a literal that is kept (section 6.2.1) */
+#define INITIAL_SIZE   4096 /* RFC 9113 section 6.5.2 */
+#define INT_MAX_BYTES  6 /* of an integer: no index and no length that counts has more */
+
+/* What a block will do, found before it is decoded. */
+struct scan {
+	const struct http2_hpack *table; /* as it is before the block */
+	size_t updates; /* bytes of table size updates at its start */
+	uint32_t smallest; /* size that they name; valid if updates */
+	uint32_t last; /* likewise */
+	size_t depth; /* entries that must be there before it */
+	size_t largest; /* an entry that it inserts has at most this size */
+	size_t inserted; /* entries, until the place that is looked at */
+};
+
+/* --- memory that is counted ------------------------------------------------------ */
+
+static void *count(struct http2_memory *m, void *ptr)
+{
+	if (ptr)
+		m->used += malloc_usable_size(ptr);
+	return ptr;
+}
+
+static void *mem_malloc(size_t size, void *user)
+{
+	struct http2_memory *m = user;
+
+	return m->used + size > m->cap ? NULL : count(m, malloc(size));
+}
+
+static void mem_free(void *ptr, void *user)
+{
+	struct http2_memory *m = user;
+
+	if (ptr)
+		m->used -= malloc_usable_size(ptr);
+	free(ptr);
+}
+
+static void *mem_calloc(size_t n, size_t size, void *user)
+{
+	struct http2_memory *m = user;
+
+	return m->used + n * size > m->cap ? NULL : count(m, calloc(n, size));
+}
+
+static void *mem_realloc(void *ptr, size_t size, void *user)
+{
+	struct http2_memory *m = user;
+	size_t old = ptr ? malloc_usable_size(ptr) : 0;
+	void *p;
+
+	if (m->used + size > m->cap)
+		return NULL;
+	p = realloc(ptr, size);
+	if (!p)
+		return NULL;
+	m->used -= old;
+	return count(m, p);
+}
+
+void http2_memory_init(struct http2_memory *m, size_t cap)
+{
+	*m = (struct http2_memory){
+		.cap = cap,
+		.hooks = {.mem_user_data = m,
+			  .malloc = mem_malloc,
+			  .free = mem_free,
+			  .calloc = mem_calloc,
+			  .realloc = mem_realloc},
+	};
+}
+
+/* --- reading ahead ---------------------------------------------------------------- */
+
+/* An integer with a prefix of `bits` (RFC 7541 section 5.1); false if it is none. */
+static bool scan_int(struct span *in, unsigned bits, uint32_t *ret_n)
+{
+	const uint8_t *p = (const uint8_t *)in->ptr;
+	uint64_t n = p[0] & ((1u << bits) - 1);
+	size_t at = 1;
+
+	if (n == (1u << bits) - 1) {
+		do {
+			if (at == in->len || at == INT_MAX_BYTES)
+				return false;
+			n += (uint64_t)(p[at] & 0x7f) << 7 * (at - 1);
+		} while (p[at++] & 0x80);
+	}
+	if (n > UINT32_MAX)
+		return false;
+	*in = span_from(*in, at);
+	*ret_n = (uint32_t)n;
+	return true;
+}
+
+/* A string (section 5.2). *ret_most is the most that it can decode to. */
+static bool scan_string(struct span *in, size_t *ret_most)
+{
+	bool is_huffman = in->len && in->ptr[0] & 0x80;
+	uint32_t n;
+
+	if (in->len == 0 || !scan_int(in, 7, &n) || n > in->len)
+		return false;
+	*in = span_from(*in, n);
+	/* The shortest code has five bits. */
+	*ret_most = is_huffman ? (size_t)n * 8 / 5 : n;
+	return true;
+}
+
+static size_t entries(const struct http2_hpack *h)
+{
+	return h->inflater ? nghttp2_hd_inflate_get_num_table_entries(h->inflater) - STATIC_ENTRIES
+			   : 0;
+}
+
+static void scan_index(struct scan *s, uint32_t index)
+{
+	size_t depth = index > STATIC_ENTRIES ? index - STATIC_ENTRIES : 0;
+
+	if (depth > s->inserted && depth - s->inserted > s->depth)
+		s->depth = depth - s->inserted;
+}
+
+/* The most that the name of an entry has. */
+static size_t scan_name(const struct scan *s, uint32_t index)
+{
+	if (index <= STATIC_ENTRIES)
+		return LONGEST_STATIC;
+	index -= STATIC_ENTRIES;
+	if (index <= s->inserted)
+		return s->largest - ENTRY_OVERHEAD; /* it is of this block */
+	index -= (uint32_t)s->inserted;
+	if (index > entries(s->table))
+		return 0;
+	return nghttp2_hd_inflate_get_table_entry(s->table->inflater, index + STATIC_ENTRIES)
+		->namelen;
+}
+
+static bool scan_literal(struct scan *s, struct span *in, unsigned bits)
+{
+	size_t value = 0;
+	size_t name = 0;
+	uint32_t index;
+
+	if (!scan_int(in, bits, &index))
+		return false;
+	scan_index(s, index);
+	if ((!index && !scan_string(in, &name)) || !scan_string(in, &value))
+		return false;
+	if (bits == INSERTING) {
+		if (index)
+			name = scan_name(s, index);
+		if (name + value + ENTRY_OVERHEAD > s->largest)
+			s->largest = name + value + ENTRY_OVERHEAD;
+		s->inserted++;
+	}
+	return true;
+}
+
+/* False: it is no header block. */
+static bool scan_block(struct scan *s, const struct http2_hpack *h, struct span in)
+{
+	size_t whole = in.len;
+	uint32_t n;
+
+	*s = (struct scan){.table = h, .smallest = UINT32_MAX};
+	while (in.len) {
+		uint8_t first = (uint8_t)in.ptr[0];
+
+		if (first & 0x80) {
+			if (!scan_int(&in, 7, &n) || n == 0)
+				return false;
+			scan_index(s, n);
+		} else if (first & 0x40) {
+			if (!scan_literal(s, &in, INSERTING))
+				return false;
+		} else if (first & 0x20) {
+			bool is_first = s->updates == whole - in.len;
+
+			if (!is_first || !scan_int(&in, 5, &n))
+				return false;
+			s->updates = whole - in.len;
+			s->last = n;
+			s->smallest = n < s->smallest ? n : s->smallest;
+		} else if (!scan_literal(s, &in, 4)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* --- libnghttp2 ------------------------------------------------------------------- */
+
+static void no_field(void *ctx, struct span name, struct span value)
+{
+	(void)ctx;
+	(void)name;
+	(void)value;
+}
+
+static int inflate(struct http2_hpack *h, struct span in, http2_field_fn fn, void *ctx)
+{
+	const uint8_t *p = (const uint8_t *)in.ptr;
+	size_t left = in.len;
+
+	for (;;) {
+		nghttp2_nv nv;
+		int flags = 0;
+		ssize_t n = nghttp2_hd_inflate_hd2(h->inflater, &nv, &flags, p, left, 1);
+
+		if (n < 0)
+			return n == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EBADMSG;
+		p += n;
+		left -= (size_t)n;
+		if (flags & NGHTTP2_HD_INFLATE_EMIT)
+			fn(ctx, (struct span){(const char *)nv.name, nv.namelen},
+			   (struct span){(const char *)nv.value, nv.valuelen});
+		if (flags & NGHTTP2_HD_INFLATE_FINAL) {
+			(void)nghttp2_hd_inflate_end_headers(h->inflater); /* cannot fail */
+			return 0;
+		}
+		if (!(flags & NGHTTP2_HD_INFLATE_EMIT) && left == 0)
+			return -EBADMSG; /* it wants more, and there is none */
+	}
+}
+
+/* Appends an integer of at most three bytes behind its prefix. */
+static size_t put_int(uint8_t *out, uint8_t first, unsigned bits, size_t n)
+{
+	size_t most = (1u << bits) - 1;
+	size_t at = 1;
+
+	if (n < most) {
+		out[0] = (uint8_t)(first | n);
+		return 1;
+	}
+	out[0] = (uint8_t)(first | most);
+	for (n -= most; n >= 0x80; n >>= 7)
+		out[at++] = (uint8_t)(n | 0x80);
+	out[at++] = (uint8_t)n;
+	return at;
+}
+
+static int set_size(struct http2_hpack *h, size_t size)
+{
+	uint8_t update[4];
+	size_t n = put_int(update, 0x20, 5, size);
+
+	h->size = (uint32_t)size;
+	return inflate(h, (struct span){(const char *)update, n}, no_field, NULL);
+}
+
+static int new_inflater(struct http2_hpack *h)
+{
+	if (h->size == 0)
+		h->size = INITIAL_SIZE;
+	if (nghttp2_hd_inflate_new2(&h->inflater, &h->memory->hooks))
+		return -ENOMEM;
+	/* What the peer may choose is not for us to judge. */
+	(void)nghttp2_hd_inflate_change_table_size(h->inflater, HTTP2_TABLE_MAX); /* grows */
+	return h->size == INITIAL_SIZE ? 0 : set_size(h, h->size);
+}
+
+/* A literal with incremental indexing, as if it had come in a block. */
+static int insert(struct http2_hpack *h, struct span name, struct span value)
+{
+	uint8_t *block = malloc(name.len + value.len + 9);
+	size_t n = 0;
+	int err;
+
+	if (!block)
+		return -ENOMEM;
+	block[n++] = 0x40;
+	n += put_int(block + n, 0, 7, name.len);
+	memcpy(block + n, name.ptr, name.len);
+	n += name.len;
+	n += put_int(block + n, 0, 7, value.len);
+	memcpy(block + n, value.ptr, value.len);
+	n += value.len;
+	err = inflate(h, (struct span){(const char *)block, n}, no_field, NULL);
+	free(block);
+	return err;
+}
+
+/* Unknown entries behind all others, so that there are `depth`. */
+static int deepen(struct http2_hpack *h, size_t depth)
+{
+	static const struct span none = {"", 0};
+	nghttp2_hd_inflater *old = h->inflater;
+	size_t count = entries(h);
+	size_t add;
+	size_t size;
+	int err;
+
+	/* Twice as many each time: a stranger's growing indices cost little. */
+	depth = depth < 2 * count ? 2 * count : depth;
+	depth = depth > HTTP2_UNKNOWN_MAX ? HTTP2_UNKNOWN_MAX : depth;
+	add = depth - count;
+	size = nghttp2_hd_inflate_get_dynamic_table_size(old) + add * ENTRY_OVERHEAD;
+	if (size > HTTP2_TABLE_MAX)
+		return -EBADMSG;
+	if (size > h->size)
+		h->size = (uint32_t)size;
+	h->inflater = NULL;
+	err = new_inflater(h);
+	for (size_t i = 0; i < add && !err; i++)
+		err = insert(h, none, none);
+	for (size_t i = STATIC_ENTRIES + count; i > STATIC_ENTRIES && !err; i--) {
+		const nghttp2_nv *nv = nghttp2_hd_inflate_get_table_entry(old, i);
+
+		err = insert(h, (struct span){(const char *)nv->name, nv->namelen},
+			     (struct span){(const char *)nv->value, nv->valuelen});
+	}
+	nghttp2_hd_inflate_del(old);
+	return err;
+}
+
+/* Table size updates that name more than we keep; the rest of the block is left to the caller. */
+static int apply_updates(struct http2_hpack *h, const struct scan *s, struct span *block)
+{
+	size_t last = s->last > HTTP2_TABLE_MAX ? HTTP2_TABLE_MAX : s->last;
+	int err = 0;
+
+	*block = span_from(*block, s->updates);
+	if (s->smallest < last)
+		err = set_size(h, s->smallest);
+	if (!err)
+		err = set_size(h, last);
+	h->is_unsure = s->last > HTTP2_TABLE_MAX;
+	return err;
+}
+
+static int decode(struct http2_hpack *h, const struct scan *s, struct span block, http2_field_fn fn,
+		  void *ctx)
+{
+	int err = h->inflater ? 0 : new_inflater(h);
+
+	if (!err && s->updates)
+		err = apply_updates(h, s, &block);
+	if (!err && h->is_unsure && s->largest > h->size)
+		err = set_size(h, HTTP2_TABLE_MAX);
+	if (!err && s->depth > entries(h))
+		err = s->depth > HTTP2_UNKNOWN_MAX ? -EBADMSG : deepen(h, s->depth);
+	return err ? err : inflate(h, block, fn, ctx);
+}
+
+int http2_hpack_decode(struct http2_hpack *h, struct span block, http2_field_fn fn, void *ctx,
+		       bool *ret_is_pure)
+{
+	struct scan s;
+	int err = scan_block(&s, h, block) ? decode(h, &s, block, fn, ctx) : -EBADMSG;
+
+	*ret_is_pure = !err && !s.inserted && !s.updates;
+	if (err)
+		http2_hpack_forget(h);
+	return err;
+}
+
+void http2_hpack_release(struct http2_hpack *h)
+{
+	if (h->inflater)
+		nghttp2_hd_inflate_del(h->inflater);
+	h->inflater = NULL;
+}
+
+void http2_hpack_forget(struct http2_hpack *h)
+{
+	http2_hpack_release(h);
+	if (h->size < INITIAL_SIZE)
+		h->size = INITIAL_SIZE;
+	h->is_unsure = true;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "txn/call.h"
+
+#include <stdlib.h>
+
+/* Kept for the next call: what a busy connection has open at a time. */
+#define FREE_MAX 256u
+
+#define SIZE_MIN 4u
+
+static struct call **slot_of(const struct calls *calls, uint32_t stream)
+{
+	/* Times a number that spreads: a stranger's strides make no long chains. */
+	return &calls->slots[(stream * 0x9e3779b1u) >> 16 & (calls->size - 1)];
+}
+
+static struct call *pool_take(struct call_pool *pool)
+{
+	struct call *c = pool->free;
+
+	if (c) {
+		pool->free = c->next;
+		pool->free_count--;
+		*c = (struct call){0};
+	} else {
+		c = calloc(1, sizeof(*c));
+	}
+	pool->count += c != NULL;
+	return c;
+}
+
+static void pool_give(struct call_pool *pool, struct call *c)
+{
+	free(c->wire);
+	pool->count--;
+	if (pool->free_count >= FREE_MAX) {
+		free(c);
+		return;
+	}
+	c->next = pool->free;
+	pool->free = c;
+	pool->free_count++;
+}
+
+void call_pool_release(struct call_pool *pool)
+{
+	while (pool->free) {
+		struct call *c = pool->free;
+
+		pool->free = c->next;
+		free(c);
+	}
+	pool->free_count = 0;
+}
+
+/* Twice the slots; false: no memory. */
+static bool grow(struct calls *calls)
+{
+	struct calls old = *calls;
+
+	calls->size = old.size ? old.size * 2 : SIZE_MIN;
+	calls->slots = calloc(calls->size, sizeof(struct call *));
+	if (!calls->slots) {
+		*calls = old;
+		return false;
+	}
+	for (struct call *c = old.oldest; c; c = c->newer) {
+		struct call **slot = slot_of(calls, c->stream);
+
+		c->next = *slot;
+		*slot = c;
+	}
+	free(old.slots);
+	return true;
+}
+
+struct call *calls_add(struct calls *calls, struct call_pool *pool, uint32_t stream)
+{
+	struct call **slot;
+	struct call *c;
+
+	if (calls->count == calls->size && !grow(calls))
+		return NULL;
+	c = pool_take(pool);
+	if (!c)
+		return NULL;
+	slot = slot_of(calls, stream);
+	c->stream = stream;
+	c->next = *slot;
+	*slot = c;
+	c->older = calls->newest;
+	*(c->older ? &c->older->newer : &calls->oldest) = c;
+	calls->newest = calls->last = c;
+	calls->count++;
+	return c;
+}
+
+struct call *calls_find_other(struct calls *calls, uint32_t stream)
+{
+	struct call *c = calls->size ? *slot_of(calls, stream) : NULL;
+
+	while (c && c->stream != stream)
+		c = c->next;
+	if (c)
+		calls->last = c;
+	return c;
+}
+
+void calls_remove(struct calls *calls, struct call_pool *pool, struct call *c)
+{
+	struct call **at = slot_of(calls, c->stream);
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	*(c->newer ? &c->newer->older : &calls->newest) = c->older;
+	*(c->older ? &c->older->newer : &calls->oldest) = c->newer;
+	if (calls->last == c)
+		calls->last = NULL;
+	calls->count--;
+	pool_give(pool, c);
+}
+
+void calls_release(struct calls *calls, struct call_pool *pool)
+{
+	while (calls->oldest)
+		calls_remove(calls, pool, calls->oldest);
+	free(calls->slots);
+	*calls = (struct calls){0};
+}

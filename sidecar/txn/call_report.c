@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "txn/call_report.h"
+
+#include "txn/session.h"
+
+enum call_kind call_guess(const struct call *call, bool others_are_grpc)
+{
+	const struct grpc_messages *request = &call->messages[0];
+	const struct grpc_messages *response = &call->messages[1];
+
+	if (request->is_other || response->is_other)
+		return CALL_HTTP;
+	if (grpc_messages_are_whole(request) &&
+	    (call->response_bytes == 0 || grpc_messages_are_whole(response)))
+		return CALL_GRPC;
+	return others_are_grpc ? CALL_GRPC : CALL_HTTP;
+}
+
+static uint16_t grpc_status_of(const struct call *call, enum txn_error error)
+{
+	if (error == TXN_CLOSED || error == TXN_RESET)
+		return GRPC_UNAVAILABLE;
+	if (call->grpc_status != GRPC_STATUS_NONE)
+		return call->grpc_status;
+	if (call->status == TXN_STATUS_UNKNOWN)
+		return GRPC_STATUS_HIDDEN;
+	return (uint16_t)grpc_status_of_http(call->status);
+}
+
+void call_report(struct call *call, struct conn *c, enum role role, enum txn_error error,
+		 uint64_t end_ns)
+{
+	struct session_env *env = c->owner;
+	uint64_t first_ns = call->first_byte_ns ? call->first_byte_ns : call->start_ns;
+	struct transaction t = {
+		.role = role,
+		.conn_id = c->id,
+		.container = c->container,
+		.local = &c->local,
+		.remote = &c->remote,
+		.tid = call->tid,
+		.version = HTTP_2,
+		.known_method = call->known_method,
+		.route = call->route,
+		.server_address = call->server_address,
+		.server_port = role == ROLE_CLIENT ? c->remote.port : 0,
+		.status = call->status,
+		.error = error,
+		.is_probe = call->is_probe,
+		.stream = call->stream,
+		.start_ns = call->start_ns,
+		.first_byte_ns = call->first_byte_ns,
+		.end_ns = end_ns > first_ns ? end_ns : first_ns,
+		.request_bytes = call->request_bytes,
+		.response_bytes = call->response_bytes,
+	};
+
+	if (call->wire) {
+		t.method = (struct span){call->wire, call->wire_method_len};
+		t.target = (struct span){call->wire + call->wire_method_len, call->wire_target_len};
+	}
+	if (call->kind == CALL_GRPC) {
+		t.is_rpc = true;
+		t.known_method = txn_grpc;
+		t.route = call->rpc_method;
+		t.grpc_status = grpc_status_of(call, error);
+		t.timeout_ns = call->timeout_ns;
+		for (int i = 0; i < 2; i++) {
+			t.messages[i] = call->messages[i].count;
+			t.has_uncounted |= call->messages[i].is_lost;
+		}
+	}
+	env->stats.transactions++;
+	for (size_t i = 0; i < env->sink_count; i++)
+		env->sinks[i]->done(env->sink_ctx[i], &t);
+}

@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "txn/multiplex.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/method.h"
+#include "txn/call.h"
+#include "txn/call_report.h"
+#include "txn/session.h"
+
+struct multiplex {
+	struct http2 parser[2]; /* by enum dir */
+	struct calls calls;
+	enum role role; /* a guess until is_role_known */
+	bool is_role_known;
+	bool has_missed; /* frames; responses without request are no wonder */
+	bool has_grpc; /* calls that were known as such */
+	bool has_http;
+	uint32_t first_stream; /* whose request was seen */
+	uint32_t newest_stream; /* likewise; 0: none */
+	uint32_t tid; /* of the newest egress data */
+};
+
+/* A method of gRPC that is not known is not the method of HTTP that is not. */
+static const char unknown_rpc[] = "unknown";
+
+static struct session *session_of(struct conn *c)
+{
+	return (struct session *)c->user;
+}
+
+static struct multiplex *multiplex_of(struct conn *c)
+{
+	return session_of(c)->http2;
+}
+
+static struct session_env *env_of(struct conn *c)
+{
+	return c->owner;
+}
+
+static struct http2 *parser_of(struct multiplex *m, bool is_response)
+{
+	return &m->parser[m->parser[0].is_response != is_response];
+}
+
+/* Hands the parsers their roles. */
+static void set_role(struct multiplex *m, enum role role)
+{
+	enum dir request = role == ROLE_CLIENT ? DIR_EGRESS : DIR_INGRESS;
+
+	m->role = role;
+	m->parser[request].is_response = false;
+	m->parser[dir_other(request)].is_response = true;
+}
+
+struct multiplex *multiplex_new(struct session_env *env, enum role role, bool joins, unsigned seen)
+{
+	struct multiplex *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	for (int dir = 0; dir < 2; dir++) {
+		http2_init(&m->parser[dir], false, &env->http2_memory);
+		m->parser[dir].keeps_words = env->wants_target;
+		if (joins)
+			http2_join(&m->parser[dir]);
+	}
+	m->is_role_known = role != ROLE_UNKNOWN;
+	set_role(m, m->is_role_known ? role : ROLE_SERVER);
+	m->has_missed = joins;
+	if (!joins)
+		http2_preface(parser_of(m, false), seen);
+	return m;
+}
+
+void multiplex_free(struct multiplex *m, struct session_env *env)
+{
+	if (!m)
+		return;
+	calls_release(&m->calls, &env->calls);
+	http2_release(&m->parser[0]);
+	http2_release(&m->parser[1]);
+	free(m);
+}
+
+static void close_call(struct multiplex *m, struct conn *c, struct call *call)
+{
+	struct session_env *env = env_of(c);
+
+	if (call->active) {
+		call->active->count--;
+		env->stats.requests_open--;
+	}
+	calls_remove(&m->calls, &env->calls, call);
+}
+
+static void lose(struct multiplex *m, struct conn *c, struct call *call, enum engine_lost why)
+{
+	env_of(c)->stats.lost[why]++;
+	close_call(m, c, call);
+}
+
+static void report(struct multiplex *m, struct conn *c, struct call *call, enum txn_error error,
+		   uint64_t end_ns)
+{
+	if (call->kind == CALL_UNSURE)
+		call->kind = (uint8_t)call_guess(call, m->has_grpc && !m->has_http);
+	if (m->role == ROLE_SERVER)
+		call->tid = m->tid;
+	call_report(call, c, m->role, error, end_ns);
+	close_call(m, c, call);
+}
+
+/* --- requests -------------------------------------------------------------------- */
+
+static void note_kind(struct multiplex *m, struct call *call, const struct http2_head *head)
+{
+	if (head->content == HTTP2_CONTENT_GRPC)
+		call->kind = CALL_GRPC;
+	else if (head->content == HTTP2_CONTENT_OTHER || !head->unknown)
+		call->kind = CALL_HTTP;
+	m->has_grpc |= call->kind == CALL_GRPC;
+	m->has_http |= call->kind == CALL_HTTP;
+}
+
+/* What the head alone says: remembered with it, or made. */
+static const struct http2_note *note_of(struct multiplex *m, struct conn *c, enum call_kind kind,
+					const struct http2_head *head)
+{
+	struct session_env *env = env_of(c);
+	struct http2_note *note = head->note;
+
+	if (note->is_set)
+		return note;
+	*note = (struct http2_note){
+		.known_method = txn_unknown,
+		.route = txn_unknown,
+		.rpc_method = unknown_rpc,
+		.server_address = "",
+		.active = &env->actives.cell[0], /* a guess */
+		.is_set = true,
+	};
+	if (head->has_method || !head->unknown)
+		note->known_method = method_known(head->method);
+	if (m->role == ROLE_CLIENT)
+		note->server_address = addresses_find(env->addresses, head->authority, &c->remote);
+	if (!head->has_path && head->unknown)
+		return note;
+	if (kind != CALL_GRPC)
+		note->route = head->is_connect ? ROUTE_AUTHORITY
+					       : routes_find(env->routes, m->role, head->path);
+	if (kind != CALL_HTTP)
+		note->rpc_method = rpc_methods_find(env->rpc_methods, m->role, head->path);
+	/* Each request beyond the cap is to be counted there. */
+	note->is_set =
+		strcmp(note->route, ROUTE_OTHER) != 0 && !rpc_method_is_other(note->rpc_method);
+	return note;
+}
+
+static void keep_wire(struct call *call, const struct http2_head *head)
+{
+	size_t method = head->method.len;
+	size_t target = head->path.len < TXN_TARGET_MAX ? head->path.len : TXN_TARGET_MAX;
+
+	call->wire = malloc(method + target + 1);
+	if (!call->wire)
+		return;
+	if (method)
+		memcpy(call->wire, head->method.ptr, method);
+	if (target)
+		memcpy(call->wire + method, head->path.ptr, target);
+	call->wire_method_len = (uint16_t)method;
+	call->wire_target_len = (uint16_t)target;
+}
+
+static void count_open(struct multiplex *m, struct conn *c, struct call *call, struct active *guess)
+{
+	struct session_env *env = env_of(c);
+	bool is_rpc = call->kind == CALL_GRPC;
+	const char *method = is_rpc ? call->rpc_method : call->known_method;
+
+	if (!active_is(guess, m->role, c->container, method)) {
+		guess = actives_find(&env->actives, m->role, c->container, method);
+		guess->is_rpc = is_rpc && guess->known_method == method;
+	}
+	call->active = guess;
+	guess->count++;
+	env->stats.requests_open++;
+}
+
+static void begin_call(struct multiplex *m, struct conn *c, uint32_t stream,
+		       const struct http2_head *head, uint64_t time_ns)
+{
+	struct session_env *env = env_of(c);
+	const struct http2_note *note;
+	struct call *call;
+
+	if (m->calls.count >= CALLS_MAX)
+		lose(m, c, m->calls.oldest, ENGINE_LOST_STREAMS);
+	call = calls_add(&m->calls, &env->calls, stream);
+	if (!call) {
+		env->stats.lost[ENGINE_LOST_MEMORY]++;
+		return;
+	}
+	if (m->newest_stream == 0)
+		m->first_stream = stream;
+	if (stream > m->newest_stream)
+		m->newest_stream = stream;
+	note_kind(m, call, head);
+	note = note_of(m, c, (enum call_kind)call->kind, head);
+	call->start_ns = time_ns;
+	call->known_method = note->known_method;
+	call->route = note->route;
+	call->rpc_method = note->rpc_method;
+	call->server_address = note->server_address;
+	call->is_connect = head->is_connect;
+	call->is_probe = head->is_probe && m->role == ROLE_SERVER;
+	call->timeout_ns = head->timeout_ns;
+	call->grpc_status = GRPC_STATUS_NONE;
+	call->tid = m->tid;
+	if (env->wants_target)
+		keep_wire(call, head);
+	if (call->is_probe)
+		return;
+	count_open(m, c, call, note->active);
+	head->note->active = call->active;
+}
+
+static void on_request(struct multiplex *m, struct conn *c, uint32_t stream,
+		       const struct http2_head *head, uint64_t time_ns)
+{
+	/* A lost block is a request's, not its trailers, if the stream is new. */
+	if (!head->is_request && !(head->unknown && m->newest_stream && stream > m->newest_stream))
+		return;
+	if (stream % 2 == 1 && !calls_find(&m->calls, stream))
+		begin_call(m, c, stream, head, time_ns);
+}
+
+/* --- responses ------------------------------------------------------------------- */
+
+static void end_response(struct multiplex *m, struct conn *c, struct call *call)
+{
+	uint64_t end_ns = parser_of(m, true)->last_ns;
+	bool is_whole = call->has_response || call->grpc_status != GRPC_STATUS_NONE;
+
+	/* The head was among what was lost, and nothing else tells how it ended. */
+	if (!is_whole && m->has_missed)
+		lose(m, c, call, ENGINE_LOST_RESPONSE);
+	else
+		report(m, c, call, is_whole ? TXN_OK : TXN_MALFORMED, end_ns);
+}
+
+/* A response that belongs to no request we saw. */
+static void count_unpaired(struct multiplex *m, struct conn *c, uint32_t stream, bool is_end)
+{
+	if (is_end && m->has_missed && stream % 2 == 1 &&
+	    (m->newest_stream == 0 || stream < m->first_stream))
+		env_of(c)->stats.responses_unpaired++;
+}
+
+static void on_response(struct multiplex *m, struct conn *c, uint32_t stream,
+			const struct http2_head *head, bool is_end, uint64_t time_ns)
+{
+	struct call *call = calls_find(&m->calls, stream);
+	bool is_hidden = !head->status && head->unknown;
+
+	if (!call) {
+		count_unpaired(m, c, stream, is_end);
+		return;
+	}
+	if (head->status && head->status < 200 && !is_end)
+		return;
+	if (head->content == HTTP2_CONTENT_GRPC ||
+	    (call->kind == CALL_UNSURE && head->grpc_status != GRPC_STATUS_NONE))
+		call->kind = CALL_GRPC;
+	else if (call->kind == CALL_UNSURE && !call->has_response)
+		note_kind(m, call, head);
+	/* What came first with an unknown status was interim if a status comes now. */
+	if (head->status ? !call->has_response || call->status == TXN_STATUS_UNKNOWN
+			 : is_hidden && !call->has_response) {
+		call->status = is_hidden ? TXN_STATUS_UNKNOWN : head->status;
+		call->has_response = true;
+		/* Clocks of different CPUs may disagree by some ns. */
+		call->first_byte_ns = time_ns > call->start_ns ? time_ns : call->start_ns;
+	}
+	if (is_end && head->grpc_status == GRPC_STATUS_NONE && head->unknown)
+		call->grpc_status = GRPC_STATUS_HIDDEN;
+	else if (head->grpc_status != GRPC_STATUS_NONE)
+		call->grpc_status = head->grpc_status;
+	if (is_end)
+		end_response(m, c, call);
+	else if (call->is_connect && call->status >= 200 && call->status < 300)
+		report(m, c, call, TXN_OK, time_ns); /* what follows is no HTTP */
+}
+
+/* --- what the parsers call ------------------------------------------------------- */
+
+static void on_head(void *ctx, bool is_response, uint32_t stream, const struct http2_head *head,
+		    bool is_end, uint64_t time_ns)
+{
+	struct conn *c = ctx;
+	struct multiplex *m = multiplex_of(c);
+
+	env_of(c)->stats.http2_unknown_fields += head->unknown;
+	if (!m->is_role_known) {
+		if (!head->is_request && !head->status)
+			return;
+		if (head->is_request == is_response)
+			set_role(m, m->role == ROLE_SERVER ? ROLE_CLIENT : ROLE_SERVER);
+		is_response = !head->is_request;
+		m->is_role_known = true;
+	}
+	if (is_response)
+		on_response(m, c, stream, head, is_end, time_ns);
+	else
+		on_request(m, c, stream, head, time_ns);
+}
+
+static void on_body(void *ctx, bool is_response, uint32_t stream, struct span body, bool is_end)
+{
+	struct conn *c = ctx;
+	struct multiplex *m = multiplex_of(c);
+	struct call *call;
+
+	if (!m->is_role_known)
+		return;
+	call = calls_find(&m->calls, stream);
+	if (!call) {
+		if (is_response)
+			count_unpaired(m, c, stream, is_end);
+		return;
+	}
+	*(is_response ? &call->response_bytes : &call->request_bytes) += body.len;
+	if (call->kind != CALL_HTTP) {
+		if (body.ptr)
+			grpc_messages_data(&call->messages[is_response], body);
+		else
+			grpc_messages_skip(&call->messages[is_response], body.len);
+	}
+	if (is_end && is_response)
+		end_response(m, c, call);
+}
+
+static void on_lost_end(void *ctx, bool is_response, uint32_t stream)
+{
+	struct conn *c = ctx;
+	struct multiplex *m = multiplex_of(c);
+	struct call *call = is_response ? calls_find(&m->calls, stream) : NULL;
+
+	if (call)
+		lose(m, c, call, ENGINE_LOST_RESPONSE);
+}
+
+static void on_reset(void *ctx, bool is_response, uint32_t stream, uint32_t code)
+{
+	struct conn *c = ctx;
+	struct multiplex *m = multiplex_of(c);
+	struct call *call = calls_find(&m->calls, stream);
+
+	if (!call)
+		return;
+	/* The response may have ended before, unseen. */
+	if (call->is_suspect) {
+		lose(m, c, call, ENGINE_LOST_RESPONSE);
+		return;
+	}
+	if (!is_response)
+		call->grpc_status = GRPC_CANCELLED;
+	else
+		call->grpc_status = code == UINT32_MAX ? GRPC_STATUS_HIDDEN
+						       : (uint16_t)grpc_status_of_reset(code);
+	report(m, c, call, is_response ? TXN_STREAM_RESET : TXN_CANCELLED,
+	       parser_of(m, is_response)->last_ns);
+}
+
+static void on_fail(void *ctx, bool is_response, enum parse_fail why)
+{
+	struct conn *c = ctx;
+	struct multiplex *m = multiplex_of(c);
+
+	(void)is_response;
+	env_of(c)->stats.parse_failed[why]++;
+	if (why != PARSE_FAIL_LOST && why != PARSE_FAIL_FRAME)
+		return;
+	m->has_missed = true;
+	for (struct call *call = m->calls.oldest; call; call = call->newer)
+		call->is_suspect = true;
+}
+
+static const struct http2_sink parser_sink = {
+	.head = on_head,
+	.body = on_body,
+	.lost_end = on_lost_end,
+	.reset = on_reset,
+	.fail = on_fail,
+};
+
+/* --- the connection -------------------------------------------------------------- */
+
+void multiplex_upgrade(struct multiplex *m, struct conn *c, struct exchange *e)
+{
+	struct call *call = calls_add(&m->calls, &env_of(c)->calls, 1);
+
+	if (!call) {
+		env_of(c)->stats.lost[ENGINE_LOST_MEMORY]++;
+		return;
+	}
+	m->first_stream = m->newest_stream = 1;
+	call->kind = CALL_HTTP;
+	call->start_ns = e->start_ns;
+	call->known_method = e->known_method;
+	call->route = e->route;
+	call->rpc_method = unknown_rpc;
+	call->server_address = e->server_address;
+	call->is_probe = e->is_probe;
+	call->request_bytes = e->request_bytes;
+	call->grpc_status = GRPC_STATUS_NONE;
+	call->tid = e->tid;
+	call->wire = e->wire;
+	call->wire_method_len = e->wire_method_len;
+	call->wire_target_len = e->wire_target_len;
+	call->active = e->active;
+	e->wire = NULL;
+	e->active = NULL;
+}
+
+/* Who asked is told where the first frame is that starts with the piece or behind it. */
+static void answer(struct multiplex *m, struct conn *c, enum dir dir, bool is_at_frame)
+{
+	struct session_env *env = env_of(c);
+	struct engine_boundary b = {.conn_id = c->id};
+	uint32_t ahead;
+
+	if (is_at_frame) {
+		b.has_seq[dir] = true;
+		b.seq[dir] = env->data->seq;
+	} else if (http2_next_frame(&m->parser[dir], &ahead)) {
+		b.has_seq[dir] = true;
+		b.seq[dir] = c->bytes[dir].next + ahead;
+	}
+	dir = dir_other(dir);
+	if (http2_next_frame(&m->parser[dir], &ahead)) {
+		b.has_seq[dir] = true;
+		b.seq[dir] = c->bytes[dir].next + ahead;
+	}
+	env->on_boundary(env->boundary_ctx, &b);
+}
+
+void multiplex_data(struct multiplex *m, struct conn *c, enum dir dir, struct span data,
+		    uint64_t time_ns)
+{
+	struct session_env *env = env_of(c);
+	/* The event at hand may release pieces that came earlier: this one, or another? */
+	bool is_own = env->data && env->data->data.ptr == data.ptr;
+	uint32_t ahead;
+	bool is_at_frame;
+
+	if (dir == DIR_EGRESS && env->tid)
+		m->tid = env->tid;
+	is_at_frame = http2_next_frame(&m->parser[dir], &ahead) && ahead == 0;
+	http2_data(&m->parser[dir], data, is_own && env->data->is_frame, time_ns, &parser_sink, c);
+	if (is_own && env->data->asks && env->on_boundary)
+		answer(m, c, dir, is_at_frame);
+}
+
+void multiplex_skip(struct multiplex *m, struct conn *c, enum dir dir, uint32_t len,
+		    uint64_t time_ns)
+{
+	/* What only the end of the connection tells of was not looked at by anybody. */
+	if (env_of(c)->is_close)
+		http2_lost(&m->parser[dir], len, time_ns, &parser_sink, c);
+	else
+		http2_skip(&m->parser[dir], len, time_ns, &parser_sink, c);
+}
+
+void multiplex_lost(struct multiplex *m, struct conn *c, enum dir dir, uint32_t len,
+		    uint64_t time_ns)
+{
+	http2_lost(&m->parser[dir], len, time_ns, &parser_sink, c);
+}
+
+void multiplex_end(struct multiplex *m, struct conn *c, enum conn_end how, uint64_t time_ns)
+{
+	bool is_lost = http2_is_lost(&m->parser[0]) || http2_is_lost(&m->parser[1]);
+
+	while (m->calls.oldest) {
+		struct call *call = m->calls.oldest;
+
+		if (how == CONN_EVICTED)
+			lose(m, c, call, ENGINE_LOST_EVICTED);
+		else if (how == CONN_MUTED || how == CONN_CUT)
+			close_call(m, c, call);
+		else if (call->is_suspect || is_lost)
+			lose(m, c, call, ENGINE_LOST_RESPONSE);
+		else
+			report(m, c, call, how == CONN_RESET ? TXN_RESET : TXN_CLOSED, time_ns);
+	}
+}

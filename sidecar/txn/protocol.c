@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "txn/protocol.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "proto/http2_frame.h"
+#include "proto/http2_sync.h"
+
+/* A longer line without an end may just as well be words of a body, and the
+ * answer holds for the life of the connection. */
+#define ROLE_LINE_MAX 256
+
+/* Pieces of an older connection that are one whole frame each, until it is taken for HTTP/2. */
+#define LIKELY_FRAMES 2
+
+static struct session_env *env_of(struct conn *c)
+{
+	return c->owner;
+}
+
+static enum dir request_dir(enum role role)
+{
+	return role == ROLE_CLIENT ? DIR_EGRESS : DIR_INGRESS;
+}
+
+static void begin_http1(struct conn *c, struct session *s, enum role role)
+{
+	unsigned held = s->held;
+
+	s->held = 0;
+	s->role = role;
+	http1_init(&s->parser[request_dir(role)], false);
+	http1_init(&s->parser[dir_other(request_dir(role))], true);
+	if (held)
+		session_sink.bytes.data(c, request_dir(role), (struct span){HTTP2_PREFACE, held},
+					s->held_ns);
+}
+
+static bool begin_http2(struct conn *c, struct session *s, enum role role, bool joins)
+{
+	s->http2 = multiplex_new(c->owner, role, joins, s->held);
+	if (!s->http2)
+		env_of(c)->stats.parse_failed[PARSE_FAIL_MEMORY]++;
+	return s->http2;
+}
+
+/* More of the preface, or the whole; false if it is none. */
+static bool is_preface(struct conn *c, struct session *s, enum role role, struct span data,
+		       uint64_t time_ns)
+{
+	size_t n = HTTP2_PREFACE_SIZE - (size_t)s->held;
+
+	n = n < data.len ? n : data.len;
+	if (memcmp(data.ptr, &HTTP2_PREFACE[s->held], n) != 0)
+		return false;
+	if (!s->held)
+		s->held_ns = time_ns;
+	s->held = (uint8_t)(s->held + n);
+	data = span_from(data, n);
+	if (s->held == HTTP2_PREFACE_SIZE && begin_http2(c, s, role, false) && data.len)
+		multiplex_data(s->http2, c, request_dir(role), data, time_ns);
+	return true;
+}
+
+/* Of an older connection: does the piece look like frames? */
+static bool is_likely_http2(struct session *s, struct span data)
+{
+	struct http2_sync sync = {0};
+	size_t end;
+
+	if (http2_sync_find(&sync, data, false) != HTTP2_SYNC_NONE)
+		return true;
+	if (http2_frame_chain(data.ptr, data.len, &end) == 1 && end == data.len)
+		s->likely_frames++;
+	else
+		s->likely_frames = 0;
+	return s->likely_frames >= LIKELY_FRAMES;
+}
+
+static enum role role_by_start_line(enum dir dir, struct span data)
+{
+	if (data.len > ROLE_LINE_MAX && !memchr(data.ptr, '\n', data.len))
+		return ROLE_UNKNOWN;
+	if (http1_is_response(data))
+		return dir == DIR_EGRESS ? ROLE_SERVER : ROLE_CLIENT;
+	if (http1_is_request(data))
+		return dir == DIR_INGRESS ? ROLE_SERVER : ROLE_CLIENT;
+	return ROLE_UNKNOWN;
+}
+
+/* A piece of a connection whose opening was not seen, or whose first bytes were lost. */
+static bool join(struct conn *c, struct session *s, enum dir dir, struct span data,
+		 uint64_t time_ns)
+{
+	const struct session_env *env = env_of(c);
+	bool is_frame = env->data && env->data->is_frame && env->data->data.ptr == data.ptr;
+	enum role role = dir == DIR_INGRESS ? ROLE_SERVER : ROLE_CLIENT;
+
+	if (data.len >= HTTP2_PREFACE_SIZE && is_preface(c, s, role, data, time_ns))
+		return false;
+	role = role_by_start_line(dir, data);
+	if (role != ROLE_UNKNOWN && !is_frame) {
+		begin_http1(c, s, role);
+		return true;
+	}
+	if ((is_frame || is_likely_http2(s, data)) && begin_http2(c, s, c->role, true))
+		multiplex_data(s->http2, c, dir, data, time_ns);
+	return false;
+}
+
+bool protocol_data(struct conn *c, struct session *s, enum dir dir, struct span data,
+		   uint64_t time_ns)
+{
+	if (s->http2) {
+		multiplex_data(s->http2, c, dir, data, time_ns);
+		return false;
+	}
+	if (c->role == ROLE_UNKNOWN || s->has_lost_start)
+		return join(c, s, dir, data, time_ns);
+	if (dir == request_dir(c->role)) {
+		if (is_preface(c, s, c->role, data, time_ns))
+			return false;
+	} else if (data.ptr[0] == '\0') {
+		/* SETTINGS, of a server that does not wait for the preface. */
+		if (begin_http2(c, s, c->role, false))
+			multiplex_data(s->http2, c, dir, data, time_ns);
+		return false;
+	}
+	begin_http1(c, s, c->role);
+	return true;
+}
+
+bool protocol_skip(struct conn *c, struct session *s, enum dir dir, uint32_t len, uint64_t time_ns)
+{
+	if (s->http2)
+		multiplex_skip(s->http2, c, dir, len, time_ns);
+	else if (s->held)
+		begin_http1(c, s, c->role);
+	return s->role != ROLE_UNKNOWN;
+}
+
+bool protocol_lost(struct conn *c, struct session *s, enum dir dir, uint32_t len, uint64_t time_ns)
+{
+	if (s->http2)
+		multiplex_lost(s->http2, c, dir, len, time_ns);
+	else if (s->held)
+		begin_http1(c, s, c->role);
+	else
+		s->has_lost_start = true;
+	return s->role != ROLE_UNKNOWN;
+}
+
+void protocol_end(struct conn *c, struct session *s, enum conn_end how, uint64_t time_ns)
+{
+	if (!s->http2)
+		return;
+	multiplex_end(s->http2, c, how, time_ns);
+	multiplex_free(s->http2, c->owner);
+	s->http2 = NULL;
+}
+
+/* "Upgrade: h2c", a line of its own among the fields. */
+static bool is_to_http2(struct span fields)
+{
+	static const char name[] = "upgrade:";
+	const char *at = fields.ptr;
+	const char *end = fields.ptr + fields.len;
+
+	while (at && at < end) {
+		const char *next = memchr(at, '\n', (size_t)(end - at));
+		size_t len = (size_t)((next ? next : end) - at);
+
+		if (len > sizeof(name) - 1 && strncasecmp(at, name, sizeof(name) - 1) == 0) {
+			const char *value = at + sizeof(name) - 1;
+
+			while (value < at + len && (*value == ' ' || *value == '\t'))
+				value++;
+			return at + len - value >= 3 && strncasecmp(value, "h2c", 3) == 0;
+		}
+		at = next ? next + 1 : NULL;
+	}
+	return false;
+}
+
+bool protocol_upgrade(struct conn *c, struct session *s, struct exchange *e,
+		      const struct message *m)
+{
+	if (!is_to_http2(m->fields))
+		return false;
+	/* The client's preface follows, the server's first frame is next. */
+	if (!begin_http2(c, s, s->role, false))
+		return false;
+	s->role = ROLE_UNKNOWN;
+	if (e)
+		multiplex_upgrade(s->http2, c, e);
+	return true;
+}

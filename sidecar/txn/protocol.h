@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a connection speaks. Until that is known, and for ever if it is HTTP/2, the session's role
+ * is unknown, and what session.c hears of goes through here.
+ *
+ *   HTTP/2   the client's preface (RFC 9113 section 3.4), a server that begins with a frame, a
+ * source that knows of frames, an accepted `Upgrade: h2c`; of an older connection, pieces that
+ *            follow one another as frames do
+ *   HTTP/1   everything else of a connection whose opening was seen; of an older one, what
+ *            begins with a start line
+ */
+#ifndef SIDELIGHT_TXN_PROTOCOL_H
+#define SIDELIGHT_TXN_PROTOCOL_H
+
+#include "txn/session.h"
+
+/*
+ * As struct bytes_sink has them, for sessions of unknown role. True: it is HTTP/1, the role is
+ * known now, parsers are ready, and the caller goes on with what he was told.
+ */
+bool protocol_data(struct conn *c, struct session *s, enum dir dir, struct span data,
+		   uint64_t time_ns);
+bool protocol_skip(struct conn *c, struct session *s, enum dir dir, uint32_t len, uint64_t time_ns);
+bool protocol_lost(struct conn *c, struct session *s, enum dir dir, uint32_t len, uint64_t time_ns);
+/* The session's role is unknown, and stays so. */
+void protocol_end(struct conn *c, struct session *s, enum conn_end how, uint64_t time_ns);
+
+/*
+ * 101 in answer to e (NULL: not seen), of which m is the head. False: not to HTTP/2. Else the role
+ * is unknown from now on, and e is empty.
+ */
+bool protocol_upgrade(struct conn *c, struct session *s, struct exchange *e,
+		      const struct message *m);
+
+#endif
