@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/option.h"
+#include "base/value.h"
 
 #define AT(member) offsetof(struct flags, member)
 
@@ -51,8 +52,9 @@ static const struct option fixed[] = {
 	{"Janitor", "gateway", NULL, "URL", NULL, "the Pushgateway to keep clean", KIND_URL,
 	 IN_JANITOR, AT(gateway), 0, 0},
 	{NULL, "older-than", NULL, "MINUTES", "10",
-	 "remove groups that nobody pushed to for so long; longer than any push interval",
-	 KIND_NUMBER, IN_JANITOR, AT(older_than_min), 1, 525600},
+	 "remove groups that nobody pushed to for so long, or for 90s, 2h; say more than the "
+	 "longest push interval",
+	 KIND_TEXT, IN_JANITOR, AT(older_than), 0, 0},
 	{NULL, "once", NULL, NULL, NULL, "sweep once, and end", KIND_BOOL, IN_JANITOR, AT(is_once),
 	 0, 0},
 	{NULL, "interval", NULL, "SECONDS", NULL, "sweep again and again, with so long between",
@@ -186,7 +188,20 @@ static int check_values(struct values *v, struct text *error)
 	return 0;
 }
 
-static int check_janitor(const struct flags *f, struct text *error)
+/* Minutes, or a time with its unit; at most a year. */
+static int read_age(const char *str, uint64_t *ret_ms)
+{
+	uint64_t n;
+
+	if (value_number(str, &n) == 0 && n <= 525600)
+		n *= 60000;
+	else if (value_number(str, &n) == 0 || value_duration(str, &n) || n > 525600 * 60000ull)
+		return -EINVAL;
+	*ret_ms = n;
+	return n > 0 ? 0 : -EINVAL;
+}
+
+static int check_janitor(struct flags *f, struct text *error)
 {
 	if (!f->gateway)
 		text_add(error, "janitor: which gateway? say --gateway URL");
@@ -194,6 +209,11 @@ static int check_janitor(const struct flags *f, struct text *error)
 		text_add(error, "janitor: say either --once or --interval SECONDS");
 	else if (f->gateway_user_file && f->gateway_token_file)
 		text_add(error, "janitor: either --gateway-user-file or --gateway-token-file");
+	else if (read_age(f->older_than, &f->older_than_ms))
+		text_addf(error,
+			  "--older-than: \"%s\" is not a number of minutes (or a time like "
+			  "90s, 2h), at most a year",
+			  f->older_than);
 	else
 		return 0;
 	return -EINVAL;

@@ -52,7 +52,8 @@ struct flags {
 
 	/* janitor */
 	const char *gateway; /* NULL: not said */
-	uint64_t older_than_min;
+	const char *older_than; /* as it was said */
+	uint64_t older_than_ms;
 	bool is_once;
 	uint64_t interval_ms; /* 0: not said */
 	bool is_dry_run;

@@ -68,8 +68,12 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 	if (!g->listing || status != 200)
 		return len;
 	g->listed_bytes += len;
-	g->listing_error =
-		g->listed_bytes > LISTING_MAX ? -EFBIG : listing_feed(g->listing, data, len);
+	if (*g->now_s <= 0)
+		g->listing_error = -ENOENT;
+	else if (g->listed_bytes > LISTING_MAX)
+		g->listing_error = -EFBIG;
+	else
+		g->listing_error = listing_feed(g->listing, data, len);
 	return g->listing_error ? CURL_WRITEFUNC_ERROR : len;
 }
 

@@ -196,8 +196,8 @@ static int sweep(const struct janitor_options *options, struct gateway *gateway)
 	if (!err) {
 		remove_all(&s);
 		if (unusable)
-			log_warn("janitor: %s: %zu groups left alone: what they are called "
-				 "cannot be told from the list",
+			log_warn("janitor: %s: groups left alone: %zu, what they are called cannot "
+				 "be told from the list",
 				 options->gateway.url, unusable);
 		if (s.stale.beyond)
 			log_warn("janitor: %s: %zu more are old; left to the next sweep",

@@ -31,7 +31,7 @@ static int command_janitor(const struct flags *f)
 			    .ca = f->gateway_ca,
 			    .user_file = f->gateway_user_file,
 			    .token_file = f->gateway_token_file},
-		.older_than_ms = f->older_than_min * 60000,
+		.older_than_ms = f->older_than_ms,
 		.interval_ms = f->interval_ms,
 		.is_dry_run = f->is_dry_run,
 	});
