@@ -15,7 +15,7 @@
 #include <uv.h>
 
 #include "base/log.h"
-#include "base/privilege.h"
+#include "pod/privilege.h"
 #include "capture/ring.h"
 #include "discovery.h"
 #include "export/push.h"
@@ -262,7 +262,7 @@ static int make_capture(struct run *r)
 static int make_exports(struct run *r)
 {
 	const struct options *o = r->o;
-	const char *error;
+	const char *error = "";
 
 	if (o->metrics_listen) {
 		r->scrape =
