@@ -76,6 +76,16 @@ static void on_event(void *ctx, const struct event *ev)
 	engine_event(r->engine, ev);
 }
 
+/* The kernel half asked where frames start; an answer that cannot be given is asked for again. */
+static void on_frame(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq)
+{
+	scoped_privilege int raised = privilege_raise();
+	struct run *r = ctx;
+
+	(void)raised;
+	(void)ring_answer(r->source, conn_id, dir, seq);
+}
+
 /* Before anybody reads the registry: all that has happened is in it. */
 static void refresh(void *ctx)
 {
@@ -206,7 +216,9 @@ static int make_engine(struct run *r)
 		goto fail;
 	r->engine = engine_new(&(struct engine_options){.conn_cap = o->conn_cap,
 							.route_templates = o->routes,
-							.route_cap = o->route_cap},
+							.route_cap = o->route_cap,
+							.on_frame = on_frame,
+							.frame_ctx = r},
 			       &error);
 	if (!r->engine)
 		goto fail;
