@@ -15,7 +15,7 @@
 #include <uv.h>
 
 #include "base/log.h"
-#include "pod/privilege.h"
+#include "base/privilege.h"
 #include "capture/ring.h"
 #include "discovery.h"
 #include "export/push.h"
@@ -76,14 +76,15 @@ static void on_event(void *ctx, const struct event *ev)
 	engine_event(r->engine, ev);
 }
 
-/* The kernel half asked where frames start; an answer that cannot be given is asked for again. */
-static void on_frame(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq)
+/* The kernel half lost its place among the frames of a connection, and asked. */
+static void on_boundary(void *ctx, const struct engine_boundary *b)
 {
-	scoped_privilege int raised = privilege_raise();
 	struct run *r = ctx;
 
-	(void)raised;
-	(void)ring_answer(r->source, conn_id, dir, seq);
+	for (int dir = DIR_INGRESS; dir <= DIR_EGRESS; dir++)
+		if (b->has_seq[dir])
+			(void)ring_answer(r->source, b->conn_id, (enum dir)dir,
+					  b->seq[dir]); /* it asks again */
 }
 
 /* Before anybody reads the registry: all that has happened is in it. */
@@ -97,7 +98,7 @@ static void refresh(void *ctx)
 		targets_refresh(&r->targets);
 	red_active(r->red, engine_actives(r->engine), ACTIVE_CELLS + 1);
 	if (r->source)
-		self_malformed(r->self, ring_malformed(r->source));
+		self_ring(r->self, ring_malformed(r->source), ring_answers(r->source));
 	self_refresh(r->self, engine_stats(r->engine), r->push ? push_stats(r->push) : NULL);
 }
 
@@ -217,8 +218,8 @@ static int make_engine(struct run *r)
 	r->engine = engine_new(&(struct engine_options){.conn_cap = o->conn_cap,
 							.route_templates = o->routes,
 							.route_cap = o->route_cap,
-							.on_frame = on_frame,
-							.frame_ctx = r},
+							.on_boundary = on_boundary,
+							.boundary_ctx = r},
 			       &error);
 	if (!r->engine)
 		goto fail;
@@ -274,7 +275,7 @@ static int make_capture(struct run *r)
 static int make_exports(struct run *r)
 {
 	const struct options *o = r->o;
-	const char *error = "";
+	const char *error;
 
 	if (o->metrics_listen) {
 		r->scrape =

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "pod/privilege.h"
+#include "base/privilege.h"
 #include "bpf/event.h"
 #include "exec.skel.h"
 

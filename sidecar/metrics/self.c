@@ -34,6 +34,7 @@ enum family_id {
 	RESPONSES_UNPAIRED,
 	PARSE_FAILURES,
 	HTTP2_RESYNCS,
+	HTTP2_ANSWERS,
 	HTTP2_UNKNOWN_FIELDS,
 	HTTP2_TABLE_BYTES,
 	PUSHES,
@@ -119,6 +120,8 @@ static const struct family_desc descs[FAMILIES] = {
 	[HTTP2_RESYNCS] =
 		LABELLED(METRIC_COUNTER, container_labels, "sidelight_http2_resyncs_total",
 			 "Times the kernel half had to ask where HTTP/2 frames start."),
+	[HTTP2_ANSWERS] = PLAIN(METRIC_COUNTER, "sidelight_http2_resyncs_answered_total",
+				"Times it was told."),
 	[HTTP2_UNKNOWN_FIELDS] =
 		PLAIN(METRIC_COUNTER, "sidelight_http2_unknown_fields_total",
 		      "Header fields that could not be known: their connection was joined "
@@ -320,9 +323,10 @@ static void refresh_engine(struct self *self, const struct engine_stats *e)
 		set_by(self, PARSE_FAILURES, parse_reasons[i], e->parse_failed[i]);
 }
 
-void self_malformed(struct self *self, uint64_t records)
+void self_ring(struct self *self, uint64_t malformed, uint64_t answers)
 {
-	set_by(self, EVENTS_REFUSED, "malformed", records);
+	set_by(self, EVENTS_REFUSED, "malformed", malformed);
+	set(self, HTTP2_ANSWERS, (double)answers);
 }
 
 static void refresh_push(struct self *self, const struct push_stats *p)

@@ -30,8 +30,9 @@ void self_free(struct self *self);
  */
 void self_kernel(struct self *self, uint64_t id, const char *name, const uint64_t *counters);
 
-/* Records of the ring that made no sense, since the start. */
-void self_malformed(struct self *self, uint64_t records);
+/* Since the start: records of the ring that made no sense, and questions of the kernel half that
+ * were answered. */
+void self_ring(struct self *self, uint64_t malformed, uint64_t answers);
 
 /* A connection has ended: round-trip time and retransmissions. */
 void self_tcp_close(struct self *self, const struct event_close *close);

@@ -149,9 +149,7 @@ def _remove_stale_cgroups():
                 _remove_cgroup(path)
 
 
-# In a world of its own (world.py) a run does not see whose cgroups are in use.
-if "SIDELIGHT_TEST_WORLD" not in os.environ:
-    _remove_stale_cgroups()
+_remove_stale_cgroups()
 
 
 def is_alive(pid):

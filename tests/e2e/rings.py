@@ -128,6 +128,10 @@ class Ring:
         self.read_until(f"a connection of port {port}", find)
         return find()
 
+    def forget(self, connection):
+        """Its port will be another's."""
+        connection.remote_port = None
+
     def count(self):
         self.counters = None
         self.tell("counters")
@@ -193,15 +197,15 @@ class Stream:
             self.borders.add(at)
         assert at == len(data), "the test ends with half a frame"
 
-    def check(self, case, records, base, may_miss=False):
+    def check(self, case, records, base, begin=0, has_holes=False):
         """
-        Every byte came once, except those that may be skipped. base is the sequence
-        number of the first byte. Returns how many bytes were copied.
+        Every byte from begin on came once, except those that may be skipped. base is the
+        sequence number of the first byte. Returns how many bytes were copied.
         """
-        at, copied = 0, 0
+        at, copied = begin, 0
         for r in records:
             start, seq, end = ((x - base) % 2**32 for x in (r.start, r.seq, r.end))
-            if not may_miss:
+            if not has_holes:
                 case.assertEqual(start, at, "records follow one another")
             case.assertLessEqual(seq + len(r.data), end)
             case.assertEqual(self.data[seq : seq + len(r.data)], r.data)

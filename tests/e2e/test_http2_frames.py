@@ -101,6 +101,7 @@ class Frames(harness.Case):
         self.assertEqual(ring.lost(), {})
         client.close()
         server.close()
+        ring.forget(connection)
         return copied
 
     def test_cut_in_two_at_every_byte(self):
@@ -203,6 +204,186 @@ class Frames(harness.Case):
                 ]
             )
         self.assertEqual(self.ring.asked, 0)
+
+    def test_server_that_speaks_first(self):
+        self.attach()
+        self.listen()
+        first = frame(SETTINGS, payload=bytes(6)) + frame(WINDOW, payload=b"\0\0\0\1")
+        self.check(
+            [
+                (SERVER, first, [15]),
+                (CLIENT, HELLO + request(1), [5]),
+                (SERVER, request(1, noise(1, 50_000)), [20_000]),
+            ]
+        )
+        self.assertEqual(self.ring.asked, 0)
+
+    def upgrade(self, after_101, client_data, cut):
+        """HTTP/1.1 that asks for h2c; returns the connection, and what was sent behind both heads."""
+        head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"
+        asking = b"GET /first HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n"
+        client, _, sent = self.exchange(
+            [
+                (CLIENT, asking, [1000]),
+                (SERVER, head + after_101, [cut]),
+                (CLIENT, client_data, [7]),
+                (SERVER, request(1, noise(4, 30_000)), [30_000]),
+            ]
+        )
+        connection = self.ring.of_port(client.getsockname()[1])
+        return connection, ((sent[CLIENT], True, len(asking)), (sent[SERVER], False, len(head)))
+
+    def test_upgrade(self):
+        self.attach()
+        self.listen()
+        frames = frame(SETTINGS) + request(1, noise(1, 5000))
+        for cut in (100_000, 52, 51, 53, 60, 1):
+            connection, streams = self.upgrade(frames, HELLO + request(3, noise(2, 3000)), cut)
+            for direction, args in enumerate(streams):
+                stream = rings.Stream(*args)
+                records = connection.records[direction]
+                self.ring.read_until("the first record", lambda: records)
+                base = records[0].start
+                self.ring.read_until("all records", lambda: stream.is_told(records, base))
+                stream.check(self, records, base)
+            self.assertIsNone(connection.muted)
+            self.ring.forget(connection)
+        self.assertEqual(self.ring.lost(), {})
+
+    def test_upgrade_to_something_else(self):
+        self.attach()
+        self.listen()
+        for frames, data in ((b"", b"\x81\x85abcdhello"), (b"\x81\x05hello", b"\x81\x85abcdhello")):
+            connection, _ = self.upgrade(frames, data, 100_000)
+            self.ring.read_until("the connection to be muted", lambda: connection.muted)
+            self.assertEqual(connection.muted, "upgrade")
+            self.ring.forget(connection)
+
+    def test_http1_that_starts_like_the_preface(self):
+        self.attach()
+        self.listen()
+        body = noise(1, 100_000)
+        post = b"POST / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + body
+        for cuts in ([1, 200_000], [2, 200_000], [1, 1, 200_000]):
+            client, _, sent = self.exchange(
+                [(CLIENT, post, cuts), (SERVER, b"HTTP/1.1 200 OK\r\n\r\n", [100])]
+            )
+            connection = self.ring.of_port(client.getsockname()[1])
+            records = connection.records[INGRESS]
+            self.ring.read_until("the end", lambda: records and
+                                 (records[-1].end - records[0].start) % 2**32 == len(post))
+            copied = b"".join(r.data for r in records)
+            self.assertTrue(copied.startswith(post[:60]))
+            self.assertLess(len(copied), 50_000)
+            self.assertIsNone(connection.muted)
+            self.ring.forget(connection)
+
+    def test_older_connection(self):
+        """What is asked is answered from what was written, as user space would from what it sees."""
+        self.listen()
+        client, server = self.connect()
+        written = {INGRESS: b"", EGRESS: b""}
+
+        def send(direction, data, cuts):
+            sock, other = (client, server) if direction == INGRESS else (server, client)
+            writer = threading.Thread(target=write, args=(sock, data, cuts))
+            writer.start()
+            left = len(data)
+            while left:
+                left -= len(other.recv(min(left, 1 << 20)))
+            writer.join()
+            written[direction] += data
+
+        send(INGRESS, HELLO + request(1), [100])
+        send(EGRESS, frame(SETTINGS) + request(1, noise(1, 1000)), [5000])
+        self.attach()
+        begin = {d: len(data) for d, data in written.items()}
+
+        def answer(connection, direction, seq):
+            """The first border at seq or behind it; bases are those of the first records."""
+            base = connection.records[direction][0].start - begin[direction]
+            stream = rings.Stream(written[direction] + later[direction], direction == INGRESS)
+            at = (seq - base) % 2**32
+            border = min(b for b in stream.borders if b >= at)
+            return base + border
+
+        self.ring.answer = answer
+        later = {INGRESS: b"", EGRESS: b""}
+        copied = [0, 0]
+        for turn in range(20):
+            for direction, data in (
+                (INGRESS, request(2 * turn + 3)),
+                (EGRESS, request(2 * turn + 3, noise(turn, 20_000))),
+            ):
+                later[direction] = data
+                send(direction, data, [70_000])
+                later[direction] = b""
+                connection = self.ring.of_port(client.getsockname()[1])
+                records = connection.records[direction]
+                self.ring.read_until("a record", lambda: records)
+                base = records[0].start - begin[direction]
+                self.ring.read_until("all records", lambda: rings.Stream(
+                    written[direction], direction == INGRESS).is_told(records, base))
+        self.assertIsNone(connection.muted)
+        self.assertIn(self.ring.asked, range(2, 8))
+        for direction in (INGRESS, EGRESS):
+            records = connection.records[direction]
+            base = records[0].start - begin[direction]
+            stream = rings.Stream(written[direction], direction == INGRESS)
+            copied[direction] = stream.check(self, records, base, begin[direction])
+            self.assertIn("F", "".join(r.flags for r in records))
+        # One of twenty answers of 20,000 bytes was copied whole, the rest was cut.
+        self.assertLess(copied[EGRESS], 70_000)
+
+
+class Holes(harness.Case):
+    """A wire that loses: what the application got is what user space got, payload left out."""
+
+    def test_lost_segments(self):
+        wire = network.Veth(self)
+        group = self.cgroup()
+        ring = rings.Ring(self, group)
+        with rings.inside(group), rings.network(wire.server):
+            listener = self.own(socket.socket())
+            listener.bind((network.SERVER, 0))
+        listener.listen(8)
+        with rings.network(wire.client):
+            client = self.own(socket.socket())
+        client.connect(listener.getsockname())
+        server = self.own(listener.accept()[0])
+        data = HELLO + b"".join(
+            request(2 * i + 1, noise(i, size))
+            for i, size in enumerate((3000, 0, 100_000, 0, 0, 20_000, 16, 0) * 60)
+        )
+        stream = rings.Stream(data, True)
+
+        def answer(connection, direction, seq):
+            base = connection.records[direction][0].start
+            return base + min(b for b in stream.borders if b >= (seq - base) % 2**32)
+
+        ring.answer = answer
+        wire.drop(0.01)
+        writer = threading.Thread(target=client.sendall, args=(data,))
+        writer.start()
+        got = bytearray()
+        while len(got) < len(data):
+            got += server.recv(1 << 20)
+        writer.join()
+        self.assertEqual(got, data)
+        connection = ring.of_port(client.getsockname()[1])
+        records = connection.records[INGRESS]
+        ring.read_until("records", lambda: records)
+        base = records[0].start
+        ring.read_until("the end", lambda: any((r.end - base) % 2**32 == len(data) for r in records))
+        copied = stream.check(self, records, base, has_holes=True)
+        have = bytearray(stream.may_skip)
+        for r in records:
+            at = (r.seq - base) % 2**32
+            have[at : at + len(r.data)] = b"\1" * len(r.data)
+        self.assertEqual(have.count(0), 0, "bytes that nobody told of")
+        self.assertGreater(ring.asked, 0)
+        print(f"\n    {len(data)} bytes, {copied} copied, asked {ring.asked} times")
+        self.assertEqual(ring.lost(), {})
 
 
 if __name__ == "__main__":
