@@ -1,9 +1,12 @@
 # sidelight: see README.md. `make help` lists the targets.
 
 BUILD    ?= build
+# aarch64-linux-gnu-: for such a machine, on this one, with Debian's libraries for it.
+CROSS    ?=
 ifeq ($(origin CC),default)
-CC       := gcc
+CC       := $(CROSS)gcc
 endif
+PKG_CONFIG := $(if $(CROSS),PKG_CONFIG_LIBDIR=/usr/lib/$(CROSS:-=)/pkgconfig:/usr/share/pkgconfig )pkg-config
 CLANG    ?= clang
 BPFTOOL  ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
 SANITIZE ?=
@@ -40,9 +43,12 @@ E2E_PACKAGES := nginx-light apache2-bin haproxy lighttpd caddy nodejs golang-go 
 PEER_PACKAGES := nghttp2-server nghttp2-client etcd-server etcd-client golang-go \
 	golang-google-grpc-dev python3-grpcio libgrpc++-dev g++ nodejs \
 	$(if $(shell command -v npm),,npm)
-TEST_PACKAGES := $(DEMO_PACKAGES) $(E2E_PACKAGES) $(PEER_PACKAGES) libcmocka-dev python3 prometheus openssl
+POD_PACKAGES := podman buildah runc conmon catatonit netavark jq nginx-light prometheus-pushgateway \
+	util-linux iproute2
+TEST_PACKAGES := $(DEMO_PACKAGES) $(E2E_PACKAGES) $(PEER_PACKAGES) $(POD_PACKAGES) $(IMAGE_PACKAGES) libcmocka-dev python3 prometheus openssl
 BENCH_PACKAGES := nginx-light wrk curl python3
 GUEST_PACKAGES := $(BENCH_PACKAGES) qemu-system-x86 busybox-static apache2-utils
+IMAGE_PACKAGES := binutils ca-certificates libcap2-bin
 FUZZ_PACKAGES := libclang-rt-dev
 LINT_PACKAGES := clang-format clang-tidy shellcheck
 
@@ -52,16 +58,16 @@ ifeq ($(shell command -v pkg-config),)
 $(error pkg-config is missing; install it with: apt-get install pkgconf (or all at once: make deps-build))
 endif
 MISSING := $(strip $(foreach l,$(ALL_LIBRARIES),$(shell set -- $(subst :, ,$(l)); \
-	pkg-config --exists "$$1 >= $$2" || echo $$3)) \
+	$(PKG_CONFIG) --exists "$$1 >= $$2" || echo $$3)) \
 	$(if $(wildcard /usr/include/uthash.h),,uthash-dev) \
 	$(foreach t,$(CLANG):clang $(BPFTOOL):bpftool,$(shell command -v $(firstword $(subst :, ,$(t))) \
 	>/dev/null || echo $(lastword $(subst :, ,$(t))))))
 ifneq ($(MISSING),)
 $(error missing or too old; install with: apt-get install $(MISSING) (or all at once: make deps-build))
 endif
-CPPFLAGS_PKGS := $(shell pkg-config --cflags $(call names,$(ALL_LIBRARIES)))
-LDLIBS_PKGS   := $(shell pkg-config --libs $(call names,$(LIBRARIES)))
-WEBHOOK_PKGS  := $(shell pkg-config --libs $(call names,$(WEBHOOK_LIBRARIES)))
+CPPFLAGS_PKGS := $(shell $(PKG_CONFIG) --cflags $(call names,$(ALL_LIBRARIES)))
+LDLIBS_PKGS   := $(shell $(PKG_CONFIG) --libs $(call names,$(LIBRARIES)))
+WEBHOOK_PKGS  := $(shell $(PKG_CONFIG) --libs $(call names,$(WEBHOOK_LIBRARIES)))
 endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef \
@@ -109,6 +115,11 @@ $(WEBHOOK_LIBRARY): $(filter-out %/main.o $(BUILD)/sidecar/base/%,$(WEBHOOK_OBJE
 	@rm -f $@
 	$(AR) rcs $@ $^
 
+.PHONY: install
+install: all ## copy both programs to $(DESTDIR)/usr/bin
+	install -d $(DESTDIR)/usr/bin
+	install $(BUILD)/sidelight $(BUILD)/sidelight-webhook $(DESTDIR)/usr/bin
+
 # JSON as a C string.
 $(BUILD)/webhook/%.json.h: sidecar/webhook/%.json
 	@mkdir -p $(@D)
@@ -134,6 +145,13 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 .PHONY: install-deps deps-build deps-demo deps-bench deps-guest deps-lint
 deps-build: ## install what building needs (apt; nothing if all is there)
 	@tests/install-packages $(BUILD_PACKAGES)
+deps-image: ## likewise, for the Dockerfile
+	@tests/install-packages $(BUILD_PACKAGES) $(IMAGE_PACKAGES)
+deps-image-arm64:
+	@dpkg --add-architecture arm64
+	@tests/install-packages $(filter-out %-dev,$(BUILD_PACKAGES)) linux-libc-dev uthash-dev \
+		$(IMAGE_PACKAGES) gcc-aarch64-linux-gnu \
+		$(patsubst %,%:arm64,libc6-dev $(foreach l,$(ALL_LIBRARIES),$(lastword $(subst :, ,$l))))
 deps-fuzz:
 	@tests/install-packages $(BUILD_PACKAGES) $(FUZZ_PACKAGES)
 deps-demo:
@@ -197,7 +215,7 @@ check: $(UNIT_TESTS) ## unit tests; SANITIZE=address,undefined for sanitizers
 PARALLEL_TESTS = $(UNIT_TESTS) $(UNIT_TESTS:$(BUILD)/%=$(BUILD)/sanitize/%) \
 	$(foreach n,$(FUZZ_NAMES),"$(BUILD)/sanitize/tests/fuzz/replay_$n tests/fuzz/corpus/$n") \
 	$(wildcard tests/replay/run.py)
-SERIAL_TESTS = $(sort $(wildcard tests/e2e/test_*.py))
+SERIAL_TESTS = $(sort $(wildcard tests/e2e/test_*.py tests/pods/test_*.py))
 
 .PHONY: test test-build test-run
 test: install-deps ## install what is missing, build, run every test

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/privilege.h"
+#include "pod/privilege.h"
 
 static void on_timer(uv_timer_t *timer);
 

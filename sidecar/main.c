@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/privilege.h"
+#include "pod/privilege.h"
 #include "options.h"
 #include "replay.h"
 #include "run.h"

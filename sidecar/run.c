@@ -15,7 +15,7 @@
 #include <uv.h>
 
 #include "base/log.h"
-#include "base/privilege.h"
+#include "pod/privilege.h"
 #include "capture/ring.h"
 #include "discovery.h"
 #include "export/push.h"
@@ -76,15 +76,14 @@ static void on_event(void *ctx, const struct event *ev)
 	engine_event(r->engine, ev);
 }
 
-/* The kernel half lost its place among the frames of a connection, and asked. */
-static void on_boundary(void *ctx, const struct engine_boundary *b)
+/* The kernel half asked where frames start; an answer that cannot be given is asked for again. */
+static void on_frame(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq)
 {
+	scoped_privilege int raised = privilege_raise();
 	struct run *r = ctx;
 
-	for (int dir = DIR_INGRESS; dir <= DIR_EGRESS; dir++)
-		if (b->has_seq[dir])
-			(void)ring_answer(r->source, b->conn_id, (enum dir)dir,
-					  b->seq[dir]); /* it asks again */
+	(void)raised;
+	(void)ring_answer(r->source, conn_id, dir, seq);
 }
 
 /* Before anybody reads the registry: all that has happened is in it. */
@@ -218,8 +217,8 @@ static int make_engine(struct run *r)
 	r->engine = engine_new(&(struct engine_options){.conn_cap = o->conn_cap,
 							.route_templates = o->routes,
 							.route_cap = o->route_cap,
-							.on_boundary = on_boundary,
-							.boundary_ctx = r},
+							.on_frame = on_frame,
+							.frame_ctx = r},
 			       &error);
 	if (!r->engine)
 		goto fail;
@@ -275,7 +274,7 @@ static int make_capture(struct run *r)
 static int make_exports(struct run *r)
 {
 	const struct options *o = r->o;
-	const char *error;
+	const char *error = "";
 
 	if (o->metrics_listen) {
 		r->scrape =

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/privilege.h"
+#include "pod/privilege.h"
 
 #define LINGER_MS 10000u
 

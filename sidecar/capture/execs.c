@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "base/privilege.h"
+#include "pod/privilege.h"
 #include "bpf/event.h"
 #include "exec.skel.h"
 

@@ -101,6 +101,9 @@ static __attribute__((noinline)) void rpc_add(struct summary_row *row, const str
 		status_add(row, t->grpc_status);
 	row->is_rpc = t->known_method == row->method;
 	row->errors += *red_error_type(t, buf) != '\0';
+	/* What ended a stream, its status says. */
+	if (t->error == TXN_CLOSED || t->error == TXN_RESET)
+		row->failed[t->error]++;
 }
 
 static void summary_done(void *ctx, const struct transaction *t)

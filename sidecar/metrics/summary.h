@@ -15,7 +15,7 @@
 #include "metrics/latency.h"
 #include "txn/transaction.h"
 
-#define SUMMARY_STATUSES 15 /* different ones per row; the rest is in status_other */
+#define SUMMARY_STATUSES 20 /* different ones per row; the rest is in status_other */
 
 struct summary_status {
 	uint16_t status; /* of HTTP, or of gRPC (enum grpc_status) */

@@ -11,14 +11,11 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/privilege.h"
+#include "pod/privilege.h"
 #include "base/span.h"
 
 /* Of an identifier, when there is no name: as container runtimes print them. */
 #define SHORT_ID 12
-
-/* Containers of a Pod are siblings, or with systemd and crun the children of siblings. */
-#define FAR_AWAY "/../../../"
 
 /* Programs that a container executes before it is given up: runtimes have executed one or two. */
 #define RETRIES_MAX 8
@@ -333,7 +330,7 @@ static int look(struct containers *c, const struct process *p, enum containers_l
 	if (s && !(s->is_failed && how == LOOK_EXEC && s->retries < RETRIES_MAX))
 		return 0;
 	/* Not of this Pod: the runtime, before it puts the process into its container. */
-	if (strncmp(path, FAR_AWAY, strlen(FAR_AWAY)) == 0 || process_is_above(path, c->own))
+	if (process_is_far(path) || process_is_above(path, c->own))
 		return how == LOOK_EARLY ? -EAGAIN : 0;
 	if (process_home(p, path, c->own, home))
 		return 0; /* it has ended */

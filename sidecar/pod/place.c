@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
@@ -15,9 +14,6 @@
 /* PROC_PID_INIT_INO of include/linux/proc_ns.h, part of the kernel's ABI since 6.18
  * (include/uapi/linux/nsfs.h) and the same since 3.8. */
 #define FIRST_PID_NAMESPACE 0xEFFFFFFCu
-
-/* Above a Pod's containers are its own cgroup and at least one more of Kubernetes. */
-#define OF_THE_NODE "/../../../"
 
 void place_read(struct place_facts *f)
 {
@@ -52,7 +48,7 @@ enum place place_of(const struct place_facts *f)
 		return PLACE_CGROUP1;
 	if (f->is_first_pid_namespace)
 		return f->is_kubernetes ? PLACE_HOST_PID : PLACE_HOST;
-	if (strncmp(f->first, OF_THE_NODE, strlen(OF_THE_NODE)) == 0)
+	if (process_is_far(f->first))
 		return PLACE_HOST_PID;
 	return !f->first[0] || process_is_own(f->first, f->own) ? PLACE_ALONE : PLACE_POD;
 }

@@ -116,6 +116,15 @@ bool process_is_above(const char *path, const char *own)
 	return !*path || strcmp(path, "/") == 0;
 }
 
+bool process_is_far(const char *path)
+{
+	int ups = 0;
+
+	for (; strncmp(path, "/..", 3) == 0 && (path[3] == '/' || !path[3]); path += 3)
+		ups++;
+	return ups > 2;
+}
+
 /* len bytes of a name that the kubelet may have given. */
 static bool is_name(const char *name, size_t len)
 {

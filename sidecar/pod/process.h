@@ -70,5 +70,8 @@ void process_container_id(const char *cgroup, char ret_id[PROCESS_ID_MAX]);
 /* Is path that of ourselves, or below? Is it above, with us in it? */
 bool process_is_own(const char *path, const char *own);
 bool process_is_above(const char *path, const char *own);
+/* Of the node: containers of a Pod are siblings, or with systemd and crun children of siblings, so
+ * the way to them goes up once or twice. */
+bool process_is_far(const char *path);
 
 #endif

@@ -40,8 +40,8 @@ struct engine *engine_new(const struct engine_options *options, const char **ret
 	if (!e)
 		return NULL;
 	e->env.wants_target = options->wants_target;
-	e->env.on_boundary = options->on_boundary;
-	e->env.boundary_ctx = options->boundary_ctx;
+	e->env.on_frame = options->on_frame;
+	e->env.frame_ctx = options->frame_ctx;
 	e->env.number = ++engine_count;
 	http2_memory_init(&e->env.http2_memory, HTTP2_MEMORY_MAX);
 	e->conns = conns_new(options->conn_cap, sizeof(struct session), &session_sink, &e->env);

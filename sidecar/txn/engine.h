@@ -19,21 +19,14 @@
 
 struct engine;
 
-/* An answer to event_data.asks: where frames of HTTP/2 start, by enum dir. */
-struct engine_boundary {
-	uint64_t conn_id;
-	uint32_t seq[2]; /* valid if has_seq */
-	bool has_seq[2];
-};
-
 struct engine_options {
 	size_t conn_cap; /* connections followed at once; beyond it the longest idle is evicted */
 	const char *route_templates; /* see route.h; NULL for none */
 	size_t route_cap; /* per direction */
 	bool wants_target; /* keep transaction.target: costs memory per open request */
-	/* Where frames start on a connection of whose data the source asked that; may be NULL. */
-	void (*on_boundary)(void *ctx, const struct engine_boundary *b);
-	void *boundary_ctx;
+	/* The answer to event_data.asks: a frame of HTTP/2 starts at seq. May be NULL. */
+	void (*on_frame)(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq);
+	void *frame_ctx;
 };
 
 /* Requests that were seen, or known to be there, and are in no transaction. */

@@ -427,25 +427,15 @@ void multiplex_upgrade(struct multiplex *m, struct conn *c, struct exchange *e)
 }
 
 /* Who asked is told where the first frame is that starts with the piece or behind it. */
-static void answer(struct multiplex *m, struct conn *c, enum dir dir, bool is_at_frame)
+static void answer(const struct multiplex *m, struct conn *c, enum dir dir, bool is_at_frame)
 {
-	struct session_env *env = env_of(c);
-	struct engine_boundary b = {.conn_id = c->id};
+	const struct session_env *env = env_of(c);
 	uint32_t ahead;
 
-	if (is_at_frame) {
-		b.has_seq[dir] = true;
-		b.seq[dir] = env->data->seq;
-	} else if (http2_next_frame(&m->parser[dir], &ahead)) {
-		b.has_seq[dir] = true;
-		b.seq[dir] = c->bytes[dir].next + ahead;
-	}
-	dir = dir_other(dir);
-	if (http2_next_frame(&m->parser[dir], &ahead)) {
-		b.has_seq[dir] = true;
-		b.seq[dir] = c->bytes[dir].next + ahead;
-	}
-	env->on_boundary(env->boundary_ctx, &b);
+	if (is_at_frame)
+		env->on_frame(env->frame_ctx, c->id, dir, env->data->seq);
+	else if (http2_next_frame(&m->parser[dir], &ahead))
+		env->on_frame(env->frame_ctx, c->id, dir, c->bytes[dir].next + ahead);
 }
 
 void multiplex_data(struct multiplex *m, struct conn *c, enum dir dir, struct span data,
@@ -461,7 +451,7 @@ void multiplex_data(struct multiplex *m, struct conn *c, enum dir dir, struct sp
 		m->tid = env->tid;
 	is_at_frame = http2_next_frame(&m->parser[dir], &ahead) && ahead == 0;
 	http2_data(&m->parser[dir], data, is_own && env->data->is_frame, time_ns, &parser_sink, c);
-	if (is_own && env->data->asks && env->on_boundary)
+	if (is_own && env->data->asks && env->on_frame)
 		answer(m, c, dir, is_at_frame);
 }
 

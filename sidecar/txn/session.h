@@ -36,8 +36,8 @@ struct session_env {
 	struct rpc_methods *rpc_methods;
 	struct call_pool calls;
 	struct http2_memory http2_memory;
-	void (*on_boundary)(void *ctx, const struct engine_boundary *b); /* NULL: nobody asks */
-	void *boundary_ctx;
+	void (*on_frame)(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq); /* or NULL */
+	void *frame_ctx;
 	bool wants_target;
 	/* Of the event at hand */
 	const struct event_data *data; /* NULL: it is another kind of event */

@@ -126,20 +126,18 @@ static enum MHD_Result on_head(struct http *h, struct MHD_Connection *c,
 {
 	struct client *client = client_find(h, connection_fd(c));
 	const char *length = field(c, MHD_HTTP_HEADER_CONTENT_LENGTH);
-	unsigned status = h->options.refuse(h->options.ctx, r);
-	struct upload *u;
+	struct upload *u = calloc(1, sizeof(*u));
 
-	if (client)
-		client->asked = ++h->asked;
-	if (!status && strtoull(length, NULL, 10) > h->options.body_max)
-		status = MHD_HTTP_CONTENT_TOO_LARGE;
-	if (status)
-		return answer(h, c, r,
-			      status); /* before the body: closes the connection after it */
-	u = calloc(1, sizeof(*u));
 	if (!u)
 		return MHD_NO;
+	if (client)
+		client->asked = ++h->asked;
 	text_init(&u->body);
+	/* Who is refused is answered behind the body: data that nobody has read turns
+	 * the end of a connection into a reset, and the answer is lost. */
+	u->status = h->options.refuse(h->options.ctx, r);
+	if (!u->status && strtoull(length, NULL, 10) > h->options.body_max)
+		u->status = MHD_HTTP_CONTENT_TOO_LARGE;
 	h->uploads++;
 	*ret_upload = u;
 	return MHD_YES;
@@ -344,9 +342,9 @@ void http_stop_listening(struct http *h)
 		(void)close(fd); /* nothing was written through it */
 }
 
-bool http_is_busy(const struct http *h)
+unsigned http_requests(const struct http *h)
 {
-	return h->uploads > 0;
+	return h->uploads;
 }
 
 static void on_closed(uv_handle_t *handle)

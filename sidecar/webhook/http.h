@@ -54,8 +54,8 @@ uint64_t http_evicted(const struct http *h);
 void http_drain(struct http *h);
 /* Takes no new connections. */
 void http_stop_listening(struct http *h);
-/* Is a request half here? */
-bool http_is_busy(const struct http *h);
+/* Those that are half here. */
+unsigned http_requests(const struct http *h);
 /* Ends all connections; freed when the loop has run its close callbacks. NULL is allowed. */
 void http_close(struct http *h);
 

@@ -46,6 +46,7 @@ static void get_metrics(const struct routes_state *state, struct http_answer *a)
 
 	if (state->tls) {
 		s.connections = http_connections(state->tls);
+		s.requests = http_requests(state->tls);
 		s.evicted = http_evicted(state->tls);
 	}
 	a->type = STATS_TYPE;

@@ -52,7 +52,7 @@ static void on_busy(uv_timer_t *timer)
 	struct server *s = timer->data;
 
 	s->waited_ms += BUSY_POLL_MS;
-	if (!http_is_busy(s->tls) || s->waited_ms > BUSY_MAX_MS)
+	if (http_requests(s->tls) == 0 || s->waited_ms > BUSY_MAX_MS)
 		stop(s);
 }
 

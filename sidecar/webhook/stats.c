@@ -70,6 +70,8 @@ void stats_print(const struct stats *s, const struct stats_state *state, struct 
 	print_durations(s, out);
 	value(out, "sidelight_webhook_connections", "gauge", "Open connections.",
 	      state->connections);
+	value(out, "sidelight_webhook_requests_open", "gauge",
+	      "Requests that have begun and are not answered.", state->requests);
 	value(out, "sidelight_webhook_connections_evicted_total", "counter",
 	      "Connections ended to make room for others.", state->evicted);
 	value(out, "sidelight_webhook_certificate_expiry_timestamp_seconds", "gauge",

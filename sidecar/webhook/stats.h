@@ -38,6 +38,7 @@ void stats_count(struct stats *s, enum review_target target, enum review_result 
 /* Values that live elsewhere. */
 struct stats_state {
 	unsigned connections;
+	unsigned requests;
 	uint64_t evicted;
 	int64_t cert_expiry;
 	uint64_t json_bytes;

@@ -7,11 +7,10 @@ Everything is a context manager: leaving it ends the processes that it started
 (and only those) and removes its cgroups and files.
 """
 import contextlib
-import ctypes
 import http.client
 import os
-import platform
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -60,6 +59,21 @@ def cpu_us(pid):
         with open(f"{directory}/{thread}/schedstat", encoding="ascii") as stat:
             total += int(stat.read().split()[0])
     return total / 1e3
+
+
+def fdinfo(pid):
+    """What the kernel says of each descriptor of a process, as dicts."""
+    directory = f"/proc/{pid}/fdinfo"
+    for name in os.listdir(directory):
+        with contextlib.suppress(FileNotFoundError), \
+                open(os.path.join(directory, name), encoding="ascii") as text:
+            yield dict(re.findall(r"^(\w+):\s+(\S+)", text.read(), re.M))
+
+
+def children_us():
+    """Time on a CPU of all children that were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (used.ru_utime + used.ru_stime) * 1e6
 
 
 def stop(process):
@@ -152,12 +166,13 @@ class Load:
                    f"-d{seconds}s", "--timeout", "10s", "--latency",
                    f"http://127.0.0.1:{port}{path}"]
         self.connections = connections
-        self.server_us = cpu_us(self.worker)
+        self.server_us, self.client_us = cpu_us(self.worker), children_us()
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     def finish(self):
         out, _ = self.process.communicate()
         self.server_us = cpu_us(self.worker) - self.server_us
+        self.client_us = children_us() - self.client_us
         if self.process.returncode or "Socket errors" in out or "Non-2xx" in out:
             raise BenchError(f"wrk failed:\n{out}")
         self.requests = int(re.search(r"(\d+) requests in", out).group(1))
@@ -167,6 +182,10 @@ class Load:
         value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", out).groups()
         self.p99_us = float(value) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
         return self
+
+    def both_us(self):
+        """CPU per request of server and client: all that runs in the kernel for it is in there."""
+        return (self.server_us + self.client_us) / self.requests
 
 
 class Observer:
@@ -230,32 +249,7 @@ class Observer:
     def _fdinfo(self, key):
         """What the kernel says of each BPF object it holds; once per object."""
         found = {}
-        directory = f"/proc/{self.process.pid}/fdinfo"
-        for name in os.listdir(directory):
-            with contextlib.suppress(FileNotFoundError), \
-                    open(os.path.join(directory, name), encoding="ascii") as text:
-                info = dict(re.findall(r"^(\w+):\s+(\S+)", text.read(), re.M))
-                if key in info:
-                    found[info.get("map_id") or info["prog_id"]] = info
+        for info in fdinfo(self.process.pid):
+            if key in info:
+                found[info.get("map_id") or info["prog_id"]] = info
         return found.values()
-
-
-class BpfStatistics:
-    """Run-time statistics of BPF programs, while entered (BPF_ENABLE_STATS, Linux 5.8)."""
-
-    NUMBERS = {"x86_64": 321, "aarch64": 280}
-    BPF_ENABLE_STATS = 32
-
-    def __enter__(self):
-        # The attribute names what to enable; 0 is run time. The descriptor
-        # holds it, so that the kernel switches it off even if we are killed.
-        attribute = ctypes.create_string_buffer(128)
-        libc = ctypes.CDLL(None, use_errno=True)
-        self.fd = libc.syscall(self.NUMBERS[platform.machine()], self.BPF_ENABLE_STATS,
-                               attribute, 4)
-        if self.fd < 0:
-            raise BenchError(f"BPF_ENABLE_STATS: {os.strerror(ctypes.get_errno())}")
-        return self
-
-    def __exit__(self, *_):
-        os.close(self.fd)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/privilege.h"
+#include "pod/privilege.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -13,8 +13,8 @@
  * In state ALL raising changes nothing. Linux keeps capabilities by thread:
  * this is for the main thread, and threads started while LOWERED have none.
  */
-#ifndef SIDELIGHT_BASE_PRIVILEGE_H
-#define SIDELIGHT_BASE_PRIVILEGE_H
+#ifndef SIDELIGHT_POD_PRIVILEGE_H
+#define SIDELIGHT_POD_PRIVILEGE_H
 
 #include <stdbool.h>
 #include <sys/capability.h>

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The images of the Dockerfile, built without a network: the base image is a
+skeleton, the machine lends its own /usr, compiler included, to each step, and
+the objects that are compiled already are those of build/.
+"""
+import pathlib
+
+import harness
+import podman
+
+BORROW = [
+    *(f"--volume={path}:{path}:ro" for path in podman.BORROWED),
+    f"--volume={harness.ROOT}/build:/src/build:O",
+]
+
+
+def base(pods):
+    """A base image in which every package of the machine is installed."""
+    status = pathlib.Path("/var/lib/dpkg/status")
+    name = f"localhost/base:{podman.digest(status, pathlib.Path(podman.__file__))}"
+    if not pods.has_image(name):
+        pods.import_root(name, podman.make_root(pods.directory / "base"))
+    return name
+
+
+def sources():
+    """What the Dockerfile copies, and how it is built here."""
+    names = ["Dockerfile", "Makefile", "tests/install-packages", "tests/pods/images.py"]
+    paths = [harness.ROOT / name for name in names]
+    for folder in ("bpf", "sidecar"):
+        paths += [p for p in (harness.ROOT / folder).rglob("*") if p.is_file()]
+    return paths
+
+
+def build(pods, target):
+    """The name of the image of that target; built if its sources have changed."""
+    name = f"localhost/{target}:{podman.digest(*sources())}"
+    if not pods.has_image(name):
+        pods.buildah(
+            "bud",
+            f"--runtime={podman.RUNTIME}",
+            "--pull-never",
+            "--network=host",
+            "--layers",
+            f"--build-arg=BASE={base(pods)}",
+            f"--target={target}",
+            f"--tag={name}",
+            *BORROW,
+            harness.ROOT,
+        )
+    return name

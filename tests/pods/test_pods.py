@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# tests/run: deadline 240
+"""
+Real Pods: manifests as the webhook injects them, run by podman and runc.
+"""
+import collections
+import pathlib
+import re
+import threading
+
+import podman  # noqa: F401: finds the modules of tests/e2e
+import harness
+
+import clients
+import world
+from gateway import Pushgateway
+from observer import difference
+from pod import InPod, Pod
+from podman import Podman
+
+CAPABILITIES = sum(1 << bit for bit in (12, 19, 38, 39))
+
+
+def expected(results):
+    return collections.Counter(
+        (clients.label_of(method), clients.route_of(target), str(status))
+        for method, target, status in results
+    )
+
+
+class Load:
+    """Clients that ask for one target again and again, whatever happens to the server."""
+
+    def __init__(self, port, count=4):
+        self.stopping = threading.Event()
+        self.answered = 0
+        self.threads = [threading.Thread(target=self.run, args=(port,)) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, port):
+        while not self.stopping.is_set():
+            try:
+                with clients.Wire(port) as wire:
+                    while not self.stopping.is_set():
+                        wire.send(clients.request_bytes("GET", "/load"))
+                        wire.response()
+                        self.answered += 1
+            except (OSError, EOFError):
+                self.stopping.wait(0.002)
+
+    def stop(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+
+class Pods(harness.Case):
+    def test_life_of_a_pod(self):
+        pods = Podman(self)
+        gateway = Pushgateway(self)
+        pod = Pod(self, pods, f"--push={gateway.url}", "--push-interval=1s").wait_ready()
+        sidecar = InPod(pod)
+        self.check_privileges(pod)
+        self.check_counts(pod, sidecar)
+        self.check_labels(pod, sidecar)
+        self.check_restart(pod, sidecar)
+        self.check_stop(pod, gateway)
+
+    def check_privileges(self, pod):
+        path = pathlib.Path(f"/proc/{pod.pid('sidelight')}/status")
+        status = dict(line.split(":\t", 1) for line in path.read_text().splitlines())
+        self.assertEqual(int(status["CapEff"], 16), 0, "in force while nothing is attached")
+        self.assertEqual(int(status["CapPrm"], 16), CAPABILITIES)
+        self.assertEqual(int(status["CapBnd"], 16), CAPABILITIES)
+        self.assertEqual(int(status["CapInh"], 16), 0)
+        self.assertEqual(status["NoNewPrivs"].strip(), "1")
+
+    def check_counts(self, pod, sidecar):
+        web = clients.send_plan(pod.web_port, [("GET", "/hello"), ("GET", "/missing")] * 100)
+        api = clients.send_plan(pod.api_port, clients.make_plan(7, 150))
+        sidecar.assert_counted(expected(web), pod.web_port, container="web")
+        sidecar.assert_counted(expected(api), pod.api_port, container="api")
+        self.assertEqual(sidecar.scrape().requests().total(), len(web) + len(api))
+
+    def check_labels(self, pod, sidecar):
+        name = "http_server_request_duration_seconds_count"
+        for have, _ in sidecar.scrape().each(name):
+            common = {k: have.get(k) for k in ("namespace", "pod", "node", "workload")}
+            self.assertEqual(
+                common,
+                {"namespace": "shop-ns", "pod": pod.name, "node": "node-7", "workload": "shop"},
+            )
+            self.assertIn(have["container"], ("web", "api"))
+
+    def check_restart(self, pod, sidecar):
+        load = Load(pod.web_port)
+        self.stack.callback(load.stop)
+        harness.wait_for("the load", lambda: load.answered > 500)
+        pod.pods("kill", "-s", "KILL", pod.container_name("web"))
+        harness.wait_for("its end to be seen", lambda: "web (" in self.ended(pod), 5)
+        sidecar.settle(pod.api_port)
+        before = sidecar.scrape().requests(container="web")
+        (pod.dir / "access.log").rename(pod.dir / "access.old")
+        at_end = load.answered
+        pod.pods("start", pod.container_name("web"))
+        harness.wait_for("the load after it", lambda: load.answered > at_end + 500)
+        attached_ms = pod.wait_watched("web", times=2)
+        load.stop()
+        sidecar.settle(pod.web_port)
+        now = sidecar.scrape().requests(container="web")
+        counted = collections.Counter(now)
+        counted.subtract(before)
+        logged = expected(
+            key for key, n in pod.logged().items() for _ in range(n) if key[1] != "/sentinel"
+        )
+        self.assertEqual(+counted, logged, difference(+counted, logged))
+        print(f"restarted container attached {attached_ms} ms after its start;"
+              f" {logged.total()} requests since, all counted")
+        self.assertIsNotNone(attached_ms)
+        self.assertLess(attached_ms, 50)
+
+    def ended(self, pod):
+        return "\n".join(re.findall(r"container .* has ended", pod.output()))
+
+    def check_stop(self, pod, gateway):
+        harness.wait_for("a push", gateway.groups)
+        self.assertEqual(
+            gateway.groups(), [{"job": "shop", "namespace": "shop-ns", "pod": pod.name}]
+        )
+        pod.stop()
+        self.assertEqual(gateway.groups(), [], pod.output())
+
+
+if __name__ == "__main__":
+    world.enter(is_root=True)
+    harness.main()
