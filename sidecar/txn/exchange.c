@@ -2,6 +2,15 @@
 #include "txn/exchange.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "txn/transaction.h"
+
+static void free_ring(struct exchanges *q)
+{
+	if (q->ring != &q->one)
+		free(q->ring);
+}
 
 struct exchange *exchanges_push(struct exchanges *q, bool *ret_is_full)
 {
@@ -16,12 +25,12 @@ struct exchange *exchanges_push(struct exchanges *q, bool *ret_is_full)
 			*ret_is_full = true;
 			return NULL;
 		}
-		ring = calloc(alloc, sizeof(*ring));
+		ring = alloc == 1 ? &q->one : calloc(alloc, sizeof(*ring));
 		if (!ring)
 			return NULL;
 		for (unsigned i = 0; i < q->count; i++)
 			ring[i] = *exchanges_at(q, i);
-		free(q->ring);
+		free_ring(q);
 		q->ring = ring;
 		q->alloc = (uint16_t)alloc;
 		q->first = 0;
@@ -45,6 +54,21 @@ void exchanges_release(struct exchanges *q)
 {
 	while (q->count)
 		exchanges_pop(q);
-	free(q->ring);
+	free_ring(q);
 	*q = (struct exchanges){0};
+}
+
+void exchange_keep(struct exchange *e, const struct message *m)
+{
+	size_t method = m->method.len < TXN_TARGET_MAX ? m->method.len : TXN_TARGET_MAX;
+	size_t target = m->target.len < TXN_TARGET_MAX ? m->target.len : TXN_TARGET_MAX;
+
+	e->wire = malloc(method + target + 1);
+	if (!e->wire)
+		return;
+	memcpy(e->wire, m->method.ptr, method);
+	if (target)
+		memcpy(e->wire + method, m->target.ptr, target);
+	e->wire_method_len = (uint16_t)method;
+	e->wire_target_len = (uint16_t)target;
 }

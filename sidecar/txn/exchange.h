@@ -35,9 +35,10 @@ struct exchange {
 /* Deeper pipelines than any client builds; browsers had 8, proxies 100. */
 #define EXCHANGES_MAX 1024
 
-/* A ring of exchanges. Zeroed, it is empty. */
+/* A ring of exchanges. Zeroed, it is empty; it may not be moved. */
 struct exchanges {
 	struct exchange *ring;
+	struct exchange one; /* the ring of those who do not pipeline */
 	uint16_t alloc; /* power of two, or 0 */
 	uint16_t first;
 	uint16_t count;
@@ -59,5 +60,8 @@ static inline struct exchange *exchanges_oldest(struct exchanges *q)
 /* Takes the oldest out; count > 0. */
 void exchanges_pop(struct exchanges *q);
 void exchanges_release(struct exchanges *q);
+
+/* Copies method and target of a request, cut to TXN_TARGET_MAX each; not, if memory is short. */
+void exchange_keep(struct exchange *e, const struct message *m);
 
 #endif

@@ -95,6 +95,12 @@ static void report(struct conn *c, struct session *s, enum txn_error error, uint
 				 : s->open.count == 1 ? request_so_far(c, s)
 						      : 0,
 		.response_bytes = response_bytes ? response_bytes : response_so_far,
+		.is_rpc = false,
+		.grpc_status = 0,
+		.has_uncounted = false,
+		.messages = {0, 0},
+		.timeout_ns = 0,
+		.stream = 0,
 	};
 
 	env->stats.transactions++;
@@ -120,21 +126,6 @@ static void drop_open(struct conn *c, struct session *s, const enum engine_lost 
 static void lose_open(struct conn *c, struct session *s, enum engine_lost why)
 {
 	drop_open(c, s, &why);
-}
-
-static void keep_wire(struct exchange *e, const struct message *m)
-{
-	size_t method = m->method.len < TXN_TARGET_MAX ? m->method.len : TXN_TARGET_MAX;
-	size_t target = m->target.len < TXN_TARGET_MAX ? m->target.len : TXN_TARGET_MAX;
-
-	e->wire = malloc(method + target + 1);
-	if (!e->wire)
-		return;
-	memcpy(e->wire, m->method.ptr, method);
-	if (target)
-		memcpy(e->wire + method, m->target.ptr, target);
-	e->wire_method_len = (uint16_t)method;
-	e->wire_target_len = (uint16_t)target;
 }
 
 /* What the head alone says: looked up in the parser's memory, or made, in *own if need be. */
@@ -214,7 +205,7 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 		s->role == ROLE_CLIENT ? addresses_find(env->addresses, m->host, &c->remote) : "";
 	e->tid = s->tid;
 	if (env->wants_target)
-		keep_wire(e, m);
+		exchange_keep(e, m);
 	if (e->is_probe)
 		return HTTP1_BODY_FRAMED;
 	if (!active_is(note->active, s->role, c->container, note->known_method))
