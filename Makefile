@@ -46,8 +46,9 @@ PEER_PACKAGES := nghttp2-server nghttp2-client etcd-server etcd-client golang-go
 POD_PACKAGES := podman buildah runc conmon catatonit netavark jq nginx-light prometheus-pushgateway \
 	util-linux iproute2
 TEST_PACKAGES := $(DEMO_PACKAGES) $(E2E_PACKAGES) $(PEER_PACKAGES) $(POD_PACKAGES) $(IMAGE_PACKAGES) libcmocka-dev python3 prometheus openssl
-BENCH_PACKAGES := nginx-light wrk curl python3
-GUEST_PACKAGES := $(BENCH_PACKAGES) qemu-system-x86 busybox-static apache2-utils
+BENCH_PACKAGES := nginx-light wrk curl python3 nghttp2-server nghttp2-client golang-go \
+	golang-google-grpc-dev
+GUEST_PACKAGES := nginx-light wrk curl python3 nghttp2-server nghttp2-client qemu-system-x86 busybox-static apache2-utils
 IMAGE_PACKAGES := binutils ca-certificates libcap2-bin
 FUZZ_PACKAGES := libclang-rt-dev
 LINT_PACKAGES := clang-format clang-tidy shellcheck
@@ -267,8 +268,9 @@ kernels: deps-guest ## the same binary on Debian's 5.10, 6.1 and 6.12, in emulat
 	@$(MAKE) --no-print-directory -s -j2 all
 	@tests/guest/kernels
 bench: deps-bench ## what it costs on this machine; leaves build/bench.md
-	@$(MAKE) --no-print-directory -s -j2 all
+	@$(MAKE) --no-print-directory -s -j2 all $(BUILD)/peers/go.built
 	@tests/bench/run --markdown $(BUILD)/bench.md $(BIN)
+	@tests/bench/http2 --markdown $(BUILD)/bench.md $(BIN)
 bench-exact: deps-guest ## instructions per request, in an emulated guest
 	@$(MAKE) --no-print-directory -s -j2 all
 	@tests/bench/exact $(BIN)
