@@ -45,7 +45,8 @@ PEER_PACKAGES := nghttp2-server nghttp2-client etcd-server etcd-client golang-go
 	$(if $(shell command -v npm),,npm)
 POD_PACKAGES := podman buildah runc conmon catatonit netavark jq nginx-light prometheus-pushgateway \
 	util-linux iproute2
-TEST_PACKAGES := $(DEMO_PACKAGES) $(E2E_PACKAGES) $(PEER_PACKAGES) $(POD_PACKAGES) $(IMAGE_PACKAGES) libcmocka-dev python3 prometheus openssl
+TEST_PACKAGES := $(DEMO_PACKAGES) $(E2E_PACKAGES) $(PEER_PACKAGES) $(POD_PACKAGES) $(IMAGE_PACKAGES) libcmocka-dev python3 python3-yaml \
+	prometheus openssl
 BENCH_PACKAGES := nginx-light wrk curl python3 nghttp2-server nghttp2-client golang-go \
 	golang-google-grpc-dev
 GUEST_PACKAGES := nginx-light wrk curl python3 nghttp2-server nghttp2-client qemu-system-x86 busybox-static apache2-utils
@@ -275,12 +276,26 @@ bench-exact: deps-guest ## instructions per request, in an emulated guest
 	@$(MAKE) --no-print-directory -s -j2 all
 	@tests/bench/exact $(BIN)
 
+# --- manifests -----------------------------------------------------------------------
+
+CERTS_DIR ?= kustomize/components/certs
+EVALUATOR := $(CURDIR)/build/kubernetes-evaluator
+
+.PHONY: certs policy check-policy
+certs: $(BUILD)/sidelight-webhook ## a certificate of the webhook, for kustomize/components/certs
+	@$< certs --namespace sidelight-system --dir $(CERTS_DIR)
+policy: $(BUILD)/sidelight-webhook ## make webhook-manifests/policy/policy.yaml again
+	@$< policy > webhook-manifests/policy/policy.yaml
+check-policy: all ## policies, in the API server's own code; building that takes minutes
+	@tests/kubernetes/evaluator $(EVALUATOR)
+	@EVALUATOR=$(EVALUATOR)/evaluate python3 tests/e2e/test_policy.py
+
 # --- lint --------------------------------------------------------------------------
 
 LINT_C  := $(sort $(wildcard bpf/*.c bpf/*.h sidecar/*.[ch] sidecar/*/*.[ch] tests/*/*.[ch]))
 LINT_H  := $(filter-out bpf/%.bpf.h,$(filter %.h,$(LINT_C)))
 LINT_BPF_H := $(filter bpf/%.bpf.h,$(LINT_C))
-LINT_SH := $(shell grep -lE '^\#!(/usr/bin/env bash|/bin/(ba)?sh)' .ci/run \
+LINT_SH := $(shell grep -lE '^\#!(/usr/bin/env bash|/bin/(ba)?sh)' .ci/run kustomize/kubectl-sidelight \
 	$$(find tests -type f ! -name '*.*') 2>/dev/null)
 
 .PHONY: lint lint-run lint-format lint-headers lint-tidy lint-shell

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "webhook/flags.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
@@ -92,6 +93,19 @@ static const struct option_command commands[WEBHOOK_COMMAND_MAX] = {
 	[WEBHOOK_HELP] = {"help", "[COMMAND]", "this page, or that of one command"},
 };
 
+/* SIDELIGHT_INJECT_PUSH_INTERVAL for "push-interval": a Deployment takes them from a ConfigMap. */
+static const char *variable_of(enum parameter_id id)
+{
+	static char names[PARAM_MAX][48];
+	size_t len = (size_t)snprintf(names[id], sizeof(names[id]), "SIDELIGHT_INJECT_%s",
+				      parameter_table[id].name);
+
+	for (size_t i = 0; i < len && names[id][i]; i++)
+		names[id][i] =
+			names[id][i] == '-' ? '_' : (char)toupper((unsigned char)names[id][i]);
+	return names[id];
+}
+
 /* The fixed rows, then one for each parameter; --log-level of the container is SIDELIGHT's own. */
 static const struct option_set *flag_set(void)
 {
@@ -120,6 +134,7 @@ static const struct option_set *flag_set(void)
 					    "Pod win"
 					  : NULL,
 			.flag = p->name,
+			.variable = variable_of((enum parameter_id)i),
 			.metavar = p->metavar,
 			.fallback = *p->fallback ? p->fallback : NULL,
 			.help = p->help,

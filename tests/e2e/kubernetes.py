@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What stands in for an API server: the schemas of Kubernetes' API and an
-implementation of JSON patches, both from npm, pinned by tests/kubernetes.
+What stands in for an API server: the schemas of Kubernetes' API, and
+implementations of JSON patches and CEL, all from npm, pinned by tests/kubernetes.
 """
 import atexit
 import fcntl
@@ -79,3 +79,16 @@ def patched(pairs):
         if "error" in answer:
             raise AssertionError(f"the patch does not apply: {answer['error']}")
     return [answer["document"] for answer in answers]
+
+
+def evaluated(questions):
+    """
+    What admission policies make of objects; see evaluate.mjs. With EVALUATOR set to
+    the program made of evaluate.go, that one is asked: Kubernetes' own code.
+    """
+    program = os.environ.get("EVALUATOR")
+    if not program:
+        return _node("evaluate.mjs", questions)
+    lines = "".join(json.dumps(q) + "\n" for q in questions)
+    done = subprocess.run([program], input=lines, capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]

@@ -7,19 +7,26 @@
 //     node validate.mjs < LINES      one object in JSON per line
 //
 // Prints one line of JSON per object: a list of what is wrong, empty if nothing
-// is. Objects of unknown kinds (custom resources) are wrong.
+// is. Of custom resources those of cert-manager and the Prometheus operator are
+// known; other kinds are wrong.
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 // NODE_MODULES: the directory that the package was installed to.
-const schemas = join(process.env.NODE_MODULES, "kubernetes-models", "_schemas");
+const CUSTOM = {
+  "cert-manager.io": "cert-manager/_schemas/ComGithubCertManagerCertManagerPkgApisCertmanager",
+  "monitoring.coreos.com":
+    "prometheus-operator/_schemas/ComGithubPrometheusOperatorPrometheusOperatorPkgApisMonitoring",
+};
 
-function schemaName(apiVersion, kind) {
+function schemaPath(apiVersion, kind) {
   const [group, version] = apiVersion.includes("/") ? apiVersion.split("/") : ["core", apiVersion];
-  const words = group.split(".")[0];
   const upper = (word) => word[0].toUpperCase() + word.slice(1);
-  return `IoK8sApi${upper(words)}${upper(version)}${kind}`;
+  const path = CUSTOM[group]
+    ? `@kubernetes-models/${CUSTOM[group]}`
+    : `kubernetes-models/_schemas/IoK8sApi${upper(group.split(".")[0])}`;
+  return join(process.env.NODE_MODULES, `${path}${upper(version)}${kind}.js`);
 }
 
 // A validator looks at every member that its schema has: what it never looked
@@ -51,10 +58,9 @@ const FREE = [/\/fieldsV1(\/|$)/];
 
 async function validate(object) {
   if (!object?.apiVersion || !object?.kind) return ["no apiVersion or no kind"];
-  const name = schemaName(object.apiVersion, object.kind);
   let schema;
   try {
-    schema = await import(pathToFileURL(join(schemas, `${name}.js`)));
+    schema = await import(pathToFileURL(schemaPath(object.apiVersion, object.kind)));
   } catch {
     return [`no schema for ${object.apiVersion} ${object.kind}`];
   }
