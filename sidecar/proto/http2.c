@@ -123,7 +123,7 @@ static void end_block(struct http2 *p, struct out out)
 	struct http2_block *b = p->block;
 
 	p->block = NULL;
-	on_block(p, out, b, (struct span){b->data, b->len});
+	on_block(p, out, b, (struct span){b->len ? b->data : "", b->len});
 	http2_block_free(b);
 }
 
@@ -252,7 +252,7 @@ static inline size_t on_frame(struct http2 *p, struct span data, uint64_t time_n
 static size_t on_body(struct http2 *p, struct span data, struct out out)
 {
 	uint32_t stream = p->frame.stream;
-	size_t body = p->left - p->pad;
+	size_t body = p->left > p->pad ? p->left - p->pad : 0;
 	bool is_end;
 
 	if (data.len > p->left)

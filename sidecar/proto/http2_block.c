@@ -99,6 +99,10 @@ bool http2_block_end_frame(struct http2_block *b, const struct http2_frame *f)
 
 	if (b->is_lost)
 		return true;
+	if (b->len == 0) {
+		payload = (struct span){"", 0};
+		return http2_block_trim(f, &payload);
+	}
 	payload = (struct span){b->data + b->frame_at, b->len - b->frame_at};
 	if (!http2_block_trim(f, &payload))
 		return false;

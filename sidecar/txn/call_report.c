@@ -10,8 +10,7 @@ enum call_kind call_guess(const struct call *call, bool others_are_grpc)
 
 	if (request->is_other || response->is_other)
 		return CALL_HTTP;
-	if (grpc_messages_are_whole(request) &&
-	    (call->response_bytes == 0 || grpc_messages_are_whole(response)))
+	if (grpc_messages_are_whole(request) || grpc_messages_are_whole(response))
 		return CALL_GRPC;
 	return others_are_grpc ? CALL_GRPC : CALL_HTTP;
 }

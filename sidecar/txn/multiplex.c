@@ -107,6 +107,7 @@ static void report(struct multiplex *m, struct conn *c, struct call *call, enum 
 {
 	if (call->kind == CALL_UNSURE)
 		call->kind = (uint8_t)call_guess(call, m->has_grpc && !m->has_http);
+	m->has_grpc |= call->kind == CALL_GRPC;
 	if (m->role == ROLE_SERVER)
 		call->tid = m->tid;
 	call_report(call, c, m->role, error, end_ns);

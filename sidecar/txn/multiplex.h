@@ -8,7 +8,8 @@
  *
  * Joined mid-stream, or after a lost header block, fields may be unknown. Whether a call is gRPC is
  * then taken from the first of these that tells: content-type of request or response; grpc-status;
- * bodies that are messages of gRPC to the last byte; what all other calls of the connection were.
+ * a body that consists of messages of gRPC to the last byte; what all other calls of the connection
+ * were.
  */
 #ifndef SIDELIGHT_TXN_MULTIPLEX_H
 #define SIDELIGHT_TXN_MULTIPLEX_H

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP/2 parser, one direction. Bits of the first byte: 0 it is a response, 1 joined mid-stream, 2
+ * the client's preface is awaited. What follows are commands of a letter and two bytes N:
+ *
+ *     d N  the next N bytes of the input are data        f N  the same, and start a frame
+ *     s N  N bytes were skipped        l N  N bytes were lost
+ *
+ * It holds that
+ *   - bodies have no more bytes than came in, streams have numbers, words are within their limits;
+ *   - header tables give back what memory they took;
+ *   - as long as there was data only, and no place was lost, cutting it otherwise changes nothing.
+ */
+#include <string.h>
+
+#include "base/text.h"
+#include "fuzz.h"
+#include "proto/http2.h"
+
+struct run {
+	struct http2_memory memory;
+	struct http2 p;
+	struct text trace;
+	uint64_t fed;
+	uint64_t body;
+	bool has_failed; /* in a way that depends on pieces */
+};
+
+static void on_head(void *ctx, bool is_response, uint32_t stream, const struct http2_head *head,
+		    bool is_end, uint64_t time_ns)
+{
+	struct run *r = ctx;
+
+	fuzz_check(stream > 0 && head->note && time_ns);
+	fuzz_check(head->method.len <= HTTP2_METHOD_MAX && head->path.len <= HTTP2_PATH_MAX);
+	fuzz_check(head->status == 0 || (head->status >= 100 && head->status <= 999));
+	text_addf(&r->trace, "head %d %u %u %u %u %.*s %.*s %d\n", is_response, stream,
+		  head->status, head->grpc_status, head->unknown, SPAN_ARG(head->method),
+		  SPAN_ARG(head->path), is_end);
+}
+
+static void on_body(void *ctx, bool is_response, uint32_t stream, struct span body, bool is_end)
+{
+	struct run *r = ctx;
+
+	(void)is_response;
+	fuzz_check(stream > 0);
+	r->body += body.len;
+	/* Pieces of a body are what pieces of the input are: only its end counts. */
+	if (is_end)
+		text_addf(&r->trace, "end %u at %llu\n", stream, (unsigned long long)r->body);
+}
+
+static void on_lost_end(void *ctx, bool is_response, uint32_t stream)
+{
+	(void)ctx;
+	(void)is_response;
+	fuzz_check(stream > 0);
+}
+
+static void on_reset(void *ctx, bool is_response, uint32_t stream, uint32_t code)
+{
+	struct run *r = ctx;
+
+	text_addf(&r->trace, "reset %d %u %u\n", is_response, stream, code);
+}
+
+static void on_fail(void *ctx, bool is_response, enum parse_fail why)
+{
+	struct run *r = ctx;
+
+	(void)is_response;
+	fuzz_check(why < PARSE_FAIL_MAX);
+	r->has_failed |= why == PARSE_FAIL_FRAME || why == PARSE_FAIL_LOST;
+	if (!r->has_failed)
+		text_addf(&r->trace, "fail %d\n", why);
+}
+
+static const struct http2_sink sink = {
+	.head = on_head,
+	.body = on_body,
+	.lost_end = on_lost_end,
+	.reset = on_reset,
+	.fail = on_fail,
+};
+
+static void begin(struct run *r, uint8_t flags)
+{
+	memset(r, 0, sizeof(*r));
+	http2_memory_init(&r->memory, 1 << 20);
+	text_init(&r->trace);
+	http2_init(&r->p, flags & 1, &r->memory);
+	r->p.keeps_words = flags & 8;
+	if (flags & 2)
+		http2_join(&r->p);
+	else if (flags & 4)
+		http2_preface(&r->p, 0);
+}
+
+static void finish(struct run *r)
+{
+	text_release(&r->trace);
+	http2_release(&r->p);
+	fuzz_check(r->memory.used == 0);
+}
+
+/* One piece, in memory of its own size. */
+static void feed(struct run *r, const uint8_t *data, size_t n, bool is_frame)
+{
+	char *copy = malloc(n ? n : 1);
+
+	fuzz_check(copy != NULL);
+	memcpy(copy, data, n);
+	r->fed += n;
+	if (n)
+		http2_data(&r->p, (struct span){copy, n}, is_frame, 1, &sink, r);
+	free(copy);
+	fuzz_check(r->body <= r->fed);
+	fuzz_check(r->memory.used <= r->memory.cap + 64);
+}
+
+static void script(uint8_t flags, const uint8_t *data, size_t size)
+{
+	struct run r;
+
+	begin(&r, flags);
+	while (size >= 3) {
+		size_t n = (size_t)data[1] << 8 | data[2];
+		char what = (char)data[0];
+
+		data += 3;
+		size -= 3;
+		if (what == 's' || what == 'l') {
+			(what == 's' ? http2_skip : http2_lost)(&r.p, n, 1, &sink, &r);
+			r.fed += n;
+			continue;
+		}
+		n = n < size ? n : size;
+		feed(&r, data, n, what == 'f');
+		data += n;
+		size -= n;
+	}
+	finish(&r);
+}
+
+/* What data gives in pieces, up to the first loss of the place. */
+static struct text calls(uint8_t flags, const uint8_t *data, size_t size, size_t piece)
+{
+	struct text text;
+	struct run r;
+
+	begin(&r, flags | 8);
+	for (size_t at = 0; at < size && !r.has_failed; at += piece)
+		feed(&r, data + at, piece < size - at ? piece : size - at, false);
+	text = r.trace;
+	text_init(&r.trace);
+	finish(&r);
+	return text;
+}
+
+static void cuts(uint8_t flags, const uint8_t *data, size_t size)
+{
+	static const size_t pieces[] = {1, 8, 9, 100};
+	struct text whole = calls(flags, data, size, size);
+
+	for (size_t i = size > 4096 ? 3 : 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
+		struct text cut = calls(flags, data, size, pieces[i]);
+		size_t n = cut.len < whole.len ? cut.len : whole.len;
+
+		/* In pieces, the place is lost no later; before, all is the same. */
+		fuzz_check(memcmp(whole.ptr, cut.ptr, n) == 0 && cut.len == n);
+		text_release(&cut);
+	}
+	text_release(&whole);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size == 0)
+		return 0;
+	script(data[0], data + 1, size - 1);
+	if (size > 4 && !(data[0] & 2))
+		cuts(data[0], data + 4, size - 4);
+	return 0;
+}
