@@ -272,6 +272,7 @@ bench: deps-bench ## what it costs on this machine; leaves build/bench.md
 	@$(MAKE) --no-print-directory -s -j2 all $(BUILD)/peers/go.built
 	@tests/bench/run --markdown $(BUILD)/bench.md $(BIN)
 	@tests/bench/http2 --markdown $(BUILD)/bench.md $(BIN)
+	@tests/bench/webhook
 bench-exact: deps-guest ## instructions per request, in an emulated guest
 	@$(MAKE) --no-print-directory -s -j2 all
 	@tests/bench/exact $(BIN)
@@ -301,9 +302,9 @@ LINT_SH := $(shell grep -lE '^\#!(/usr/bin/env bash|/bin/(ba)?sh)' .ci/run kusto
 .PHONY: lint lint-run lint-format lint-headers lint-tidy lint-shell
 lint: deps-lint ## format, clang-tidy, self-contained headers, layers, file lengths, shellcheck
 	@$(MAKE) --no-print-directory -j2 lint-run
-lint-run: lint-format lint-headers lint-tidy lint-shell $(BUILD)/sidelight
+lint-run: lint-format lint-headers lint-tidy lint-shell all
 	@tests/lint/layers
-	@tests/lint/readme $(BUILD)/sidelight
+	@tests/lint/readme $(BUILD)/sidelight $(BUILD)/sidelight-webhook
 	@tests/lint/lengths
 	@echo lint: clean
 lint-format:

@@ -38,7 +38,7 @@ static const struct option fixed[] = {
 
 	{"Certificates", "service", NULL, "NAME", "sidelight-webhook",
 	 "Service that the certificate is for", KIND_TEXT, IN_CERTS, AT(service), 0, 0},
-	{NULL, "namespace", NULL, "NAME", "sidelight", "its namespace", KIND_TEXT, IN_CERTS,
+	{NULL, "namespace", NULL, "NAME", "sidelight-system", "its namespace", KIND_TEXT, IN_CERTS,
 	 AT(namespace), 0, 0},
 	{NULL, "secret", NULL, "NAME", "sidelight-webhook-tls",
 	 "name of the Secret that is printed", KIND_TEXT, IN_CERTS, AT(secret), 0, 0},

@@ -8,6 +8,7 @@ import copy
 import http.client
 import json
 import os
+import pathlib
 import re
 import socket
 import ssl
@@ -15,8 +16,8 @@ import uuid
 
 import harness
 
-WEBHOOK = harness.ROOT / "build" / "sidelight-webhook"
-SERVICE = "sidelight-webhook.sidelight.svc"
+WEBHOOK = pathlib.Path(os.environ.get("SIDELIGHT_WEBHOOK", harness.ROOT / "build/sidelight-webhook"))
+SERVICE = "sidelight-webhook.sidelight-system.svc"
 GROUPS = {"Pod": ("", "v1", "pods"), "Job": ("batch", "v1", "jobs"),
           "CronJob": ("batch", "v1", "cronjobs")}
 
