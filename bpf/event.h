@@ -87,6 +87,7 @@ struct sl_open {
 	__u8 family; /* 4 or 6 */
 	__u8 role; /* enum sl_role */
 	__u8 pad[2];
+	__u32 first_seq[2]; /* by enum sl_dir: where the stream begins; with EARLY, egress only */
 };
 
 /*
@@ -101,7 +102,7 @@ struct sl_data {
 	__u32 seq;
 	__u32 from_seq;
 	__u32 to_seq;
-	__u32 peer_seq; /* end of what was seen of the other direction; 0 while nothing was */
+	__u32 peer_seq; /* end of what was seen, in order, of the other direction */
 	__u32 tid; /* egress: the thread that wrote, in the initial PID namespace; 0 unknown */
 	__u32 tgid;
 	__u8 data[];
@@ -111,6 +112,7 @@ struct sl_close {
 	struct sl_header h;
 	__u64 bytes[2]; /* payload bytes, by enum sl_dir, without retransmissions */
 	__u32 to_seq[2]; /* end of what was seen, by enum sl_dir */
+	__u32 told_seq[2]; /* end of what records told of, lost ones included; the rest is body */
 	__u32 srtt_us; /* smoothed round-trip time; 0 unknown */
 	__u32 retransmits; /* segments retransmitted by the observed side */
 };
@@ -140,9 +142,9 @@ struct sl_exec {
 _Static_assert(sizeof(struct sl_exec) == 24, "layout");
 _Static_assert(sizeof(struct sl_header) == 24, "layout");
 _Static_assert(offsetof(struct sl_data, tid) % 8 == 0, "tid and tgid are stored as one");
-_Static_assert(sizeof(struct sl_open) == 24 + 48, "layout");
+_Static_assert(sizeof(struct sl_open) == 24 + 56, "layout");
 _Static_assert(sizeof(struct sl_data) == 24 + 24, "layout");
-_Static_assert(sizeof(struct sl_close) == 24 + 32, "layout");
+_Static_assert(sizeof(struct sl_close) == 24 + 40, "layout");
 
 /*
  * A record of data is one of these sizes in the ring: bpf_ringbuf_reserve()

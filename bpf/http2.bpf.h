@@ -24,7 +24,7 @@
 /* No byte of the direction passed before seq, and it was seen from its start. */
 static __always_inline bool is_start(const struct half *h, __u32 seq)
 {
-	return h->hole_lo == seq;
+	return h->first_seq == seq;
 }
 
 /*
@@ -40,8 +40,8 @@ static __always_inline bool http2_begins(struct sock_state *st, __u8 dir, __u32 
 
 	if (((first ^ WORD_PRI) & mask) == 0 && (n >= 8 || dir == request_dir)) {
 		begin_client(&st->frames[dir], seq);
-		begin_server(&st->frames[!dir], other->next_seq);
-		if (!is_start(other, other->next_seq))
+		begin_server(&st->frames[!dir], other->next);
+		if (!is_start(other, other->next))
 			st->frames[!dir].state = FRAMES_LOST;
 	} else if (st->was_maybe) {
 		return false;
@@ -52,10 +52,10 @@ static __always_inline bool http2_begins(struct sock_state *st, __u8 dir, __u32 
 		    n < FRAME_HEAD || !is_start(&st->half[dir], seq))
 			return false;
 		begin_server(&st->frames[dir], seq);
-		begin_client(&st->frames[!dir], other->next_seq);
+		begin_client(&st->frames[!dir], other->next);
 		/* The preface may have come early, before the socket. */
-		if (!is_start(other, other->next_seq))
-			begin_frames(&st->frames[!dir], other->next_seq, FRAMES_LOST);
+		if (!is_start(other, other->next))
+			begin_frames(&st->frames[!dir], other->next, FRAMES_LOST);
 	} else if (!st->role) {
 		/* Turns begin with frames; text does not, by what its first byte is as a length. */
 		if ((first & 0xff) > 8 || (first >> 24 & 0xff) > FRAME_LAST)
@@ -74,7 +74,7 @@ static __always_inline bool http2_begins(struct sock_state *st, __u8 dir, __u32 
 /* After a 101, whose head ends at server_seq; 0: it is not known where. */
 static __always_inline void http2_upgrade(struct sock_state *st, __u8 dir, __u32 server_seq)
 {
-	begin_client(&st->frames[!dir], st->half[!dir].next_seq);
+	begin_client(&st->frames[!dir], st->half[!dir].next);
 	begin_server(&st->frames[dir], server_seq);
 	if (!server_seq)
 		st->frames[dir].state = FRAMES_LOST;
@@ -251,10 +251,7 @@ static __always_inline void send_cut(struct __sk_buff *skb, struct sock_state *s
 		h->told_seq = seq + c->done;
 		return;
 	}
-	from_seq = h->told_seq;
-	/* Another CPU may be ahead, with a copy of this segment. */
-	if ((__s32)((__u32)seq - (__u32)from_seq) < 0)
-		from_seq = seq;
+	from_seq = told_before(h, seq);
 	opaque(from_seq);
 	h->told_seq = seq + c->done;
 	fill_data(rec, st, dir, c->flags, from_seq, seq + c->start, n, seq + c->done);
@@ -296,7 +293,7 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 	if (c.start != c.end)
 		send_cut(skb, st, dir, off, seq, &c);
 	else if (c.flags & SL_F_FIN || c.has_end ||
-		 st->half[dir].next_seq - st->half[dir].told_seq > 1u << 30)
+		 (__u32)st->half[dir].next - st->half[dir].told_seq > 1u << 30)
 		send_progress(st, dir, seq + c.done, c.flags & SL_F_FIN);
 	return c.done;
 }

@@ -179,17 +179,14 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	if (skip) {
 		h->is_skip_new = left == 0;
 		if (skip > left) {
-			h->skip_left = skip - left;
+			h->skip_to = position(h, to_seq) + skip;
 			skip = left;
 		}
 		left -= skip;
 		off += skip;
 		to_seq += skip;
 	}
-	/* Another CPU may be ahead, with a copy of this segment. */
-	from_seq = h->told_seq;
-	if ((__s32)(seq - from_seq) < 0)
-		from_seq = seq;
+	from_seq = told_before(h, seq);
 	h->told_seq = to_seq;
 	h->records++;
 	h->bytes_sent += n;
@@ -212,7 +209,7 @@ discard:
 	bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
 give_up:
 	/* Not vouched for: user space sees a gap, and does not take it for body. */
-	h->told_seq = h->next_seq;
+	h->told_seq = h->next;
 	h->at_start = false;
 	h->is_turn = false;
 	return false;
@@ -246,7 +243,8 @@ static __always_inline bool send_next(struct __sk_buff *skb, struct sock_state *
 	if (h->budget == 0 && !h->at_start) {
 		__u32 tail = SL_DATA_SMALL - PIECE_SLACK;
 
-		if (!(seg->tcp_flags & (TCP_PSH | TCP_FIN)) && h->next_seq - h->told_seq < 1u << 30)
+		if (!(seg->tcp_flags & (TCP_PSH | TCP_FIN)) &&
+		    (__u32)h->next - h->told_seq < 1u << 30)
 			return false;
 		if (seg->len > tail) {
 			seg->seq += seg->len - tail;

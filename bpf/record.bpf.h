@@ -21,7 +21,8 @@ static __always_inline void fill_header(struct sl_header *h, __u64 first, __u64 
 #define FIRST_FLAGS(flags) ((__u32)(flags) << 16)
 #define FIRST_WHY(why)	   ((__u32)(why) << 24)
 
-static __always_inline bool send_open(const struct tuple *t, __u64 id, __u8 role, __u8 flags)
+static __always_inline bool send_open(const struct tuple *t, __u64 id, __u8 role, __u8 flags,
+				      __u32 first_ingress, __u32 first_egress)
 {
 	struct sl_open *rec = bpf_ringbuf_reserve(&ring, sizeof(*rec), 0);
 	struct sl_cgroup *cg = bpf_get_local_storage(&cgroups, 0);
@@ -41,6 +42,8 @@ static __always_inline bool send_open(const struct tuple *t, __u64 id, __u8 role
 	rec->family = t->family;
 	rec->role = role;
 	rec->pad[0] = rec->pad[1] = 0;
+	rec->first_seq[SL_INGRESS] = first_ingress;
+	rec->first_seq[SL_EGRESS] = first_egress;
 	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
 	/* Else the compiler tests rec again, which may not be touched any more. */
 	opaque(is_sent);
@@ -71,6 +74,8 @@ static __always_inline void send_close(const struct sock_state *st, bool is_rese
 				       __u64 bytes_out, __u32 srtt_us, __u32 retransmits)
 {
 	struct sl_close *rec = bpf_ringbuf_reserve(&ring, sizeof(*rec), 0);
+	const struct half *in = &st->half[SL_INGRESS];
+	const struct half *out = &st->half[SL_EGRESS];
 
 	if (!rec) {
 		count_exact(SL_C_LOST_CLOSE);
@@ -79,30 +84,30 @@ static __always_inline void send_close(const struct sock_state *st, bool is_rese
 	fill_header(&rec->h, SL_CLOSE | FIRST_FLAGS(is_reset ? SL_F_RESET : 0), st->id);
 	rec->bytes[SL_INGRESS] = bytes_in;
 	rec->bytes[SL_EGRESS] = bytes_out;
-	rec->to_seq[SL_INGRESS] = st->half[SL_INGRESS].next_seq;
-	rec->to_seq[SL_EGRESS] = st->half[SL_EGRESS].next_seq;
+	rec->to_seq[SL_INGRESS] = in->next;
+	rec->to_seq[SL_EGRESS] = out->next;
+	rec->told_seq[SL_INGRESS] = in->told_seq;
+	rec->told_seq[SL_EGRESS] = out->told_seq;
+	/* What came behind a hole, the socket never had in order. */
+	if (has_hole(in))
+		rec->to_seq[SL_INGRESS] = rec->told_seq[SL_INGRESS] = in->hole_lo;
 	rec->srtt_us = srtt_us;
 	rec->retransmits = retransmits;
 	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
 	count(SL_C_RECORDS, 1);
 }
 
-static __always_inline bool has_hole(const struct half *h)
-{
-	return (__s32)(h->hole_hi - h->hole_lo) > 0;
-}
-
 /* n bytes from seq on; news up to to_seq. */
 static __always_inline void fill_data(struct sl_data *rec, const struct sock_state *st, __u8 dir,
 				      __u32 flags, __u32 from_seq, __u32 seq, __u32 n, __u32 to_seq)
 {
-	if (has_hole(&st->half[dir]))
+	if (dir == SL_INGRESS && has_hole(&st->half[dir]))
 		flags |= SL_F_HOLE;
 	/* Calls come last: fewer registers to save. */
 	rec->seq = seq;
 	rec->from_seq = from_seq;
 	rec->to_seq = to_seq;
-	rec->peer_seq = st->half[!dir].next_seq;
+	rec->peer_seq = dir == SL_EGRESS ? st->half[dir].ack : (__u32)st->half[!dir].next;
 	fill_header(&rec->h, SL_DATA | dir << 8 | FIRST_FLAGS(flags) | (__u64)n << 32, st->id);
 	/* Both ids at once, as the helper returns them. */
 	*(__u64 *)&rec->tid = dir == SL_EGRESS && has_current_pid ? bpf_get_current_pid_tgid() : 0;
@@ -120,10 +125,46 @@ static __always_inline void send_progress(struct sock_state *st, __u8 dir, __u32
 		h->told_seq = to_seq;
 		return;
 	}
-	fill_data(rec, st, dir, is_fin ? SL_F_FIN : 0, h->told_seq, to_seq, 0, to_seq);
+	fill_data(rec, st, dir, is_fin ? SL_F_FIN : 0, told_before(h, to_seq), to_seq, 0, to_seq);
 	h->told_seq = to_seq;
 	h->records++;
 	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
+}
+
+/*
+ * As many of the n bytes at off in the packet as one record takes, whatever they are.
+ * Returns how many, 0 if they are lost, which is counted.
+ */
+static __always_inline __u32 send_raw(struct __sk_buff *skb, __u64 id, __u32 flags, __u32 off,
+				      __u32 seq, __u64 n, __u32 peer_seq, bool is_request)
+{
+	struct sl_data *rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_LARGE, 0);
+
+	if (!rec) {
+		if (is_request)
+			count_exact(SL_C_LOST_REQUEST);
+		else
+			count_exact(SL_C_LOST_DATA);
+		return 0;
+	}
+	if (n > SL_DATA_LARGE)
+		n = SL_DATA_LARGE;
+	if (!load_bytes(skb, off, rec->data, n, SL_DATA_LARGE)) {
+		count_exact(SL_C_LOST_HELPER);
+		bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
+		return 0;
+	}
+	fill_header(&rec->h, SL_DATA | SL_INGRESS << 8 | FIRST_FLAGS(flags) | n << 32, id);
+	rec->seq = seq;
+	rec->from_seq = seq;
+	rec->to_seq = seq + n;
+	rec->peer_seq = peer_seq;
+	rec->tid = 0;
+	rec->tgid = 0;
+	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
+	count(SL_C_BYTES_SENT, n);
+	count(SL_C_RECORDS, 1);
+	return n;
 }
 
 #endif

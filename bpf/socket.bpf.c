@@ -30,6 +30,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 int sl_ingress(struct __sk_buff *skb);
 int sl_egress(struct __sk_buff *skb);
 int sl_early(struct __sk_buff *skb);
+int sl_hole(struct __sk_buff *skb);
 
 /* One array per attach type: mixing them is refused (6.17, commit 4540aed51b12). */
 struct {
@@ -41,15 +42,17 @@ struct {
 	.values = {[0] = (void *)&sl_egress},
 };
 
-enum { NEXT_PIECE, NEXT_EARLY };
+enum { NEXT_PIECE, NEXT_EARLY, NEXT_HOLE };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 2);
+	__uint(max_entries, 3);
 	__type(key, __u32);
 	__array(values, int(struct __sk_buff *));
 } next_ingress SEC(".maps") = {
-	.values = {[NEXT_PIECE] = (void *)&sl_ingress, [NEXT_EARLY] = (void *)&sl_early},
+	.values = {[NEXT_PIECE] = (void *)&sl_ingress,
+		   [NEXT_EARLY] = (void *)&sl_early,
+		   [NEXT_HOLE] = (void *)&sl_hole},
 };
 
 /* Where a tail call goes on in the segment: skb->cb, zero when a packet comes in fresh. */
@@ -91,6 +94,7 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 	struct segment seg = {};
 	struct sock_state *st;
 	struct bpf_sock *sk;
+	enum take take;
 
 	if (is_next) {
 		seg.off = skb->cb[CB_OFF];
@@ -113,7 +117,14 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 			if (!st)
 				return PASS;
 		}
-		if (st->mute || !take_segment(skb, st, dir, &seg))
+		if (st->mute)
+			return PASS;
+		take = take_segment(skb, st, dir, &seg);
+		if (take == TAKE_HOLE) {
+			bpf_tail_call(skb, &next_ingress, NEXT_HOLE);
+			count_exact(SL_C_LOST_DATA);
+		}
+		if (take != TAKE_REST)
 			return PASS;
 	}
 	if (!st || !send_next(skb, st, dir, &seg))
@@ -128,7 +139,7 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 		bpf_tail_call(skb, &next_egress, 0);
 	/* 33 tail calls were not enough: the rest is not vouched for. */
 	count_exact(SL_C_LOST_CHAIN);
-	st->half[dir].told_seq = st->half[dir].next_seq;
+	st->half[dir].told_seq = st->half[dir].next;
 	st->half[dir].at_start = false;
 	return PASS;
 }
@@ -154,11 +165,10 @@ SEC("cgroup_skb/ingress")
 int sl_early(struct __sk_buff *skb)
 {
 	__u32 done = skb->cb[CB_LEFT]; /* of the payload, by the calls before this one */
-	struct sl_data *rec;
 	struct segment seg;
 	struct tuple t;
 	__u64 id;
-	__u64 n;
+	__u32 n;
 
 	if (!segment_parse(skb, &seg) || !tuple_of_packet(skb, false, &t))
 		return PASS;
@@ -166,41 +176,52 @@ int sl_early(struct __sk_buff *skb)
 	if (done == 0) {
 		count(SL_C_SEGMENTS, 1);
 		count(SL_C_BYTES_SEEN, seg.len);
-		if (!send_open(&t, id, SL_ROLE_SERVER, SL_F_EARLY)) {
+		if (!send_open(&t, id, SL_ROLE_SERVER, SL_F_EARLY, 0, seg.ack)) {
 			count_exact(SL_C_LOST_REQUEST);
 			return PASS;
 		}
 	}
 	if (done >= seg.len || done >= TURN_BUDGET)
 		return PASS;
-	n = seg.len - done;
-	if (n > SL_DATA_LARGE)
-		n = SL_DATA_LARGE;
-	rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_LARGE, 0);
-	if (!rec) {
-		if (done)
-			count_exact(SL_C_LOST_DATA);
-		else
-			count_exact(SL_C_LOST_REQUEST);
+	n = send_raw(skb, id, 0, seg.off + done, seg.seq + done, seg.len - done, seg.ack,
+		     done == 0);
+	if (n == 0)
 		return PASS;
-	}
-	if (!load_bytes(skb, seg.off + done, rec->data, n, SL_DATA_LARGE)) {
-		count_exact(SL_C_LOST_HELPER);
-		bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
-		return PASS;
-	}
-	fill_header(&rec->h, SL_DATA | SL_INGRESS << 8 | n << 32, id);
-	rec->seq = seg.seq + done;
-	rec->from_seq = seg.seq + done;
-	rec->to_seq = seg.seq + done + n;
-	rec->peer_seq = seg.ack;
-	rec->tid = 0;
-	rec->tgid = 0;
-	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
-	count(SL_C_BYTES_SENT, n);
-	count(SL_C_RECORDS, 1);
 	skb->cb[CB_LEFT] = done + n;
 	bpf_tail_call(skb, &next_ingress, NEXT_EARLY);
+	return PASS;
+}
+
+/* Data that leaves a hole, or fills one. What it has beyond all that was seen goes the ordinary
+ * way. */
+SEC("cgroup_skb/ingress")
+int sl_hole(struct __sk_buff *skb)
+{
+	__u32 done = skb->cb[CB_LEFT]; /* of the payload, by the calls before this one */
+	struct bpf_sock *sk = skb->sk;
+	struct sock_state *st;
+	struct segment seg;
+	__u32 next;
+
+	if (!sk || !segment_parse(skb, &seg))
+		return PASS;
+	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
+	if (!st)
+		return PASS;
+	next = st->half[SL_INGRESS].next;
+	if ((__s32)(seg.seq - next) > 0) {
+		leave_hole(skb, st, &seg);
+	} else {
+		skb->cb[CB_LEFT] = fill_hole(skb, st, &seg, done);
+		if (skb->cb[CB_LEFT] != done)
+			bpf_tail_call(skb, &next_ingress, NEXT_HOLE);
+		skb->cb[CB_LEFT] = 0;
+		if (seg.len <= next - seg.seq) {
+			count(SL_C_SEGMENTS, 1);
+			return PASS;
+		}
+	}
+	bpf_tail_call(skb, &next_ingress, NEXT_PIECE);
 	return PASS;
 }
 

@@ -114,7 +114,8 @@ static __always_inline void on_closed(struct bpf_sock_ops *ctx, __u32 old)
 		if (!ctx->bytes_received || st->role != SL_ROLE_SERVER || st->mute)
 			return;
 		tuple_of_sock(ctx, &t);
-		if (!send_open(&t, st->id, st->role, 0))
+		if (!send_open(&t, st->id, st->role, 0, st->half[SL_INGRESS].first_seq,
+			       st->half[SL_EGRESS].first_seq))
 			return;
 	}
 	st->is_closed = true;

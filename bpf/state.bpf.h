@@ -37,19 +37,25 @@ struct scan {
 	__u8 buf[SCAN_CHUNK + SCAN_AHEAD];
 };
 
-/* Of one direction; written by that direction's program only. */
+/*
+ * Of one direction; written by that direction's program only. A segment and a
+ * duplicate of it may be at work on two CPUs at once: what they set are
+ * positions, to which both come, and no differences, which would add up.
+ */
 struct half {
-	__u32 next_seq; /* end of what was seen */
+	__u64 next; /* end of what was seen: a sequence number that goes on beyond 2^32 */
+	__u64 skip_to; /* bytes from next to here, counted alike, are known to be body */
 	__u32 told_seq; /* end of what user space was told */
 	__u32 hole_lo; /* [hole_lo, hole_hi) was jumped over and may still come */
 	__u32 hole_hi;
-	__u64 skip_left; /* bytes from next_seq on that are known to be body */
+	__u32 first_seq; /* of the direction, or of what was seen of it */
+	__u32 ack; /* egress: what the newest segment acknowledged; may count a FIN */
 	__u32 budget; /* bytes that may still be copied in this turn */
 	bool is_turn; /* the next byte to send is the first of a turn */
 	bool at_start; /* a message starts with the next byte, by the length of the last */
 	bool is_head; /* the last message begun was a HEAD request */
 	bool is_connect; /* likewise CONNECT */
-	bool is_skip_new; /* skip_left counts from the first byte of a body */
+	bool is_skip_new; /* skip_to was set with the body's first byte still to come */
 	bool is_walked; /* a CPU is at frames of this direction */
 	/* What the cgroup's counters were not told yet: tell_volume() */
 	__u32 segments;
@@ -105,6 +111,27 @@ struct sock_state {
 		struct frames frames[2]; /* HTTP/2; by enum sl_dir */
 	};
 };
+
+static __always_inline bool has_hole(const struct half *h)
+{
+	return (__s32)(h->hole_hi - h->hole_lo) > 0;
+}
+
+/* The segment's byte at seq, not above next, in the numbers of next. */
+static __always_inline __u64 position(const struct half *h, __u32 seq)
+{
+	__u64 next = h->next;
+
+	return next - ((__u32)next - seq);
+}
+
+/* Where news that go up to seq begin; another CPU may be ahead, with a copy of the segment. */
+static __always_inline __u32 told_before(const struct half *h, __u32 seq)
+{
+	__u32 told_seq = h->told_seq;
+
+	return (__s32)(seq - told_seq) < 0 ? seq : told_seq;
+}
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);

@@ -37,6 +37,8 @@ struct event_open {
 	enum role role;
 	uint64_t container; /* of the target that the socket belongs to */
 	bool is_early; /* the socket itself does not exist yet: OPEN comes again with it */
+	uint32_t first_seq[2]; /* by enum dir: of the stream's first byte; valid if has_first */
+	bool has_first[2];
 };
 
 /*
@@ -51,7 +53,7 @@ struct event_data {
 	uint32_t seq;
 	uint32_t from_seq;
 	uint32_t to_seq;
-	uint32_t peer_seq; /* end of what was seen of the other direction; valid if has_peer */
+	uint32_t peer_seq; /* end of what was seen, in order, of the other one; valid if has_peer */
 	uint32_t tid; /* egress: thread that wrote; 0 unknown */
 	uint32_t tgid;
 	bool has_peer;
@@ -65,6 +67,7 @@ struct event_close {
 	bool is_reset;
 	uint64_t bytes[2]; /* by enum dir */
 	uint32_t to_seq[2]; /* likewise: end of what was seen; valid if has_end */
+	uint32_t told_seq[2]; /* likewise: what pieces told of ends there; the rest is body */
 	bool has_end;
 	uint32_t srtt_us; /* 0 unknown */
 	uint32_t retransmits;

@@ -22,6 +22,8 @@ static int read_open(const struct sl_open *rec, size_t size, struct event *ev)
 		.is_early = rec->h.flags & SL_F_EARLY,
 		.local = {.family = rec->family, .port = rec->local_port},
 		.remote = {.family = rec->family, .port = rec->remote_port},
+		.first_seq = {rec->first_seq[SL_INGRESS], rec->first_seq[SL_EGRESS]},
+		.has_first = {!(rec->h.flags & SL_F_EARLY), true},
 	};
 	memcpy(ev->open.local.addr, rec->local_addr, sizeof(rec->local_addr));
 	memcpy(ev->open.remote.addr, rec->remote_addr, sizeof(rec->remote_addr));
@@ -75,6 +77,7 @@ static int read_close(const struct sl_close *rec, size_t size, struct event *ev)
 		.is_reset = rec->h.flags & SL_F_RESET,
 		.bytes = {rec->bytes[SL_INGRESS], rec->bytes[SL_EGRESS]},
 		.to_seq = {rec->to_seq[SL_INGRESS], rec->to_seq[SL_EGRESS]},
+		.told_seq = {rec->told_seq[SL_INGRESS], rec->told_seq[SL_EGRESS]},
 		.has_end = true,
 		.srtt_us = rec->srtt_us,
 		.retransmits = rec->retransmits,

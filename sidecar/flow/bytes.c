@@ -140,16 +140,21 @@ static void release_early(struct bytes *b, enum dir dir, uint32_t to, const stru
 		emit_first_early(b, dir, sink, ctx);
 }
 
-static void start(struct bytes *b, uint32_t seq)
+/* Nobody knows the first byte: it is one of those that came. */
+static void guess_start(struct bytes *b, uint32_t seq)
 {
 	b->is_started = true;
 	b->next = b->early && seq_diff(b->early->from_seq, seq) < 0 ? b->early->from_seq : seq;
 }
 
-void bytes_start(struct bytes *b, uint32_t seq)
+void bytes_start(struct bytes *b, enum dir dir, uint32_t seq, const struct bytes_sink *sink,
+		 void *ctx)
 {
-	if (!b->is_started)
-		start(b, seq);
+	if (b->is_started)
+		return;
+	b->is_started = true;
+	b->next = seq;
+	release_early(b, dir, seq, sink, ctx);
 }
 
 void bytes_push_any(struct bytes *b, const struct event_data *piece, uint64_t time_ns,
@@ -162,7 +167,7 @@ void bytes_push_any(struct bytes *b, const struct event_data *piece, uint64_t ti
 	if (!b->is_started) {
 		if (piece->has_hole && keep_early(b, piece, time_ns))
 			return;
-		start(b, piece->from_seq);
+		guess_start(b, piece->from_seq);
 	}
 	if (seq_diff(piece->from_seq, b->next) > 0) {
 		if (piece->has_hole && keep_early(b, piece, time_ns))
@@ -182,18 +187,29 @@ void bytes_push_any(struct bytes *b, const struct event_data *piece, uint64_t ti
 void bytes_flush(struct bytes *b, enum dir dir, const struct bytes_sink *sink, void *ctx)
 {
 	if (b->early && !b->is_started)
-		start(b, b->early->from_seq);
+		guess_start(b, b->early->from_seq);
 	while (b->early && !b->is_finished)
 		emit_first_early(b, dir, sink, ctx);
 	bytes_release(b);
 }
 
-void bytes_reach(struct bytes *b, enum dir dir, uint32_t to_seq, uint64_t time_ns,
-		 const struct bytes_sink *sink, void *ctx)
+void bytes_give_up(struct bytes *b, enum dir dir, uint32_t seq, const struct bytes_sink *sink,
+		   void *ctx)
+{
+	if (b->early && !b->is_started)
+		guess_start(b, b->early->from_seq);
+	release_early(b, dir, seq - 1, sink, ctx);
+}
+
+void bytes_reach(struct bytes *b, enum dir dir, uint32_t told_seq, uint32_t to_seq,
+		 uint64_t time_ns, const struct bytes_sink *sink, void *ctx)
 {
 	bytes_flush(b, dir, sink, ctx);
-	/* An end learnt from an ACK may count a FIN: one byte is no news. */
-	if (b->is_started && !b->is_finished && seq_diff(to_seq, b->next) > 1)
+	if (!b->is_started || b->is_finished)
+		return;
+	if (seq_diff(told_seq, b->next) > 0)
+		emit_lost(b, dir, told_seq, time_ns, sink, ctx);
+	if (!b->is_finished)
 		emit_skip(b, dir, to_seq, time_ns, sink, ctx);
 }
 

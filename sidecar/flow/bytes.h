@@ -48,8 +48,9 @@ struct bytes_sink {
 /* A zeroed struct bytes is ready for use. */
 void bytes_release(struct bytes *b);
 
-/* The direction begins at seq; no news if it has begun. */
-void bytes_start(struct bytes *b, uint32_t seq);
+/* The direction begins at seq; no news if it has begun. What waits for that goes out. */
+void bytes_start(struct bytes *b, enum dir dir, uint32_t seq, const struct bytes_sink *sink,
+		 void *ctx);
 
 void bytes_push_any(struct bytes *b, const struct event_data *piece, uint64_t time_ns,
 		    const struct bytes_sink *sink, void *ctx);
@@ -85,8 +86,15 @@ static inline void bytes_push(struct bytes *b, const struct event_data *piece, u
 /* Holes will not be filled any more: what waits behind them goes out. */
 void bytes_flush(struct bytes *b, enum dir dir, const struct bytes_sink *sink, void *ctx);
 
-/* The direction is known to have come to to_seq, and no piece will tell of the rest. */
-void bytes_reach(struct bytes *b, enum dir dir, uint32_t to_seq, uint64_t time_ns,
-		 const struct bytes_sink *sink, void *ctx);
+/* Holes below seq will not be filled any more. */
+void bytes_give_up(struct bytes *b, enum dir dir, uint32_t seq, const struct bytes_sink *sink,
+		   void *ctx);
+
+/*
+ * The direction is known to have come to to_seq, and no further piece will tell. Pieces told, or
+ * were to tell, of what is below told_seq.
+ */
+void bytes_reach(struct bytes *b, enum dir dir, uint32_t told_seq, uint32_t to_seq,
+		 uint64_t time_ns, const struct bytes_sink *sink, void *ctx);
 
 #endif

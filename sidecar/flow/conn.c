@@ -138,12 +138,16 @@ static void open_conn(struct conns *t, const struct event *ev)
 	c->role = ev->open.role;
 	c->was_early = c->is_early;
 	c->is_early = ev->open.is_early;
+	for (int dir = 0; dir < 2; dir++)
+		if (ev->open.has_first[dir])
+			bytes_start(&c->bytes[dir], (enum dir)dir, ev->open.first_seq[dir],
+				    &t->sink->bytes, c);
 }
 
 /*
  * What came before the socket itself may have come out of order, and nobody
- * knew what was first. It waits for the socket's own records: for the missing
- * bytes, or for an answer to what is there.
+ * knew what was first. It waits for the socket's own records: OPEN tells what was
+ * first, and answers tell that nothing is still to come.
  */
 static void push_early(struct conns *t, struct conn *c, const struct event_data *data,
 		       uint64_t time_ns)
@@ -154,22 +158,28 @@ static void push_early(struct conns *t, struct conn *c, const struct event_data 
 	bytes_push_any(&c->bytes[data->dir], &piece, time_ns, &t->sink->bytes, c);
 }
 
+/* The socket exists, and speaks: what it has received is not still to come. */
+static void settle_early(struct conns *t, struct conn *c, const struct event_data *data)
+{
+	struct bytes *b = &c->bytes[DIR_INGRESS];
+
+	if (data->has_peer)
+		bytes_give_up(b, DIR_INGRESS, data->peer_seq, &t->sink->bytes, c);
+	else
+		bytes_flush(b, DIR_INGRESS, &t->sink->bytes, c);
+	c->is_early = false;
+	c->was_early = b->early;
+}
+
 static void push_data(struct conns *t, struct conn *c, const struct event_data *data,
 		      uint64_t time_ns)
 {
-	enum dir other = dir_other(data->dir);
-
-	if (c->is_early) {
+	if (c->is_early && data->dir == DIR_INGRESS) {
 		push_early(t, c, data, time_ns);
 		return;
 	}
-	if (c->was_early && data->dir == DIR_EGRESS) {
-		c->was_early = false;
-		bytes_flush(&c->bytes[DIR_INGRESS], DIR_INGRESS, &t->sink->bytes, c);
-	}
-	/* Where the answer will begin is known before it comes: its loss is then seen, too. */
-	if (data->has_peer && c->role != ROLE_UNKNOWN)
-		bytes_start(&c->bytes[other], data->peer_seq);
+	if (c->is_early || (c->was_early && data->dir == DIR_EGRESS))
+		settle_early(t, c, data);
 	bytes_push(&c->bytes[data->dir], data, time_ns, &t->sink->bytes, c);
 }
 
@@ -177,8 +187,8 @@ static void close_conn(struct conns *t, struct conn *c, const struct event_close
 		       uint64_t time_ns)
 {
 	for (int dir = 0; dir < 2 && close->has_end; dir++)
-		bytes_reach(&c->bytes[dir], (enum dir)dir, close->to_seq[dir], time_ns,
-			    &t->sink->bytes, c);
+		bytes_reach(&c->bytes[dir], (enum dir)dir, close->told_seq[dir], close->to_seq[dir],
+			    time_ns, &t->sink->bytes, c);
 	end_conn(t, c, close->is_reset ? CONN_RESET : CONN_CLOSED, time_ns);
 }
 

@@ -36,7 +36,7 @@ struct conn {
 	struct endpoint remote;
 	enum role role;
 	bool is_early; /* no socket yet */
-	bool was_early; /* the socket is there now, and has sent nothing yet */
+	bool was_early; /* the socket is there now; what came before it may wait for a hole */
 	struct bytes bytes[2]; /* by enum dir */
 	_Alignas(16) char user[];
 };

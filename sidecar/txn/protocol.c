@@ -100,7 +100,7 @@ static bool join(struct conn *c, struct session *s, enum dir dir, struct span da
 	if (data.len >= HTTP2_PREFACE_SIZE && is_preface(c, s, role, data, time_ns))
 		return false;
 	role = role_by_start_line(dir, data);
-	if (role != ROLE_UNKNOWN && !is_frame) {
+	if (role != ROLE_UNKNOWN && (role == c->role || c->role == ROLE_UNKNOWN) && !is_frame) {
 		begin_http1(c, s, role);
 		return true;
 	}
@@ -116,7 +116,7 @@ bool protocol_data(struct conn *c, struct session *s, enum dir dir, struct span 
 		multiplex_data(s->http2, c, dir, data, time_ns);
 		return false;
 	}
-	if (c->role == ROLE_UNKNOWN || s->has_lost_start)
+	if (c->role == ROLE_UNKNOWN || s->has_lost_start[0] || s->has_lost_start[1])
 		return join(c, s, dir, data, time_ns);
 	if (dir == request_dir(c->role)) {
 		if (is_preface(c, s, c->role, data, time_ns))
@@ -147,7 +147,7 @@ bool protocol_lost(struct conn *c, struct session *s, enum dir dir, uint32_t len
 	else if (s->held)
 		begin_http1(c, s, c->role);
 	else
-		s->has_lost_start = true;
+		s->has_lost_start[dir] = true;
 	return s->role != ROLE_UNKNOWN;
 }
 

@@ -264,8 +264,9 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 	s->is_interim = m->status < 200 && m->status != 101;
 	if (s->is_interim)
 		return HTTP1_BODY_FRAMED;
-	/* The server may answer before a head has ended: 408, 414, 431. */
-	if (s->open.count == 0 && request_behind(c, s))
+	/* The server may answer before a head has ended: 408, 414, 431. One byte more may be a FIN.
+	 */
+	if (s->open.count == 0 && request_behind(c, s) > 1)
 		lose_head(c, s);
 	else if (s->open.count == 0)
 		(void)http1_cut_head(&s->parser[request_dir(s)], &parser_sink, c);
@@ -376,8 +377,14 @@ static void on_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
-	if (s->role == ROLE_UNKNOWN && !protocol_data(c, s, dir, data, time_ns))
-		return;
+	if (s->role == ROLE_UNKNOWN) {
+		if (!protocol_data(c, s, dir, data, time_ns))
+			return;
+		/* What was lost before it was known that this is HTTP/1. */
+		for (int i = 0; i < 2; i++)
+			if (s->has_lost_start[i])
+				http1_lost(&s->parser[i], 1, time_ns, &parser_sink, c);
+	}
 	if (dir == DIR_EGRESS && env_of(c)->tid)
 		s->tid = env_of(c)->tid;
 	http1_data(&s->parser[dir], data, time_ns, &parser_sink, c);

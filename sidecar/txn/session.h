@@ -71,7 +71,7 @@ struct session {
 	uint32_t asked_seq; /* how far responses had come at the newest request */
 	uint32_t tid; /* of the newest egress data */
 	uint8_t held; /* bytes of HTTP/2's preface that the client sent, and no other byte */
-	bool has_lost_start; /* its first bytes are missing: it is as good as an older connection */
+	bool has_lost_start[2]; /* first bytes are missing: it is as good as an older connection */
 	uint8_t likely_frames; /* pieces of an older connection that looked like HTTP/2's frames */
 };
 

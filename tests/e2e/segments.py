@@ -3,7 +3,7 @@
 A TCP peer whose every segment is written by hand, behind a TUN device: for
 orders of arrival that a real network gives once in thousands of connections.
 
-Nothing is sent again by itself; what comes in order is acknowledged at once.
+Nothing is sent again by itself; what comes is acknowledged at once.
 """
 import ctypes
 import fcntl
@@ -126,5 +126,5 @@ class Peer:
         if seq == self.there:
             self.received += data
             self.there = (seq + len(data) + (flags & FIN)) % (1 << 32)
-            if data or flags & FIN:
-                self._write(self.first + self.acked, ACK)
+        if data or flags & FIN:
+            self._write(self.first + self.acked, ACK)

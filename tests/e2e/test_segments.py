@@ -4,12 +4,18 @@
 Segments in orders that a network seldom gives: whatever the application got
 is counted, exactly.
 """
+import random
+
 import clients
 import harness
 import network
 import segments
 import servers
 from observer import Sidelight
+
+# Servers close the connection after 400.
+PATHS = [entry for entry in clients.PATHS if entry[2] != 400]
+
 
 class Order(harness.Case):
     """
@@ -62,6 +68,37 @@ class Order(harness.Case):
                 late = (len(upload), end)
                 self.play([upload, more], [(head, len(upload)), (0, head), 1, late])
                 self.play([upload, more], [(head, len(upload)), (0, head), late])
+                self.check()
+
+    def shuffled(self, rng, length):
+        """Cuts that overlap, some of them twice, near enough to where they belong."""
+        cuts = sorted(rng.sample(range(1, length), min(rng.randrange(12), length - 1)))
+        pieces = list(zip([0, *cuts], [*cuts, length]))
+        for start, end in list(pieces):
+            if rng.random() < 0.4:
+                other = rng.randrange(length)
+                pieces.append((min(start, other), max(end, other, 1)))
+        return sorted(pieces, key=lambda piece: piece[0] + rng.gauss(0, length / 4))
+
+    def test_any_order(self):
+        """Requests pipelined, cut anywhere, in any order, overlapping, twice."""
+        for number, make in enumerate((servers.Apache, servers.Nginx)):
+            with self.subTest(make.__name__):
+                self.start(make)
+                rng = random.Random(number)
+                for _ in range(60):
+                    plan = clients.make_plan(rng.random(), rng.randrange(1, 6), paths=PATHS)
+                    requests = [
+                        clients.request_bytes(
+                            method,
+                            target,
+                            "X-Pad: " + "p" * rng.randrange(rng.choice((20, 3000))),
+                            body=b"k=v&n=1" if method in ("POST", "PUT", "PATCH") else b"",
+                        )
+                        for method, target in plan
+                    ]
+                    length = sum(map(len, requests))
+                    self.play(requests, self.shuffled(rng, length))
                 self.check()
 
 

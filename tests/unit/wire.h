@@ -48,6 +48,8 @@ static inline void wire_open(struct wire *w, enum role role)
 		.kind = EVENT_OPEN,
 		.open = {.role = role,
 			 .container = 7,
+			 .first_seq = {w->seq[0], w->seq[1]},
+			 .has_first = {!w->has_no_peer, !w->has_no_peer},
 			 .local = {.family = 4, .addr = {10, 0, 0, 1}, .port = 80},
 			 .remote = {.family = 4, .addr = {10, 0, 0, 2}, .port = 40000}},
 	};
@@ -104,6 +106,7 @@ static inline void wire_close(struct wire *w, bool is_reset)
 	struct event ev = {.kind = EVENT_CLOSE,
 			   .close = {.is_reset = is_reset,
 				     .to_seq = {w->seq[0], w->seq[1]},
+				     .told_seq = {w->told[0], w->told[1]},
 				     .has_end = !w->has_no_peer}};
 
 	wire_event(w, &ev);

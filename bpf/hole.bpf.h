@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Ingress segments out of order: those that leave a hole, and those that fill
+ * one. A hole is [hole_lo, hole_hi) of its half. There is one; where there were
+ * several, it has islands that were seen, and that may be sent again.
+ */
+#ifndef SIDELIGHT_HOLE_BPF_H
+#define SIDELIGHT_HOLE_BPF_H
+
+#include "packet.bpf.h"
+#include "record.bpf.h"
+#include "state.bpf.h"
+
+static __always_inline bool is_for_hole(const struct half *h, const struct segment *seg)
+{
+	return has_hole(h) && (__s32)(seg->seq - h->hole_hi) < 0 &&
+	       (__s32)(seg->seq + seg->len - h->hole_lo) > 0;
+}
+
+/* How far the socket has received in order; `otherwise` if it does not tell. */
+static __always_inline __u32 received_seq(struct __sk_buff *skb, __u32 otherwise)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct bpf_tcp_sock *tcp = sk ? bpf_tcp_sock(sk) : NULL;
+
+	return tcp ? tcp->rcv_nxt : otherwise;
+}
+
+/* The socket has what lies behind the hole: there is none, whether its bytes were seen or not. */
+static __always_inline void close_hole(struct __sk_buff *skb, struct half *h)
+{
+	if ((__s32)(received_seq(skb, h->hole_lo) - h->hole_hi) >= 0)
+		h->hole_lo = h->hole_hi;
+}
+
+/*
+ * Ingress bytes beyond next: those between may still come, but what the socket has of them was
+ * seen on the listener's socket.
+ */
+static __always_inline void open_hole(struct __sk_buff *skb, struct half *h, __u32 seq)
+{
+	__u32 lo = h->next;
+	__u32 received = received_seq(skb, lo);
+
+	if (!has_hole(h))
+		h->hole_lo = (__s32)(received - lo) > 0 ? received : lo;
+	h->hole_hi = seq;
+}
+
+/* A segment with a part of the hole is about to be told of. */
+static __always_inline void shrink_hole(struct half *h, const struct segment *seg)
+{
+	__u32 end = seg->seq + seg->len;
+
+	if ((__s32)(seg->seq - h->hole_lo) <= 0)
+		h->hole_lo = end;
+	else if ((__s32)(end - h->hole_hi) >= 0)
+		h->hole_hi = seg->seq;
+}
+
+/*
+ * The segment leaves a hole before it. Then what it has goes the ordinary way: as the next bytes,
+ * but not as the first ones of a turn, nor of a message.
+ */
+static __always_inline void leave_hole(struct __sk_buff *skb, struct sock_state *st,
+				       const struct segment *seg)
+{
+	struct half *h = &st->half[SL_INGRESS];
+
+	/* What was skipped before the hole is known to be body. */
+	if (h->told_seq != (__u32)h->next)
+		send_progress(st, SL_INGRESS, h->next, false);
+	open_hole(skb, h, seg->seq);
+	h->next += seg->seq - (__u32)h->next;
+	h->told_seq = seg->seq;
+	h->at_start = false;
+	h->is_turn = false;
+	if (st->last_dir != SL_INGRESS) {
+		st->last_dir = SL_INGRESS;
+		h->budget = TURN_BUDGET;
+	}
+}
+
+/*
+ * The segment's bytes below next are sent as they are: one record of them per call, done says how
+ * many were. Returns how many are now; as many as before if that is all.
+ */
+static __always_inline __u32 fill_hole(struct __sk_buff *skb, struct sock_state *st,
+				       const struct segment *seg, __u32 done)
+{
+	struct half *h = &st->half[SL_INGRESS];
+	__u32 n = (__u32)h->next - seg->seq;
+	__u32 sent;
+
+	if (n > seg->len)
+		n = seg->len;
+	if (done >= n)
+		return done;
+	sent = send_raw(skb, st->id, has_hole(h) ? SL_F_HOLE : 0, seg->off + done, seg->seq + done,
+			n - done, st->half[SL_EGRESS].next, false);
+	/* Its record is in the ring before others go there as if the hole was none. */
+	if (sent && done == 0)
+		shrink_hole(h, seg);
+	return done + sent;
+}
+
+#endif
