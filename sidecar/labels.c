@@ -1,17 +1,87 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "labels.h"
 
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/value.h"
+#include "pod/podinfo.h"
+
 static void add(struct label *labels, size_t *count, const char *name, const char *value)
 {
 	if (*value)
 		labels[(*count)++] = (struct label){name, value};
 }
 
-void labels_init(struct labels *l, const struct options *o)
+/* What --pod-labels names, and what becomes of it. */
+struct wanted {
+	struct labels *labels;
+	const char *list;
+	size_t count;
+};
+
+/* Characters that no label may have become '_' (Prometheus' data model). */
+static void set_name(char *name, const char *key)
+{
+	(void)snprintf(name, POD_LABEL_NAME_MAX, "label_%s", key); /* longer is cut */
+	for (; *name; name++)
+		if (!isalnum((unsigned char)*name) || (unsigned char)*name > 0x7f)
+			*name = '_';
+}
+
+static void on_label(void *ctx, const char *key, const char *value)
+{
+	struct wanted *w = ctx;
+	struct pod_label *p = &w->labels->pod[w->count];
+
+	if (w->count == POD_LABELS_MAX || !*value || !value_is_listed(w->list, key))
+		return;
+	set_name(p->name, key);
+	identity_clean(p->value, value);
+	/* a-b and a.b are one name: the first has it. */
+	for (size_t i = 0; i < w->count; i++)
+		if (strcmp(w->labels->pod[i].name, p->name) == 0)
+			return;
+	w->count++;
+	add(w->labels->common, &w->labels->common_count, p->name, p->value);
+}
+
+static int add_pod_labels(struct labels *l, const struct options *o)
+{
+	struct wanted w = {.labels = l, .list = o->pod_labels};
+	size_t commas = 0;
+	char *text;
+	int err;
+
+	for (const char *at = o->pod_labels; *at; at++)
+		commas += *at == ',';
+	if (commas >= POD_LABELS_MAX) {
+		log_error("run: --pod-labels: more than %d labels", POD_LABELS_MAX);
+		return -E2BIG;
+	}
+	text = podinfo_read(o->podinfo, "labels");
+	if (!text) {
+		err = -errno;
+		log_error("run: --pod-labels: cannot read %s/labels (%s); mount a downward API "
+			  "volume there",
+			  o->podinfo, strerror(-err));
+		return err;
+	}
+	l->pod = calloc(POD_LABELS_MAX + 1, sizeof(*l->pod));
+	if (l->pod)
+		(void)podinfo_parse(text, on_label, &w); /* the kubelet writes whole lines */
+	free(text);
+	return l->pod ? 0 : -ENOMEM;
+}
+
+int labels_init(struct labels *l, const struct options *o)
 {
 	struct identity *id = &l->identity;
 
-	l->common_count = l->group_count = 0;
+	*l = (struct labels){0};
 	identity_init(id, &(struct identity_words){.job = o->job,
 						   .namespace = o->namespace,
 						   .pod = o->pod,
@@ -25,4 +95,11 @@ void labels_init(struct labels *l, const struct options *o)
 	add(l->group, &l->group_count, "namespace", id->namespace);
 	add(l->group, &l->group_count, "pod", id->pod);
 	add(l->group, &l->group_count, "instance", id->instance);
+	return o->pod_labels ? add_pod_labels(l, o) : 0;
+}
+
+void labels_release(struct labels *l)
+{
+	free(l->pod);
+	l->pod = NULL;
 }

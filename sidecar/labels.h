@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The labels of all series, and the grouping key of a Pushgateway: who we report for. */
+/*
+ * The labels of all series, and the grouping key of a Pushgateway: who we
+ * report for. --pod-labels adds labels of the Pod, by kube-state-metrics'
+ * rule: app.kubernetes.io/name is label_app_kubernetes_io_name. They are as
+ * the Pod had them when we started: a series keeps its name.
+ */
 #ifndef SIDELIGHT_LABELS_H
 #define SIDELIGHT_LABELS_H
 
@@ -9,17 +14,29 @@
 #include "options.h"
 #include "pod/identity.h"
 
-#define LABELS_MAX 8
+/* Of the Pod; more are refused. */
+#define POD_LABELS_MAX 16
+#define LABELS_MAX     (8 + POD_LABELS_MAX)
+
+/* "label_", a prefix of 253, '/', a name of 63. */
+#define POD_LABEL_NAME_MAX 328
 
 struct labels {
 	struct label common[LABELS_MAX];
 	size_t common_count;
 	struct label group[LABELS_MAX];
 	size_t group_count;
-	struct identity identity; /* what the labels point to */
+	struct identity identity; /* what the labels point to, as the next is */
+	struct pod_label {
+		char name[POD_LABEL_NAME_MAX];
+		char value[IDENTITY_VALUE_MAX];
+	} * pod; /* owned */
 };
 
-/* Must not be moved afterwards. */
-void labels_init(struct labels *l, const struct options *o);
+/* Must not be moved afterwards. Returns 0, or negative errno after one log line; nothing is to be
+ * released then. */
+int labels_init(struct labels *l, const struct options *o);
+/* Accepts a zeroed one. */
+void labels_release(struct labels *l);
 
 #endif

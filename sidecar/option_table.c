@@ -15,6 +15,11 @@ const struct option option_table[] = {
 	{NULL, "containers", "SIDELIGHT_CONTAINERS", "LIST", NULL,
 	 "in a Pod: only these containers [all but mesh proxies]", KIND_TEXT, IN_RUN,
 	 AT(containers), 0, 0},
+	{NULL, "podinfo", "SIDELIGHT_PODINFO", "DIR", "/etc/sidelight/podinfo",
+	 "downward API volume with the files annotations and labels; its sidelight.dev/NAME "
+	 "change --routes, --push-interval and --log-level while sidelight runs, unless a flag "
+	 "said something",
+	 KIND_TEXT, IN_RUN, AT(podinfo), 0, 0},
 	{NULL, "for", NULL, "DURATION", NULL,
 	 "stop after so long; a program started with -- CMD gets SIGTERM", KIND_DURATION, IN_RUN,
 	 AT(for_ms), 1, 365ull * DAY_MS},
@@ -30,11 +35,12 @@ const struct option option_table[] = {
 	{NULL, "format", NULL, "table|ndjson|json", "table", "how to print", KIND_WORD,
 	 IN_REPLAY | IN_DOCTOR, AT(format), 0, 0},
 	{NULL, "log-level", "SIDELIGHT_LOG_LEVEL", "error|warn|info|debug", "info",
-	 "what to report on standard error", KIND_WORD, IN_ALL, AT(log_level), 0, 0},
+	 "what to report on standard error", KIND_WORD, IN_ALL | OPTION_IS_LIVE, AT(log_level), 0,
+	 0},
 
 	{"Requests", "routes", "SIDELIGHT_ROUTES", "LIST", NULL,
 	 "route templates, tried in order before the automatic ones: '/users/{id},/files/*'",
-	 KIND_TEXT, IN_ENGINE, AT(routes), 0, 0},
+	 KIND_TEXT, IN_ENGINE | OPTION_IS_LIVE, AT(routes), 0, 0},
 	{NULL, "route-cap", "SIDELIGHT_ROUTE_CAP", "N", "100",
 	 "automatic routes per direction; further ones are _OTHER", KIND_NUMBER, IN_ENGINE,
 	 AT(route_cap), 0, 100000},
@@ -57,7 +63,7 @@ const struct option option_table[] = {
 	{NULL, "push", "SIDELIGHT_PUSH", "URL", NULL, "push to this Prometheus Pushgateway",
 	 KIND_URL, IN_RUN, AT(push), 0, 0},
 	{NULL, "push-interval", "SIDELIGHT_PUSH_INTERVAL", "SECONDS", "15", "time between pushes",
-	 KIND_DURATION, IN_RUN, AT(push_interval_ms), 100, DAY_MS},
+	 KIND_DURATION, IN_RUN | OPTION_IS_LIVE, AT(push_interval_ms), 100, DAY_MS},
 	{NULL, "push-timeout", "SIDELIGHT_PUSH_TIMEOUT", "SECONDS", "5",
 	 "give a push up after so long", KIND_DURATION, IN_RUN, AT(push_timeout_ms), 100, DAY_MS},
 	{NULL, "push-on-exit", "SIDELIGHT_PUSH_ON_EXIT", "delete|keep", "delete",
@@ -89,6 +95,9 @@ const struct option option_table[] = {
 	{NULL, "workload", "SIDELIGHT_WORKLOAD", "NAME", NULL,
 	 "Deployment, StatefulSet, ... that it belongs to", KIND_TEXT, IN_ENGINE, AT(workload), 0,
 	 0},
+	{NULL, "pod-labels", "SIDELIGHT_POD_LABELS", "LIST", NULL,
+	 "labels of the Pod that all series get, as label_NAME: 'app,example.com/team'", KIND_TEXT,
+	 IN_RUN, AT(pod_labels), 0, 0},
 };
 
 const size_t option_count = sizeof(option_table) / sizeof(option_table[0]);

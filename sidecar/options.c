@@ -110,7 +110,8 @@ int options_parse(struct options *o, int argc, char **argv, char *const *environ
 	o->command = (enum command)command;
 	err = option_read_environment(&option_set, command, o, environ, &given, error);
 	if (!err)
-		err = read_arguments(o, argc - 2, argv + 2, &given, error);
+		err = read_arguments(o, argc - 2, argv + 2, &o->flags_given, error);
+	given |= o->flags_given;
 	if (!err && o->command == COMMAND_RUN)
 		err = check_run(o, given, error);
 	o->ring_bytes = value_round_up(o->ring_bytes);
@@ -119,4 +120,19 @@ int options_parse(struct options *o, int argc, char **argv, char *const *environ
 		err = -EINVAL;
 	}
 	return err;
+}
+
+int options_annotate(struct options *o, const char *key, const char *value, struct text *error)
+{
+	static const char prefix[] = "sidelight.dev/";
+	const struct option *opt;
+
+	if (strncmp(key, prefix, sizeof(prefix) - 1) != 0)
+		return 0;
+	opt = option_find(&option_set, span_of(key + sizeof(prefix) - 1));
+	/* An empty one counts as not set, as an empty variable does. */
+	if (!opt || !(opt->commands & OPTION_IS_LIVE) ||
+	    o->flags_given >> (opt - option_table) & 1 || !*value)
+		return 0;
+	return option_set_value(opt, o, key, value, error);
 }

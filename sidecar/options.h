@@ -6,7 +6,8 @@
  *     sidelight run [OPTIONS] -- CMD ARG...     --flag VALUE or --flag=VALUE
  *     SIDELIGHT_PUSH=http://gw:9091 sidelight run --pid 4711
  *
- * A variable gives the default, a flag wins; an empty variable counts as not
+ * A variable gives the default, a flag wins; in between are the annotations of
+ * the Pod, for what may change while we run (options_annotate); an empty variable counts as not
  * set, and a variable that the command has no use for is not looked at.
  * Truth values: --flag, --no-flag, --flag=true|false|yes|no|on|off|1|0.
  */
@@ -42,6 +43,7 @@ struct options {
 	uint64_t pid;
 	const char *cgroup;
 	const char *containers; /* of a Pod: comma-separated names */
+	const char *podinfo; /* directory; need not be there */
 	uint64_t for_ms; /* 0: no end */
 	bool has_summary; /* unless said otherwise: with argv */
 
@@ -79,8 +81,11 @@ struct options {
 	const char *pod;
 	const char *node;
 	const char *workload;
+	const char *pod_labels; /* comma-separated */
 
 	int log_level; /* enum log_level */
+
+	uint64_t flags_given; /* bit i: row i of the table was said by a flag */
 };
 
 /*
@@ -90,6 +95,14 @@ struct options {
  */
 int options_parse(struct options *o, int argc, char **argv, char *const *environ,
 		  struct text *error);
+
+/*
+ * What an annotation of the Pod says: sidelight.dev/NAME for the flag NAME of a
+ * row that may change (OPTION_IS_LIVE). Flags win over annotations, annotations over
+ * the environment. Other keys are not looked at. Returns 0, or -EINVAL after
+ * adding a line to error; then *o is as it was. value is borrowed.
+ */
+int options_annotate(struct options *o, const char *key, const char *value, struct text *error);
 
 /* The help on one command, or on all for COMMAND_HELP. */
 void options_help(FILE *out, enum command command);

@@ -22,6 +22,7 @@
 #include "export/scrape.h"
 #include "export/table.h"
 #include "labels.h"
+#include "live.h"
 #include "metrics/red.h"
 #include "metrics/self.h"
 #include "metrics/summary.h"
@@ -57,6 +58,7 @@ struct run {
 	struct engine *engine;
 	struct scrape *scrape;
 	struct push *push;
+	struct live live;
 	struct spawn spawn;
 	bool has_spawn;
 	uv_poll_t spawn_poll;
@@ -135,6 +137,7 @@ static void stop(struct run *r)
 	if (r->is_stopping)
 		return;
 	r->is_stopping = true;
+	live_stop(&r->live);
 	refresh(r);
 	reader_stop(&r->reader);
 	r->has_reader = false;
@@ -375,6 +378,7 @@ static void release(struct run *r)
 		discovery_stop(&r->discovery);
 		targets_close(&r->targets);
 	}
+	live_stop(&r->live);
 	scrape_close(r->scrape);
 	push_close(r->push);
 	(void)uv_run(&r->loop, UV_RUN_DEFAULT); /* lets closed handles go */
@@ -388,6 +392,7 @@ static void release(struct run *r)
 	registry_free(r->registry);
 	source_free(r->source);
 	targets_release(&r->targets);
+	labels_release(&r->labels);
 	if (r->target)
 		target_close(r->target);
 	free(r->target);
@@ -395,7 +400,7 @@ static void release(struct run *r)
 
 int command_run(const struct options *o)
 {
-	struct run r = {.o = o};
+	struct run r = {.o = o, .live.fd = -1};
 	int status = EXIT_USE;
 	int err;
 
@@ -418,9 +423,10 @@ int command_run(const struct options *o)
 		log_error("run: out of memory");
 		return EXIT_USE;
 	}
-	labels_init(&r.labels, o);
-	if (make_engine(&r) || make_capture(&r) || make_exports(&r) || lower(&r))
+	if (labels_init(&r.labels, o) || make_engine(&r) || make_capture(&r) || make_exports(&r) ||
+	    lower(&r))
 		goto out;
+	live_start(&r.live, &r.loop, o, r.engine, r.push);
 	r.started_ns = uv_hrtime();
 	if (r.has_spawn) {
 		err = spawn_go(&r.spawn);

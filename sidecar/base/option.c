@@ -117,7 +117,7 @@ static int set_number(const struct option *opt, uint64_t *at, const char *value)
 	return 0;
 }
 
-static int set_value(void *into, const struct option *opt, const char *name, const char *value,
+int option_set_value(const struct option *opt, void *into, const char *name, const char *value,
 		     struct text *error)
 {
 	void *at = (char *)into + opt->offset;
@@ -171,11 +171,11 @@ int option_read_environment(const struct option_set *s, int command, void *into,
 		int err = 0;
 
 		if (opt->fallback)
-			err = set_value(into, opt, opt->flag, opt->fallback, error);
+			err = option_set_value(opt, into, opt->flag, opt->fallback, error);
 		if (opt->variable && opt->commands & 1u << command)
 			value = find_variable(environ, opt->variable);
 		if (!err && value && *value) {
-			err = set_value(into, opt, opt->variable, value, error);
+			err = option_set_value(opt, into, opt->variable, value, error);
 			*given |= 1ull << i;
 		}
 		if (err)
@@ -219,7 +219,7 @@ int option_read_flag(const struct option_set *s, int command, void *into, const 
 		return -EINVAL;
 	}
 	(void)snprintf(name, sizeof(name), "--%s", opt->flag); /* flags are shorter */
-	err = set_value(into, opt, name, value, error);
+	err = option_set_value(opt, into, name, value, error);
 	*given |= 1ull << (opt - s->options);
 	return err ? err : used;
 }

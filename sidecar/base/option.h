@@ -34,6 +34,9 @@ enum option_kind {
 	KIND_DURATION, /* likewise, in milliseconds */
 };
 
+/* May change while the program runs. */
+#define OPTION_IS_LIVE (1u << 31)
+
 struct option {
 	const char *section; /* starts a section of the help */
 	const char *flag;
@@ -42,7 +45,7 @@ struct option {
 	const char *fallback; /* the default, as a user would write it; NULL: nothing */
 	const char *help;
 	enum option_kind kind;
-	unsigned commands; /* bit i: command i has it */
+	unsigned commands; /* bit i: command i has it; OPTION_IS_LIVE */
 	size_t offset;
 	uint64_t min;
 	uint64_t max;
@@ -87,6 +90,10 @@ int option_read_environment(const struct option_set *s, int command, void *into,
 /* One "--flag...", with the argument after it or NULL. Returns how many were used. */
 int option_read_flag(const struct option_set *s, int command, void *into, const char *arg,
 		     const char *next, uint64_t *given, struct text *error);
+
+/* One value from elsewhere, for a row of the table; name is how its error calls it. */
+int option_set_value(const struct option *option, void *into, const char *name, const char *value,
+		     struct text *error);
 
 /* The help on a command; on all of them for -1. */
 void option_help(const struct option_set *s, FILE *out, int command);

@@ -23,6 +23,24 @@ static int take_digits(const char **str, uint64_t *ret_n)
 	return 0;
 }
 
+bool value_is_listed(const char *list, const char *str)
+{
+	size_t len = strlen(str);
+
+	for (const char *at = list;; at++) {
+		size_t n;
+
+		at += strspn(at, " \t");
+		n = strcspn(at, ",");
+		if (n >= len && len && memcmp(at, str, len) == 0 &&
+		    strspn(at + len, " \t") == n - len)
+			return true;
+		at += n;
+		if (!*at)
+			return false;
+	}
+}
+
 int value_number(const char *str, uint64_t *ret_n)
 {
 	uint64_t n;

@@ -23,6 +23,9 @@ int value_bool(const char *str, bool *ret_bool);
 /* Position of str in words, "a|b|c". */
 int value_word(const char *str, const char *words, int *ret_position);
 
+/* Is str one of the words of "a, b,c"? Blanks around words do not count. */
+bool value_is_listed(const char *list, const char *str);
+
 /* HOST:PORT, [IPV6]:PORT or :PORT, port 0 to 65535. Does not resolve HOST. */
 bool value_is_address(const char *str);
 /* http:// or https:// with a host and nothing that cannot stand in a URL. */

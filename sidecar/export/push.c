@@ -405,6 +405,13 @@ const struct push_stats *push_stats(const struct push *p)
 	return &p->stats;
 }
 
+void push_set_interval(struct push *p, uint64_t interval_ms)
+{
+	p->options.interval_ms = interval_ms < INTERVAL_MIN_MS ? INTERVAL_MIN_MS : interval_ms;
+	if (p->state == PUT || (p->state == WAIT && p->failures == 0))
+		wait_ms(p, jitter(p, p->options.interval_ms, 900, 1100));
+}
+
 void push_stop(struct push *p, uint64_t deadline_ms, void (*done)(void *ctx), void *ctx)
 {
 	uv_update_time(p->loop);

@@ -58,6 +58,10 @@ struct push *push_new(uv_loop_t *loop, const struct push_options *options, const
 /* What happened so far; valid as long as p. */
 const struct push_stats *push_stats(const struct push *p);
 
+/* From now on, and from now: the next push comes an interval later, unless one that failed waits.
+ */
+void push_set_interval(struct push *p, uint64_t interval_ms);
+
 /*
  * Pushes a last time and removes the group, unless it is kept, all within
  * deadline_ms; then calls done, from the loop, which may close it. Once per

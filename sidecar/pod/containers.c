@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pod/containers.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -11,8 +10,8 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/value.h"
 #include "pod/privilege.h"
-#include "base/span.h"
 
 /* Of an identifier, when there is no name: as container runtimes print them. */
 #define SHORT_ID 12
@@ -162,23 +161,6 @@ static bool is_one_of(const char *name, const char *const *list, size_t count)
 	return false;
 }
 
-static bool is_listed(const char *list, const char *name)
-{
-	for (const char *at = list; *at;) {
-		size_t len = strcspn(at, ",");
-		struct span word = {at, len};
-
-		while (word.len && isspace((unsigned char)word.ptr[0]))
-			word = span_from(word, 1);
-		while (word.len && isspace((unsigned char)word.ptr[word.len - 1]))
-			word.len--;
-		if (span_is(word, name))
-			return true;
-		at += len + (at[len] == ',');
-	}
-	return false;
-}
-
 /* What holds a Pod's namespaces; its container is the runtime's, not the kubelet's. */
 static bool is_pause_process(const struct process *p)
 {
@@ -195,7 +177,7 @@ static const char *reason_of(const struct containers *c, const struct process_ho
 	if (c->pod_uid[0] && home->pod_uid[0] && strcmp(c->pod_uid, home->pod_uid) != 0)
 		return "of another Pod";
 	if (c->only)
-		return is_listed(c->only, name) ? NULL : "not in --containers";
+		return value_is_listed(c->only, name) ? NULL : "not in --containers";
 	if (is_one_of(name, proxies, sizeof(proxies) / sizeof(proxies[0])))
 		return "a proxy; --containers can name it";
 	return NULL;

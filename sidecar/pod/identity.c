@@ -54,6 +54,11 @@ static void set(char *value, const char *word)
 	value[len] = '\0';
 }
 
+void identity_clean(char ret_value[IDENTITY_VALUE_MAX], const char *value)
+{
+	set(ret_value, value);
+}
+
 static bool is_said(const char *word)
 {
 	return word && *word;

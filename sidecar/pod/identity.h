@@ -36,4 +36,7 @@ struct identity_words {
  * characters become '_': a gateway refuses a whole push for one of them. */
 void identity_init(struct identity *id, const struct identity_words *words);
 
+/* value as a label's value is to be: clean, and cut. */
+void identity_clean(char ret_value[IDENTITY_VALUE_MAX], const char *value);
+
 #endif

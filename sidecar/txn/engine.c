@@ -74,6 +74,16 @@ void engine_free(struct engine *e)
 	free(e);
 }
 
+const char *engine_set_routes(struct engine *e, const char *templates)
+{
+	const char *error = routes_set(e->env.routes, templates);
+
+	/* What parsers remember of heads names routes by the old templates. */
+	if (!error)
+		e->env.number = ++engine_count;
+	return error;
+}
+
 void engine_add_sink(struct engine *e, const struct txn_sink *sink, void *ctx)
 {
 	assert(e->env.sink_count < ENGINE_SINKS_MAX);

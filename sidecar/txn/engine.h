@@ -63,6 +63,9 @@ struct engine_stats {
 struct engine *engine_new(const struct engine_options *options, const char **ret_error);
 void engine_free(struct engine *e);
 
+/* Other route templates from now on: see routes_set(). */
+const char *engine_set_routes(struct engine *e, const char *templates);
+
 /* At most four sinks; each is called in order of addition. */
 void engine_add_sink(struct engine *e, const struct txn_sink *sink, void *ctx);
 

@@ -16,7 +16,10 @@
 #include "txn/route_pattern.h"
 
 #define PATTERNS_MAX 256
-#define ROLES	     2
+
+/* Names of templates are kept for good, because metrics have them: so many in a life. */
+#define PATTERN_NAMES_MAX 4096
+#define ROLES		  2
 
 /*
  * Targets seen lately and their routes, by hash, 128 bytes each: a service's paths are few, or
@@ -47,17 +50,23 @@ struct entry {
 	char name[];
 };
 
+/* The user's, in their order. */
+struct patterns {
+	size_t count;
+	struct pattern {
+		struct route_pattern pattern;
+		struct entry *entry;
+	} * list;
+};
+
 struct routes {
 	uint64_t seed;
 	uint64_t overflowed;
 	size_t cap;
 	size_t count[ROLES];
 	struct entry *entries;
-	struct pattern {
-		struct route_pattern pattern;
-		const char *name;
-	} * patterns;
-	size_t pattern_count;
+	struct patterns patterns;
+	size_t pattern_names;
 	struct slot cache[CACHE_SLOTS];
 };
 
@@ -86,24 +95,25 @@ static struct span trim(struct span s)
 	return s;
 }
 
-static const char *add_pattern(struct routes *r, struct span text)
+static const char *add_pattern(struct routes *r, struct patterns *patterns, struct span text)
 {
-	struct pattern *p = &r->patterns[r->pattern_count];
+	struct pattern *p = &patterns->list[patterns->count];
 	const char *error = route_pattern_parse(&p->pattern, text);
-	struct entry *e;
+	unsigned before = HASH_COUNT(r->entries);
 
 	if (error)
 		return error;
-	e = intern(r, text);
-	if (!e)
+	if (r->pattern_names >= PATTERN_NAMES_MAX)
+		return "too many different route templates since the start";
+	p->entry = intern(r, text);
+	if (!p->entry)
 		return "no memory for route templates";
-	e->is_pattern = true;
-	p->name = e->name;
-	r->pattern_count++;
+	r->pattern_names += HASH_COUNT(r->entries) - before;
+	patterns->count++;
 	return NULL;
 }
 
-static const char *add_patterns(struct routes *r, const char *templates)
+static const char *add_patterns(struct routes *r, struct patterns *patterns, const char *templates)
 {
 	size_t n = 1;
 
@@ -111,25 +121,45 @@ static const char *add_patterns(struct routes *r, const char *templates)
 		n += *c == ',';
 	if (n > PATTERNS_MAX)
 		return "more than 256 route templates";
-	r->patterns = calloc(n, sizeof(*r->patterns));
-	if (!r->patterns)
+	patterns->list = calloc(n, sizeof(*patterns->list));
+	if (!patterns->list)
 		return "no memory for route templates";
 	for (const char *at = templates, *comma; at; at = comma ? comma + 1 : NULL) {
 		const char *error;
 
 		comma = strchr(at, ',');
 		error = add_pattern(
-			r, trim((struct span){at, comma ? (size_t)(comma - at) : strlen(at)}));
+			r, patterns,
+			trim((struct span){at, comma ? (size_t)(comma - at) : strlen(at)}));
 		if (error)
 			return error;
 	}
 	return NULL;
 }
 
+const char *routes_set(struct routes *r, const char *templates)
+{
+	struct patterns next = {0};
+	const char *error = templates && *templates ? add_patterns(r, &next, templates) : NULL;
+
+	if (error) {
+		free(next.list);
+		return error;
+	}
+	for (size_t i = 0; i < r->patterns.count; i++)
+		r->patterns.list[i].entry->is_pattern = false;
+	for (size_t i = 0; i < next.count; i++)
+		next.list[i].entry->is_pattern = true;
+	free(r->patterns.list);
+	r->patterns = next;
+	memset(r->cache, 0, sizeof(r->cache));
+	return NULL;
+}
+
 struct routes *routes_new(const char *templates, size_t cap, const char **ret_error)
 {
 	struct routes *r = calloc(1, sizeof(*r));
-	const char *error = NULL;
+	const char *error;
 
 	if (!r) {
 		*ret_error = "no memory for routes";
@@ -138,8 +168,7 @@ struct routes *routes_new(const char *templates, size_t cap, const char **ret_er
 	r->cap = cap;
 	/* Without randomness the cache can be made to miss, which costs time only. */
 	(void)!getrandom(&r->seed, sizeof(r->seed), GRND_NONBLOCK);
-	if (templates && *templates)
-		error = add_patterns(r, templates);
+	error = routes_set(r, templates);
 	if (error) {
 		*ret_error = error;
 		routes_free(r);
@@ -159,7 +188,7 @@ void routes_free(struct routes *r)
 		HASH_DEL(r->entries, e);
 		free(e);
 	}
-	free(r->patterns);
+	free(r->patterns.list);
 	free(r);
 }
 
@@ -188,11 +217,11 @@ static const char *resolve(struct routes *r, unsigned role, struct span path)
 	char buf[ROUTE_PATH_MAX];
 	struct span normal = {buf, 0};
 
-	if (r->pattern_count > 0)
+	if (r->patterns.count > 0)
 		normal.len = route_path_normal(path, buf, sizeof(buf));
-	for (size_t i = 0; i < r->pattern_count; i++) {
-		if (route_pattern_matches(&r->patterns[i].pattern, normal))
-			return r->patterns[i].name;
+	for (size_t i = 0; i < r->patterns.count; i++) {
+		if (route_pattern_matches(&r->patterns.list[i].pattern, normal))
+			return r->patterns.list[i].entry->name;
 	}
 	return automatic(r, role, path);
 }

@@ -40,6 +40,12 @@ struct routes;
 struct routes *routes_new(const char *templates, size_t cap, const char **ret_error);
 void routes_free(struct routes *r);
 
+/*
+ * Other templates from now on; routes that were handed out stay valid. Returns
+ * NULL, or static text that says what is wrong; then nothing has changed.
+ */
+const char *routes_set(struct routes *r, const char *templates);
+
 /* The template of a target in any form (RFC 9112 section 3.2). Interned: lives
  * as long as r; equal routes are equal pointers. Never NULL. */
 const char *routes_find(struct routes *r, enum role role, struct span target);

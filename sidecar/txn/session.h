@@ -46,7 +46,7 @@ struct session_env {
 	bool has_peer;
 	bool is_close;
 	bool is_late; /* it tells when bytes were missed, not when they passed */
-	uint64_t number; /* of the engine, unique in this process */
+	uint64_t number; /* of the engine with these templates, unique in this process */
 	size_t sink_count;
 	const struct txn_sink *sinks[ENGINE_SINKS_MAX];
 	void *sink_ctx[ENGINE_SINKS_MAX];

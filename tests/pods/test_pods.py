@@ -60,11 +60,18 @@ class Pods(harness.Case):
     def test_life_of_a_pod(self):
         pods = Podman(self)
         gateway = Pushgateway(self)
-        pod = Pod(self, pods, f"--push={gateway.url}", "--push-interval=1s").wait_ready()
+        pod = Pod(
+            self,
+            pods,
+            f"--push={gateway.url}",
+            "--push-interval=1s",
+            environment={"SIDELIGHT_POD_LABELS": "app, team/owner, absent"},
+        ).wait_ready()
         sidecar = InPod(pod)
         self.check_privileges(pod)
         self.check_counts(pod, sidecar)
         self.check_labels(pod, sidecar)
+        self.check_annotations(pod, sidecar)
         self.check_restart(pod, sidecar)
         self.check_stop(pod, gateway)
 
@@ -87,12 +94,36 @@ class Pods(harness.Case):
     def check_labels(self, pod, sidecar):
         name = "http_server_request_duration_seconds_count"
         for have, _ in sidecar.scrape().each(name):
-            common = {k: have.get(k) for k in ("namespace", "pod", "node", "workload")}
-            self.assertEqual(
-                common,
-                {"namespace": "shop-ns", "pod": pod.name, "node": "node-7", "workload": "shop"},
-            )
+            common = {
+                "namespace": "shop-ns",
+                "pod": pod.name,
+                "node": "node-7",
+                "workload": "shop",
+                "label_app": "shop",
+                "label_team_owner": "blue",
+            }
+            self.assertEqual({k: have.get(k) for k in common}, common)
+            self.assertNotIn("label_absent", have)
             self.assertIn(have["container"], ("web", "api"))
+
+    def check_annotations(self, pod, sidecar):
+        def counted(route):
+            return sidecar.scrape().requests(container="web")["GET", route, "200"]
+
+        pod.podinfo.annotate(routes="/shop/{what}/*", log_level="loud", push_interval="2s")
+        pod.wait("the annotations", lambda: "interval is now 2.0 s" in pod.output())
+        self.assertIn("routes are now /shop/{what}/*", pod.output())
+        self.assertIn('sidelight.dev/log-level: "loud" is not one of', pod.output())
+        clients.send_plan(pod.web_port, [("GET", "/shop/red-shoes/size-8")] * 5)
+        sidecar.settle(pod.web_port)
+        self.assertEqual(counted("/shop/{what}/*"), 5)
+        pod.podinfo.annotate(routes=None, log_level=None, push_interval=None)
+        pod.wait("their end", lambda: "interval is now 1.0 s" in pod.output())
+        self.assertIn("routes are now automatic", pod.output())
+        clients.send_plan(pod.web_port, [("GET", "/shop/red-shoes/size-8")] * 3)
+        sidecar.settle(pod.web_port)
+        self.assertEqual(counted("/shop/{what}/*"), 5)
+        self.assertEqual(counted("/shop/red-shoes/size-8"), 3)
 
     def check_restart(self, pod, sidecar):
         load = Load(pod.web_port)

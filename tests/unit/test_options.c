@@ -138,6 +138,46 @@ static void test_no_target(void **state)
 	text_release(&error);
 }
 
+static void test_annotations(void **state)
+{
+	static const char *const args[] = {"run", "--push-interval", "30", NULL};
+	static const char *const env[] = {"SIDELIGHT_ROUTES=/a", "SIDELIGHT_LOG_LEVEL=warn", NULL};
+	static const struct {
+		const char *why;
+		const char *key;
+		const char *value;
+		int err;
+		const char *routes;
+		int log_level;
+	} rows[] = {
+		{"over a variable", "sidelight.dev/routes", "/b", 0, "/b", LOG_LEVEL_WARN},
+		{"an empty one is none", "sidelight.dev/routes", "", 0, "/a", LOG_LEVEL_WARN},
+		{"a word", "sidelight.dev/log-level", "debug", 0, "/a", LOG_LEVEL_DEBUG},
+		{"not one", "sidelight.dev/log-level", "loud", -EINVAL, "/a", LOG_LEVEL_WARN},
+		{"a flag wins, so nobody looks", "sidelight.dev/push-interval", "x", 0, "/a",
+		 LOG_LEVEL_WARN},
+		{"what cannot change", "sidelight.dev/pid", "1", 0, "/a", LOG_LEVEL_WARN},
+		{"the webhook's", "sidelight.dev/inject", "true", 0, "/a", LOG_LEVEL_WARN},
+		{"somebody else's", "example.com/routes", "/b", 0, "/a", LOG_LEVEL_WARN},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct options o;
+		struct text error;
+		int err;
+
+		assert_int_equal(parse(&o, args, env, &error), 0);
+		err = options_annotate(&o, rows[i].key, rows[i].value, &error);
+		if (err != rows[i].err || strcmp(o.routes, rows[i].routes) != 0 ||
+		    o.log_level != rows[i].log_level || o.push_interval_ms != 30000 ||
+		    (err != 0) != (strstr(error.ptr, rows[i].key) != NULL))
+			fail_msg("%s: %d, %s, %d, \"%s\"", rows[i].why, err, o.routes, o.log_level,
+				 error.ptr);
+		text_release(&error);
+	}
+}
+
 static void test_flag_over_variable(void **state)
 {
 	static const char *const args[] = {"run",
@@ -267,10 +307,10 @@ static void test_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refusals),  cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_no_target), cmocka_unit_test(test_flag_over_variable),
-		cmocka_unit_test(test_summary),	  cmocka_unit_test(test_commands),
-		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_annotations),	   cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_defaults),	   cmocka_unit_test(test_no_target),
+		cmocka_unit_test(test_flag_over_variable), cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_commands),	   cmocka_unit_test(test_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

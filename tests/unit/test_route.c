@@ -185,6 +185,42 @@ static void test_malformed(void **state)
 	}
 }
 
+/* Other templates while it runs: what was handed out stays, and nothing old is answered. */
+static void test_set(void **state)
+{
+	const char *error;
+	struct routes *r = routes_new("/a/{x}", 1, &error);
+	struct span target = span_of("/a/b");
+	const char *first = routes_find(r, ROLE_SERVER, target);
+	char name[32];
+
+	(void)state;
+	assert_string_equal(first, "/a/{x}");
+	assert_non_null(routes_set(r, "/b,no slash"));
+	assert_ptr_equal(routes_find(r, ROLE_SERVER, target), first);
+	assert_null(routes_set(r, "/{y}/b"));
+	assert_string_equal(routes_find(r, ROLE_SERVER, target), "/{y}/b");
+	assert_null(routes_set(r, NULL));
+	assert_string_equal(routes_find(r, ROLE_SERVER, target), "/a/b");
+	assert_string_equal(first, "/a/{x}");
+	/* What was a template counts as any other path when it is none any more. */
+	assert_null(routes_set(r, "/c"));
+	assert_null(routes_set(r, ""));
+	assert_string_equal(routes_find(r, ROLE_SERVER, span_of("/c")), ROUTE_OTHER);
+	assert_null(routes_set(r, "/a/{x}"));
+	assert_ptr_equal(routes_find(r, ROLE_SERVER, target), first);
+	/* The same ones again and again cost nothing; different ones have an end. */
+	for (int i = 0; i < 10000; i++)
+		assert_null(routes_set(r, "/a/{x},/c"));
+	error = NULL;
+	for (int i = 0; i < 5000 && !error; i++) {
+		(void)snprintf(name, sizeof(name), "/n%d", i);
+		error = routes_set(r, name);
+	}
+	assert_non_null(error);
+	routes_free(r);
+}
+
 static void test_cap(void **state)
 {
 	const char *error = NULL;
@@ -273,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_automatic), cmocka_unit_test(test_own),
 		cmocka_unit_test(test_malformed), cmocka_unit_test(test_cap),
 		cmocka_unit_test(test_long),	  cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_set),
 	};
 
 	return cmocka_run_group_tests_name("route", tests, set_up, tear_down);

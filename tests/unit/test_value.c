@@ -138,6 +138,34 @@ static void test_url(void **state)
 			fail_msg("\"%s\"", rows[i].input);
 }
 
+static void test_listed(void **state)
+{
+	static const struct {
+		const char *list;
+		const char *str;
+		bool want;
+	} rows[] = {
+		{"web", "web", true},
+		{"web,api", "api", true},
+		{"web , api ", "web", true},
+		{"web ,\tapi ", "api", true},
+		{"webs,api", "web", false},
+		{"we,b", "web", false},
+		{"web x,api", "web", false},
+		{"", "web", false},
+		{"", "", false},
+		{",", "", false},
+		{",,web", "web", true},
+		{",", ",", false},
+		{"web,", "web", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (value_is_listed(rows[i].list, rows[i].str) != rows[i].want)
+			fail_msg("\"%s\" in \"%s\"", rows[i].str, rows[i].list);
+}
+
 static void test_round_up(void **state)
 {
 	(void)state;
@@ -168,6 +196,7 @@ int main(void)
 		cmocka_unit_test(test_duration), cmocka_unit_test(test_words),
 		cmocka_unit_test(test_address),	 cmocka_unit_test(test_url),
 		cmocka_unit_test(test_round_up), cmocka_unit_test(test_distance),
+		cmocka_unit_test(test_listed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
