@@ -1,0 +1,268 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+The kubectl plugin, run by the real kubectl. What stands in for the API server knows one
+Pod; it records what it is told, and lets an ephemeral container end at once.
+"""
+import http.server
+import json
+import os
+import socket
+import threading
+import urllib.parse
+
+import harness
+import kubernetes
+import kustomize
+from admission import pod
+
+PLUGIN = harness.ROOT / "kustomize" / "kubectl-sidelight"
+WEBHOOK = harness.ROOT / "build" / "sidelight-webhook"
+OUTPUT = "this is what sidelight prints\n"
+RESOURCES = [("pods", "Pod"), ("pods/ephemeralcontainers", "Pod"), ("pods/log", "Pod"),
+             ("pods/attach", "PodAttachOptions"), ("pods/portforward", "PodPortForwardOptions"),
+             ("namespaces", "Namespace")]
+
+
+class ApiServer:
+    """GET and PATCH of one Pod, as far as `kubectl get`, `debug` and `port-forward` ask."""
+
+    def __init__(self, case, obj):
+        api = self
+        self.pod = obj
+        self.requests = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def say(self, body, status=200):
+                body = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_GET(self):
+                url = urllib.parse.urlparse(self.path)
+                api.requests.append((self.command, self.path, None))
+                answer = api.answer(url)
+                if answer:
+                    self.say(answer)
+                else:
+                    self.say({"kind": "Status", "apiVersion": "v1", "status": "Failure",
+                              "reason": "NotFound", "code": 404, "message": "not found"}, 404)
+
+            def do_PATCH(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                api.requests.append((self.command, self.path, body))
+                api.add(body["spec"]["ephemeralContainers"])
+                self.say(api.pod)
+
+            def do_POST(self):
+                api.requests.append((self.command, self.path, None))
+                self.say({"kind": "Status", "apiVersion": "v1", "status": "Failure"}, 500)
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        self.port = server.server_address[1]
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        case.stack.callback(server.server_close)
+        case.stack.callback(server.shutdown)
+
+    def answer(self, url):
+        where = "/api/v1/namespaces/shop/pods"
+        query = urllib.parse.parse_qs(url.query)
+        if url.path == "/api":
+            return {"kind": "APIVersions", "versions": ["v1"]}
+        if url.path == "/apis":
+            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": []}
+        if url.path == "/api/v1":
+            return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "v1",
+                    "resources": [{"name": name, "singularName": "", "namespaced": True,
+                                   "kind": kind, "verbs": ["get", "list", "watch", "patch",
+                                                           "create"]}
+                                  for name, kind in RESOURCES]}
+        if url.path == where and "watch" in query:
+            # A list in the form of a watch: what there is, and where that ends.
+            end = {"kind": "Pod", "apiVersion": "v1", "metadata": {
+                "resourceVersion": "2", "annotations": {"k8s.io/initial-events-end": "true"}}}
+            return "".join(json.dumps(event) + "\n" for event in (
+                {"type": "ADDED", "object": self.pod}, {"type": "BOOKMARK", "object": end}))
+        if url.path == where:
+            return {"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "2"},
+                    "items": [self.pod]}
+        if url.path == f"{where}/web-0/log":
+            return OUTPUT
+        if url.path == f"{where}/web-0":
+            return self.pod
+        return None
+
+    def add(self, containers):
+        """What a strategic merge patch does to this list: by name."""
+        known = self.pod["spec"].setdefault("ephemeralContainers", [])
+        containers = known + [c for c in containers if c["name"] not in (k["name"] for k in known)]
+        self.pod["spec"]["ephemeralContainers"] = containers
+        self.pod["status"]["ephemeralContainerStatuses"] = [
+            {"name": c["name"], "image": c["image"], "imageID": "", "ready": False,
+             "restartCount": 0, "state": {"terminated": {"exitCode": 0}}} for c in containers]
+
+    def told(self):
+        """The ephemeral containers that were asked for."""
+        return [c for method, _, body in self.requests if method == "PATCH"
+                for c in body["spec"]["ephemeralContainers"]]
+
+
+def running(annotations=None, **spec):
+    """As an API server has it: with its defaults, on which kubectl relies."""
+    obj = pod(annotations, {"securityContext": {}, **spec}, {"name": "web-0", "namespace": "shop", "uid": "1",
+                                  "resourceVersion": "1"})
+    obj["status"] = {"phase": "Running", "containerStatuses": []}
+    return obj
+
+
+class Plugin(harness.Case):
+    def start(self, obj=None):
+        self.api = ApiServer(self, obj or running())
+        home = self.scratch("home")
+        home.mkdir()
+        tools = home / "bin"
+        tools.mkdir()
+        os.symlink(kustomize.kubectl(), tools / "kubectl")
+        os.symlink(PLUGIN, tools / "kubectl-sidelight")
+        (home / "config").write_text(json.dumps({
+            "apiVersion": "v1", "kind": "Config", "current-context": "it's here",
+            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{self.api.port}"}}],
+            "users": [{"name": "u", "user": {}}],
+            "contexts": [{"name": name, "context": {"cluster": "c", "user": "u",
+                                                    "namespace": space}}
+                         for name, space in (("it's here", "shop"), ("elsewhere", "other"))]}))
+        self.environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}",
+                            "HOME": str(home), "KUBECONFIG": str(home / "config"),
+                            "TMPDIR": str(home)}
+        self.environment.pop("SIDELIGHT_IMAGE", None)
+        self.home = home
+
+    def sidelight(self, *args, **environment):
+        return harness.run(["kubectl", "sidelight", *args], check=False, seconds=20,
+                           env={**self.environment, **environment})
+
+    def run_one(self, *args, obj=None, **environment):
+        """The ephemeral container that this leads to."""
+        self.start(obj)
+        done = self.sidelight(*args, **environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout, OUTPUT)
+        self.assertEqual(list(self.home.glob("tmp.*")), [], "left behind")
+        told = self.api.told()
+        self.assertEqual(len(told), 1)
+        return told[0]
+
+    def test_the_container_is_what_the_template_says(self):
+        template = json.loads(harness.run([WEBHOOK, "template"]).stdout)["container"]
+        one = self.run_one("top", "web-0", "-n", "shop")
+        self.assertEqual(one["securityContext"], template["securityContext"])
+        self.assertEqual(one["targetContainerName"], "app")
+        self.assertRegex(one["name"], r"^sidelight-top-\d+-\d+$")
+        self.assertEqual(one["args"], ["top"])
+        self.assertNotIn("command", one)
+        self.assertEqual(one["image"], "sidelight:" + harness.run(
+            [WEBHOOK, "version"]).stdout.split()[1])
+        names = {e["name"]: e for e in one["env"]}
+        for entry in template["env"]:
+            if entry["name"] in ("SIDELIGHT_NAMESPACE", "SIDELIGHT_POD"):
+                fields = names[entry["name"]]["valueFrom"]["fieldRef"]
+                self.assertEqual(fields["fieldPath"], entry["valueFrom"]["fieldRef"]["fieldPath"])
+        self.assertEqual(names["SIDELIGHT_CONTAINERS"]["value"], "app")
+        # What an ephemeral container must not have.
+        for member in ("ports", "resources", "livenessProbe", "readinessProbe", "lifecycle"):
+            self.assertFalse(one.get(member), member)
+        clean = {k: v for k, v in self.api.pod.items() if k != "status"}
+        self.assertEqual(kubernetes.invalid([clean]), [[]])
+
+    def test_commands_and_their_arguments(self):
+        for command in ("top", "trace", "syscalls", "doctor"):
+            one = self.run_one(command, "pod/web-0", "--", "--format", "ndjson", "it's $HOME", "")
+            self.assertEqual(one["args"], [command, "--format", "ndjson", "it's $HOME", ""])
+
+    def test_which_container(self):
+        two = [{"name": "first", "image": "a:1"}, {"name": "second", "image": "b:1"}]
+        chosen = {"kubectl.kubernetes.io/default-container": "second"}
+        for args, annotations, wanted in (
+            ((), {}, "first"), ((), chosen, "second"), (("-c", "second"), {}, "second"),
+            (("--container=first",), chosen, "first"),
+        ):
+            one = self.run_one("top", "web-0", *args, obj=running(annotations, containers=two))
+            self.assertEqual(one["targetContainerName"], wanted)
+
+    def test_which_image(self):
+        ours = {"initContainers": [{"name": "sidelight", "image": "registry/sidelight:7"}]}
+        plain = {"containers": [{"name": "app", "image": "a:1"},
+                                {"name": "sidelight", "image": "registry/sidelight:8"}]}
+        for args, spec, environment, wanted in (
+            ((), ours, {}, "registry/sidelight:7"), ((), plain, {}, "registry/sidelight:8"),
+            ((), {}, {"SIDELIGHT_IMAGE": "mine:1"}, "mine:1"),
+            ((), ours, {"SIDELIGHT_IMAGE": "mine:1"}, "registry/sidelight:7"),
+            (("--image", "mine:2"), ours, {}, "mine:2"),
+        ):
+            one = self.run_one("top", "web-0", *args, obj=running(**spec), **environment)
+            self.assertEqual(one["image"], wanted)
+
+    def test_a_second_one_beside_the_first(self):
+        self.run_one("top", "web-0")
+        self.assertEqual(self.sidelight("doctor", "web-0").returncode, 0)
+        names = [c["name"] for c in self.api.pod["spec"]["ephemeralContainers"]]
+        self.assertEqual(len(set(names)), 2, names)
+
+    def test_options_of_kubectl(self):
+        self.start()
+        done = self.sidelight("top", "web-0", "--context", "elsewhere")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("/namespaces/other/pods/web-0", str(self.api.requests))
+        self.assertEqual(self.api.told(), [])
+        done = self.sidelight("top", "web-0", "--context=elsewhere", "-n", "shop")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = self.sidelight("top", "web-0", "--context", "it's here")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_no_such_pod(self):
+        self.start()
+        done = self.sidelight("top", "web-1")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("not found", done.stderr)
+        self.assertEqual(self.api.told(), [])
+
+    def test_ui_forwards_the_debug_page(self):
+        self.start()
+        with socket.create_server(("127.0.0.1", 0)) as s:
+            port = s.getsockname()[1]
+        process = self.spawn(["kubectl", "sidelight", "ui", "web-0", "--port", port],
+                             env=self.environment)
+        harness.wait_for("the port", lambda: f"127.0.0.1:{port} -> 9466" in process.text()
+                         or not process.is_running())
+        self.assertIn(f"http://127.0.0.1:{port}", process.text())
+        self.assertTrue(any("/web-0/portforward" in r[1] for r in self.api.requests)
+                        or "9466" in process.text(), process.text())
+
+    def test_bad_use_is_one_line(self):
+        self.start()
+        for args, words in (
+            (["top"], "which Pod"), (["frobnicate", "web-0"], "no command"),
+            (["top", "web-0", "more"], "after --"), (["top", "web-0", "-c"], "needs a value"),
+            (["top", "web-0", "-c", '","x":"'], "is no container"),
+            (["top", "we b"], "is no Pod"), (["top", "$(id)"], "is no Pod"),
+            (["top", "web-0", "--frob"], "no option"), (["ui", "web-0", "--port", "x"], "--port"),
+        ):
+            done = self.sidelight(*args)
+            self.assertEqual(done.returncode, 2, args)
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+            self.assertIn(words, done.stderr)
+        self.assertEqual(self.sidelight("help").returncode, 0)
+        self.assertEqual(self.api.requests, [])
+
+
+if __name__ == "__main__":
+    harness.main()
