@@ -114,6 +114,26 @@ struct red {
 	struct cell cells[CELLS];
 };
 
+static struct container *container_find(struct red *red, uint64_t id)
+{
+	for (size_t i = 0; i < CONTAINERS_MAX; i++)
+		if (red->containers[i].name && red->containers[i].id == id)
+			return &red->containers[i];
+	return NULL;
+}
+
+static const char *container_name(struct red *red, uint64_t id)
+{
+	const struct container *c = container_find(red, id);
+
+	return c ? c->name : "";
+}
+
+static const char *name_of(void *ctx, uint64_t container)
+{
+	return container_name(ctx, container);
+}
+
 struct red *red_new(struct registry *r, const struct red_options *options)
 {
 	size_t shapes = options->wants_body_sizes ? SHAPES : 1;
@@ -129,7 +149,7 @@ struct red *red_new(struct registry *r, const struct red_options *options)
 	}
 	red->active = registry_family(r, &active_desc);
 	red->probe = registry_family(r, &probe_desc);
-	red->rpc = rpc_new(r);
+	red->rpc = rpc_new(r, name_of, red);
 	if (red->active && red->probe && red->rpc)
 		return red;
 fail:
@@ -145,21 +165,6 @@ void red_free(struct red *red)
 		free(red->containers[i].name);
 	rpc_free(red->rpc);
 	free(red);
-}
-
-static struct container *container_find(struct red *red, uint64_t id)
-{
-	for (size_t i = 0; i < CONTAINERS_MAX; i++)
-		if (red->containers[i].name && red->containers[i].id == id)
-			return &red->containers[i];
-	return NULL;
-}
-
-static const char *container_name(struct red *red, uint64_t id)
-{
-	const struct container *c = container_find(red, id);
-
-	return c ? c->name : "";
 }
 
 int red_container(struct red *red, uint64_t id, const char *name)
@@ -277,7 +282,7 @@ static void red_done(void *ctx, const struct transaction *t)
 		if (t->is_probe)
 			probe_done(red, t);
 		else
-			rpc_done(red->rpc, t, container_name(red, t->container));
+			rpc_done(red->rpc, t);
 		return;
 	}
 	if (t->role == ROLE_CLIENT) {
@@ -306,7 +311,7 @@ void red_active(struct red *red, const struct active *cells, size_t count)
 		const char *values[] = {container_name(red, a->container), a->known_method, SCHEME};
 
 		if (a->known_method && a->is_rpc)
-			rpc_active(red->rpc, a, values[0]);
+			rpc_active(red->rpc, a);
 		else if (a->known_method && a->role == ROLE_SERVER)
 			series_add(family_series(red->active, values), (double)a->count);
 	}

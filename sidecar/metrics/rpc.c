@@ -85,9 +85,12 @@ struct cell {
 	const char *server_address;
 	struct histogram *duration;
 	struct series *messages[2];
+	struct series *timeout; /* NULL: not looked up yet */
 };
 
 struct rpc {
+	rpc_name_fn name;
+	void *name_ctx;
 	struct family *server;
 	struct family *client;
 	struct family *open;
@@ -97,12 +100,14 @@ struct rpc {
 	struct cell cells[CELLS];
 };
 
-struct rpc *rpc_new(struct registry *r)
+struct rpc *rpc_new(struct registry *r, rpc_name_fn name, void *ctx)
 {
 	struct rpc *rpc = calloc(1, sizeof(*rpc));
 
 	if (!rpc)
 		return NULL;
+	rpc->name = name;
+	rpc->name_ctx = ctx;
 	rpc->server = registry_family(r, &server_desc);
 	rpc->client = registry_family(r, &client_desc);
 	rpc->open = registry_family(r, &open_desc);
@@ -137,9 +142,10 @@ static const char *role_name(enum role role)
 	return role == ROLE_CLIENT ? "client" : "server";
 }
 
-static void fill(struct rpc *rpc, struct cell *cell, const struct transaction *t,
-		 const char *container)
+static __attribute__((cold, noinline)) void fill(struct rpc *rpc, struct cell *cell,
+						 const struct transaction *t)
 {
+	const char *container = rpc->name(rpc->name_ctx, t->container);
 	struct family *family = t->role == ROLE_CLIENT ? rpc->client : rpc->server;
 	char status[GRPC_STATUS_SIZE];
 	char error[GRPC_STATUS_SIZE];
@@ -156,6 +162,7 @@ static void fill(struct rpc *rpc, struct cell *cell, const struct transaction *t
 
 	if (t->server_port)
 		(void)snprintf(port, sizeof(port), "%u", t->server_port);
+	cell->timeout = NULL;
 	cell->duration = family_series(family, values)->histogram;
 	for (int i = 0; i < 2; i++) {
 		const char *words[] = {container, role_name(t->role), t->route, directions[i]};
@@ -164,18 +171,18 @@ static void fill(struct rpc *rpc, struct cell *cell, const struct transaction *t
 	}
 }
 
-static __attribute__((noinline)) void add_rare(struct rpc *rpc, const struct transaction *t,
-					       const char *container)
+/* One more, in a family of method_labels. */
+static struct series *count(struct rpc *rpc, struct family *family, const struct transaction *t)
 {
-	const char *words[] = {container, role_name(t->role), t->route};
+	const char *words[] = {rpc->name(rpc->name_ctx, t->container), role_name(t->role),
+			       t->route};
+	struct series *s = family_series(family, words);
 
-	if (t->has_uncounted)
-		series_add(family_series(rpc->uncounted, words), 1);
-	if (t->timeout_ns)
-		series_add(family_series(rpc->timeout, words), 1);
+	series_add(s, 1);
+	return s;
 }
 
-void rpc_done(struct rpc *rpc, const struct transaction *t, const char *container)
+void rpc_done(struct rpc *rpc, const struct transaction *t)
 {
 	uint64_t ns = t->end_ns > t->start_ns ? t->end_ns - t->start_ns : 0;
 	uint64_t rest = (uint64_t)t->role << 48 | (uint64_t)t->error << 40 |
@@ -186,7 +193,7 @@ void rpc_done(struct rpc *rpc, const struct transaction *t, const char *containe
 
 	if (cell->method != t->route || cell->rest != rest || cell->container != t->container ||
 	    cell->server_address != t->server_address) {
-		fill(rpc, cell, t, container);
+		fill(rpc, cell, t);
 		cell->method = t->route;
 		cell->rest = rest;
 		cell->container = t->container;
@@ -195,8 +202,12 @@ void rpc_done(struct rpc *rpc, const struct transaction *t, const char *containe
 	histogram_add(cell->duration, duration_bucket(ns), (double)ns / 1e9);
 	for (int i = 0; i < 2; i++)
 		series_add(cell->messages[i], t->messages[i]);
-	if (t->has_uncounted || t->timeout_ns)
-		add_rare(rpc, t, container);
+	if (t->timeout_ns && cell->timeout)
+		series_add(cell->timeout, 1);
+	else if (t->timeout_ns)
+		cell->timeout = count(rpc, rpc->timeout, t);
+	if (t->has_uncounted)
+		(void)count(rpc, rpc->uncounted, t); /* rare: not remembered */
 }
 
 void rpc_forget(struct rpc *rpc)
@@ -209,9 +220,10 @@ void rpc_active_clear(struct rpc *rpc)
 	family_clear(rpc->open);
 }
 
-void rpc_active(struct rpc *rpc, const struct active *a, const char *container)
+void rpc_active(struct rpc *rpc, const struct active *a)
 {
-	const char *words[] = {container, role_name(a->role), a->known_method};
+	const char *words[] = {rpc->name(rpc->name_ctx, a->container), role_name(a->role),
+			       a->known_method};
 
 	series_add(family_series(rpc->open, words), (double)a->count);
 }

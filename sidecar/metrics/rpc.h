@@ -17,19 +17,22 @@
 
 struct rpc;
 
+/* The name of a container, as its series carry it. */
+typedef const char *(*rpc_name_fn)(void *ctx, uint64_t container);
+
 /* Adds its families to r, which must outlive it. NULL: no memory. */
-struct rpc *rpc_new(struct registry *r);
+struct rpc *rpc_new(struct registry *r, rpc_name_fn name, void *ctx);
 /* Accepts NULL. */
 void rpc_free(struct rpc *rpc);
 
-/* t->is_rpc; container is the name of its container. */
-void rpc_done(struct rpc *rpc, const struct transaction *t, const char *container);
+/* t->is_rpc. */
+void rpc_done(struct rpc *rpc, const struct transaction *t);
 /* Names of containers have changed. */
 void rpc_forget(struct rpc *rpc);
 
 /* The gauge of open calls: once rpc_active_clear(), then each of them. */
 void rpc_active_clear(struct rpc *rpc);
-void rpc_active(struct rpc *rpc, const struct active *a, const char *container);
+void rpc_active(struct rpc *rpc, const struct active *a);
 
 /* What `error_type` is; buf is scratch, GRPC_STATUS_SIZE bytes. Never NULL. */
 const char *rpc_error_type(const struct transaction *t, char *buf);

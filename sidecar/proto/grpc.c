@@ -151,6 +151,11 @@ uint64_t grpc_timeout_ns(struct span value)
 	}
 }
 
+static uint32_t length_of(const uint8_t *b)
+{
+	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+
 /* One byte of a prefix. */
 static void prefix_byte(struct grpc_messages *m, uint8_t byte)
 {
@@ -165,8 +170,7 @@ static void prefix_byte(struct grpc_messages *m, uint8_t byte)
 		return;
 	m->have = 0;
 	m->count++;
-	m->left = (uint32_t)m->head[0] << 24 | (uint32_t)m->head[1] << 16 |
-		  (uint32_t)m->head[2] << 8 | m->head[3];
+	m->left = length_of(m->head);
 }
 
 void grpc_messages_data(struct grpc_messages *m, struct span data)
@@ -177,6 +181,10 @@ void grpc_messages_data(struct grpc_messages *m, struct span data)
 
 			m->left -= (uint32_t)n;
 			data = span_from(data, n);
+		} else if (!m->have && data.len >= PREFIX && (uint8_t)data.ptr[0] <= 1) {
+			m->count++;
+			m->left = length_of((const uint8_t *)data.ptr + 1);
+			data = span_from(data, PREFIX);
 		} else {
 			prefix_byte(m, (uint8_t)data.ptr[0]);
 			data = span_from(data, 1);

@@ -3,7 +3,7 @@
 The table of cases: a function that fills a capture, why it exists, and what
 must come out, written by hand: one text per transaction,
 
-    METHOD TARGET STATUS [ERROR] REQUEST_BYTES/RESPONSE_BYTES [probe]
+    METHOD TARGET STATUS [RPC_STATUS REQUESTS:RESPONSES] [ERROR] REQUEST_BYTES/RESPONSE_BYTES [probe]
 
 Golden files hold the whole output beside that (times, addresses, routes), so
 that nothing changes unseen; but `want` decides what is right.
@@ -13,21 +13,23 @@ CASES = []
 
 
 class Case:
-    def __init__(self, build, why, want, args, says, status, recut, stdout):
+    def __init__(self, build, why, want, args, says, status, recut, stdout, wants):
         self.name, self.build, self.why, self.want = build.__name__, build, why, want
         self.args, self.says, self.status = args, says, status
-        self.recut, self.stdout = recut, stdout
+        self.recut, self.stdout, self.wants = recut, stdout, wants
 
 
-def case(why, *want, args=(), says=(), status=0, recut=1, stdout=None):
+def case(why, *want, args=(), says=(), status=0, recut=1, stdout=None, wants=None):
     """
     says: texts that standard error must hold. recut=0: other pieces would be
-    another case. stdout: the exact output, where it is not NDJSON.
+    another case. stdout: the exact output, where it is not NDJSON. wants: how
+    many of which text, or of which RPC_STATUS, where there are many.
     """
     says = (says,) if isinstance(says, str) else says
 
     def add(build):
         assert all(other.name != build.__name__ for other in CASES)
-        CASES.append(Case(build, why, list(want), list(args), says, status, recut, stdout))
+        CASES.append(Case(build, why, list(want), list(args), says, status, recut, stdout,
+                          wants))
         return build
     return add

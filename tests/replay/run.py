@@ -11,6 +11,7 @@ into single bytes, against itself: only times may differ. --update writes the
 golden files of the cases whose `want` holds.
 """
 import argparse
+import collections
 import json
 import os
 import subprocess
@@ -23,6 +24,7 @@ sys.path.insert(0, HERE)
 
 import cases_file  # noqa: E402,F401  (fills the table)
 import cases_http  # noqa: E402,F401
+import cases_http2  # noqa: E402,F401
 import cases_tcp  # noqa: E402,F401
 from cases import CASES  # noqa: E402
 from craft import Capture  # noqa: E402
@@ -48,7 +50,9 @@ def replay(options, case, path):
 
 
 def short(t):
-    words = [t["method"], t["target"], t["status"] or "-", t["error"],
+    messages = "%s:%s" % (t["request_messages"], t["response_messages"])
+    words = [t["method"], t["target"] or "-", t["status"] or "-", t["rpc_status"],
+             t["rpc_status"] and messages, t["error"],
              "%d/%d" % (t["request_bytes"], t["response_bytes"]), "probe" if t["probe"] else ""]
     return " ".join(str(word) for word in words if word)
 
@@ -63,6 +67,13 @@ def check_times(transactions):
         first = t["first_byte_ns"]
         if t["duration_ns"] < 0 or (first is not None and not 0 <= first <= t["duration_ns"]):
             raise Failure("times contradict each other: %s" % t)
+
+
+def check_counts(wants, transactions):
+    found = collections.Counter(t["rpc_status"] if t["rpc_status"] else short(t)
+                                for t in transactions)
+    if found != wants:
+        differ("counts", map(str, sorted(found.items())), map(str, sorted(wants.items())))
 
 
 def build(case, path, recut=0):
@@ -83,7 +94,9 @@ def run(case, options, folder):
             differ("standard output", [output], [case.stdout.pattern])
         return
     transactions = [json.loads(line) for line in output.splitlines()]
-    if [short(t) for t in transactions] != case.want:
+    if case.wants:
+        check_counts(case.wants, transactions)
+    elif [short(t) for t in transactions] != case.want:
         differ("transactions (%s)" % errors.strip(), map(short, transactions), case.want)
     check_times(transactions)
     golden(case, options, output + json.dumps({"stderr": errors.splitlines()}) + "\n")
