@@ -2,6 +2,7 @@
 /*
  * Wiring only: which command.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,6 +44,23 @@ static int (*const commands[COMMAND_MAX])(const struct options *o) = {
 	[COMMAND_HELP] = command_help,
 };
 
+/* The status of a command that could not do what was asked. */
+static int end(const struct options *o, int status)
+{
+	sigset_t signals;
+	int number;
+
+	if (o->command != COMMAND_RUN || o->on_error != ON_ERROR_WAIT || status != EXIT_USE)
+		return status;
+	log_warn("run: nothing is watched; waits for SIGTERM, so that the Pod can start");
+	(void)sigemptyset(&signals); /* these four cannot fail on a set like this */
+	(void)sigaddset(&signals, SIGTERM);
+	(void)sigaddset(&signals, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
+	(void)sigwait(&signals, &number);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o;
@@ -52,7 +70,7 @@ int main(int argc, char **argv)
 	if (options_parse(&o, argc, argv, environ, &error)) {
 		log_error("%s", error.ptr);
 		text_release(&error);
-		return EXIT_USE;
+		return end(&o, EXIT_USE);
 	}
 	log_set_level((enum log_level)o.log_level);
 	(void)privilege_init(); /* what it could not get is missed where it is needed */
@@ -60,5 +78,5 @@ int main(int argc, char **argv)
 		log_error("this build has no such command");
 		return EXIT_USE;
 	}
-	return commands[o.command](&o);
+	return end(&o, commands[o.command](&o));
 }

@@ -15,6 +15,11 @@ const struct option option_table[] = {
 	{NULL, "containers", "SIDELIGHT_CONTAINERS", "LIST", NULL,
 	 "in a Pod: only these containers [all but mesh proxies]", KIND_TEXT, IN_RUN,
 	 AT(containers), 0, 0},
+	/* Read early: it counts for whatever is wrong in the rows below. */
+	{NULL, "on-error", "SIDELIGHT_ON_ERROR", "exit|wait", "exit",
+	 "when it cannot watch: end, or do nothing until SIGTERM (a native sidecar that ends keeps "
+	 "its Pod from starting)",
+	 KIND_WORD, IN_RUN, AT(on_error), 0, 0},
 	{NULL, "podinfo", "SIDELIGHT_PODINFO", "DIR", "/etc/sidelight/podinfo",
 	 "downward API volume with the files annotations and labels; its sidelight.dev/NAME "
 	 "change --routes, --push-interval and --log-level while sidelight runs, unless a flag "

@@ -31,6 +31,7 @@ enum command {
 
 enum option_format { FORMAT_TABLE, FORMAT_NDJSON, FORMAT_JSON };
 enum option_side { SIDE_SERVER, SIDE_CLIENT };
+enum option_on_error { ON_ERROR_EXIT, ON_ERROR_WAIT };
 enum option_on_exit { ON_EXIT_DELETE, ON_EXIT_KEEP };
 
 /* Strings are borrowed from argv and the environment; NULL where nothing was said. */
@@ -44,6 +45,7 @@ struct options {
 	const char *cgroup;
 	const char *containers; /* of a Pod: comma-separated names */
 	const char *podinfo; /* directory; need not be there */
+	int on_error; /* enum option_on_error; also after an error, as far as it was read */
 	uint64_t for_ms; /* 0: no end */
 	bool has_summary; /* unless said otherwise: with argv */
 

@@ -35,6 +35,19 @@ class RunCommand(harness.Case):
         self.assertEqual(done.returncode, 127)
         self.assertIn("/nonexistent/command", done.stderr)
 
+    def test_waits_where_its_end_would_hold_up_the_pod(self):
+        """As the injected container runs: bad values and failures end in a wait for SIGTERM."""
+        for args, env, why in [(["--cgroup", "/nowhere"], {}, "cannot open /nowhere"),
+                               ([], {"SIDELIGHT_PUSH": "gw"}, "SIDELIGHT_PUSH")]:
+            with self.subTest(why):
+                waiting = self.spawn([harness.BINARY, "run", *args],
+                                     env={"SIDELIGHT_ON_ERROR": "wait", **env})
+                harness.wait_for("the reason", lambda: "waits for SIGTERM" in waiting.text())
+                self.assertIn(why, waiting.text())
+                self.assertTrue(waiting.is_running())
+                waiting.send(signal.SIGTERM)
+                self.assertEqual(waiting.wait(), 2)
+
     def test_output_and_arguments_are_untouched(self):
         done = sidelight("run", "--", "printf", "%s|", "a b", "--help", "")
         self.assertEqual(done.stdout, "a b|--help||")
