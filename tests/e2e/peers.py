@@ -135,14 +135,18 @@ class Client:
     def run(self, calls, seconds=60):
         """Feeds calls, waits for all their ends, and returns their results in order of feeding."""
         numbers = self.feed(calls)
+        self.wait_ended(seconds)
+        return sorted(r for r in self.results() if r.number in numbers)
+
+    def wait_ended(self, seconds=60):
+        """All calls that were fed have ended."""
 
         def event():
             if not self.process.is_running():
                 raise AssertionError(f"the client ended early:\n{self.process.text()[-2000:]}")
             return self.process.text().count("\n") > self.fed
 
-        harness.wait_for(f"the ends of {len(calls)} calls", event, seconds, pause=0.05)
-        return sorted(r for r in self.results() if r.number in numbers)
+        harness.wait_for("the ends of all calls", event, seconds, pause=0.02)
 
     def finish(self, seconds=30):
         """No more calls: it ends when they have."""
