@@ -459,11 +459,7 @@ void multiplex_data(struct multiplex *m, struct conn *c, enum dir dir, struct sp
 void multiplex_skip(struct multiplex *m, struct conn *c, enum dir dir, uint32_t len,
 		    uint64_t time_ns)
 {
-	/* What only the end of the connection tells of was not looked at by anybody. */
-	if (env_of(c)->is_close)
-		http2_lost(&m->parser[dir], len, time_ns, &parser_sink, c);
-	else
-		http2_skip(&m->parser[dir], len, time_ns, &parser_sink, c);
+	http2_skip(&m->parser[dir], len, time_ns, &parser_sink, c);
 }
 
 void multiplex_lost(struct multiplex *m, struct conn *c, enum dir dir, uint32_t len,
