@@ -15,7 +15,7 @@
 
 /* What is fixed of the document, around what is made. */
 static const char head[] =
-	"# Made by `sidelight-webhook policy`; do not edit. Parameters: parameters.yaml.\n"
+	"# Made by `sidelight-webhook policy`; do not edit. Parameters: ../parameters.\n"
 	"apiVersion: admissionregistration.k8s.io/v1\n"
 	"kind: MutatingAdmissionPolicy\n"
 	"metadata:\n"

@@ -68,8 +68,8 @@ def without_line_breaks(obj):
 def everything():
     """{name: objects} of every overlay, folder of webhook-manifests, and component."""
     result = {name: kustomize.overlay(name) for name in kustomize.OVERLAYS}
-    for path in ("webhook-manifests", "webhook-manifests/policy", "webhook-manifests/guard",
-                 "kustomize/dashboards"):
+    for path in ("webhook-manifests", "webhook-manifests/parameters", "webhook-manifests/policy",
+                 "webhook-manifests/guard", "kustomize/dashboards"):
         result[path] = kustomize.build(kustomize.tree() / path)
     asking = [workload(each, ASKING, name=each.lower()) for each in KINDS]
     for directory in (harness.ROOT / "kustomize" / "components").iterdir():
@@ -90,7 +90,7 @@ class Builds(Case):
             for obj, wrong in zip(objects, kubernetes.invalid(objects)):
                 with self.subTest(f"{name}: {obj['kind']} {obj['metadata']['name']}"):
                     self.assertEqual(wrong, [])
-        for wanted in ("demo", "team", "platform", "janitor", "podmonitor", "sidecar"):
+        for wanted in ("demo", "team", "platform", "platform-policy", "janitor", "podmonitor", "sidecar"):
             self.assertIn(wanted, names)
 
     def test_the_schema_check_would_find_something(self):
