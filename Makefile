@@ -36,12 +36,12 @@ names = $(foreach l,$1,$(firstword $(subst :, ,$(l))))
 # Names that Debian 12 and 13 share.
 BUILD_PACKAGES := gcc libc6-dev make git clang llvm bpftool pkgconf linux-libc-dev uthash-dev \
 	$(foreach l,$(ALL_LIBRARIES),$(lastword $(subst :, ,$(l))))
-DEMO_PACKAGES := nginx-light wrk curl prometheus-pushgateway
+DEMO_PACKAGES := nginx-light wrk curl prometheus-pushgateway python3-grpcio
 E2E_PACKAGES := nginx-light apache2-bin haproxy lighttpd caddy nodejs golang-go wrk curl \
 	iproute2 iptables tcpdump util-linux
 # Node's own packages bring npm along, Debian's do not.
 PEER_PACKAGES := nghttp2-server nghttp2-client etcd-server etcd-client golang-go \
-	golang-google-grpc-dev python3-grpcio libgrpc++-dev g++ nodejs \
+	golang-google-grpc-dev libgrpc++-dev g++ nodejs \
 	$(if $(shell command -v npm),,npm)
 POD_PACKAGES := podman buildah runc conmon catatonit netavark jq nginx-light prometheus-pushgateway \
 	util-linux iproute2
@@ -257,7 +257,7 @@ fuzz-replays: $(FUZZ_REPLAYS)
 # --- demo --------------------------------------------------------------------------
 
 .PHONY: demo
-demo: deps-demo ## nginx, wrk and a Pushgateway under `sidelight run`
+demo: deps-demo ## nginx, a gRPC service and a Pushgateway under `sidelight run`
 	@$(MAKE) --no-print-directory -s -j2 all
 	@tests/demo/demo
 
