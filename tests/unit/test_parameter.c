@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "webhook/parameter.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "options.h"
+#include "txn/route.h"
+
+static enum parameter_id find(const char *name)
+{
+	for (int i = 0; i < PARAM_MAX; i++)
+		if (strcmp(parameter_table[i].name, name) == 0)
+			return (enum parameter_id)i;
+	fail_msg("no parameter %s", name);
+	return PARAM_MAX;
+}
+
+/* Values at the edges of what is accepted; refused ones are tested end to end as well. */
+static const struct {
+	const char *name;
+	const char *value;
+	bool want;
+} rows[] = {
+	{"image", "sidelight", true},
+	{"image", "localhost:5000/a/b_c.d:Tag-1", true},
+	{"image", "a/b//c", true}, /* a runtime refuses it, but it is one word */
+	{"image", "a:b:c", false},
+	{"image", "", false},
+	{"native", "true", true},
+	{"native", "TRUE", false},
+	{"cpu", "1m", true},
+	{"cpu", "999999m", true},
+	{"cpu", "0.001", true},
+	{"cpu", "0.000", false},
+	{"cpu", "999.999", true},
+	{"cpu", "1000", false},
+	{"memory", "1M", true},
+	{"memory", "99999Mi", true},
+	{"memory", "100000Mi", false},
+	{"memory", "999Gi", true},
+	{"memory-limit", "30Mi", true},
+	{"memory-limit", "29M", false},
+	{"memory-limit", "1G", true},
+	{"metrics-port", "1", true},
+	{"metrics-port", "65535", true},
+	{"metrics-port", "65536", false},
+	{"metrics-port", "01", false},
+	{"push", "http://gw:9091", true},
+	{"push", "https://user:word@[fd00::1]:9091/prefix?a=b", true},
+	{"push", "http:/gw", false},
+	{"push", "http://$(X)", false},
+	{"push-interval", "100ms", true},
+	{"push-interval", "99ms", false},
+	{"push-interval", "1", true},
+	{"push-interval", "9999s", true},
+	{"push-interval", "999m", true},
+	{"push-interval", "24h", true},
+	{"push-interval", "25h", false},
+	{"containers", "a", true},
+	{"containers", "app,b-2", true},
+	{"containers", "app,", false},
+	{"routes", "/", true},
+	{"routes", "/*", true},
+	{"routes", "/a/{id}/b,/files/*,/x.y~z", true},
+	{"routes", "/a*", false},
+	{"routes", "/*/a", false},
+	{"routes", "/{}", false},
+	{"routes", "/a{b}", false},
+	{"log-level", "debug", true},
+	{"log-level", "DEBUG", false},
+	{"workload", "web-1.2_3", true},
+	{"workload", "web/1", false},
+};
+
+static void test_accepts(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (parameter_accepts(find(rows[i].name), rows[i].value) != rows[i].want)
+			fail_msg("%s: \"%s\"", rows[i].name, rows[i].value);
+}
+
+/* A container that ends because of a value would be our fault. */
+static void test_sidelight_takes_what_is_accepted(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *variable;
+	} variables[] = {{"push", "SIDELIGHT_PUSH"},
+			 {"push-interval", "SIDELIGHT_PUSH_INTERVAL"},
+			 {"containers", "SIDELIGHT_CONTAINERS"},
+			 {"routes", "SIDELIGHT_ROUTES"},
+			 {"log-level", "SIDELIGHT_LOG_LEVEL"},
+			 {"workload", "SIDELIGHT_WORKLOAD"}};
+	int count = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (size_t k = 0; k < sizeof(variables) / sizeof(variables[0]); k++) {
+			char line[512];
+			char *environ[] = {line, NULL};
+			const char *argv[] = {"sidelight", "run", "--pid", "1", NULL};
+			const char *why = NULL;
+			struct options o;
+			struct text error;
+			struct routes *routes;
+
+			if (!rows[i].want || strcmp(rows[i].name, variables[k].name) != 0)
+				continue;
+			(void)snprintf(line, sizeof(line), "%s=%s", variables[k].variable,
+				       rows[i].value);
+			text_init(&error);
+			if (options_parse(&o, 4, (char **)argv, environ, &error))
+				fail_msg("%s: %s", line, error.ptr);
+			routes = routes_new(o.routes, 10, &why);
+			if (!routes)
+				fail_msg("%s: %s", line, why);
+			routes_free(routes);
+			text_release(&error);
+			count++;
+		}
+	}
+	assert_int_equal(count, 14);
+}
+
+static void test_table(void **state)
+{
+	(void)state;
+	for (int i = 0; i < PARAM_MAX; i++) {
+		const struct parameter *p = &parameter_table[i];
+		size_t len = strlen(p->pattern);
+
+		assert_true(p->pattern[0] == '^' && p->pattern[len - 1] == '$');
+		assert_true(p->max_bytes > 0 && p->wanted && p->help && p->metavar);
+		if (*p->fallback)
+			assert_true(parameter_accepts((enum parameter_id)i, p->fallback));
+	}
+}
+
+static void test_lists(void **state)
+{
+	char list[2 * 257 + 1];
+	char longest[172];
+
+	(void)state;
+	for (size_t i = 0; i < 257; i++)
+		memcpy(list + 2 * i, ",/", 2);
+	list[sizeof(list) - 1] = '\0';
+	assert_false(parameter_accepts(PARAM_ROUTES, list + 1));
+	list[2 * 256] = '\0';
+	assert_true(parameter_accepts(PARAM_ROUTES, list + 1));
+	memset(longest, 'a', sizeof(longest));
+	longest[0] = '/';
+	longest[171] = '\0';
+	assert_false(parameter_accepts(PARAM_ROUTES, longest));
+	longest[170] = '\0';
+	assert_true(parameter_accepts(PARAM_ROUTES, longest));
+}
+
+static void check_values(const char *annotations, const char *name, const char *want, int lines)
+{
+	cJSON *parsed = cJSON_Parse(annotations);
+	cJSON *warnings = cJSON_CreateArray();
+	struct values defaults;
+	struct values v;
+
+	for (int i = 0; i < PARAM_MAX; i++)
+		defaults.of[i] = parameter_table[i].fallback;
+	defaults.of[PARAM_PUSH] = "http://default:9091";
+	assert_true(values_resolve(&v, &defaults, parsed, warnings));
+	if (strcmp(v.of[find(name)], want) != 0)
+		fail_msg("%s: %s is \"%s\"", annotations, name, v.of[find(name)]);
+	assert_int_equal(cJSON_GetArraySize(warnings), lines);
+	cJSON_Delete(warnings);
+	cJSON_Delete(parsed);
+}
+
+static void test_resolve(void **state)
+{
+	(void)state;
+	check_values("null", "push", "http://default:9091", 0);
+	check_values("{\"sidelight.dev/push\":\"http://own\"}", "push", "http://own", 0);
+	check_values("{\"sidelight.dev/push\":\"own\"}", "push", "http://default:9091", 1);
+	check_values("{\"sidelight.dev/push\":7}", "push", "http://default:9091", 0);
+	check_values("{\"sidelight.dev/export\":\"scrape\"}", "push", "", 0);
+	check_values("{\"sidelight.dev/export\":\"push\"}", "metrics-port", "", 0);
+	check_values("{\"sidelight.dev/memory\":\"1Gi\"}", "memory-limit", "1Gi", 0);
+	check_values("{\"sidelight.dev/memory\":\"128Mi\"}", "memory-limit", "128Mi", 0);
+	check_values("{\"sidelight.dev/memory\":\"135M\"}", "memory-limit", "135M", 0);
+	check_values("{\"sidelight.dev/cpu\":\"2\"}", "cpu-limit", "", 0);
+	check_values("{\"sidelight.dev/cpu\":\"2\",\"sidelight.dev/cpu-limit\":\"1999m\"}",
+		     "cpu-limit", "2", 0);
+	check_values("{\"sidelight.dev/cpu\":\"0.5\",\"sidelight.dev/cpu-limit\":\"500m\"}",
+		     "cpu-limit", "500m", 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_accepts),
+		cmocka_unit_test(test_sidelight_takes_what_is_accepted),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_resolve),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
