@@ -35,6 +35,7 @@ enum family_id {
 	PARSE_FAILURES,
 	HTTP2_RESYNCS,
 	HTTP2_ANSWERS,
+	GRPC_WEB_REQUESTS,
 	HTTP2_UNKNOWN_FIELDS,
 	HTTP2_TABLE_BYTES,
 	PUSHES,
@@ -122,6 +123,9 @@ static const struct family_desc descs[FAMILIES] = {
 			 "Times the kernel half had to ask where HTTP/2 frames start."),
 	[HTTP2_ANSWERS] = PLAIN(METRIC_COUNTER, "sidelight_http2_resyncs_answered_total",
 				"Times it was told."),
+	[GRPC_WEB_REQUESTS] =
+		PLAIN(METRIC_COUNTER, "sidelight_grpc_web_requests_total",
+		      "Requests of HTTP that were calls of grpc-web, whose status is in the body."),
 	[HTTP2_UNKNOWN_FIELDS] =
 		PLAIN(METRIC_COUNTER, "sidelight_http2_unknown_fields_total",
 		      "Header fields that could not be known: their connection was joined "
@@ -310,6 +314,7 @@ static void refresh_engine(struct self *self, const struct engine_stats *e)
 	set_by(self, EVENTS_REFUSED, "memory", e->events_refused);
 	set(self, BYTES_LOST, (double)e->bytes_lost);
 	set(self, RESPONSES_UNPAIRED, (double)e->responses_unpaired);
+	set(self, GRPC_WEB_REQUESTS, (double)e->grpc_web_requests);
 	set(self, HTTP2_UNKNOWN_FIELDS, (double)e->http2_unknown_fields);
 	set(self, HTTP2_TABLE_BYTES, (double)e->http2_table_bytes);
 	set(self, ROUTES_OVERFLOWED, (double)e->routes_overflowed);

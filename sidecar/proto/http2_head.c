@@ -70,7 +70,9 @@ static void on_field(void *ctx, struct span name, struct span value)
 	} else if (name.ptr[0] == ':') {
 		pseudo_field(h, name, value);
 	} else if (name.len == 12 && IS(name, "content-type")) {
-		h->content = grpc_is_content_type(value) ? HTTP2_CONTENT_GRPC : HTTP2_CONTENT_OTHER;
+		h->content = grpc_is_content_type(value)       ? HTTP2_CONTENT_GRPC
+			     : grpc_is_web_content_type(value) ? HTTP2_CONTENT_GRPC_WEB
+							       : HTTP2_CONTENT_OTHER;
 	} else if (name.len == 11 && IS(name, "grpc-status")) {
 		h->grpc_status = (uint16_t)grpc_status_parse(value);
 	} else if (name.len == 12 && IS(name, "grpc-timeout")) {

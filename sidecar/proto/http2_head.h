@@ -29,6 +29,7 @@ struct http2_note {
 enum http2_content {
 	HTTP2_CONTENT_NONE, /* no such field; if fields are unknown, maybe one */
 	HTTP2_CONTENT_GRPC,
+	HTTP2_CONTENT_GRPC_WEB,
 	HTTP2_CONTENT_OTHER,
 };
 

@@ -44,6 +44,7 @@ struct message_note {
 	bool is_head;
 	bool is_connect;
 	bool is_probe;
+	bool is_grpc_web;
 };
 
 struct message {

@@ -120,7 +120,7 @@ static void note_kind(struct multiplex *m, struct call *call, const struct http2
 {
 	if (head->content == HTTP2_CONTENT_GRPC)
 		call->kind = CALL_GRPC;
-	else if (head->content == HTTP2_CONTENT_OTHER || !head->unknown)
+	else if (head->content != HTTP2_CONTENT_NONE || !head->unknown)
 		call->kind = CALL_HTTP;
 	m->has_grpc |= call->kind == CALL_GRPC;
 	m->has_http |= call->kind == CALL_HTTP;
@@ -210,6 +210,7 @@ static void begin_call(struct multiplex *m, struct conn *c, uint32_t stream,
 	if (stream > m->newest_stream)
 		m->newest_stream = stream;
 	note_kind(m, call, head);
+	env->stats.grpc_web_requests += head->content == HTTP2_CONTENT_GRPC_WEB;
 	note = note_of(m, c, (enum call_kind)call->kind, head);
 	call->start_ns = time_ns;
 	call->known_method = note->known_method;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/grpc.h"
 #include "proto/method.h"
 #include "txn/protocol.h"
 
@@ -141,6 +142,7 @@ static struct message_note *note_of(struct session_env *env, enum role role,
 	note->route = routes_find(env->routes, role, m->target);
 	note->is_head = span_is(m->method, "HEAD");
 	note->is_connect = span_is(m->method, "CONNECT");
+	note->is_grpc_web = grpc_is_web_content_type(m->content_type);
 	note->is_probe = role == ROLE_SERVER && span_starts(m->user_agent, "kube-probe/");
 	/* Each request beyond the cap of routes is to be counted there. */
 	note->active = &env->actives.cell[0]; /* a guess */
@@ -201,6 +203,7 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 	e->is_head = note->is_head;
 	e->is_connect = note->is_connect;
 	e->is_probe = note->is_probe;
+	env->stats.grpc_web_requests += note->is_grpc_web;
 	e->server_address =
 		s->role == ROLE_CLIENT ? addresses_find(env->addresses, m->host, &c->remote) : "";
 	e->tid = s->tid;

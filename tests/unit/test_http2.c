@@ -229,6 +229,29 @@ static void test_gaps(void **state)
 	}
 }
 
+/* Over either version it is a request of HTTP, and counted as what it is. */
+static void test_grpc_web(void **state)
+{
+	struct script s = {.has_flags = true};
+
+	(void)state;
+	script_begin(&s, 1);
+	script_run(&s, BEGIN "c H1e :method=POST :path=/pkg.S/M content-type=application/grpc-web\n"
+			     "s H1e :status=200\n");
+	s.wire.id = 2;
+	wire_open(&s.wire, ROLE_SERVER);
+	for (int i = 0; i < 2; i++) {
+		wire_data(&s.wire, DIR_INGRESS,
+			  "POST /pkg.S/M HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n"
+			  "Content-Type: application/grpc-web-text+proto\r\n\r\n");
+		wire_data(&s.wire, DIR_EGRESS, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	}
+	assert_string_equal(s.notes.ptr, "POST /pkg.S/M 200 0/0\nPOST /pkg.S/M 200 0/0\n"
+					 "POST /pkg.S/M 200 0/0\n");
+	assert_int_equal(engine_stats(s.wire.engine)->grpc_web_requests, 3);
+	script_finish(&s);
+}
+
 /* --- random calls, random loss ------------------------------------------------------ */
 
 #define CALLS 200
@@ -379,6 +402,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_gaps),
+		cmocka_unit_test(test_grpc_web),
 		cmocka_unit_test(test_random_loss),
 	};
 
