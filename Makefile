@@ -8,6 +8,7 @@ CC       := $(CROSS)gcc
 endif
 PKG_CONFIG := $(if $(CROSS),PKG_CONFIG_LIBDIR=/usr/lib/$(CROSS:-=)/pkgconfig:/usr/share/pkgconfig )pkg-config
 CLANG    ?= clang
+LLVM_STRIP ?= llvm-strip
 BPFTOOL  ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
 SANITIZE ?=
 VERSION  := 0.1.0
@@ -136,7 +137,9 @@ $(BUILD)/%.bpf.o: bpf/%.bpf.c
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_FLAGS) -MMD -MP -c -o $@ $<
 
+# Without DWARF, a third of the object; BTF stays.
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
+	$(LLVM_STRIP) -g $<
 	$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf > $@.tmp
 	@mv $@.tmp $@
 
