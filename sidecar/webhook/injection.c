@@ -179,6 +179,40 @@ static void add_warning(cJSON *warnings, struct patch *p, const char *line)
 		p->has_failed = true;
 }
 
+/* Has every container of the list limits of CPU and memory, equal to its requests? */
+static bool is_list_guaranteed(const cJSON *list)
+{
+	static const char *const names[] = {"cpu", "memory"};
+	const cJSON *container;
+
+	cJSON_ArrayForEach(container, list)
+	{
+		const cJSON *resources = member(container, "resources");
+
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+			const char *limit = string_member(member(resources, "limits"), names[i]);
+			const cJSON *request = member(member(resources, "requests"), names[i]);
+
+			if (!*limit ||
+			    (request &&
+			     !cJSON_Compare(member(member(resources, "limits"), names[i]), request,
+					    true)))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Nodes give whole CPUs to Guaranteed Pods only. */
+static bool ends_guarantee(const cJSON *spec, const struct values *v)
+{
+	return (strcmp(v->of[PARAM_CPU], v->of[PARAM_CPU_LIMIT]) != 0 ||
+		strcmp(v->of[PARAM_MEMORY], v->of[PARAM_MEMORY_LIMIT]) != 0) &&
+	       cJSON_GetArraySize(member(spec, "containers")) > 0 &&
+	       is_list_guaranteed(member(spec, "containers")) &&
+	       is_list_guaranteed(member(spec, "initContainers"));
+}
+
 static void warn_of_effects(const cJSON *spec, const struct values *v, struct patch *p,
 			    cJSON *warnings)
 {
@@ -188,6 +222,11 @@ static void warn_of_effects(const cJSON *spec, const struct values *v, struct pa
 		add_warning(warnings, p,
 			    "sidelight.dev/native: \"false\" keeps a Pod that should end from "
 			    "ending: the container runs on");
+	if (ends_guarantee(spec, v))
+		add_warning(warnings, p,
+			    "the Pod's quality of service is no longer Guaranteed; it stays so "
+			    "with limits of sidelight equal to its requests "
+			    "(sidelight.dev/cpu-limit, sidelight.dev/memory-limit)");
 }
 
 static void set_workload(const struct injection *in, const cJSON *metadata, struct values *v,

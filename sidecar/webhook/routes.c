@@ -20,10 +20,9 @@ enum {
 
 struct route {
 	const char *path;
-	bool is_review;
+	void (*get)(const struct routes_state *state, struct http_answer *a); /* NULL: a review */
 	enum review_target target;
 	bool is_restricted;
-	void (*get)(const struct routes_state *state, struct http_answer *a);
 };
 
 static void get_health(const struct routes_state *state, struct http_answer *a)
@@ -54,20 +53,20 @@ static void get_metrics(const struct routes_state *state, struct http_answer *a)
 }
 
 static const struct route table[] = {
-	{"/mutate-pod", true, REVIEW_POD, false, NULL},
-	{"/mutate-workload", true, REVIEW_WORKLOAD, false, NULL},
-	{"/mutate-pod/baseline", true, REVIEW_POD, true, NULL},
-	{"/mutate-workload/baseline", true, REVIEW_WORKLOAD, true, NULL},
-	{"/healthz", false, 0, false, get_health},
-	{"/readyz", false, 0, false, get_ready},
-	{"/metrics", false, 0, false, get_metrics},
+	{"/mutate-pod", NULL, REVIEW_POD, false},
+	{"/mutate-workload", NULL, REVIEW_WORKLOAD, false},
+	{"/mutate-pod/baseline", NULL, REVIEW_POD, true},
+	{"/mutate-workload/baseline", NULL, REVIEW_WORKLOAD, true},
+	{"/healthz", get_health, 0, false},
+	{"/readyz", get_ready, 0, false},
+	{"/metrics", get_metrics, 0, false},
 };
 
 static const struct route *find(const struct routes *routes, const char *path)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		if (strcmp(table[i].path, path) == 0)
-			return table[i].is_review && !routes->has_reviews ? NULL : &table[i];
+			return table[i].get || routes->has_reviews ? &table[i] : NULL;
 	return NULL;
 }
 
@@ -86,7 +85,7 @@ unsigned routes_refuse(void *ctx, const struct http_request *r)
 
 	if (!route)
 		return STATUS_NOT_FOUND;
-	if (!route->is_review)
+	if (route->get)
 		return strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0
 			       ? STATUS_METHOD
 			       : 0;
@@ -103,7 +102,7 @@ static void answer_refusal(struct routes_state *state, const struct route *route
 	switch (a->status) {
 	case STATUS_METHOD:
 		s->refused[REFUSED_METHOD]++;
-		a->allow = route->is_review ? "POST" : "GET, HEAD";
+		a->allow = route->get ? "GET, HEAD" : "POST";
 		text_addf(&a->body, "only %s\n", a->allow);
 		break;
 	case STATUS_TYPE:
@@ -150,8 +149,8 @@ void routes_answer(void *ctx, const struct http_request *r, struct http_answer *
 		return;
 	}
 	a->status = STATUS_OK;
-	if (route->is_review)
-		answer_review(routes->state, route, r, a);
-	else
+	if (route->get)
 		route->get(routes->state, a);
+	else
+		answer_review(routes->state, route, r, a);
 }

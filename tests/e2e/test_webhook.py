@@ -242,6 +242,26 @@ class Pods(Case):
                 answer = server.review(obj, **more)
                 self.assertEqual((answer.patch, answer.warnings), ([], []))
 
+    def test_quality_of_service(self):
+        """A Guaranteed Pod is told that it is none any more, and how it stays one."""
+        server = Server(self)
+        whole = {"cpu": "2", "memory": "1Gi"}
+
+        def with_resources(resources, annotations=None):
+            return pod(annotations, {"containers": [{"name": "app", "image": "a:1",
+                                                     "resources": resources}]})
+
+        self.assertIn("Guaranteed", server.review(
+            with_resources({"limits": whole, "requests": whole})).warnings[0])
+        for why, before in [
+            ("it was none", with_resources({"limits": whole, "requests": {"cpu": "1"}})),
+            ("it was none", with_resources({"limits": {"memory": "1Gi"}})),
+            ("it stays one", with_resources({"limits": whole, "requests": whole}, {
+                "sidelight.dev/cpu": "50m", "sidelight.dev/cpu-limit": "50m",
+                "sidelight.dev/memory": "64Mi", "sidelight.dev/memory-limit": "64Mi"}))]:
+            with self.subTest(why):
+                self.assertEqual(server.review(before).warnings, [])
+
     def test_another_webhook_in_between(self):
         """Reinvocation: whatever others add, ours is there once."""
         server = Server(self)
