@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/grpc.h"
-#include "proto/method.h"
+#include "txn/note.h"
 #include "txn/protocol.h"
 
 static struct session *session_of(struct conn *c)
@@ -50,7 +49,9 @@ static uint64_t request_so_far(struct conn *c, struct session *s)
 {
 	const struct http1 *p = &s->parser[request_dir(s)];
 	uint64_t left = http1_body_left(p);
-	uint64_t behind = left && !s->has_pipelined ? request_behind(c, s) : 0;
+	/* Behind a body of unknown length there may be other requests. */
+	bool is_known = left && (left != UINT64_MAX || !s->has_pipelined);
+	uint64_t behind = is_known ? request_behind(c, s) : 0;
 
 	return p->body_bytes + (behind < left ? behind : left);
 }
@@ -129,27 +130,6 @@ static void lose_open(struct conn *c, struct session *s, enum engine_lost why)
 	drop_open(c, s, &why);
 }
 
-/* What the head alone says: looked up in the parser's memory, or made, in *own if need be. */
-static struct message_note *note_of(struct session_env *env, enum role role,
-				    const struct message *m, struct message_note *own)
-{
-	struct message_note *note = m->note ? m->note : own;
-	uint64_t owner = env->number << 1 | (role == ROLE_CLIENT);
-
-	if (m->note && m->note->owner == owner)
-		return note;
-	note->known_method = method_known(m->method);
-	note->route = routes_find(env->routes, role, m->target);
-	note->is_head = span_is(m->method, "HEAD");
-	note->is_connect = span_is(m->method, "CONNECT");
-	note->is_grpc_web = grpc_is_web_content_type(m->content_type);
-	note->is_probe = role == ROLE_SERVER && span_starts(m->user_agent, "kube-probe/");
-	/* Each request beyond the cap of routes is to be counted there. */
-	note->active = &env->actives.cell[0]; /* a guess */
-	note->owner = strcmp(note->route, ROUTE_OTHER) != 0 ? owner : 0;
-	return note;
-}
-
 /* A request has begun: does the client wait for responses? */
 static void note_turn(struct conn *c, struct session *s)
 {
@@ -166,13 +146,23 @@ static void note_turn(struct conn *c, struct session *s)
 		http1_resync(response);
 }
 
+/* A response without request: were there two, and no byte of a request between them? */
+static void note_answer(struct session *s, const struct session_env *env)
+{
+	s->has_pipelined |= s->is_answered && env->has_peer && s->answered_seq == env->peer_seq;
+	s->answered_seq = env->peer_seq;
+	s->is_answered = env->has_peer;
+}
+
 /* Is a response to requests that were missed still to come? */
 static bool is_answer_due(struct conn *c, const struct session *s)
 {
 	const struct session_env *env = env_of(c);
 
-	return env->has_peer && !s->is_answered &&
-	       env->peer_seq == c->bytes[dir_other(request_dir(s))].next;
+	/* What was missed behind the last response has none yet. */
+	if (s->is_answered && (int32_t)(c->bytes[request_dir(s)].next - s->answered_seq) <= 0)
+		return false;
+	return env->has_peer && env->peer_seq == c->bytes[dir_other(request_dir(s))].next;
 }
 
 /* Answers as on_head() does. */
@@ -197,7 +187,7 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 		s->is_tainted |= s->is_suspect;
 	e->start_ns = m->time_ns;
 	e->version = (uint8_t)m->version;
-	note = note_of(env, s->role, m, &own);
+	note = note_find(env, s->role, m, &own);
 	e->known_method = note->known_method;
 	e->route = note->route;
 	e->is_head = note->is_head;
@@ -276,7 +266,7 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 	if (s->open.count == 0 || s->is_tainted) {
 		s->is_unpaired = true;
 		env_of(c)->stats.responses_unpaired++;
-		s->is_answered = true;
+		note_answer(s, env_of(c));
 		settle(s);
 		if (s->open.count) {
 			env_of(c)->stats.lost[ENGINE_LOST_RESPONSE]++;

@@ -63,11 +63,13 @@ struct session {
 	enum role role;
 	bool is_interim; /* the response at hand is a 1xx */
 	bool is_unpaired; /* the response at hand has no request that was seen */
-	bool is_answered; /* a response without request came after the newest request */
+	bool is_answered; /* a response without request came after the newest request: answered_seq
+			   */
 	bool has_asked; /* asked_seq is valid */
 	bool has_pipelined; /* the client does not wait for responses */
 	bool is_suspect; /* requests may be missing behind the only open one: none may follow it */
 	bool is_tainted; /* requests are missing among the open ones: count, do not report */
+	uint32_t answered_seq; /* how far requests had come then */
 	uint32_t asked_seq; /* how far responses had come at the newest request */
 	uint32_t tid; /* of the newest egress data */
 	uint8_t held; /* bytes of HTTP/2's preface that the client sent, and no other byte */
