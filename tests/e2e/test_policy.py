@@ -284,6 +284,28 @@ class Guard(Case):
             denied = self.denied({"containers": [self.container("BPF", image="")]}, data=data)
             self.assertEqual(len(denied), 1)
 
+    def test_updates(self):
+        """A Pod from before the guard can lose its finalizer, and not get another image."""
+        before = {"apiVersion": "v1", "kind": "Pod", "metadata": {
+            "name": "p", "namespace": "shop", "finalizers": ["batch.kubernetes.io/job-tracking"]},
+            "spec": {"hostPID": True, "containers": [self.container("BPF")]}}
+        after = copy.deepcopy(before)
+        del after["metadata"]["finalizers"]
+        said = answers([question(self.POLICY, after, before, {"image": self.IMAGE},
+                                 operation="UPDATE")])
+        self.assertEqual(said, [{"matches": False}])
+        after = copy.deepcopy(before)
+        after["spec"]["containers"][0]["image"] = "evil"
+        del before["spec"]["hostPID"], after["spec"]["hostPID"]
+        said = answers([question(self.POLICY, after, before, {"image": self.IMAGE},
+                                 operation="UPDATE")])[0]
+        self.assertEqual(len(said["denied"]), 1)
+        debug = copy.deepcopy(before)
+        debug["spec"]["ephemeralContainers"] = [self.container("PERFMON", name="debugger")]
+        said = answers([question(self.POLICY, debug, before, {"image": self.IMAGE},
+                                 operation="UPDATE", subresource="ephemeralcontainers")])[0]
+        self.assertIn("debugger", said["denied"][0])
+
     def test_where_and_when(self):
         policy, binding = documents(MANIFESTS / "guard" / "guard.yaml")
         self.assertEqual(binding["spec"]["policyName"], policy["metadata"]["name"])
