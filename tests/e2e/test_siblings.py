@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+Which containers of a Pod are watched, when, and with which capabilities.
+"""
+import os
+import pathlib
+import re
+import signal
+
+import clients
+import harness
+import siblings
+import world
+from observer import Sidelight, programs
+
+ALL = ("BPF", "NET_ADMIN", "SYS_PTRACE", "PERFMON")
+WITHOUT_TRACING = ("BPF", "NET_ADMIN", "SYS_PTRACE")
+
+
+class InPod(Sidelight):
+    """`sidelight run` as a container of a Pod."""
+
+    def __init__(self, pod, *args, capabilities=ALL, name="sidelight"):
+        self.case = pod.case
+        self.port = harness.free_port()
+        argv = [harness.BINARY, "run", f"--metrics-listen=127.0.0.1:{self.port}", *args]
+        self.container = pod.container(name, argv, capabilities=capabilities)
+        self.process = self.container.process
+        harness.wait_for("sidelight to be ready", self._is_ready)
+
+    def watched(self):
+        """Names, in the order in which they were found; one for each start."""
+        return re.findall(r"watching container (\S+)", self.process.text())
+
+    def wait_says(self, text):
+        try:
+            harness.wait_for(text, lambda: text in self.process.text())
+        except AssertionError as e:
+            raise AssertionError(f"{e}\n{self.process.text()}") from None
+
+    def wait_watched(self, *names):
+        try:
+            harness.wait_for(names, lambda: self.watched() == list(names))
+        except AssertionError:
+            self.case.fail(f"want {names}:\n{self.process.text()}")
+
+
+class Siblings(harness.Case):
+    def server(self, pod, name="web", **more):
+        port = harness.free_port()
+        argv = ["python3", harness.SERVERS / "pyhttp.py", "127.0.0.1", port, self.scratch("log")]
+        container = pod.container(name, argv, **more)
+        container.port = port
+        return container
+
+    def ask(self, server, sidelight, count, name="web"):
+        """Requests, all of which must be counted for the container."""
+        server.process.wait_listening(server.port)
+        before = sidelight.scrape().requests(container=name).total()
+        for _ in range(count):
+            clients.get(server.port, "/hello")
+        sidelight.settle(server.port)
+        counted = sidelight.scrape().requests(container=name).total() - before
+        self.assertEqual(counted, count, sidelight.process.text())
+
+    def check_life(self, capabilities):
+        pod = siblings.Pod(self)
+        first = self.server(pod)
+        first.process.wait_listening(first.port)
+        sidelight = InPod(pod, capabilities=capabilities)
+        sidelight.wait_watched("web")
+        self.ask(first, sidelight, 20)
+        late = self.server(pod, "late")
+        self.ask(late, sidelight, 20, "late")
+        first.kill()
+        sidelight.wait_says("container web")
+        again = self.server(pod)
+        self.ask(again, sidelight, 20)
+        sidelight.wait_watched("web", "late", "web")
+        self.assertEqual(sidelight.scrape().lost(), {})
+        return pod, sidelight
+
+    def test_running_late_and_restarted(self):
+        _, sidelight = self.check_life(ALL)
+        told = [float(ms) for ms in re.findall(r"([0-9.]+) ms after", sidelight.process.text())]
+        print(f"attached {told} ms after the start of a container")
+        self.assertEqual(len(told), 2)
+        self.assertLess(max(told), 50)
+
+    def test_the_same_without_tracing(self):
+        _, sidelight = self.check_life(WITHOUT_TRACING)
+        self.assertIn("CAP_PERFMON is missing; starts of containers", sidelight.process.text())
+
+    def test_no_polling_with_tracing(self):
+        pod, sidelight = self.check_life(ALL)
+        pid = sidelight.container.wait_pid()
+        switches = lambda: sum(
+            int(line.split()[1])
+            for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+            if "ctxt_switches" in line
+        )
+        # Programs in containers that are known, and outside of the Pod, wake nobody.
+        harness.wait_for("rest", lambda: switches() == (harness.time.sleep(0.3), switches())[1])
+        before = switches()
+        for _ in range(20):
+            harness.run(["true"])
+        self.assertLessEqual(switches() - before, 1)
+
+    def test_proxies_and_names(self):
+        for flags, wanted in (
+            ((), {"web"}),
+            (("--containers=istio-proxy, web",), {"istio-proxy", "web"}),
+            (("--containers=none",), set()),
+        ):
+            pod = siblings.Pod(self)
+            servers = [
+                self.server(pod, name) for name in ("web", "istio-proxy", "linkerd-proxy", "envoy")
+            ]
+            for server in servers:
+                server.process.wait_listening(server.port)
+            sidelight = InPod(pod, *flags)
+            harness.wait_for("them", lambda: set(sidelight.watched()) == wanted)
+            pod.container("last", ["sleep", "infinity"])
+            wanted_last = wanted | ({"last"} if not flags else set())
+            harness.wait_for("the last", lambda: set(sidelight.watched()) == wanted_last)
+            sidelight.container.kill()
+
+    def test_in_the_making(self):
+        """Found before it executes its program, a container has no name yet, and is waited for."""
+        for capabilities in (ALL, WITHOUT_TRACING):
+            pod = siblings.Pod(self)
+            gate = self.scratch("gate")
+            os.mkfifo(gate)
+            sidelight = InPod(pod, capabilities=capabilities)
+            server = self.server(pod, gate=gate)
+            server.wait_pid()
+            gate.write_bytes(b"x")
+            self.ask(server, sidelight, 5)
+            sidelight.wait_watched("web")
+
+    def test_strangers_are_left_alone(self):
+        """A container that shows the node's cgroups, and one of another Pod."""
+        pod = siblings.Pod(self)
+        privileged = self.server(pod, "privileged", has_cgroup=False)
+        other = self.server(pod, "other", pod_uid=str(siblings.uuid.uuid4()))
+        for server in (privileged, other):
+            server.process.wait_listening(server.port)
+        sidelight = InPod(pod)
+        sidelight.wait_says("container privileged is not watched")
+        web = self.server(pod)
+        self.ask(web, sidelight, 3)
+        self.assertEqual(sidelight.watched(), ["web"])
+
+    def test_missing_capabilities_are_named(self):
+        for missing, words in (
+            ("BPF", "CAP_BPF is needed and missing"),
+            ("NET_ADMIN", "CAP_NET_ADMIN is needed and missing"),
+        ):
+            pod = siblings.Pod(self)
+            done = pod.container(
+                "sidelight", [harness.BINARY, "run"], capabilities=set(ALL) - {missing}
+            ).process
+            self.assertEqual(done.wait(), 2)
+            self.assertIn(words, done.text())
+        pod = siblings.Pod(self)
+        other = pod.container("other", ["sleep", "infinity"], user=65534)
+        other.wait_pid()
+        sidelight = InPod(pod, capabilities=set(ALL) - {"SYS_PTRACE"})
+        sidelight.wait_says("container other is not watched (not allowed; CAP_SYS_PTRACE")
+
+    def test_nothing_in_force_while_running(self):
+        pod, sidelight = self.check_life(ALL)
+        status = dict(
+            line.split(":\t", 1)
+            for line in pathlib.Path(f"/proc/{sidelight.container.wait_pid()}/status")
+            .read_text()
+            .splitlines()
+        )
+        bits = sum(1 << siblings.CAPABILITIES[name] for name in ALL)
+        self.assertEqual(int(status["CapEff"], 16), 0)
+        self.assertEqual(int(status["CapPrm"], 16), bits)
+        self.assertEqual(status["NoNewPrivs"].strip(), "1")
+
+    def test_killed_it_leaves_nothing(self):
+        before = programs()
+        _, sidelight = self.check_life(ALL)
+        self.assertGreater(len(programs() - before), 3)
+        sidelight.container.kill()
+        harness.wait_for("its programs to go", lambda: programs() <= before)
+
+    def test_no_shared_pid_namespace(self):
+        pod = siblings.Pod(self, shares=False)
+        done = pod.container("sidelight", [harness.BINARY, "run"], capabilities=ALL).process
+        self.assertEqual(done.wait(), 2)
+        self.assertEqual(done.text().count("\n"), 2, done.text())  # the first is siblings.py's
+        self.assertIn("set shareProcessNamespace: true", done.text())
+
+    def test_user_namespace(self):
+        pod = siblings.Pod(self)
+        done = pod.container(
+            "sidelight", [harness.BINARY, "run"], capabilities=ALL, has_users=True
+        ).process
+        self.assertEqual(done.wait(), 2, done.text())
+        self.assertIn("hostUsers: false", done.text())
+
+    def test_a_target_of_kubectl_debug(self):
+        """An ephemeral container that shares one container's PID namespace only."""
+        pod = siblings.Pod(self, shares=False)
+        web = self.server(pod)
+        other = self.server(pod, "other")
+        for server in (web, other):
+            server.process.wait_listening(server.port)
+        pod.shares, pod.pause = True, web.wait_pid()
+        sidelight = InPod(pod, name="debugger")
+        sidelight.wait_watched("web")
+        self.ask(web, sidelight, 5)
+
+
+if __name__ == "__main__":
+    world.enter()
+    harness.main()
