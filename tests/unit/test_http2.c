@@ -252,6 +252,85 @@ static void test_grpc_web(void **state)
 	script_finish(&s);
 }
 
+struct answers {
+	unsigned count;
+	enum dir dir;
+	uint32_t seq;
+};
+
+static void on_frame(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq)
+{
+	struct answers *a = ctx;
+
+	assert_int_equal(conn_id, 5);
+	a->count++;
+	a->dir = dir;
+	a->seq = seq;
+}
+
+/* A record that asks is answered with the first frame that starts with it or behind it. */
+static void test_answers(void **state)
+{
+	static const struct {
+		const char *why;
+		struct span data;
+		uint32_t ahead; /* of the start of this record */
+		bool has_answer;
+	} records[] = {
+		{"no frame at all", {"abcdefgh", 8}, 0, false},
+		{"frames behind other bytes, and what they hold goes on behind the record",
+		 {"xy\0\0\4\x8\0\0\0\0\0\0\0\1\0\0\0\4\x8\0\0\0\0\0\0\0\1\0"
+		  "\0\0\x32\0\0\0\0\0\1",
+		  37},
+		 87,
+		 true},
+		{"the rest of that, but not all", {"0123456789", 10}, 50, true},
+		{"the last of it, and the first of a header",
+		 {"0123456789012345678901234567890123456789\0\0", 42},
+		 0,
+		 false},
+		{"the rest of that frame, of four bytes",
+		 {"\4\x8\0\0\0\0\0\0\0\1\0", 11},
+		 11,
+		 true},
+		{"a frame that starts with the record",
+		 {"\0\0\4\x8\0\0\0\0\0\0\0\1\0", 13},
+		 0,
+		 true},
+	};
+	struct answers a = {0};
+	const char *error;
+	struct engine *e = engine_new(
+		&(struct engine_options){
+			.conn_cap = 10, .route_cap = 10, .on_frame = on_frame, .frame_ctx = &a},
+		&error);
+	uint32_t seq = UINT32_MAX - 60;
+	unsigned count = 0;
+
+	(void)state;
+	assert_non_null(e);
+	for (size_t i = 0; i < sizeof(records) / sizeof(*records); i++) {
+		struct event ev = {.kind = EVENT_DATA,
+				   .id = 5,
+				   .time_ns = i + 1,
+				   .data = {.dir = DIR_EGRESS,
+					    .data = records[i].data,
+					    .from_seq = seq,
+					    .seq = seq,
+					    .to_seq = seq + (uint32_t)records[i].data.len,
+					    .asks = true}};
+
+		engine_event(e, &ev);
+		count += records[i].has_answer;
+		if (a.count != count || (records[i].has_answer && a.seq != seq + records[i].ahead))
+			fail_msg("%s: %u answers, %u bytes ahead", records[i].why, a.count,
+				 a.seq - seq);
+		seq = ev.data.to_seq;
+	}
+	assert_int_equal(a.dir, DIR_EGRESS);
+	engine_free(e);
+}
+
 /* --- random calls, random loss ------------------------------------------------------ */
 
 #define CALLS 200
@@ -400,9 +479,8 @@ static void test_random_loss(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_gaps),
-		cmocka_unit_test(test_grpc_web),
+		cmocka_unit_test(test_rows),	    cmocka_unit_test(test_gaps),
+		cmocka_unit_test(test_grpc_web),    cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_random_loss),
 	};
 

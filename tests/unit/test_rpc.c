@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls of gRPC in, series out. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "metrics/red.h"
+#include "metrics/text.h"
+#include "proto/grpc.h"
+
+static const char method[] = "pkg.S/M";
+
+static struct transaction call(enum role role, unsigned status, enum txn_error error)
+{
+	return (struct transaction){
+		.role = role,
+		.container = 1,
+		.version = HTTP_2,
+		.known_method = txn_grpc,
+		.route = method,
+		.server_address = role == ROLE_CLIENT ? "db" : "",
+		.server_port = role == ROLE_CLIENT ? 50051 : 0,
+		.status = 200,
+		.error = error,
+		.is_rpc = true,
+		.grpc_status = (uint16_t)status,
+		.messages = {1, 3},
+		.stream = 1,
+		.start_ns = 1000,
+		.end_ns = 3000000,
+	};
+}
+
+/* The sample lines that begin with `name`, without buckets. */
+static void expect(struct registry *r, const char *name, const char *want)
+{
+	struct text all;
+	struct text got;
+	char *save;
+
+	text_init(&all);
+	text_init(&got);
+	text_encode(&all, r, TEXT_PROMETHEUS, NULL, 0);
+	for (char *l = strtok_r(all.ptr, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+		if (strncmp(l, name, strlen(name)) == 0)
+			text_addf(&got, "%s\n", l + strlen(name));
+	assert_string_equal(got.ptr, want);
+	text_release(&all);
+	text_release(&got);
+}
+
+#define LABELS(status)                                                                             \
+	"{container=\"app\",rpc_system_name=\"grpc\",rpc_method=\"pkg.S/"                          \
+	"M\",rpc_status_code=\"" status "\""
+
+static void test_calls(void **state)
+{
+	static const struct {
+		enum role role;
+		unsigned status;
+		enum txn_error error;
+	} calls[] = {
+		{ROLE_SERVER, GRPC_OK, TXN_OK},
+		{ROLE_SERVER, GRPC_OK, TXN_OK},
+		{ROLE_SERVER, 5, TXN_OK},
+		{ROLE_SERVER, GRPC_INTERNAL, TXN_STREAM_RESET},
+		{ROLE_SERVER, GRPC_UNAVAILABLE, TXN_RESET},
+		{ROLE_SERVER, 42, TXN_OK},
+		{ROLE_SERVER, GRPC_STATUS_HIDDEN, TXN_OK},
+		{ROLE_CLIENT, 5, TXN_OK},
+		{ROLE_CLIENT, GRPC_STATUS_HIDDEN, TXN_OK},
+	};
+	struct registry *r = registry_new(1000);
+	struct red *red = red_new(r, &(struct red_options){.wants_body_sizes = true});
+	struct transaction t;
+
+	(void)state;
+	assert_int_equal(red_container(red, 1, "app"), 0);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+		t = call(calls[i].role, calls[i].status, calls[i].error);
+		red_sink.done(red, &t);
+	}
+	t.has_uncounted = true;
+	t.timeout_ns = 1;
+	red_sink.done(red, &t);
+	red_sink.done(red, &t);
+	expect(r, "rpc_server_call_duration_seconds_count",
+	       LABELS("OK") "} 2\n" LABELS("NOT_FOUND") "} 1\n" LABELS(
+		       "INTERNAL") ",error_type=\"INTERNAL\"} 1\n" LABELS("UNAVAILABLE") ",error_"
+											 "type="
+											 "\"connect"
+											 "ion_"
+											 "reset\"} "
+											 "1"
+											 "\n" LABELS("42") "} 1\n" LABELS("unknown") "} 1\n");
+	expect(r, "rpc_client_call_duration_seconds_count",
+	       LABELS("NOT_FOUND") ",error_type=\"NOT_FOUND\",server_address=\"db\",server_port="
+				   "\"50051\"} 1\n" LABELS("unknown") ",server_address=\"db\","
+								      "server_port=\"50051\"} 3\n");
+	expect(r,
+	       "sidelight_rpc_messages_total{container=\"app\",role=\"server\",rpc_method=\"pkg.S/"
+	       "M\",",
+	       "direction=\"request\"} 7\ndirection=\"response\"} 21\n");
+	expect(r, "sidelight_rpc_calls_with_timeout_total",
+	       "{container=\"app\",role=\"client\",rpc_method=\"pkg.S/M\"} 2\n");
+	expect(r, "sidelight_rpc_messages_uncounted_total",
+	       "{container=\"app\",role=\"client\",rpc_method=\"pkg.S/M\"} 2\n");
+	/* It is in no metric of HTTP. */
+	expect(r, "http_server_request_duration_seconds_count", "");
+	red_free(red);
+	registry_free(r);
+}
+
+static void test_open(void **state)
+{
+	const struct active cells[] = {
+		{ROLE_SERVER, 1, method, 4, true},
+		{ROLE_CLIENT, 1, method, 2, true},
+		{ROLE_SERVER, 1, "GET", 9, false},
+	};
+	struct registry *r = registry_new(1000);
+	struct red *red = red_new(r, &(struct red_options){.wants_body_sizes = false});
+
+	(void)state;
+	red_active(red, cells, 3);
+	red_active(red, cells, 3);
+	expect(r, "sidelight_rpc_open_calls",
+	       "{role=\"server\",rpc_method=\"pkg.S/M\"} "
+	       "4\n{role=\"client\",rpc_method=\"pkg.S/M\"} 2\n");
+	expect(r, "http_server_active_requests",
+	       "{http_request_method=\"GET\",url_scheme=\"http\"} 9\n");
+	red_active(red, cells, 0);
+	expect(r, "sidelight_rpc_open_calls",
+	       "{role=\"server\",rpc_method=\"pkg.S/M\"} "
+	       "0\n{role=\"client\",rpc_method=\"pkg.S/M\"} 0\n");
+	red_free(red);
+	registry_free(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_calls),
+		cmocka_unit_test(test_open),
+	};
+
+	return cmocka_run_group_tests_name("rpc", tests, NULL, NULL);
+}
