@@ -44,7 +44,7 @@ E2E_PACKAGES := nginx-light apache2-bin haproxy lighttpd caddy nodejs golang-go 
 PEER_PACKAGES := nghttp2-server nghttp2-client etcd-server etcd-client golang-go \
 	golang-google-grpc-dev libgrpc++-dev g++ nodejs \
 	$(if $(shell command -v npm),,npm)
-POD_PACKAGES := podman buildah runc conmon catatonit netavark jq nginx-light prometheus-pushgateway \
+POD_PACKAGES := podman buildah runc conmon catatonit netavark jq python3-jsonpatch nginx-light prometheus-pushgateway \
 	util-linux iproute2
 TEST_PACKAGES := $(DEMO_PACKAGES) $(E2E_PACKAGES) $(PEER_PACKAGES) $(POD_PACKAGES) $(IMAGE_PACKAGES) libcmocka-dev python3 python3-yaml \
 	prometheus openssl

@@ -306,9 +306,10 @@ static const struct {
 	{"new cgroups", "run -- CMD (--pid and --cgroup work)", false, false, check_create},
 	{"thread in cgroup_skb", "the thread that served a request", false, true, check_thread_id},
 	{"BPF JIT compiler", "speed: programs are interpreted", false, false, check_jit},
-	{"CAP_SYS_PTRACE", "containers of a Pod, --pid of a process in another container", false, false,
-	 check_cap_ptrace},
-	{"CAP_PERFMON", "skipping of bodies, news of a container's start, uprobes", false, false, check_cap_perfmon},
+	{"CAP_SYS_PTRACE", "containers of a Pod, --pid of a process in another container", false,
+	 false, check_cap_ptrace},
+	{"CAP_PERFMON", "skipping of bodies, news of a container's start, uprobes", false, false,
+	 check_cap_perfmon},
 	{"kernel BTF", "tracepoints with arguments", false, false, check_btf},
 };
 

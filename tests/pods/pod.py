@@ -7,12 +7,18 @@ import collections
 import copy
 import json
 import re
+import sys
 import uuid
 
+import admission
 import harness
 import images
 import podman
 from observer import Metrics, Sidelight, http_get
+
+# Debian's packages are those of its own Python; this one is pure Python.
+sys.path.append("/usr/lib/python3/dist-packages")
+import jsonpatch  # noqa: E402
 
 APP = "localhost/app:2"
 _PATH = "ENV=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -38,10 +44,11 @@ http {{
 """
 
 
-def inject(path, *flags):
-    """What the webhook makes of the manifest in a file, by its own command."""
-    webhook = harness.BINARY.parent / "sidelight-webhook"
-    return json.loads(harness.run([webhook, "inject", *flags, path]).stdout)
+def inject(case, manifest, *flags):
+    """What an API server makes of a manifest: it asks the webhook, and applies its patch."""
+    answer = admission.Server(case, *flags).review(manifest)
+    case.assertEqual(answer.warnings, [])
+    return jsonpatch.apply_patch(manifest, answer.patch)
 
 
 class Pod:
@@ -65,10 +72,12 @@ class Pod:
         if not pods.has_image(APP):
             pods.import_root(APP, podman.make_root(pods.directory / "app"), _PATH)
         image = images.build(pods, "sidelight")
-        written = self.dir / "written.json"
-        written.write_text(json.dumps(self.manifest(shares)))
         self.injected = inject(
-            written, f"--image={image}", f"--metrics-port={self.metrics_port}", *flags
+            case,
+            self.manifest(shares),
+            f"--image={image}",
+            f"--metrics-port={self.metrics_port}",
+            *flags,
         )
         self.played = self.for_podman(self.injected)
         path = self.dir / "pod.json"

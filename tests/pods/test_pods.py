@@ -75,6 +75,23 @@ class Pods(harness.Case):
         self.check_restart(pod, sidecar)
         self.check_stop(pod, gateway)
 
+    def test_last_push(self):
+        """What happened since the last push is in the one that comes at the end."""
+        pods = Podman(self)
+        gateway = Pushgateway(self)
+        pod = Pod(
+            self,
+            pods,
+            f"--push={gateway.url}",
+            "--push-interval=1h",
+            environment={"SIDELIGHT_PUSH_ON_EXIT": "keep"},
+        ).wait_ready()
+        # The first comes within five seconds, whatever the interval.
+        harness.wait_for("the first push", gateway.groups)
+        web = clients.send_plan(pod.web_port, [("GET", "/hello"), ("GET", "/gateway")] * 50)
+        pod.stop()
+        self.assertEqual(gateway.metrics().requests(container="web"), expected(web), pod.output())
+
     def check_privileges(self, pod):
         path = pathlib.Path(f"/proc/{pod.pid('sidelight')}/status")
         status = dict(line.split(":\t", 1) for line in path.read_text().splitlines())
