@@ -48,8 +48,8 @@
 #define DATA_WHOLE_LAST 512
 #define DATA_WHOLE	SL_DATA_LARGE
 
-/* Frames of one piece: as many empty ones as fit a large record. */
-#define WALK_STEPS 64
+/* Frames of one piece. */
+#define WALK_STEPS 48
 
 /* A question is not repeated sooner ... */
 #define ASK_LEAST_NS (1000ull * 1000)
@@ -115,12 +115,12 @@ static __always_inline bool find_place(struct sock_state *st, struct frames *f, 
 }
 
 /*
- * A frame header, its first byte lowest, that ends at f->pos; len bytes are in the
- * segment. Decides what is kept. False: this is none.
+ * A frame header, its first byte lowest, that ends at f->pos of the piece; len bytes are left of
+ * the segment, n of them in the record. Decides what is kept. False: this is none.
  *
  * What it computes passes through map memory, so that the verifier has one state behind it.
  */
-static __always_inline bool take_head(volatile struct frames *f, __u64 head, __u32 len, __u32 lim)
+static __always_inline bool take_head(volatile struct frames *f, __u64 head, __u32 len, __u32 n)
 {
 	__u32 size = (head & 0xff) << 16 | (head >> 8 & 0xff) << 8 | (head >> 16 & 0xff);
 	__u32 type = head >> 24 & 0xff;
@@ -133,8 +133,8 @@ static __always_inline bool take_head(volatile struct frames *f, __u64 head, __u
 		type = OTHER_TYPE;
 	if (!(f->allowed >> type & 1))
 		return false;
+	f->allowed = f->allowed_next;
 	f->keep = size;
-	f->skip = 0;
 	if (type == FRAME_DATA) {
 		cut = len - pos;
 		if (cut > DATA_WHOLE)
@@ -145,105 +145,93 @@ static __always_inline bool take_head(volatile struct frames *f, __u64 head, __u
 		}
 	}
 	size = f->keep;
-	left = lim - pos;
+	left = n - pos;
 	if (left > size)
 		left = size;
 	f->keep = size - left;
 	f->pos = pos + left;
 	if (!(f->ignored >> type & 1) || size > left)
 		f->useful = pos + left;
-	else if (f->useful == f->start)
-		f->useful = f->start = pos + left;
 	return true;
 }
 
-/*
- * From f->start on, over all frames that end up in one record: f->pos is its end,
- * f->useful the end of what has to be in it. False: not frames.
- *
- * A frame header that the end of the segment cuts is kept in f->head.
- */
-static __always_inline bool walk_frames(struct __sk_buff *skb, volatile struct frames *f, __u32 off,
-					__u32 len, __u32 lim)
+/* The rest of a frame that began in an earlier piece, its header included. */
+static __always_inline bool walk_rest(struct __sk_buff *skb, struct frames *f, __u64 off, __u64 len,
+				      __u64 n)
 {
-	__u32 pos = f->start;
-	__u32 left = lim - pos;
 	__u64 have = f->head_len & 15;
-	__u64 head;
+	__u64 pos = f->keep < n ? f->keep : n;
+	__u64 more = FRAME_HEAD - have;
 
-	if (f->keep) {
-		if (left > f->keep)
-			left = f->keep;
-		f->keep -= left;
-		pos += left;
-		left = lim - pos;
-	}
-	if (have && left) {
-		__u64 n = FRAME_HEAD - have;
-
-		if (n > left)
-			n = left;
-		if (!load_bytes(skb, off + pos, (__u8 *)f->head + have, n, FRAME_HEAD))
+	f->keep -= pos;
+	if (have) {
+		if (more > n)
+			more = n;
+		if (!load_bytes(skb, off, f->head + have, more, FRAME_HEAD))
 			return false;
-		pos += n;
-		have += n;
+		have += more;
+		pos = more;
 		f->head_len = have < FRAME_HEAD ? have : 0;
 	}
 	f->pos = f->useful = pos;
 	if (have == FRAME_HEAD) {
-		if (!take_head(f, *(__u64 *)f->head, len, lim))
+		if (!take_head(f, *(__u64 *)f->head, len, n))
 			return false;
 		/* It began in another piece: nothing of it is left out here. */
 		f->useful = f->pos;
-		f->allowed = f->allowed_next;
 	}
-	for (int i = 0; i < WALK_STEPS; i++) {
-		pos = f->pos;
-		left = lim - pos;
-		if (left < FRAME_HEAD || f->keep || f->skip)
-			break;
-		if (bpf_skb_load_bytes(skb, off + pos, &head, sizeof(head)))
-			return false;
-		f->pos = pos + FRAME_HEAD;
-		if (!take_head(f, head, len, lim))
-			return false;
-		f->allowed = f->allowed_next;
-	}
-	/* Cut by the end of the record only: the next one starts with it. */
-	if (left == 0 || left >= FRAME_HEAD || lim < len || f->keep || f->skip)
-		return true;
-	have = left;
-	if (!load_bytes(skb, off + pos, (__u8 *)f->head, have, FRAME_HEAD))
-		return false;
-	f->head_len = have;
-	f->pos = f->useful = lim;
 	return true;
 }
 
 /*
- * Global functions: the verifier takes them by themselves, see scan_head().
+ * Over all frames of a piece of n bytes, of len that are left of the segment: f->pos is where this
+ * ends, f->useful the end of what has to be sent. False: not frames.
  */
-static __always_inline __u32 walk(struct __sk_buff *skb, __u8 dir, __u32 off, __u32 len, __u32 lim)
+static __always_inline bool walk_frames(struct __sk_buff *skb, volatile struct frames *f, __u64 off,
+					__u32 len, __u32 n)
 {
-	struct bpf_sock *sk = skb->sk;
-	struct sock_state *st;
+	__u32 left;
+	__u64 pos;
+	__u64 at;
 
-	if (!sk)
-		return false;
-	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
-	if (!st)
-		return false;
-	return walk_frames(skb, &st->frames[dir], off, len, lim);
+	f->chunk_at = f->pos + 1; /* nothing is in there */
+	for (int i = 0; i < WALK_STEPS; i++) {
+		pos = f->pos;
+		left = n - pos;
+		if (left < FRAME_HEAD || f->keep || f->skip)
+			break;
+		at = (__u32)(pos - f->chunk_at);
+		if (at > WALK_CHUNK - FRAME_HEAD) {
+			if (left > WALK_CHUNK)
+				left = WALK_CHUNK;
+			if (!load_bytes(skb, off + pos, (__u8 *)f->chunk, left, WALK_CHUNK))
+				return false;
+			f->chunk_at = pos;
+			at = 0;
+		}
+		opaque(at);
+		if (at > WALK_CHUNK - FRAME_HEAD)
+			return false;
+		f->pos = pos + FRAME_HEAD;
+		if (!take_head(f, *(__u64 *)(f->chunk + at), len, n))
+			return false;
+	}
+	return true;
 }
 
-__noinline __u32 walk_ingress(struct __sk_buff *skb, __u32 off, __u32 len, __u32 lim)
+/* The start of a frame header at the end of the segment is kept for the next piece. */
+static __always_inline bool keep_head(struct __sk_buff *skb, struct frames *f, __u64 off, __u64 len,
+				      __u64 n)
 {
-	return walk(skb, SL_INGRESS, off, len, lim);
-}
+	__u64 left = n - f->pos;
 
-__noinline __u32 walk_egress(struct __sk_buff *skb, __u32 off, __u32 len, __u32 lim)
-{
-	return walk(skb, SL_EGRESS, off, len, lim);
+	if (left == 0 || left >= FRAME_HEAD || n < len || f->keep || f->skip)
+		return true;
+	if (!load_bytes(skb, off + f->pos, f->head, left, FRAME_HEAD))
+		return false;
+	f->head_len = left;
+	f->pos = f->useful = n;
+	return true;
 }
 
 #endif

@@ -133,27 +133,15 @@ static __always_inline bool http2_holds(struct __sk_buff *skb, struct sock_state
 }
 
 /*
- * What of a piece is sent, from its first byte on: the bytes [start, end); the direction has
- * come to `done`. All words of one size: without CAP_PERFMON none may share a place on the
- * stack with a pointer.
+ * At the first of len bytes: finds the place again, says what may be left out behind it, and sets
+ * the flags of the record. False: not HTTP/2.
  */
-struct cut {
-	__u64 start;
-	__u64 end;
-	__u64 done;
-	__u64 flags;
-	__u64 has_end; /* a stream ended with bytes that are not sent */
-};
-
-/* Of the next len bytes, up to a record. False: not HTTP/2, and none of them is done with. */
-static __always_inline bool cut_piece(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
-				      __u64 off, __u64 len, __u64 seq, struct cut *ret)
+static __always_inline bool begin_piece(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
+					__u64 off, __u64 len, __u64 seq, __u64 *ret_flags)
 {
 	struct frames *f = &st->frames[dir];
 	__u32 behind = (__u32)seq - f->at_seq;
 	bool is_start = f->preface_left == PREFACE_WORD;
-	bool is_walked;
-	__u64 n;
 
 	if (behind) {
 		if (f->state == FRAMES_KNOWN && f->keep == 0 && behind <= f->skip)
@@ -161,79 +149,109 @@ static __always_inline bool cut_piece(struct __sk_buff *skb, struct sock_state *
 		else
 			begin_frames(f, seq, FRAMES_LOST);
 	}
-	f->at_seq = seq;
 	if (st->http2 == HTTP2_MAYBE && !http2_holds(skb, st, f, off, len))
 		return false;
 	if (f->state != FRAMES_KNOWN && find_place(st, f, dir, seq))
-		ret->flags = SL_F_ASK;
-	is_start |= f->keep == 0 && f->head_len == 0;
-	n = f->keep ? 0 : f->skip;
-	if (n > len)
-		n = len;
-	f->skip -= n;
-	f->start = n;
-	if (n && f->skip == 0)
-		ret->has_end = f->is_end;
-	ret->start = ret->end = ret->done = len;
-	if (n == len)
-		goto out;
+		*ret_flags = SL_F_ASK;
+	f->allowed = ANY_TYPE;
+	f->ignored = 0;
+	f->cut_above = ~0u;
 	if (f->state == FRAMES_KNOWN && st->http2 == HTTP2_YES) {
-		f->allowed_next = ANY_TYPE;
 		f->ignored = IGNORED_TYPES;
 		f->cut_above = DATA_WHOLE_LAST;
-		if (is_start)
-			ret->flags = SL_F_FRAME;
-	} else {
-		f->allowed_next = f->state == FRAMES_TRIAL ? KNOWN_TYPES : ANY_TYPE;
-		f->ignored = 0;
-		f->cut_above = ~0u;
+		if (is_start || (f->keep == 0 && f->head_len == 0))
+			*ret_flags = SL_F_FRAME;
+	} else if (f->state == FRAMES_TRIAL) {
+		f->allowed = KNOWN_TYPES;
 	}
-	f->allowed = f->is_first ? 1u << FRAME_SETTINGS : f->allowed_next;
-	n += SL_DATA_LARGE;
-	if (n > len)
-		n = len;
-	if (f->state == FRAMES_LOST)
-		is_walked = false;
-	else if (dir == SL_INGRESS)
-		is_walked = walk_ingress(skb, off, len, n);
-	else
-		is_walked = walk_egress(skb, off, len, n);
-	f->is_first &= f->allowed != f->allowed_next;
-	if (is_walked) {
-		ret->start = f->start;
-		ret->end = f->useful;
-		n = f->keep ? 0 : len - f->pos;
-		if (n > f->skip)
-			n = f->skip;
-		f->skip -= n;
-		ret->done = f->pos + n;
-	} else {
-		if (st->http2 == HTTP2_MAYBE && f->state == FRAMES_KNOWN)
-			return false;
-		f->state = FRAMES_LOST;
-		f->skip = 0;
-		ret->start = f->start;
-		ret->end = ret->done = n;
-	}
-out:
-	f->at_seq = seq + ret->done;
+	f->allowed_next = f->allowed;
+	if (f->is_first)
+		f->allowed = 1u << FRAME_SETTINGS;
 	return true;
 }
 
-/* seq is that of the piece, to_seq how far the direction has come with it. */
-static __always_inline void send_cut(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
-				     __u64 off, __u64 seq, const struct cut *c)
+/*
+ * Sends the first piece of len bytes, as far as it is worth a copy; returns how many of them are
+ * done with. A second CPU at the same direction sends what it has, and leaves the place alone.
+ *
+ * Numbers are of one size: without CAP_PERFMON none may share a place on the stack with a pointer.
+ */
+static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 off, __u64 len,
+					 __u64 seq, __u64 tcp_flags)
 {
-	struct half *h = &st->half[dir];
-	__u64 n = c->end - c->start;
+	struct bpf_sock *sk = skb->sk;
+	struct sock_state *st;
 	struct sl_data *rec;
+	struct frames *f;
+	struct half *h;
+	__u64 has_end = 0; /* a stream ended with bytes that are not sent */
+	__u64 flags = 0;
+	__u64 start = 0;
 	__u64 from_seq;
+	__u64 end;
+	__u64 done;
 	__u64 cap;
+	__u64 n;
 
-	if (n <= SL_DATA_SMALL) {
+	if (!sk)
+		return len;
+	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
+	if (!st)
+		return len;
+	f = &st->frames[dir];
+	h = &st->half[dir];
+	end = done = len < SL_DATA_LARGE ? len : SL_DATA_LARGE;
+	if (!h->is_walked) {
+		if (!begin_piece(skb, st, dir, off, len, seq, &flags)) {
+			http2_leave(st, dir);
+			return st->mute ? len : 0;
+		}
+		h->is_walked = true;
+		if (f->keep == 0 && f->skip) {
+			start = f->skip < len ? f->skip : len;
+			f->skip -= start;
+			has_end = f->skip == 0 && f->is_end;
+			off += start;
+			seq += start;
+			len -= start;
+		}
+		n = len < SL_DATA_LARGE ? len : SL_DATA_LARGE;
+		end = done = n;
+		if (n == 0 || f->state == FRAMES_LOST) {
+			/* All of it is sent. */
+		} else if (walk_rest(skb, f, off, len, n) && walk_frames(skb, f, off, len, n) &&
+			   keep_head(skb, f, off, len, n)) {
+			end = f->useful;
+			done = f->pos;
+			n = f->keep ? 0 : len - done;
+			if (n > f->skip)
+				n = f->skip;
+			f->skip -= n;
+			done += n;
+			f->is_first &= f->allowed != f->allowed_next;
+		} else if (st->http2 == HTTP2_MAYBE && f->state == FRAMES_KNOWN) {
+			h->is_walked = false;
+			http2_leave(st, dir);
+			return st->mute ? len : 0;
+		} else {
+			f->state = FRAMES_LOST;
+			f->rest = 0;
+			f->head_len = 0;
+		}
+		f->at_seq = seq + done;
+		h->is_walked = false;
+	}
+	if (done == len && tcp_flags & TCP_FIN)
+		flags |= SL_F_FIN;
+	if (end == 0) {
+		if (has_end || flags & SL_F_FIN || (__u32)h->next - h->told_seq > 1u << 30)
+			send_progress(st, dir, seq + done, flags & SL_F_FIN);
+		return start + done;
+	}
+	if (end <= SL_DATA_SMALL) {
 		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_SMALL, 0);
 		cap = SL_DATA_SMALL;
-	} else if (n <= SL_DATA_MEDIUM) {
+	} else if (end <= SL_DATA_MEDIUM) {
 		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_MEDIUM, 0);
 		cap = SL_DATA_MEDIUM;
 	} else {
@@ -242,62 +260,25 @@ static __always_inline void send_cut(struct __sk_buff *skb, struct sock_state *s
 	}
 	if (!rec) {
 		count_exact(SL_C_LOST_DATA);
-		h->told_seq = seq + c->done;
-		return;
+		goto lost;
 	}
-	if (!load_bytes(skb, off + c->start, rec->data, n, cap)) {
+	if (!load_bytes(skb, off, rec->data, end, cap)) {
 		count_exact(SL_C_LOST_HELPER);
-		bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
-		h->told_seq = seq + c->done;
-		return;
+		discard(rec);
+		goto lost;
 	}
 	from_seq = told_before(h, seq);
 	opaque(from_seq);
-	h->told_seq = seq + c->done;
-	fill_data(rec, st, dir, c->flags, from_seq, seq + c->start, n, seq + c->done);
+	fill_data(rec, st, dir, flags, from_seq, seq, end, seq + done);
 	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
 	h->records++;
-	h->bytes_sent += n;
+	h->bytes_sent += end;
+lost:
+	h->told_seq = seq + done;
+	return start + done;
 }
 
-/*
- * Sends the first piece of len bytes, as far as it is worth a copy; returns how many of them are
- * done with. A second CPU at the same direction sends what it has, and leaves the place alone.
- */
-static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 off, __u64 len,
-					 __u64 seq, __u64 tcp_flags)
-{
-	struct cut c = {.end = len, .done = len};
-	struct bpf_sock *sk = skb->sk;
-	struct sock_state *st;
-	bool is_http2 = true;
-
-	if (!sk)
-		return len;
-	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
-	if (!st)
-		return len;
-	if (!st->half[dir].is_walked) {
-		st->half[dir].is_walked = true;
-		is_http2 = cut_piece(skb, st, dir, off, len, seq, &c);
-		st->half[dir].is_walked = false;
-	} else if (len > SL_DATA_LARGE) {
-		c.end = c.done = SL_DATA_LARGE;
-	}
-	if (!is_http2) {
-		http2_leave(st, dir);
-		return st->mute ? len : 0;
-	}
-	if (c.done == len && tcp_flags & TCP_FIN)
-		c.flags |= SL_F_FIN;
-	if (c.start != c.end)
-		send_cut(skb, st, dir, off, seq, &c);
-	else if (c.flags & SL_F_FIN || c.has_end ||
-		 (__u32)st->half[dir].next - st->half[dir].told_seq > 1u << 30)
-		send_progress(st, dir, seq + c.done, c.flags & SL_F_FIN);
-	return c.done;
-}
-
+/* Global functions: the verifier takes them by themselves, see scan_head(). */
 __noinline __u32 http2_ingress(struct __sk_buff *skb, __u32 off, __u32 len, __u32 seq,
 			       __u32 tcp_flags)
 {
@@ -308,6 +289,83 @@ __noinline __u32 http2_egress(struct __sk_buff *skb, __u32 off, __u32 len, __u32
 			      __u32 tcp_flags)
 {
 	return http2_piece(skb, SL_EGRESS, off, len, seq, tcp_flags);
+}
+
+/* Frames of a short segment that are looked at without ado: those of a call, and some. */
+#define SHORT_FRAMES 4
+
+/*
+ * The whole of a short segment of whole frames, which is what calls with small messages are made
+ * of: what http2_piece() does of it, for half the price. False: it is something else.
+ */
+static __always_inline bool http2_short(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
+					const struct segment *seg)
+{
+	struct frames *f = &st->frames[dir];
+	struct half *h = &st->half[dir];
+	__u32 len = seg->len;
+	struct sl_data *rec;
+	__u64 useful = 0;
+	__u64 pos = 0;
+	__u64 head;
+	__u32 type;
+
+	if (!may_scan || len > SL_DATA_SMALL || st->http2 != HTTP2_YES || f->at_seq != seg->seq ||
+	    f->rest || f->is_odd || h->is_walked || seg->tcp_flags & TCP_FIN)
+		return false;
+	/* WINDOW_UPDATE, PING, or both: let there be no record for nothing. */
+	if (len == 13 || len == 17 || len == 30)
+		return false;
+	rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_SMALL, 0);
+	if (!rec)
+		return false;
+	if (!load_bytes(skb, seg->off, rec->data, len, SL_DATA_SMALL))
+		goto discard;
+	for (int i = 0; i < SHORT_FRAMES && pos < len; i++) {
+		opaque(pos);
+		if (pos > SL_DATA_SMALL - sizeof(head))
+			goto discard;
+		head = *(__u64 *)(rec->data + pos);
+		pos += ((head & 0xff) << 16 | (head >> 8 & 0xff) << 8 | (head >> 16 & 0xff)) +
+		       FRAME_HEAD;
+		type = head >> 24 & 0xff;
+		if (type > OTHER_TYPE || !(IGNORED_TYPES >> type & 1))
+			useful = pos;
+	}
+	if (pos != len)
+		goto discard;
+	f->at_seq = seg->seq + len;
+	if (!useful) {
+		discard(rec);
+		return true;
+	}
+	fill_data(rec, st, dir, SL_F_FRAME, told_before(h, seg->seq), seg->seq, useful,
+		  seg->seq + len);
+	h->told_seq = seg->seq + len;
+	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
+	h->records++;
+	h->bytes_sent += useful;
+	return true;
+
+discard:
+	discard(rec);
+	return false;
+}
+
+/* What send_next() is for HTTP/1: see there. */
+static __always_inline bool http2_next(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
+				       struct segment *seg)
+{
+	__u32 done;
+
+	if (http2_short(skb, st, dir, seg))
+		return false;
+	done = dir == SL_INGRESS ? http2_ingress(skb, seg->off, seg->len, seg->seq, seg->tcp_flags)
+				 : http2_egress(skb, seg->off, seg->len, seg->seq, seg->tcp_flags);
+	seg->seq += done;
+	seg->off += done;
+	seg->len -= done;
+	return seg->len > 0;
 }
 
 #endif

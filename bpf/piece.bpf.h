@@ -118,7 +118,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	if (h->is_turn) {
 		why = judge_turn(st, dir, seq, rec->data, n, is_response);
 		if (why && why != SL_MUTE_UPGRADE) {
-			bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
+			discard(rec);
 			if (why == MAYBE_HTTP2)
 				return true;
 			mute(st, why);
@@ -224,17 +224,8 @@ static __always_inline bool send_next(struct __sk_buff *skb, struct sock_state *
 {
 	struct half *h = &st->half[dir];
 
-	if (st->http2) {
-		__u32 done =
-			dir == SL_INGRESS
-				? http2_ingress(skb, seg->off, seg->len, seg->seq, seg->tcp_flags)
-				: http2_egress(skb, seg->off, seg->len, seg->seq, seg->tcp_flags);
-
-		seg->seq += done;
-		seg->off += done;
-		seg->len -= done;
-		return seg->len > 0;
-	}
+	if (st->http2)
+		return http2_next(skb, st, dir, seg);
 	/* A response that did not wait for its turn: its request was pipelined. */
 	if (h->budget == 0 && !h->at_start && response_at(skb, seg->off, seg->len)) {
 		h->budget = TURN_BUDGET;

@@ -63,6 +63,15 @@ static __always_inline void send_mute(__u64 id, __u8 why)
 	count(SL_C_RECORDS, 1);
 }
 
+/*
+ * The kernel wakes a reader that has read all before a record, so one that is taken back
+ * must do so too: it stands before the next.
+ */
+static __always_inline void discard(struct sl_data *rec)
+{
+	bpf_ringbuf_discard(rec, reader_awake ? BPF_RB_NO_WAKEUP : 0);
+}
+
 static __always_inline void mute(struct sock_state *st, enum sl_mute why)
 {
 	st->mute = why;

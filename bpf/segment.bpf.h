@@ -122,7 +122,7 @@ static __always_inline enum take take_segment(struct __sk_buff *skb, struct sock
 	if (!st->is_open)
 		st->is_open = open_conn(skb, st, dir);
 	if (st->http2)
-		return true;
+		return TAKE_REST;
 
 	is_turn = st->last_dir != dir;
 	if (is_turn) {

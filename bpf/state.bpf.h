@@ -65,30 +65,44 @@ struct half {
 };
 
 enum http2 { HTTP2_NO, HTTP2_MAYBE, HTTP2_YES };
-enum frames_state { FRAMES_LOST, FRAMES_TRIAL, FRAMES_KNOWN };
+enum frames_state { FRAMES_KNOWN, FRAMES_LOST, FRAMES_TRIAL };
 
-/* Of one direction in HTTP/2: the place among its frames. See http2.bpf.h. */
+/* Bytes of a piece in which frame headers are looked for together. */
+#define WALK_CHUNK 64
+
+/* Of one direction in HTTP/2: the place among its frames. See frames.bpf.h. */
 struct frames {
-	__u32 at_seq; /* keep, skip and head are true of the byte with this sequence number */
-	__u32 keep; /* bytes of the frame that are sent, */
-	__u32 skip; /* and behind them, those that are not */
+	union {
+		struct {
+			__u32 keep; /* bytes of the frame that are sent, */
+			__u32 skip; /* and behind them, those that are not */
+		};
+		__u64 rest; /* 0: a frame starts here, if is_odd says no */
+	};
+	union {
+		struct {
+			__u8 state; /* enum frames_state */
+			__u8 head_len; /* bytes in head */
+			__u8 preface_left; /* bytes of the preface still to be compared */
+			bool is_first; /* the next frame has to be SETTINGS */
+		};
+		__u32 is_odd;
+	};
+	__u32 at_seq; /* all that is true of the byte with this sequence number */
 	__u32 ask_seq; /* what the last question was about; valid if has_asked */
+	bool has_asked;
+	bool is_end; /* the last DATA frame ends its stream */
 	__u64 ask_ns;
-	__u8 head[32]; /* what has come of a frame header, and room to write at any place of it */
-	/* Of the piece at hand, from its first byte on: what is sent starts and ends here, */
-	__u32 start;
+	/* Of the piece at hand, from its first byte on: what is sent ends here, */
 	__u32 useful;
 	__u32 pos; /* and what was walked here; */
+	__u32 chunk_at; /* chunk starts here; */
 	__u32 cut_above; /* size of a DATA frame that may be cut */
 	__u32 ignored; /* frames that are left out, a bit for each type */
 	__u32 allowed; /* what the next frame may be, likewise */
 	__u32 allowed_next; /* and those after it */
-	__u8 head_len; /* bytes in head */
-	__u8 state; /* enum frames_state */
-	__u8 preface_left; /* bytes of the preface that are still to be compared */
-	bool has_asked;
-	bool is_first; /* the next frame has to be SETTINGS */
-	bool is_end; /* the last DATA frame ends its stream */
+	__u8 head[32]; /* what has come of a frame header, and room to write at any place of it */
+	__u8 chunk[WALK_CHUNK];
 };
 
 struct sock_state {
