@@ -277,7 +277,7 @@ static void test_answers(void **state)
 		uint32_t ahead; /* of the start of this record */
 		bool has_answer;
 	} records[] = {
-		{"no frame at all", {"abcdefgh", 8}, 0, false},
+		{"no frame at all", {"\1\2\3\4\5\6\7\xb", 8}, 0, false},
 		{"frames behind other bytes, and what they hold goes on behind the record",
 		 {"xy\0\0\4\x8\0\0\0\0\0\0\0\1\0\0\0\4\x8\0\0\0\0\0\0\0\1\0"
 		  "\0\0\x32\0\0\0\0\0\1",

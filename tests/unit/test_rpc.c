@@ -95,7 +95,14 @@ static void test_calls(void **state)
 											 "ion_"
 											 "reset\"} "
 											 "1"
-											 "\n" LABELS("42") "} 1\n" LABELS("unknown") "} 1\n");
+											 "\n" LABELS("42") "} 1\n" LABELS(
+												 "u"
+												 "n"
+												 "k"
+												 "n"
+												 "o"
+												 "w"
+												 "n") "} 1\n");
 	expect(r, "rpc_client_call_duration_seconds_count",
 	       LABELS("NOT_FOUND") ",error_type=\"NOT_FOUND\",server_address=\"db\",server_port="
 				   "\"50051\"} 1\n" LABELS("unknown") ",server_address=\"db\","
