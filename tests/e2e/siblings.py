@@ -10,13 +10,14 @@ import json
 import os
 import pathlib
 import signal
+import struct
 import sys
 import uuid
 
 CLONE_NEWNS, CLONE_NEWCGROUP = 0x20000, 0x2000000
 CLONE_NEWUSER, CLONE_NEWPID = 0x10000000, 0x20000000
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
-PR_CAPBSET_DROP = 24
+PR_SET_SECCOMP, PR_CAPBSET_DROP = 22, 24
 CAPABILITIES = {"NET_ADMIN": 12, "SYS_PTRACE": 19, "SYS_ADMIN": 21, "PERFMON": 38, "BPF": 39}
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -27,6 +28,22 @@ def _call(name, *args):
     if getattr(_libc, name)(*args) < 0:
         error = ctypes.get_errno()
         raise OSError(error, f"{name}{args}: {os.strerror(error)}")
+
+
+def _refuse_tracing():
+    """By seccomp, as a hardened node may: bpf(BPF_RAW_TRACEPOINT_OPEN) is not permitted."""
+    number = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
+    rules = (
+        (0x20, 0, 0, 0),  # the call's number
+        (0x15, 0, 3, number),
+        (0x20, 0, 0, 16),  # its first argument
+        (0x15, 0, 1, 17),
+        (0x06, 0, 0, 0x00050001),  # EPERM
+        (0x06, 0, 0, 0x7FFF0000),  # allowed
+    )
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *rule) for rule in rules))
+    program = struct.pack("HxxxxxxP", len(rules), ctypes.addressof(code))
+    _call("prctl", PR_SET_SECCOMP, 2, ctypes.c_char_p(program), 0, 0)
 
 
 def _make(spec):
@@ -41,6 +58,8 @@ def _make(spec):
         _call("mount", "cgroup2", "/sys/fs/cgroup", "cgroup2", 0, None)
     if spec["log"]:
         _call("mount", spec["log"], spec["log_point"], None, MS_BIND, None)
+    if spec["is_untraced"]:
+        _refuse_tracing()
     for name, bit in CAPABILITIES.items():
         if name not in spec["capabilities"]:
             _call("prctl", PR_CAPBSET_DROP, bit, 0, 0, 0)
@@ -104,7 +123,8 @@ class Pod:
     def container(self, name, argv, **more):
         """
         capabilities, user and has_users (a namespace of them) as said; without
-        has_cgroup it shows the cgroups of the node; gate: a fifo by which it
+        has_cgroup it shows the cgroups of the node; is_untraced may not attach
+        tracepoints; gate: a fifo by which it
         is let go, when all is made but its program.
         """
         made = Container(self, name, argv, **more)
@@ -119,7 +139,7 @@ class Pod:
 
 class Container:
     def __init__(self, pod, name, argv, capabilities=CAPABILITIES, has_cgroup=True, gate=None,
-                 pod_uid=None, user=0, has_users=False):
+                 pod_uid=None, user=0, has_users=False, is_untraced=False):
         import harness
 
         pod_uid = pod_uid or pod.uid
@@ -141,6 +161,7 @@ class Container:
             "capabilities": list(capabilities),
             "user": user,
             "has_users": has_users,
+            "is_untraced": is_untraced,
             "gate": str(gate) if gate else None,
             "argv": [str(word) for word in argv],
         }

@@ -19,11 +19,11 @@ ALL = ("BPF", "NET_ADMIN", "SYS_PTRACE", "PERFMON")
 class InPod(Sidelight):
     """`sidelight run` as a container of a Pod."""
 
-    def __init__(self, pod, *args, capabilities=ALL, name="sidelight"):
+    def __init__(self, pod, *args, name="sidelight", **more):
         self.case = pod.case
         self.port = harness.free_port()
         argv = [harness.BINARY, "run", f"--metrics-listen=127.0.0.1:{self.port}", *args]
-        self.container = pod.container(name, argv, capabilities=capabilities)
+        self.container = pod.container(name, argv, **{"capabilities": ALL, **more})
         self.process = self.container.process
         harness.wait_for("sidelight to be ready", self._is_ready)
 
@@ -62,11 +62,11 @@ class Siblings(harness.Case):
         counted = sidelight.scrape().requests(container=name).total() - before
         self.assertEqual(counted, count, sidelight.process.text())
 
-    def check_life(self, capabilities):
+    def check_life(self, **more):
         pod = siblings.Pod(self)
         first = self.server(pod)
         first.process.wait_listening(first.port)
-        sidelight = InPod(pod, capabilities=capabilities)
+        sidelight = InPod(pod, **more)
         sidelight.wait_watched("web")
         self.ask(first, sidelight, 20)
         late = self.server(pod, "late")
@@ -80,14 +80,21 @@ class Siblings(harness.Case):
         return pod, sidelight
 
     def test_running_late_and_restarted(self):
-        _, sidelight = self.check_life(ALL)
+        _, sidelight = self.check_life()
         told = [float(ms) for ms in re.findall(r"([0-9.]+) ms after", sidelight.process.text())]
         print(f"attached {told} ms after the start of a container")
         self.assertEqual(len(told), 2)
         self.assertLess(max(told), 50)
 
+    def test_the_same_without_tracing(self):
+        _, sidelight = self.check_life(is_untraced=True)
+        self.assertIn(
+            "starts of containers cannot be traced (Operation not permitted); they are looked for",
+            sidelight.process.text(),
+        )
+
     def test_no_polling_with_tracing(self):
-        _, sidelight = self.check_life(ALL)
+        _, sidelight = self.check_life()
         path = pathlib.Path(f"/proc/{sidelight.container.wait_pid()}/status")
 
         def switches():
@@ -128,15 +135,16 @@ class Siblings(harness.Case):
 
     def test_in_the_making(self):
         """Found before it executes its program, a container has no name yet, and is waited for."""
-        pod = siblings.Pod(self)
-        gate = self.scratch("gate")
-        os.mkfifo(gate)
-        server = self.server(pod, gate=gate)
-        server.wait_pid()
-        sidelight = InPod(pod)
-        gate.write_bytes(b"x")
-        self.ask(server, sidelight, 5)
-        sidelight.wait_watched("web")
+        for is_untraced in (False, True):
+            pod = siblings.Pod(self)
+            gate = self.scratch("gate")
+            os.mkfifo(gate)
+            server = self.server(pod, gate=gate)
+            server.wait_pid()
+            sidelight = InPod(pod, is_untraced=is_untraced)
+            gate.write_bytes(b"x")
+            self.ask(server, sidelight, 5)
+            sidelight.wait_watched("web")
 
     def test_strangers_are_left_alone(self):
         """A container that shows the node's cgroups, and one of another Pod."""
@@ -169,7 +177,7 @@ class Siblings(harness.Case):
         sidelight.wait_says("container other is not watched (not allowed; CAP_SYS_PTRACE")
 
     def test_nothing_in_force_while_running(self):
-        _, sidelight = self.check_life(ALL)
+        _, sidelight = self.check_life()
         status = dict(
             line.split(":\t", 1)
             for line in pathlib.Path(f"/proc/{sidelight.container.wait_pid()}/status")
@@ -183,7 +191,7 @@ class Siblings(harness.Case):
 
     def test_killed_it_leaves_nothing(self):
         before = programs()
-        _, sidelight = self.check_life(ALL)
+        _, sidelight = self.check_life()
         self.assertGreater(len(programs() - before), 3)
         sidelight.container.kill()
         harness.wait_for("its programs to go", lambda: programs() <= before)
