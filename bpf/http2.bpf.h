@@ -201,6 +201,7 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 	f = &st->frames[dir];
 	h = &st->half[dir];
 	end = done = len < SL_DATA_LARGE ? len : SL_DATA_LARGE;
+	from_seq = seq;
 	if (!h->is_walked) {
 		if (!begin_piece(skb, st, dir, off, len, seq, &flags)) {
 			http2_leave(st, dir);
@@ -239,6 +240,10 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 			f->head_len = 0;
 		}
 		f->at_seq = seq + done;
+		/* Another CPU may be at bytes before these: only what is known to be skipped is. */
+		from_seq = f->ignored ? told_before(h, seq) : (__u32)seq;
+		if (end)
+			h->told_seq = seq + done;
 		h->is_walked = false;
 	}
 	if (done == len && tcp_flags & TCP_FIN)
@@ -260,21 +265,18 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 	}
 	if (!rec) {
 		count_exact(SL_C_LOST_DATA);
-		goto lost;
+		return start + done;
 	}
 	if (!load_bytes(skb, off, rec->data, end, cap)) {
 		count_exact(SL_C_LOST_HELPER);
 		discard(rec);
-		goto lost;
+		return start + done;
 	}
-	from_seq = told_before(h, seq);
 	opaque(from_seq);
 	fill_data(rec, st, dir, flags, from_seq, seq, end, seq + done);
 	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
 	h->records++;
 	h->bytes_sent += end;
-lost:
-	h->told_seq = seq + done;
 	return start + done;
 }
 

@@ -11,6 +11,7 @@ import threading
 import unittest
 
 import harness
+import network
 import rings
 from rings import ACK, DATA, EGRESS, END_STREAM, HEADERS, INGRESS, PADDED, PING, PREFACE
 from rings import RST_STREAM, SETTINGS, WINDOW, frame
@@ -333,6 +334,55 @@ class Frames(harness.Case):
             self.assertIn("F", "".join(r.flags for r in records))
         # One of twenty answers of 20,000 bytes was copied whole, the rest was cut.
         self.assertLess(copied[EGRESS], 70_000)
+
+
+class Holes(harness.Case):
+    """A wire that loses: what the application got is what user space got, payload left out."""
+
+    def test_lost_segments(self):
+        wire = network.Veth(self)
+        group = self.cgroup()
+        ring = rings.Ring(self, group)
+        with rings.inside(group), rings.network(wire.server):
+            listener = self.own(socket.socket())
+            listener.bind((network.SERVER, 0))
+        listener.listen(8)
+        with rings.network(wire.client):
+            client = self.own(socket.socket())
+        client.connect(listener.getsockname())
+        server = self.own(listener.accept()[0])
+        data = HELLO + b"".join(
+            request(2 * i + 1, noise(i, size))
+            for i, size in enumerate((3000, 0, 100_000, 0, 0, 20_000, 16, 0) * 60)
+        )
+        stream = rings.Stream(data, True)
+
+        def answer(connection, direction, seq):
+            base = connection.records[direction][0].start
+            return base + min(b for b in stream.borders if b >= (seq - base) % 2**32)
+
+        ring.answer = answer
+        wire.drop(0.01)
+        writer = threading.Thread(target=client.sendall, args=(data,))
+        writer.start()
+        got = bytearray()
+        while len(got) < len(data):
+            got += server.recv(1 << 20)
+        writer.join()
+        self.assertEqual(got, data)
+        connection = ring.of_port(client.getsockname()[1])
+        records = connection.records[INGRESS]
+        ring.read_until("records", lambda: records)
+        base = records[0].start
+        ring.read_until("the end", lambda: any((r.end - base) % 2**32 == len(data) for r in records))
+        copied = stream.check(self, records, base, has_holes=True)
+        have = bytearray(stream.may_skip)
+        for r in records:
+            at = (r.seq - base) % 2**32
+            have[at : at + len(r.data)] = b"\1" * len(r.data)
+        self.assertEqual(have.count(0), 0, "bytes that nobody told of")
+        print(f"\n    {len(data)} bytes, {copied} copied, asked {ring.asked} times")
+        self.assertEqual(ring.lost(), {})
 
 
 if __name__ == "__main__":
