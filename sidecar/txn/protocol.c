@@ -63,18 +63,35 @@ static bool is_preface(struct conn *c, struct session *s, enum role role, struct
 	return true;
 }
 
+/* The piece is one frame by its 24 bits of length, with all the fields of a stream. */
+static bool is_whole_head(struct span data)
+{
+	struct http2_frame f = http2_frame_read(data.ptr);
+
+	return f.type == HTTP2_HEADERS && f.flags & HTTP2_FLAG_END_HEADERS;
+}
+
 /* Of an older connection: does the piece look like frames? */
 static bool is_likely_http2(struct session *s, struct span data)
 {
 	struct http2_sync sync = {0};
+	unsigned links;
 	size_t end;
 
 	if (http2_sync_find(&sync, data, false) != HTTP2_SYNC_NONE)
 		return true;
-	if (http2_frame_chain(data.ptr, data.len, &end) == 1 && end == data.len)
+	links = http2_frame_chain(data.ptr, data.len, &end);
+	/* The second header is where the first says: of one place only, that is proof. */
+	if (links >= 2)
+		return true;
+	if (links == 1 && end == data.len) {
+		/* To wait for a second one would lose the request that this one begins. */
+		if (is_whole_head(data))
+			return true;
 		s->likely_frames++;
-	else
+	} else {
 		s->likely_frames = 0;
+	}
 	return s->likely_frames >= LIKELY_FRAMES;
 }
 

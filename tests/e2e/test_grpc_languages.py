@@ -156,6 +156,13 @@ class Languages(harness.Case):
         results = self.client.run(calls)
         scrape = self.settle()
         self.compare(calls, results, scrape)
+        # The kernel half tells its volume in lots, and the rest at a connection's end.
+        self.client.finish()
+        harness.wait_for(
+            "the connection's end",
+            lambda: self.sidelight.scrape().sum("sidelight_connections_open") == 0,
+        )
+        scrape = self.sidelight.scrape()
         sent = sum(r.sent + r.received for r in results) * MIB
         copied = scrape.sum("sidelight_captured_bytes_total")
         print(
