@@ -9,6 +9,7 @@ import pathlib
 import harness
 import podman
 
+TARGETS = ("sidelight", "sidelight-webhook")
 BORROW = [
     *(f"--volume={path}:{path}:ro" for path in podman.BORROWED),
     f"--volume={harness.ROOT}/build:/src/build:O",
@@ -34,19 +35,24 @@ def sources():
 
 
 def build(pods, target):
-    """The name of the image of that target; built if its sources have changed."""
-    name = f"localhost/{target}:{podman.digest(*sources())}"
-    if not pods.has_image(name):
-        pods.buildah(
-            "bud",
-            f"--runtime={podman.RUNTIME}",
-            "--pull-never",
-            "--network=host",
-            "--layers",
-            f"--build-arg=BASE={base(pods)}",
-            f"--target={target}",
-            f"--tag={name}",
-            *BORROW,
-            harness.ROOT,
-        )
-    return name
+    """The name of the image of that target; all are built if their sources have changed."""
+    tag = podman.digest(*sources())
+    if not pods.has_image(f"localhost/{target}:{tag}"):
+        for each in TARGETS:
+            for old in pods("images", "-q", f"localhost/{each}").stdout.split():
+                pods("rmi", "-f", old, check=False)
+        pods("image", "prune", "-f", check=False)
+        for each in TARGETS:
+            pods.buildah(
+                "bud",
+                f"--runtime={podman.RUNTIME}",
+                "--pull-never",
+                "--network=host",
+                "--layers",
+                f"--build-arg=BASE={base(pods)}",
+                f"--target={each}",
+                f"--tag=localhost/{each}:{tag}",
+                *BORROW,
+                harness.ROOT,
+            )
+    return f"localhost/{target}:{tag}"
