@@ -170,18 +170,50 @@ static __always_inline bool begin_piece(struct __sk_buff *skb, struct sock_state
 	return true;
 }
 
+/* One record of n bytes, n > 0, with the news that the direction has come to to_seq. */
+static __always_inline void http2_send(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
+				       __u64 flags, __u64 off, __u64 from_seq, __u64 seq, __u64 n,
+				       __u64 to_seq)
+{
+	struct half *h = &st->half[dir];
+	struct sl_data *rec;
+	__u64 cap;
+
+	if (n <= SL_DATA_SMALL) {
+		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_SMALL, 0);
+		cap = SL_DATA_SMALL;
+	} else if (n <= SL_DATA_MEDIUM) {
+		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_MEDIUM, 0);
+		cap = SL_DATA_MEDIUM;
+	} else {
+		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_LARGE, 0);
+		cap = SL_DATA_LARGE;
+	}
+	if (!rec) {
+		count_exact(SL_C_LOST_DATA);
+		return;
+	}
+	if (!load_bytes(skb, off, rec->data, n, cap)) {
+		count_exact(SL_C_LOST_HELPER);
+		discard(rec);
+		return;
+	}
+	opaque(from_seq);
+	fill_data(rec, st, dir, flags, from_seq, seq, n, to_seq);
+	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
+	h->records++;
+	h->bytes_sent += n;
+}
+
 /*
  * Sends the first piece of len bytes, as far as it is worth a copy; returns how many of them are
  * done with. A second CPU at the same direction sends what it has, and leaves the place alone.
- *
- * Numbers are of one size: without CAP_PERFMON none may share a place on the stack with a pointer.
  */
 static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 off, __u64 len,
 					 __u64 seq, __u64 tcp_flags)
 {
 	struct bpf_sock *sk = skb->sk;
 	struct sock_state *st;
-	struct sl_data *rec;
 	struct frames *f;
 	struct half *h;
 	__u64 has_end = 0; /* a stream ended with bytes that are not sent */
@@ -190,7 +222,6 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 	__u64 from_seq;
 	__u64 end;
 	__u64 done;
-	__u64 cap;
 	__u64 n;
 
 	if (!sk)
@@ -253,30 +284,7 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 			send_progress(st, dir, seq + done, flags & SL_F_FIN);
 		return start + done;
 	}
-	if (end <= SL_DATA_SMALL) {
-		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_SMALL, 0);
-		cap = SL_DATA_SMALL;
-	} else if (end <= SL_DATA_MEDIUM) {
-		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_MEDIUM, 0);
-		cap = SL_DATA_MEDIUM;
-	} else {
-		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_LARGE, 0);
-		cap = SL_DATA_LARGE;
-	}
-	if (!rec) {
-		count_exact(SL_C_LOST_DATA);
-		return start + done;
-	}
-	if (!load_bytes(skb, off, rec->data, end, cap)) {
-		count_exact(SL_C_LOST_HELPER);
-		discard(rec);
-		return start + done;
-	}
-	opaque(from_seq);
-	fill_data(rec, st, dir, flags, from_seq, seq, end, seq + done);
-	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
-	h->records++;
-	h->bytes_sent += end;
+	http2_send(skb, st, dir, flags, off, from_seq, seq, end, seq + done);
 	return start + done;
 }
 
@@ -355,19 +363,50 @@ discard:
 }
 
 /*
+ * Without http2_piece(), which the verifier takes with CAP_PERFMON only: all of the next piece is
+ * sent, and takes it off. False: nothing more of this segment is to be sent.
+ */
+static __always_inline bool http2_plain(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
+					struct segment *seg)
+{
+	struct frames *f = &st->frames[dir];
+	struct half *h = &st->half[dir];
+	__u64 len = seg->len;
+	__u64 seq = seg->seq;
+	__u64 n = len < SL_DATA_LARGE ? len : SL_DATA_LARGE;
+	__u64 flags = 0;
+
+	if (f->at_seq != (__u32)seq)
+		begin_frames(f, seq, FRAMES_LOST);
+	if (st->http2 == HTTP2_MAYBE && !http2_holds(skb, st, f, seg->off, len)) {
+		http2_leave(st, dir);
+		return !st->mute;
+	}
+	if (f->state != FRAMES_KNOWN && find_place(st, f, dir, seq))
+		flags = SL_F_ASK;
+	if (n == len && seg->tcp_flags & TCP_FIN)
+		flags |= SL_F_FIN;
+	f->at_seq = seq + n;
+	h->told_seq = seq + n;
+	http2_send(skb, st, dir, flags, seg->off, seq, seq, n, seq + n);
+	seg->seq += n;
+	seg->off += n;
+	seg->len -= n;
+	return seg->len > 0;
+}
+
+/*
  * Pieces that one run of a program sends. With 33 tail calls that is enough for the frames of any
  * segment: 8,700 frames of 9 bytes, or half a megabyte (BIG TCP) that is not to be skipped.
  */
 #define RUN_PIECES 8
 
-/* What send_next() is for HTTP/1: see there. */
+/* The next pieces of the segment, which are taken off. False: nothing more of it is to be sent. */
 static __always_inline bool http2_next(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
 				       struct segment *seg)
 {
 	__u32 done;
 
-	if (http2_short(skb, st, dir, seg))
-		return false;
 	for (int i = 0; i < RUN_PIECES && st->http2 && seg->len; i++) {
 		done = dir == SL_INGRESS
 			       ? http2_ingress(skb, seg->off, seg->len, seg->seq, seg->tcp_flags)

@@ -224,8 +224,6 @@ static __always_inline bool send_next(struct __sk_buff *skb, struct sock_state *
 {
 	struct half *h = &st->half[dir];
 
-	if (st->http2)
-		return http2_next(skb, st, dir, seg);
 	/* A response that did not wait for its turn: its request was pipelined. */
 	if (h->budget == 0 && !h->at_start && response_at(skb, seg->off, seg->len)) {
 		h->budget = TURN_BUDGET;

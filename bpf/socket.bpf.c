@@ -35,24 +35,22 @@ int sl_hole(struct __sk_buff *skb);
 /* One array per attach type: mixing them is refused (6.17, commit 4540aed51b12). */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, SL_NEXT_HTTP2 + 1);
 	__type(key, __u32);
 	__array(values, int(struct __sk_buff *));
 } next_egress SEC(".maps") = {
-	.values = {[0] = (void *)&sl_egress},
+	.values = {[SL_NEXT_PIECE] = (void *)&sl_egress},
 };
-
-enum { NEXT_PIECE, NEXT_EARLY, NEXT_HOLE };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 3);
+	__uint(max_entries, SL_NEXT_MAX);
 	__type(key, __u32);
 	__array(values, int(struct __sk_buff *));
 } next_ingress SEC(".maps") = {
-	.values = {[NEXT_PIECE] = (void *)&sl_ingress,
-		   [NEXT_EARLY] = (void *)&sl_early,
-		   [NEXT_HOLE] = (void *)&sl_hole},
+	.values = {[SL_NEXT_PIECE] = (void *)&sl_ingress,
+		   [SL_NEXT_EARLY] = (void *)&sl_early,
+		   [SL_NEXT_HOLE] = (void *)&sl_hole},
 };
 
 /* Where a tail call goes on in the segment: skb->cb, zero when a packet comes in fresh. */
@@ -72,7 +70,7 @@ static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, 
 	/* The second: a child in the making, which another CPU has not told us of yet. */
 	if (sk->state == BPF_TCP_LISTEN || sk->state == BPF_TCP_SYN_RECV) {
 		if (dir == SL_INGRESS)
-			bpf_tail_call(skb, &next_ingress, NEXT_EARLY);
+			bpf_tail_call(skb, &next_ingress, SL_NEXT_EARLY);
 		return NULL;
 	}
 	st = bpf_sk_storage_get(&socks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
@@ -92,6 +90,40 @@ static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, 
 	return st;
 }
 
+static __always_inline void keep_place(struct __sk_buff *skb, const struct segment *seg)
+{
+	skb->cb[CB_OFF] = seg->off;
+	skb->cb[CB_LEFT] = seg->len;
+	skb->cb[CB_TCP_FLAGS] = seg->tcp_flags;
+	skb->cb[CB_SEQ] = seg->seq;
+}
+
+static __always_inline void find_kept_place(const struct __sk_buff *skb, struct segment *seg)
+{
+	seg->off = skb->cb[CB_OFF];
+	seg->len = skb->cb[CB_LEFT];
+	seg->tcp_flags = skb->cb[CB_TCP_FLAGS];
+	seg->seq = skb->cb[CB_SEQ];
+}
+
+/* Returns only if there is no such program, or if there were too many calls. */
+static __always_inline void go_on(struct __sk_buff *skb, __u8 dir, enum sl_next next)
+{
+	if (dir == SL_INGRESS)
+		bpf_tail_call(skb, &next_ingress, next);
+	else
+		bpf_tail_call(skb, &next_egress, next);
+}
+
+/* The rest, after 33 tail calls: it is not vouched for. */
+static __always_inline int give_up(struct sock_state *st, __u8 dir)
+{
+	count_exact(SL_C_LOST_CHAIN);
+	st->half[dir].told_seq = st->half[dir].next;
+	st->half[dir].at_start = false;
+	return PASS;
+}
+
 static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 {
 	bool is_next = skb->cb[CB_OFF];
@@ -101,10 +133,7 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 	enum take take;
 
 	if (is_next) {
-		seg.off = skb->cb[CB_OFF];
-		seg.len = skb->cb[CB_LEFT];
-		seg.tcp_flags = skb->cb[CB_TCP_FLAGS];
-		seg.seq = skb->cb[CB_SEQ];
+		find_kept_place(skb, &seg);
 	} else {
 		if (!segment_parse(skb, &seg))
 			return PASS;
@@ -125,27 +154,49 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 			return PASS;
 		take = take_segment(skb, st, dir, &seg);
 		if (take == TAKE_HOLE) {
-			bpf_tail_call(skb, &next_ingress, NEXT_HOLE);
+			bpf_tail_call(skb, &next_ingress, SL_NEXT_HOLE);
 			count_exact(SL_C_LOST_DATA);
 		}
 		if (take != TAKE_REST)
 			return PASS;
 	}
-	if (!st || !send_next(skb, st, dir, &seg))
+	if (!st)
 		return PASS;
-	skb->cb[CB_OFF] = seg.off;
-	skb->cb[CB_LEFT] = seg.len;
-	skb->cb[CB_TCP_FLAGS] = seg.tcp_flags;
-	skb->cb[CB_SEQ] = seg.seq;
-	if (dir == SL_INGRESS)
-		bpf_tail_call(skb, &next_ingress, NEXT_PIECE);
+	if (st->http2) {
+		if (http2_short(skb, st, dir, &seg))
+			return PASS;
+		keep_place(skb, &seg);
+		go_on(skb, dir, SL_NEXT_HTTP2);
+		if (!http2_plain(skb, st, dir, &seg))
+			return PASS;
+	} else if (!send_next(skb, st, dir, &seg)) {
+		return PASS;
+	}
+	keep_place(skb, &seg);
+	go_on(skb, dir, SL_NEXT_PIECE);
+	return give_up(st, dir);
+}
+
+static __always_inline int on_frames(struct __sk_buff *skb, __u8 dir)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct sock_state *st;
+	struct segment seg;
+
+	if (!sk)
+		return PASS;
+	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
+	if (!st)
+		return PASS;
+	find_kept_place(skb, &seg);
+	if (!http2_next(skb, st, dir, &seg))
+		return PASS;
+	keep_place(skb, &seg);
+	if (st->http2)
+		go_on(skb, dir, SL_NEXT_HTTP2);
 	else
-		bpf_tail_call(skb, &next_egress, 0);
-	/* 33 tail calls were not enough: the rest is not vouched for. */
-	count_exact(SL_C_LOST_CHAIN);
-	st->half[dir].told_seq = st->half[dir].next;
-	st->half[dir].at_start = false;
-	return PASS;
+		go_on(skb, dir, SL_NEXT_PIECE);
+	return give_up(st, dir);
 }
 
 SEC("cgroup_skb/ingress")
@@ -158,6 +209,20 @@ SEC("cgroup_skb/egress")
 int sl_egress(struct __sk_buff *skb)
 {
 	return on_segment(skb, SL_EGRESS);
+}
+
+/* What of an HTTP/2 connection is not short. With CAP_PERFMON only: too much to be verified else.
+ */
+SEC("cgroup_skb/ingress")
+int sl_http2_ingress(struct __sk_buff *skb)
+{
+	return on_frames(skb, SL_INGRESS);
+}
+
+SEC("cgroup_skb/egress")
+int sl_http2_egress(struct __sk_buff *skb)
+{
+	return on_frames(skb, SL_EGRESS);
 }
 
 /*
@@ -192,7 +257,7 @@ int sl_early(struct __sk_buff *skb)
 	if (n == 0)
 		return PASS;
 	skb->cb[CB_LEFT] = done + n;
-	bpf_tail_call(skb, &next_ingress, NEXT_EARLY);
+	bpf_tail_call(skb, &next_ingress, SL_NEXT_EARLY);
 	return PASS;
 }
 
@@ -218,14 +283,14 @@ int sl_hole(struct __sk_buff *skb)
 	} else {
 		skb->cb[CB_LEFT] = fill_hole(skb, st, &seg, done);
 		if (skb->cb[CB_LEFT] != done)
-			bpf_tail_call(skb, &next_ingress, NEXT_HOLE);
+			bpf_tail_call(skb, &next_ingress, SL_NEXT_HOLE);
 		skb->cb[CB_LEFT] = 0;
 		if (seg.len <= next - seg.seq) {
 			count(SL_C_SEGMENTS, 1);
 			return PASS;
 		}
 	}
-	bpf_tail_call(skb, &next_ingress, NEXT_PIECE);
+	bpf_tail_call(skb, &next_ingress, SL_NEXT_PIECE);
 	return PASS;
 }
 

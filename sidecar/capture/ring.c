@@ -176,9 +176,64 @@ static bool has_perfmon(void)
 	return perfmon == CAP_SET || admin == CAP_SET;
 }
 
+/*
+ * Puts r0 = 0 where the program calls a helper that this kernel lacks, or a function of its own:
+ * without CAP_PERFMON the verifier follows what a CPU may speculate, also into the branches that a
+ * knob has closed. Its own functions only save copies, and each may answer 0.
+ */
+static int cut_calls(struct bpf_program *p, bool has_current_pid)
+{
+	size_t count = bpf_program__insn_cnt(p);
+	struct bpf_insn *insns = calloc(count, sizeof(*insns));
+	int err;
+
+	if (!insns)
+		return -ENOMEM;
+	memcpy(insns, bpf_program__insns(p), count * sizeof(*insns));
+	for (size_t i = 0; i < count; i++) {
+		const struct bpf_insn *call = &insns[i];
+
+		if (call->code != (BPF_JMP | BPF_CALL))
+			continue;
+		if (call->src_reg == BPF_PSEUDO_CALL ||
+		    (!call->src_reg && call->imm == BPF_FUNC_get_current_pid_tgid &&
+		     !has_current_pid))
+			insns[i] = (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_K};
+	}
+	err = bpf_program__set_insns(p, insns, count);
+	free(insns);
+	return err;
+}
+
+/* What is too much for a verifier that follows speculation stays out: more bytes are copied. */
+static int leave_out(struct socket_bpf *bpf)
+{
+	struct bpf_program *p;
+
+	bpf_program__set_autoload(bpf->progs.sl_http2_ingress, false);
+	bpf_program__set_autoload(bpf->progs.sl_http2_egress, false);
+	bpf_object__for_each_program(p, bpf->obj)
+	{
+		int err = bpf_program__autoload(p) ? cut_calls(p, bpf->rodata->has_current_pid) : 0;
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int fill_slot(const struct bpf_map *map, enum sl_next slot, const struct bpf_program *p)
+{
+	const uint32_t key = slot;
+	const int fd = bpf_program__fd(p);
+
+	return bpf_map_update_elem(bpf_map__fd(map), &key, &fd, BPF_ANY) ? -errno : 0;
+}
+
 static int load(struct ring *r, size_t ring_bytes)
 {
 	struct socket_bpf *bpf = socket_bpf__open();
+	int err = 0;
 
 	if (!bpf)
 		return -errno;
@@ -190,7 +245,17 @@ static int load(struct ring *r, size_t ring_bytes)
 					NULL) == 1;
 	bpf->rodata->may_scan = has_perfmon();
 	bpf->bss->wake_bytes = (__u32)(ring_bytes / WAKE_SHARE);
-	return socket_bpf__load(bpf);
+	if (!bpf->rodata->may_scan)
+		err = leave_out(bpf);
+	if (!err)
+		err = socket_bpf__load(bpf);
+	if (!err && bpf->rodata->may_scan) {
+		err = fill_slot(bpf->maps.next_ingress, SL_NEXT_HTTP2, bpf->progs.sl_http2_ingress);
+		if (!err)
+			err = fill_slot(bpf->maps.next_egress, SL_NEXT_HTTP2,
+					bpf->progs.sl_http2_egress);
+	}
+	return err;
 }
 
 /*

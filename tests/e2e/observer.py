@@ -103,12 +103,15 @@ def _parse_sample(line):
 
 
 class Sidelight:
-    """`sidelight run`, ready: attached and serving /metrics on self.port."""
+    """
+    `sidelight run`, ready: attached and serving /metrics on self.port. before: words of a
+    program that becomes it.
+    """
 
-    def __init__(self, case, *args, cgroup=None, command=None, env=None):
+    def __init__(self, case, *args, cgroup=None, command=None, env=None, before=()):
         self.case = case
         self.port = harness.free_port()
-        argv = [harness.BINARY, "run", "--metrics-listen", f"127.0.0.1:{self.port}", *args]
+        argv = [*before, harness.BINARY, "run", "--metrics-listen", f"127.0.0.1:{self.port}", *args]
         if cgroup:
             argv += ["--cgroup", cgroup]
         if command:
