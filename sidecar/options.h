@@ -46,8 +46,8 @@ struct options {
 	const char *containers; /* of a Pod: comma-separated names */
 	const char *podinfo; /* directory; need not be there */
 	int on_error; /* enum option_on_error; also after an error, as far as it was read */
-	uint64_t for_ms; /* 0: no end */
 	bool has_summary; /* unless said otherwise: with argv */
+	uint64_t for_ms; /* 0: no end */
 
 	/* replay */
 	const char *file; /* never NULL after options_parse(); "-" is standard input */
@@ -58,12 +58,12 @@ struct options {
 	int format; /* enum option_format */
 
 	/* requests */
+	bool has_body_sizes;
 	const char *routes;
 	uint64_t route_cap;
 	uint64_t series_cap;
 	uint64_t conn_cap;
 	uint64_t ring_bytes; /* a power of two */
-	bool has_body_sizes;
 
 	/* export */
 	const char *metrics_listen; /* HOST:PORT, [IPv6]:PORT or :PORT; checked */

@@ -27,7 +27,7 @@ struct place_facts {
 	int is_kubernetes; /* the environment that the kubelet gives every container */
 };
 
-void place_read(struct place_facts *ret_facts);
+void place_read(struct place_facts *f);
 enum place place_of(const struct place_facts *facts);
 
 /* Reads and judges; 0, or -ENOTSUP after one line that says what is wrong and what to do. */

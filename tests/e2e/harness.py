@@ -267,15 +267,28 @@ class Case(unittest.TestCase):
 
 
 def run(argv, check=True, seconds=60, **more):
-    """Runs a command to its end; returns it with both outputs as text."""
-    done = subprocess.run(
-        [str(a) for a in argv],
-        capture_output=True,
+    """
+    Runs a command to its end; returns it with both outputs as text. When that takes too long,
+    or is interrupted, the command ends together with what it started.
+    """
+    argv = [str(a) for a in argv]
+    child = subprocess.Popen(
+        argv,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=seconds,
         stdin=subprocess.DEVNULL,
+        process_group=0,
         **more,
     )
+    try:
+        out, err = child.communicate(timeout=seconds)
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+        raise
+    done = subprocess.CompletedProcess(argv, child.returncode, out, err)
     if check and done.returncode:
         raise AssertionError(f"{argv} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done

@@ -24,6 +24,11 @@ RESOURCES = [("pods", "Pod"), ("pods/ephemeralcontainers", "Pod"), ("pods/log", 
              ("namespaces", "Namespace")]
 
 
+def setUpModule():
+    kustomize.kubectl()
+    kubernetes.install()
+
+
 class ApiServer:
     """GET and PATCH of one Pod, as far as `kubectl get`, `debug` and `port-forward` ask."""
 

@@ -29,6 +29,7 @@ PUSH = "http://pushgateway:9091"
 
 def setUpModule():
     kustomize.kubectl()
+    kubernetes.install()
     harness.run(["make", "-s", "-C", harness.ROOT, "build/sidelight-webhook"], seconds=300)
 
 

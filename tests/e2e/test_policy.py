@@ -24,6 +24,7 @@ RESOURCES = {"Deployment": "deployments", "StatefulSet": "statefulsets", "Job": 
 
 
 def setUpModule():
+    kubernetes.install()
     harness.run(["make", "-s", "-C", harness.ROOT, "build/sidelight-webhook"], seconds=300)
 
 

@@ -15,6 +15,10 @@ from harness import Case, main
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob")
 
 
+def setUpModule():
+    kubernetes.install()
+
+
 def after(server, obj, **more):
     """The object as the API server has it after the review."""
     answer = server.review(obj, **more)
@@ -364,6 +368,45 @@ class Workloads(Case):
         now, _ = after(server, manifest)
         again, _ = after(server, copy.deepcopy(manifest), operation="UPDATE", old=now)
         self.assertEqual(again, now)
+
+    def test_as_stored_objects_come(self):
+        """With what the API server adds; applied by a server, or on trial."""
+        server = Server(self)
+        for manager, kind_of_options in (("kubectl-annotate", "PatchOptions"),
+                                         ("argocd-controller", "PatchOptions"),
+                                         ("kubectl-edit", "UpdateOptions")):
+            before = workload("Deployment", {"deployment.kubernetes.io/revision": "3"})
+            before["metadata"].update({
+                "uid": "0c6d", "resourceVersion": "71", "generation": 3,
+                "creationTimestamp": "2026-01-02T03:04:05Z",
+                "managedFields": [
+                    {"manager": manager, "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
+                     "operation": "Apply" if "argo" in manager else "Update",
+                     "time": "2026-01-02T03:04:05Z",
+                     "fieldsV1": {"f:metadata": {"f:annotations": {
+                         ".": {}, "f:sidelight.dev/inject": {}}}}},
+                    {"manager": "kube-controller-manager", "apiVersion": "apps/v1",
+                     "operation": "Update", "subresource": "status", "fieldsType": "FieldsV1",
+                     "fieldsV1": {"f:status": {"f:replicas": {}}}}]})
+            before["status"] = {"observedGeneration": 3, "replicas": 2}
+            on = copy.deepcopy(before)
+            on["metadata"]["annotations"]["sidelight.dev/inject"] = "true"
+            options = {"apiVersion": "meta.k8s.io/v1", "kind": kind_of_options,
+                       "fieldManager": manager}
+            with self.subTest(manager):
+                now, answer = after(server, on, operation="UPDATE", old=before, options=options)
+                self.assertEqual(kubernetes.invalid([now]), [[]])
+                self.assertTrue(answer.patch)
+                for operation in answer.patch:
+                    self.assertTrue(operation["path"].startswith("/spec/template/metadata"))
+                trial = server.review(on, "UPDATE", old=before, options=options, dryRun=True)
+                self.assertEqual(trial.patch, answer.patch)
+                for part in ("status", "scale"):
+                    other = server.review(on, "UPDATE", old=before, subResource=part)
+                    self.assertEqual((other.patch, other.warnings), ([], []), part)
+                # A controller's next write, which knows nothing of this.
+                now["status"]["replicas"] = 3
+                self.assertEqual(server.review(now, "UPDATE", old=now).patch, [])
 
     def test_jobs_are_fixed(self):
         answer = Server(self).review(workload("Job", self.ON), "UPDATE")
