@@ -91,7 +91,8 @@ class Builds(Case):
             for obj, wrong in zip(objects, kubernetes.invalid(objects)):
                 with self.subTest(f"{name}: {obj['kind']} {obj['metadata']['name']}"):
                     self.assertEqual(wrong, [])
-        for wanted in ("demo", "team", "platform", "platform-policy", "janitor", "podmonitor", "sidecar"):
+        for wanted in ("demo", "team", "platform", "platform-policy", "janitor", "podmonitor",
+                       "sidecar"):
             self.assertIn(wanted, names)
 
     def test_the_schema_check_would_find_something(self):
@@ -104,6 +105,46 @@ class Builds(Case):
             keys = [(o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"])
                     for o in objects]
             self.assertEqual(len(keys), len(set(keys)), name)
+
+    def test_what_is_mounted_is_there(self):
+        """ConfigMaps and Secrets that a Pod of an overlay cannot start without."""
+        mounted = 0
+        for name in kustomize.OVERLAYS:
+            objects = everything()[name]
+            for spec in (spec for o in objects for spec in pod_specs(o)):
+                for volume in spec.get("volumes", []):
+                    for source, member in (("configMap", "name"), ("secret", "secretName")):
+                        if source in volume:
+                            wanted = source[0].upper() + source[1:]
+                            found = kind(objects, wanted, volume[source][member])
+                            self.assertEqual(len(found), 1, (name, volume))
+                            self.subpaths_exist(spec, volume["name"], found[0])
+                            mounted += 1
+        self.assertGreater(mounted, 3)
+
+    def subpaths_exist(self, spec, volume, source):
+        for mount in (m for c in containers(spec) for m in c.get("volumeMounts", [])):
+            if mount["name"] == volume and "subPath" in mount:
+                self.assertIn(mount["subPath"], source["data"])
+
+    def test_grafana_looks_where_the_dashboards_are(self):
+        demo = everything()["demo"]
+        spec = pod_specs(kind(demo, "Deployment", "grafana")[0])[0]
+        config = {k: yaml.safe_load(v) for o in kind(demo, "ConfigMap")
+                  for k, v in o["data"].items() if k.endswith(".yaml")}
+        path = config["dashboards.yaml"]["providers"][0]["options"]["path"]
+        mounts = {m["mountPath"]: m["name"] for m in spec["containers"][0]["volumeMounts"]}
+        volumes = {v["name"]: v for v in spec["volumes"]}
+        boards = kind(demo, "ConfigMap", volumes[mounts[path]]["configMap"]["name"])[0]["data"]
+        source = config["datasources.yaml"]["datasources"][0]
+        for board in map(json.loads, boards.values()):
+            # A variable, which offers the data sources of a type.
+            variable = next(v for v in board["templating"]["list"] if v["type"] == "datasource")
+            self.assertEqual(variable["query"], source["type"])
+            uids = {panel["datasource"]["uid"] for panel in board["panels"]}
+            self.assertEqual(uids, {f"${{{variable['name']}}}"})
+        self.assertEqual(set(boards), {p.name for p in (
+            harness.ROOT / "kustomize" / "dashboards").glob("*.json")})
 
     def test_files_that_kustomize_does_not_read(self):
         """Every YAML file is a resource, patch or configuration of some kustomization."""
