@@ -42,19 +42,22 @@ class Timed(harness.Case):
         """A sleeper wakes late on a busy machine: its handler says how long it slept."""
         with Wire(self.server.port) as wire:
             for ms in (5, 20, 100, 500):
-                errors = []
-                for _ in range(5 if ms < 500 else 3):
-                    slept = []
-                    duration, ours = self.timed(
-                        wire, f"/sleep/{ms}", lambda w: slept.append(int(w.response()[1]) / 1e9)
-                    )
-                    self.assertGreaterEqual(slept[0], ms / 1000)
-                    self.assert_between(slept[0], duration, ours)
-                    errors.append(duration - slept[0])
                 # Between socket and handler a busy machine takes its time now and then.
-                self.assertLessEqual(
-                    statistics.median_low(errors), 0.001 + 0.01 * ms / 1000, f"{ms} ms: {errors}"
-                )
+                for _ in range(3):
+                    errors = [self.sleep_error(wire, ms) for _ in range(5 if ms < 500 else 3)]
+                    if statistics.median_low(errors) <= 0.001 + 0.01 * ms / 1000:
+                        break
+                else:
+                    self.fail(f"{ms} ms: {errors}")
+
+    def sleep_error(self, wire, ms):
+        slept = []
+        duration, ours = self.timed(
+            wire, f"/sleep/{ms}", lambda w: slept.append(int(w.response()[1]) / 1e9)
+        )
+        self.assertGreaterEqual(slept[0], ms / 1000)
+        self.assert_between(slept[0], duration, ours)
+        return duration - slept[0]
 
     def test_handlers_that_sleep_python(self):
         self.start(servers.Scripted)

@@ -144,7 +144,7 @@ class Quiet(harness.Case):
 
     def rests(self, driver):
         before = self.wakeups(driver)
-        time.sleep(0.1)
+        time.sleep(0.5)
         return self.wakeups(driver) == before
 
     def test_idle(self):
