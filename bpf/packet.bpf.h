@@ -19,10 +19,15 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "plain.bpf.h"
+
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02
 #define TCP_RST 0x04
 #define TCP_PSH 0x08
+
+/* What skb->cb is for: where a tail call goes on in the segment, zero when a packet comes in. */
+enum { CB_OFF, CB_LEFT, CB_TCP_FLAGS, CB_SEQ, CB_UNKNOWN };
 
 struct segment {
 	__u32 seq; /* of the first payload byte */
@@ -70,18 +75,45 @@ static __always_inline void read_tcp(const __u32 *tcp, struct tcp_words *ret)
 }
 
 /*
+ * The first bytes of the packet, as many as are there with any TCP: in place, or in *copy. NULL:
+ * there are not that many.
+ */
+static __always_inline void *ip_header(struct __sk_buff *skb, struct ipv6hdr *copy)
+{
+	void *data = (void *)(long)skb->data;
+
+	if (IS_PLAIN)
+		return bpf_skb_load_bytes(skb, 0, copy, sizeof(*copy)) ? NULL : copy;
+	if (data + sizeof(*copy) > (void *)(long)skb->data_end)
+		return NULL;
+	return data;
+}
+
+/* A TCP header right behind that of IPv6 is read where it stands; false: it has to be copied. */
+static __always_inline bool read_tcp_in_place(struct __sk_buff *skb, struct tcp_words *ret_tcp)
+{
+	void *data = (void *)(long)skb->data;
+
+	if (IS_PLAIN ||
+	    data + sizeof(struct ipv6hdr) + sizeof(struct tcphdr) > (void *)(long)skb->data_end)
+		return false;
+	read_tcp(data + sizeof(struct ipv6hdr), ret_tcp);
+	return true;
+}
+
+/*
  * Finds the TCP header: its offset, or 0, and its words. In packets without
  * options it stands at one of two places and is read there; variable offsets
  * into a packet are not allowed without CAP_PERFMON.
  */
 static __always_inline __u32 find_tcp(struct __sk_buff *skb, struct tcp_words *ret_tcp)
 {
-	void *data = (void *)(long)skb->data;
-	void *end = (void *)(long)skb->data_end;
 	__u32 copy[sizeof(struct tcphdr) / 4];
+	struct ipv6hdr ip;
+	void *data = ip_header(skb, &ip);
 	__u32 at;
 
-	if (data + sizeof(struct ipv6hdr) > end)
+	if (!data)
 		return 0;
 	if (*(__u8 *)data >> 4 == 4) {
 		if (((struct iphdr *)data)->protocol != IPPROTO_TCP)
@@ -94,11 +126,8 @@ static __always_inline __u32 find_tcp(struct __sk_buff *skb, struct tcp_words *r
 	} else {
 		__u8 next = ((struct ipv6hdr *)data)->nexthdr;
 
-		if (next == IPPROTO_TCP &&
-		    data + sizeof(struct ipv6hdr) + sizeof(struct tcphdr) <= end) {
-			read_tcp(data + sizeof(struct ipv6hdr), ret_tcp);
+		if (next == IPPROTO_TCP && read_tcp_in_place(skb, ret_tcp))
 			return sizeof(struct ipv6hdr);
-		}
 		at = ipv6_skip_extensions(skb, next);
 	}
 	if (at == 0 || bpf_skb_load_bytes(skb, at, copy, sizeof(copy)))
@@ -134,6 +163,14 @@ static __always_inline bool segment_parse(struct __sk_buff *skb, struct segment 
 static __always_inline bool load_bytes(struct __sk_buff *skb, __u32 off, void *to, __u64 n,
 				       __u64 cap)
 {
+	if (IS_PLAIN) {
+		/* What is known of n already would close a branch, and speculation open it again.
+		 */
+		volatile __u32 *unknown = &skb->cb[CB_UNKNOWN];
+
+		*unknown = n;
+		n = *unknown;
+	}
 	n--;
 	opaque(n);
 	n = (n & 2047) + 1;
@@ -155,15 +192,15 @@ struct tuple {
 /* is_egress: the packet's source is the local side. */
 static __always_inline bool tuple_of_packet(struct __sk_buff *skb, bool is_egress, struct tuple *t)
 {
-	void *data = (void *)(long)skb->data;
-	void *end = (void *)(long)skb->data_end;
+	struct ipv6hdr copy;
+	void *data = ip_header(skb, &copy);
 	__u32 *src = is_egress ? t->local_addr : t->remote_addr;
 	__u32 *dst = is_egress ? t->remote_addr : t->local_addr;
 	__u16 *sport = is_egress ? &t->local_port : &t->remote_port;
 	__u16 *dport = is_egress ? &t->remote_port : &t->local_port;
 	struct tcp_words tcp;
 
-	if (!find_tcp(skb, &tcp) || data + sizeof(struct ipv6hdr) > end)
+	if (!data || !find_tcp(skb, &tcp))
 		return false;
 	__builtin_memset(t, 0, sizeof(*t));
 	if (*(__u8 *)data >> 4 == 4) {
@@ -173,7 +210,7 @@ static __always_inline bool tuple_of_packet(struct __sk_buff *skb, bool is_egres
 		dst[0] = ip->daddr;
 		t->family = 4;
 	} else {
-		struct ipv6hdr *ip6 = data;
+		const struct ipv6hdr *ip6 = data;
 
 		__builtin_memcpy(src, &ip6->saddr, 16);
 		__builtin_memcpy(dst, &ip6->daddr, 16);

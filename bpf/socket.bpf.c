@@ -53,9 +53,6 @@ struct {
 		   [SL_NEXT_HOLE] = (void *)&sl_hole},
 };
 
-/* Where a tail call goes on in the segment: skb->cb, zero when a packet comes in fresh. */
-enum { CB_OFF, CB_LEFT, CB_TCP_FLAGS, CB_SEQ };
-
 /* The state of a socket that was there before us, or NULL: this segment is not captured. */
 static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, struct bpf_sock *sk,
 							 const struct segment *seg, __u8 dir)

@@ -183,12 +183,6 @@ volatile __u32 reader_awake; /* the reader drains on a timer: do not wake it for
 volatile __u32 wake_bytes; /* ... unless this much waits */
 volatile __u32 has_woken; /* and it was woken for that: once is enough until it drains */
 
-/*
- * Heads are scanned for the length of their bodies: with CAP_PERFMON. Without
- * it the verifier also follows what a CPU may speculate, and that is too much
- * of a loop; then bodies are copied up to the budget.
- */
-const volatile bool may_scan;
 const volatile bool has_current_pid; /* bpf_get_current_pid_tgid() is there (6.10) */
 
 static __always_inline void count_exact(enum sl_counter which)

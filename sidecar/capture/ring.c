@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "capture/probe.h"
 #include "capture/record.h"
+#include "plain.skel.h"
 #include "socket.skel.h"
 
 /* The reader on its timer is woken early when this share of the ring is full. */
@@ -177,11 +178,10 @@ static bool has_perfmon(void)
 }
 
 /*
- * Puts r0 = 0 where the program calls a helper that this kernel lacks, or a function of its own:
- * without CAP_PERFMON the verifier follows what a CPU may speculate, also into the branches that a
- * knob has closed. Its own functions only save copies, and each may answer 0.
+ * Puts r0 = 0 where the program calls a helper that this kernel lacks: without CAP_PERFMON the
+ * verifier looks also into branches that a knob has closed.
  */
-static int cut_calls(struct bpf_program *p, bool has_current_pid)
+static int cut_current_pid(struct bpf_program *p)
 {
 	size_t count = bpf_program__insn_cnt(p);
 	struct bpf_insn *insns = calloc(count, sizeof(*insns));
@@ -190,36 +190,48 @@ static int cut_calls(struct bpf_program *p, bool has_current_pid)
 	if (!insns)
 		return -ENOMEM;
 	memcpy(insns, bpf_program__insns(p), count * sizeof(*insns));
-	for (size_t i = 0; i < count; i++) {
-		const struct bpf_insn *call = &insns[i];
-
-		if (call->code != (BPF_JMP | BPF_CALL))
-			continue;
-		if (call->src_reg == BPF_PSEUDO_CALL ||
-		    (!call->src_reg && call->imm == BPF_FUNC_get_current_pid_tgid &&
-		     !has_current_pid))
+	for (size_t i = 0; i < count; i++)
+		if (insns[i].code == (BPF_JMP | BPF_CALL) && insns[i].src_reg == 0 &&
+		    insns[i].imm == BPF_FUNC_get_current_pid_tgid)
 			insns[i] = (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_K};
-	}
 	err = bpf_program__set_insns(p, insns, count);
 	free(insns);
 	return err;
 }
 
-/* What is too much for a verifier that follows speculation stays out: more bytes are copied. */
-static int leave_out(struct socket_bpf *bpf)
+/* Two objects of one source (bpf/plain.bpf.h): what has a name in one has it in the other. */
+static struct socket_bpf *open_programs(bool is_plain, bool has_current_pid)
 {
+	struct socket_bpf *bpf = calloc(1, sizeof(*bpf));
 	struct bpf_program *p;
+	int err;
 
-	bpf_program__set_autoload(bpf->progs.sl_http2_ingress, false);
-	bpf_program__set_autoload(bpf->progs.sl_http2_egress, false);
+	if (!bpf)
+		return NULL;
+	err = socket_bpf__create_skeleton(bpf);
+	if (err)
+		goto fail;
+	if (is_plain)
+		bpf->skeleton->data = (void *)plain_bpf__elf_bytes(&bpf->skeleton->data_sz);
+	err = bpf_object__open_skeleton(bpf->skeleton, NULL);
+	if (err)
+		goto fail;
+	bpf->rodata->has_current_pid = has_current_pid;
+	bpf_program__set_autoload(bpf->progs.sl_http2_ingress, !is_plain);
+	bpf_program__set_autoload(bpf->progs.sl_http2_egress, !is_plain);
 	bpf_object__for_each_program(p, bpf->obj)
 	{
-		int err = bpf_program__autoload(p) ? cut_calls(p, bpf->rodata->has_current_pid) : 0;
-
+		if (!is_plain || has_current_pid || !bpf_program__autoload(p))
+			continue;
+		err = cut_current_pid(p);
 		if (err)
-			return err;
+			goto fail;
 	}
-	return 0;
+	return bpf;
+fail:
+	socket_bpf__destroy(bpf);
+	errno = -err;
+	return NULL;
 }
 
 static int fill_slot(const struct bpf_map *map, enum sl_next slot, const struct bpf_program *p)
@@ -232,30 +244,25 @@ static int fill_slot(const struct bpf_map *map, enum sl_next slot, const struct 
 
 static int load(struct ring *r, size_t ring_bytes)
 {
-	struct socket_bpf *bpf = socket_bpf__open();
-	int err = 0;
+	const bool is_plain = !has_perfmon();
+	struct socket_bpf *bpf = open_programs(
+		is_plain, libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB,
+						  BPF_FUNC_get_current_pid_tgid, NULL) == 1);
+	int err;
 
 	if (!bpf)
 		return -errno;
 	r->bpf = bpf;
 	(void)bpf_map__set_max_entries(bpf->maps.ring,
 				       (__u32)ring_bytes); /* not loaded: cannot fail */
-	bpf->rodata->has_current_pid =
-		libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB, BPF_FUNC_get_current_pid_tgid,
-					NULL) == 1;
-	bpf->rodata->may_scan = has_perfmon();
 	bpf->bss->wake_bytes = (__u32)(ring_bytes / WAKE_SHARE);
-	if (!bpf->rodata->may_scan)
-		err = leave_out(bpf);
-	if (!err)
-		err = socket_bpf__load(bpf);
-	if (!err && bpf->rodata->may_scan) {
-		err = fill_slot(bpf->maps.next_ingress, SL_NEXT_HTTP2, bpf->progs.sl_http2_ingress);
-		if (!err)
-			err = fill_slot(bpf->maps.next_egress, SL_NEXT_HTTP2,
-					bpf->progs.sl_http2_egress);
-	}
-	return err;
+	err = socket_bpf__load(bpf);
+	if (err || is_plain)
+		return err;
+	err = fill_slot(bpf->maps.next_ingress, SL_NEXT_HTTP2, bpf->progs.sl_http2_ingress);
+	if (err)
+		return err;
+	return fill_slot(bpf->maps.next_egress, SL_NEXT_HTTP2, bpf->progs.sl_http2_egress);
 }
 
 /*

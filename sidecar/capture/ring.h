@@ -5,7 +5,7 @@
  *
  * Programs and links belong to this process: they go with it, however it
  * ends. Loading needs CAP_BPF and CAP_NET_ADMIN; with CAP_PERFMON fewer body
- * bytes are copied (bpf/state.bpf.h, may_scan).
+ * bytes are copied (bpf/plain.bpf.h).
  */
 #ifndef SIDELIGHT_CAPTURE_RING_H
 #define SIDELIGHT_CAPTURE_RING_H
