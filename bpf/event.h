@@ -131,15 +131,6 @@ struct sl_verdict {
 
 _Static_assert(sizeof(struct sl_verdict) == 32, "layout");
 
-/* Where the programs of a hook go on: slots of their arrays. */
-enum sl_next {
-	SL_NEXT_PIECE,
-	SL_NEXT_HTTP2, /* filled by user space, if that program was loaded */
-	SL_NEXT_EARLY, /* this and those behind it: ingress only */
-	SL_NEXT_HOLE,
-	SL_NEXT_MAX,
-};
-
 /* A program was executed in a cgroup that is not known. The only record of its ring: no header. */
 struct sl_exec {
 	__u64 cgroup; /* as bpf_get_current_cgroup_id() has it */

@@ -372,7 +372,7 @@ discard:
 }
 
 /*
- * Without http2_piece(), which the verifier takes with CAP_PERFMON only: all of the next piece is
+ * Without CAP_PERFMON http2_piece() is too much for the verifier: all of the next piece is
  * sent, and takes it off. False: nothing more of this segment is to be sent.
  */
 static __always_inline bool http2_plain(struct __sk_buff *skb, struct sock_state *st, __u8 dir,

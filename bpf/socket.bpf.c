@@ -29,28 +29,40 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 int sl_ingress(struct __sk_buff *skb);
 int sl_egress(struct __sk_buff *skb);
+int sl_http2_ingress(struct __sk_buff *skb);
+int sl_http2_egress(struct __sk_buff *skb);
 int sl_early(struct __sk_buff *skb);
 int sl_hole(struct __sk_buff *skb);
+
+/* Where the programs of a hook go on. */
+enum next {
+	NEXT_PIECE,
+	NEXT_HTTP2,
+	NEXT_EARLY, /* this and those behind it: ingress only */
+	NEXT_HOLE,
+	NEXT_MAX,
+};
 
 /* One array per attach type: mixing them is refused (6.17, commit 4540aed51b12). */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, SL_NEXT_HTTP2 + 1);
+	__uint(max_entries, NEXT_HTTP2 + 1);
 	__type(key, __u32);
 	__array(values, int(struct __sk_buff *));
 } next_egress SEC(".maps") = {
-	.values = {[SL_NEXT_PIECE] = (void *)&sl_egress},
+	.values = {[NEXT_PIECE] = (void *)&sl_egress, [NEXT_HTTP2] = (void *)&sl_http2_egress},
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, SL_NEXT_MAX);
+	__uint(max_entries, NEXT_MAX);
 	__type(key, __u32);
 	__array(values, int(struct __sk_buff *));
 } next_ingress SEC(".maps") = {
-	.values = {[SL_NEXT_PIECE] = (void *)&sl_ingress,
-		   [SL_NEXT_EARLY] = (void *)&sl_early,
-		   [SL_NEXT_HOLE] = (void *)&sl_hole},
+	.values = {[NEXT_PIECE] = (void *)&sl_ingress,
+		   [NEXT_HTTP2] = (void *)&sl_http2_ingress,
+		   [NEXT_EARLY] = (void *)&sl_early,
+		   [NEXT_HOLE] = (void *)&sl_hole},
 };
 
 /* The state of a socket that was there before us, or NULL: this segment is not captured. */
@@ -67,7 +79,7 @@ static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, 
 	/* The second: a child in the making, which another CPU has not told us of yet. */
 	if (sk->state == BPF_TCP_LISTEN || sk->state == BPF_TCP_SYN_RECV) {
 		if (dir == SL_INGRESS)
-			bpf_tail_call(skb, &next_ingress, SL_NEXT_EARLY);
+			bpf_tail_call(skb, &next_ingress, NEXT_EARLY);
 		return NULL;
 	}
 	st = bpf_sk_storage_get(&socks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
@@ -103,8 +115,8 @@ static __always_inline void find_kept_place(const struct __sk_buff *skb, struct 
 	seg->seq = skb->cb[CB_SEQ];
 }
 
-/* Returns only if there is no such program, or if there were too many calls. */
-static __always_inline void go_on(struct __sk_buff *skb, __u8 dir, enum sl_next next)
+/* Returns only if there were too many calls. */
+static __always_inline void go_on(struct __sk_buff *skb, __u8 dir, enum next next)
 {
 	if (dir == SL_INGRESS)
 		bpf_tail_call(skb, &next_ingress, next);
@@ -151,7 +163,7 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 			return PASS;
 		take = take_segment(skb, st, dir, &seg);
 		if (take == TAKE_HOLE) {
-			bpf_tail_call(skb, &next_ingress, SL_NEXT_HOLE);
+			bpf_tail_call(skb, &next_ingress, NEXT_HOLE);
 			count_exact(SL_C_LOST_DATA);
 		}
 		if (take != TAKE_REST)
@@ -163,14 +175,14 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 		if (http2_short(skb, st, dir, &seg))
 			return PASS;
 		keep_place(skb, &seg);
-		go_on(skb, dir, SL_NEXT_HTTP2);
-		if (!http2_plain(skb, st, dir, &seg))
-			return PASS;
-	} else if (!send_next(skb, st, dir, &seg)) {
+		go_on(skb, dir, NEXT_HTTP2);
+		return give_up(st, dir);
+	}
+	if (!send_next(skb, st, dir, &seg)) {
 		return PASS;
 	}
 	keep_place(skb, &seg);
-	go_on(skb, dir, SL_NEXT_PIECE);
+	go_on(skb, dir, NEXT_PIECE);
 	return give_up(st, dir);
 }
 
@@ -186,13 +198,13 @@ static __always_inline int on_frames(struct __sk_buff *skb, __u8 dir)
 	if (!st)
 		return PASS;
 	find_kept_place(skb, &seg);
-	if (!http2_next(skb, st, dir, &seg))
+	if (IS_PLAIN ? !http2_plain(skb, st, dir, &seg) : !http2_next(skb, st, dir, &seg))
 		return PASS;
 	keep_place(skb, &seg);
 	if (st->http2)
-		go_on(skb, dir, SL_NEXT_HTTP2);
+		go_on(skb, dir, NEXT_HTTP2);
 	else
-		go_on(skb, dir, SL_NEXT_PIECE);
+		go_on(skb, dir, NEXT_PIECE);
 	return give_up(st, dir);
 }
 
@@ -254,7 +266,7 @@ int sl_early(struct __sk_buff *skb)
 	if (n == 0)
 		return PASS;
 	skb->cb[CB_LEFT] = done + n;
-	bpf_tail_call(skb, &next_ingress, SL_NEXT_EARLY);
+	bpf_tail_call(skb, &next_ingress, NEXT_EARLY);
 	return PASS;
 }
 
@@ -280,14 +292,14 @@ int sl_hole(struct __sk_buff *skb)
 	} else {
 		skb->cb[CB_LEFT] = fill_hole(skb, st, &seg, done);
 		if (skb->cb[CB_LEFT] != done)
-			bpf_tail_call(skb, &next_ingress, SL_NEXT_HOLE);
+			bpf_tail_call(skb, &next_ingress, NEXT_HOLE);
 		skb->cb[CB_LEFT] = 0;
 		if (seg.len <= next - seg.seq) {
 			count(SL_C_SEGMENTS, 1);
 			return PASS;
 		}
 	}
-	bpf_tail_call(skb, &next_ingress, SL_NEXT_PIECE);
+	bpf_tail_call(skb, &next_ingress, NEXT_PIECE);
 	return PASS;
 }
 

@@ -217,12 +217,9 @@ static struct socket_bpf *open_programs(bool is_plain, bool has_current_pid)
 	if (err)
 		goto fail;
 	bpf->rodata->has_current_pid = has_current_pid;
-	bpf_program__set_autoload(bpf->progs.sl_http2_ingress, !is_plain);
-	bpf_program__set_autoload(bpf->progs.sl_http2_egress, !is_plain);
-	bpf_object__for_each_program(p, bpf->obj)
-	{
-		if (!is_plain || has_current_pid || !bpf_program__autoload(p))
-			continue;
+	if (!is_plain || has_current_pid)
+		return bpf;
+	for (p = NULL; (p = bpf_object__next_program(bpf->obj, p));) {
 		err = cut_current_pid(p);
 		if (err)
 			goto fail;
@@ -234,21 +231,11 @@ fail:
 	return NULL;
 }
 
-static int fill_slot(const struct bpf_map *map, enum sl_next slot, const struct bpf_program *p)
-{
-	const uint32_t key = slot;
-	const int fd = bpf_program__fd(p);
-
-	return bpf_map_update_elem(bpf_map__fd(map), &key, &fd, BPF_ANY) ? -errno : 0;
-}
-
 static int load(struct ring *r, size_t ring_bytes)
 {
-	const bool is_plain = !has_perfmon();
 	struct socket_bpf *bpf = open_programs(
-		is_plain, libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB,
-						  BPF_FUNC_get_current_pid_tgid, NULL) == 1);
-	int err;
+		!has_perfmon(), libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB,
+							BPF_FUNC_get_current_pid_tgid, NULL) == 1);
 
 	if (!bpf)
 		return -errno;
@@ -256,13 +243,7 @@ static int load(struct ring *r, size_t ring_bytes)
 	(void)bpf_map__set_max_entries(bpf->maps.ring,
 				       (__u32)ring_bytes); /* not loaded: cannot fail */
 	bpf->bss->wake_bytes = (__u32)(ring_bytes / WAKE_SHARE);
-	err = socket_bpf__load(bpf);
-	if (err || is_plain)
-		return err;
-	err = fill_slot(bpf->maps.next_ingress, SL_NEXT_HTTP2, bpf->progs.sl_http2_ingress);
-	if (err)
-		return err;
-	return fill_slot(bpf->maps.next_egress, SL_NEXT_HTTP2, bpf->progs.sl_http2_egress);
+	return socket_bpf__load(bpf);
 }
 
 /*
