@@ -29,6 +29,7 @@ struct exchange {
 	bool is_connect;
 	bool is_head;
 	bool is_probe;
+	bool is_lost; /* counted as such, and only here for its place in the order */
 	uint32_t tid;
 };
 

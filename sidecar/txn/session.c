@@ -6,6 +6,7 @@
 
 #include "txn/note.h"
 #include "txn/protocol.h"
+#include "txn/turn.h"
 
 static struct session *session_of(struct conn *c)
 {
@@ -15,11 +16,6 @@ static struct session *session_of(struct conn *c)
 static struct session_env *env_of(struct conn *c)
 {
 	return c->owner;
-}
-
-static enum dir request_dir(const struct session *s)
-{
-	return s->role == ROLE_CLIENT ? DIR_EGRESS : DIR_INGRESS;
 }
 
 /* The oldest open request is done with. */
@@ -34,16 +30,6 @@ static inline void end_oldest(struct conn *c, struct session *s)
 	exchanges_pop(&s->open);
 }
 
-/* Bytes of the request's direction that passed, and that nobody told of (yet). */
-static uint32_t request_behind(struct conn *c, const struct session *s)
-{
-	const struct session_env *env = env_of(c);
-	const struct bytes *b = &c->bytes[request_dir(s)];
-	int32_t behind = (int32_t)(env->peer_seq - b->next);
-
-	return env->has_peer && b->is_started && behind > 0 ? (uint32_t)behind : 0;
-}
-
 /* Of a body that has not ended, at the time of its response: what came until now. */
 static uint64_t request_so_far(struct conn *c, struct session *s)
 {
@@ -51,7 +37,7 @@ static uint64_t request_so_far(struct conn *c, struct session *s)
 	uint64_t left = http1_body_left(p);
 	/* Behind a body of unknown length there may be other requests. */
 	bool is_known = left && (left != UINT64_MAX || !s->has_pipelined);
-	uint64_t behind = is_known ? request_behind(c, s) : 0;
+	uint64_t behind = is_known ? turn_request_behind(c, s) : 0;
 
 	return p->body_bytes + (behind < left ? behind : left);
 }
@@ -117,7 +103,7 @@ static void report(struct conn *c, struct session *s, enum txn_error error, uint
 static void drop_open(struct conn *c, struct session *s, const enum engine_lost *why)
 {
 	while (s->open.count) {
-		if (why)
+		if (why && !exchanges_oldest(&s->open)->is_lost)
 			env_of(c)->stats.lost[*why]++;
 		end_oldest(c, s);
 	}
@@ -137,32 +123,13 @@ static void note_turn(struct conn *c, struct session *s)
 	struct http1 *response = &s->parser[dir_other(request_dir(s))];
 
 	if (env->has_peer ? s->has_asked && s->asked_seq == env->peer_seq : s->open.count > 1)
-		s->has_pipelined = true;
+		turn_pipelines(c, s);
 	s->asked_seq = env->peer_seq;
 	s->has_asked = env->has_peer;
 	s->is_answered = false;
 	/* It had its response, however long a body that response announced: maybe to a HEAD. */
 	if (s->is_unpaired && !s->has_pipelined && http1_is_inside(response))
 		http1_resync(response);
-}
-
-/* A response without request: were there two, and no byte of a request between them? */
-static void note_answer(struct session *s, const struct session_env *env)
-{
-	s->has_pipelined |= s->is_answered && env->has_peer && s->answered_seq == env->peer_seq;
-	s->answered_seq = env->peer_seq;
-	s->is_answered = env->has_peer;
-}
-
-/* Is a response to requests that were missed still to come? */
-static bool is_answer_due(struct conn *c, const struct session *s)
-{
-	const struct session_env *env = env_of(c);
-
-	/* What was missed behind the last response has none yet. */
-	if (s->is_answered && (int32_t)(c->bytes[request_dir(s)].next - s->answered_seq) <= 0)
-		return false;
-	return env->has_peer && env->peer_seq == c->bytes[dir_other(request_dir(s))].next;
 }
 
 /* Answers as on_head() does. */
@@ -259,17 +226,17 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 		return HTTP1_BODY_FRAMED;
 	/* The server may answer before a head has ended: 408, 414, 431. One byte more may be a FIN.
 	 */
-	if (s->open.count == 0 && request_behind(c, s) > 1)
+	if (s->open.count == 0 && turn_request_behind(c, s) > 1)
 		lose_head(c, s);
 	else if (s->open.count == 0)
 		(void)http1_cut_head(&s->parser[request_dir(s)], &parser_sink, c);
 	if (s->open.count == 0 || s->is_tainted) {
 		s->is_unpaired = true;
 		env_of(c)->stats.responses_unpaired++;
-		note_answer(s, env_of(c));
+		turn_answer(c, s);
 		settle(s);
 		if (s->open.count) {
-			env_of(c)->stats.lost[ENGINE_LOST_RESPONSE]++;
+			turn_lose_oldest(c, s);
 		} else if (m->status == 101) {
 			http1_tunnel(&s->parser[request_dir(s)]);
 			(void)protocol_upgrade(c, s, NULL, m); /* else a tunnel all the same */
@@ -307,21 +274,24 @@ static void on_end(void *ctx, bool is_response, uint64_t body_bytes, uint64_t ti
 	}
 	if (s->is_interim || s->open.count == 0)
 		return;
-	if (s->is_unpaired) {
-		/* Tainted: its place in the order goes with it, already counted as lost. */
-		end_oldest(c, s);
-		settle(s);
+	if (s->open.count > 1)
+		turn_pipelines(c, s);
+	if (!exchanges_oldest(&s->open)->status)
+		return; /* it is of a response to come */
+	if (!s->is_unpaired) {
+		report(c, s, TXN_OK, time_ns, body_bytes);
 		return;
 	}
-	if (s->open.count > 1)
-		s->has_pipelined = true;
-	report(c, s, TXN_OK, time_ns, body_bytes);
+	/* Tainted: its place in the order goes with it, already counted as lost. */
+	end_oldest(c, s);
+	settle(s);
 }
 
 /* Messages may be missing from here on. */
 static void miss(struct conn *c, struct session *s, bool is_response, enum parse_fail why,
 		 bool has_head)
 {
+	s->has_missed = true;
 	if (is_response) {
 		/* Not knowing where responses begin, we know of no open request how it ended. */
 		if (has_head && why != PARSE_FAIL_LOST && s->open.count && !s->is_unpaired &&
@@ -335,7 +305,7 @@ static void miss(struct conn *c, struct session *s, bool is_response, enum parse
 		s->is_suspect = true;
 	} else if (s->open.count || s->has_pipelined) {
 		s->is_tainted = true;
-	} else if (why == PARSE_FAIL_LOST && is_answer_due(c, s)) {
+	} else if (why == PARSE_FAIL_LOST && turn_is_answer_due(c, s)) {
 		s->is_tainted = true;
 		/* A whole request was missed, or a part: another one now does not wait for it. */
 		s->asked_seq = env_of(c)->peer_seq;

@@ -11,7 +11,7 @@
  * among the missing whose response is still to come; the next request begins
  * afresh. Who does not, is known by two requests between which no response
  * byte passed. Of such a connection nothing is reported any more once a
- * message was lost.
+ * message was lost, be it long before or after that (turn.h).
  */
 #ifndef SIDELIGHT_TXN_SESSION_H
 #define SIDELIGHT_TXN_SESSION_H
@@ -67,6 +67,7 @@ struct session {
 			   */
 	bool has_asked; /* asked_seq is valid */
 	bool has_pipelined; /* the client does not wait for responses */
+	bool has_missed; /* messages, or parts of them, at any time */
 	bool is_suspect; /* requests may be missing behind the only open one: none may follow it */
 	bool is_tainted; /* requests are missing among the open ones: count, do not report */
 	uint32_t answered_seq; /* how far requests had come then */
