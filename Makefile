@@ -184,8 +184,9 @@ UNIT_TESTS   := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(WEBHOOK_LIBRARY) $(LIBRARY)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(WEBHOOK_PKGS) -lcmocka
 
-# Half of the program each: the exporters without a kernel, the kernel half without the rest.
-E2E_DRIVERS := $(BUILD)/tests/e2e/push_driver $(BUILD)/tests/e2e/ring_driver
+# Half of the program each: the exporters without a kernel, the kernel half without the rest; and
+# a client that is faster than any script.
+E2E_DRIVERS := $(patsubst %,$(BUILD)/tests/e2e/%_driver,push ring flood)
 -include $(E2E_DRIVERS:=.d)
 
 $(BUILD)/tests/e2e/%: $(BUILD)/tests/e2e/%.o $(LIBRARY)

@@ -73,6 +73,13 @@ class Metrics:
         name = f"http_{side}_request_duration_seconds"
         return self.sum(name + "_count", **labels), self.sum(name + "_sum", **labels)
 
+    def lost_requests(self):
+        """Requests that are known to have been there, and are not counted."""
+        return int(
+            self.sum("sidelight_events_lost_total", reason="request")
+            + self.sum("sidelight_requests_lost_total")
+        )
+
     def lost(self):
         """What sidelight says it has lost, by reason."""
         return {

@@ -17,7 +17,8 @@ from clients import Wire, request_bytes
 from observer import Sidelight, difference, health
 
 RESIDENT_MAX_KB = 40 << 10
-USELESS = 40_000
+USELESS = 1_000_000
+FLOOD = harness.ROOT / "build" / "tests" / "e2e" / "flood_driver"
 
 NASTY = [
     b"\0" * 5000,
@@ -74,7 +75,8 @@ class Hostile(harness.Case):
 
     def assert_unharmed(self, seed):
         """Still there, still small, and a plan of good requests is counted to the one."""
-        before = self.sidelight.settle(self.server.port).requests()
+        start = self.sidelight.settle(self.server.port)
+        before = start.requests()
         plan = [(method, "/api/hello.world") for method, _ in clients.make_plan(seed, 100)]
         sent = clients.send_plan(self.server.port, plan[:60]) + clients.send_plan(
             self.server.port, plan[60:], False
@@ -85,7 +87,16 @@ class Hostile(harness.Case):
         self.sidelight.wait_counted(before.total() + len(sent))
         scrape = self.sidelight.settle(self.server.port)
         counted = scrape.requests() - before
-        self.assertEqual(counted, expected, difference(counted, expected))
+        # On a machine that is busy with others the ring may overflow: what that costs is told.
+        self.assertFalse(counted - expected, difference(counted, expected))
+        self.lost_of_plans = scrape.lost_requests() - start.lost_requests()
+        self.assertEqual(
+            counted.total() + self.lost_of_plans,
+            expected.total(),
+            f"{difference(counted, expected)}\n{scrape.lost()}\n{health(scrape)}",
+        )
+        if not scrape.lost():
+            self.assertEqual(self.lost_of_plans, 0)
         self.assertLess(self.resident_kb(), RESIDENT_MAX_KB)
         return scrape
 
@@ -158,20 +169,28 @@ class Hostile(harness.Case):
             wire.send(data[400:])
             self.assertEqual(wire.response()[0], 200)
         scrape = self.sidelight.settle(self.server.port)
+        if not scrape.lost():
+            self.assertEqual(scrape.requests()["GET", "/hello", "200"], len(wires[::2]))
+        # And the others: sent is counted or lost, and without loss all is counted.
+        for wire in wires[1::2]:
+            wire.send(data[400:])
+            self.assertEqual(wire.response()[0], 200)
+        scrape = self.sidelight.settle(self.server.port)
         counted = scrape.requests()["GET", "/hello", "200"]
-        self.assertEqual(counted, len(wires[::2]), f"{scrape.lost()}\n{health(scrape)}")
+        lost = scrape.lost_requests() - self.lost_of_plans
+        if not scrape.lost():
+            self.assertEqual(lost, 0)
+        self.assertEqual(counted + lost, len(wires), f"{scrape.lost()}\n{health(scrape)}")
 
     def test_connections_that_are_good_for_nothing(self):
         """As fast as they can be made: silent ones, noise, half a head, and resets."""
         self.sidelight.settle(self.server.port)
         before = self.resident_kb()
-        script = harness.SERVERS / "useless.py"
         halves = [
-            self.spawn(["nice", "python3", script, self.server.port, USELESS // 2, seed])
-            for seed in (1, 2)
+            self.spawn(["nice", FLOOD, self.server.port, USELESS // 2, seed]) for seed in (1, 2)
         ]
         for half in halves:
-            self.assertEqual(half.wait(120), 0, half.text())
+            self.assertEqual(half.wait(400), 0, half.text())
         scrape = self.assert_unharmed(6)
         self.assertLess(self.resident_kb() - before, 16 << 10)
         self.assertLess(scrape.sum("sidelight_connections_open"), 100)

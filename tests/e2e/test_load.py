@@ -81,7 +81,7 @@ class Overflow(harness.Case):
         sidelight.process.send(signal.SIGCONT)
         scrape = sidelight.settle(server.port)
         counted = scrape.requests()
-        lost = self.lost_requests(scrape)
+        lost = scrape.lost_requests()
         self.assertGreater(lost, 0, "the ring did not overflow")
         self.assertEqual(counted.total() + lost, len(sent), f"{scrape.lost()}\n{health(scrape)}")
         expected = server.expected(len(sent))
@@ -90,7 +90,7 @@ class Overflow(harness.Case):
         sent += clients.send_plan(server.port, plan[:300])
         scrape = sidelight.settle(server.port)
         self.assertGreater(scrape.requests().total(), counted.total())
-        self.assertEqual(scrape.requests().total() + self.lost_requests(scrape), len(sent))
+        self.assertEqual(scrape.requests().total() + scrape.lost_requests(), len(sent))
 
     def test_heads_cut_short_by_the_loss(self):
         """More head than the ring holds: some are cut, and their responses missed."""
@@ -112,7 +112,7 @@ class Overflow(harness.Case):
         scrape = sidelight.settle(server.port)
         counted = scrape.requests()
         self.assertEqual(set(counted) - {("GET", "/hello", "200")}, set(), counted)
-        lost = self.lost_requests(scrape)
+        lost = scrape.lost_requests()
         self.assertGreater(lost, 0, "the ring did not overflow")
         self.assertEqual(counted.total() + lost, len(wires), f"{scrape.lost()}\n{health(scrape)}")
 
@@ -132,15 +132,9 @@ class Overflow(harness.Case):
         scrape = sidelight.settle(server.port)
         counted = scrape.requests()
         self.assertEqual(set(counted), {("GET", "/hello", "200")}, counted)
-        lost = self.lost_requests(scrape)
+        lost = scrape.lost_requests()
         self.assertGreater(lost, 0, "the ring did not overflow")
         self.assertEqual(counted.total() + lost, len(wires), f"{scrape.lost()}\n{health(scrape)}")
-
-    def lost_requests(self, scrape):
-        return int(
-            scrape.sum("sidelight_events_lost_total", reason="request")
-            + scrape.sum("sidelight_requests_lost_total")
-        )
 
 
 if __name__ == "__main__":
