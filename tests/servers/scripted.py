@@ -20,6 +20,8 @@ code or, when none was sent, how the connection ended.
     /reset, /close               ends the connection without an answer
     /half/N                      announces 2 N bytes, sends N, closes
     /status/N                    that status code
+    /batch/DEPTH/SIZE            200 with SIZE bytes; DEPTH of them at once, in one write
+    /long-head/N                 200 with a head of N bytes and more
     /noise/SEED                  random bytes, some of them nearly a response; closes
     CONNECT host:port            200, then relays
     anything else                200
@@ -45,6 +47,7 @@ class Connection:
     def __init__(self, sock):
         self.sock = sock
         self.buffer = b""
+        self.batch = []  # answers that wait for others, to be written at once
         sock.setsockopt(*NAGLE_OFF)
 
     def serve(self):
@@ -215,6 +218,16 @@ class Connection:
 
     def do_close(self):
         return False
+
+    def do_batch(self, depth, size):
+        self.batch.append(self.start(200, f"Content-Length: {size}") + b"b" * int(size))
+        if len(self.batch) == int(depth):
+            self.sock.sendall(b"".join(self.batch))
+            self.batch = []
+
+    def do_long_head(self, count):
+        head = self.start(200, "X-Long: " + "l" * int(count), "Content-Length: 6")
+        self.sock.sendall(head + b"hello\n")
 
     def do_half(self, count):
         self.sock.sendall(self.start(200, f"Content-Length: {2 * int(count)}") + b"h" * int(count))
