@@ -295,9 +295,9 @@ struct source *ring_new(size_t ring_bytes)
 fail:
 	/* The probes name what is missing, if it is one of the usual things. */
 	if (probe_require(ring_bytes) == 0)
-		log_error("capture: the kernel does not load our programs (%s); run with "
-			  "--log-level debug to see what it says",
-			  strerror(-err));
+		log_error("capture: the kernel does not load our programs (%s); %s", strerror(-err),
+			  has_perfmon() ? "run with --log-level debug to see what it says"
+					: "it may with CAP_PERFMON");
 	if (r)
 		ring_free(&r->source);
 	return NULL;
