@@ -69,6 +69,21 @@ static __always_inline bool response_at(struct __sk_buff *skb, __u32 off, __u32 
 }
 
 /*
+ * May a request start where its predecessor's body was announced? Then that was refused before a
+ * byte of it was sent (Expect: 100-continue). User space says whether it is one.
+ */
+static __always_inline bool request_at(struct __sk_buff *skb, __u32 off, __u32 len)
+{
+	__u64 first;
+
+	if (len < 16 || bpf_skb_load_bytes(skb, off, &first, sizeof(first)))
+		return false;
+	/* Three letters, as all methods that are known begin. */
+	return (first & WORD(0xe0, 0xe0, 0xe0, 0, 0, 0, 0, 0)) ==
+	       WORD(0x40, 0x40, 0x40, 0, 0, 0, 0, 0);
+}
+
+/*
  * Sends the first piece of what is left of the segment, and takes it off.
  * False: nothing more of this segment is to be sent.
  */

@@ -132,7 +132,8 @@ static __always_inline enum take take_segment(struct __sk_buff *skb, struct sock
 	}
 	if (h->skip_to <= at)
 		return TAKE_REST;
-	if ((is_turn || h->is_skip_new) && response_at(skb, seg->off, seg->len)) {
+	if (((is_turn || h->is_skip_new) && response_at(skb, seg->off, seg->len)) ||
+	    (is_turn && h->is_skip_new && request_at(skb, seg->off, seg->len))) {
 		h->skip_to = at;
 		return TAKE_REST;
 	}

@@ -54,6 +54,11 @@ uint64_t http1_body_left(const struct http1 *p)
 	return p->state == LENGTH ? p->body_left : 0;
 }
 
+void http1_refuse(struct http1 *p)
+{
+	p->is_refused = p->body_bytes == 0;
+}
+
 void http1_resync(struct http1 *p)
 {
 	http1_partial_free(p->partial);
@@ -104,6 +109,7 @@ static inline void begin_body(struct http1 *p, struct out out, const struct http
 			      enum http1_body body)
 {
 	p->is_resync = false;
+	p->is_refused = false;
 	p->body_bytes = 0;
 	if (body == HTTP1_BODY_TUNNEL) {
 		http1_tunnel(p);
@@ -336,8 +342,14 @@ static __attribute__((noinline)) size_t on_inside(struct http1 *p, struct span d
 	case HEAD:
 		return on_head(p, data, out);
 	case LENGTH:
-		return (size_t)on_length(p, data.len, out);
 	case CHUNKED:
+		if (p->is_refused && p->body_bytes == 0 &&
+		    http1_head_has_start(data, p->is_response)) {
+			end(p, out);
+			return 0;
+		}
+		return p->state == LENGTH ? (size_t)on_length(p, data.len, out)
+					  : on_chunked(p, data, out);
 	case BLIND:
 		return on_chunked(p, data, out);
 	case CLOSE:

@@ -90,6 +90,7 @@ struct http1 {
 	uint8_t state;
 	bool is_response;
 	bool is_resync; /* since SYNC no head was complete: a bad start line is no news */
+	bool is_refused; /* LENGTH, CHUNKED: the body may not come: see http1_refuse() */
 	uint8_t chunk_state; /* CHUNKED: see http1_chunk.c */
 	uint8_t tail_len; /* BLIND: bytes in tail; 0 if the newest bytes were not seen */
 	char tail[7]; /* BLIND: newest bytes, to find CR LF 0 CR LF CR LF across pieces */
@@ -126,6 +127,12 @@ bool http1_cut_head(struct http1 *p, const struct http1_sink *sink, void *ctx);
 
 /* From now on nothing is HTTP: the parser ignores everything (101, CONNECT). */
 void http1_tunnel(struct http1 *p);
+
+/*
+ * The request at hand, which expects 100 (Continue), has its final response: its body may come or
+ * not (RFC 9110 section 10.1.1). If a start line comes in its place, the request ends without it.
+ */
+void http1_refuse(struct http1 *p);
 
 /*
  * The place is lost, says the owner: from now on only a piece that begins with a start line is

@@ -28,6 +28,7 @@ struct exchange {
 	uint8_t version; /* enum http_version */
 	bool is_connect;
 	bool is_head;
+	bool expects_continue; /* and has had no answer, not even 100 */
 	bool is_probe;
 	bool is_lost; /* counted as such, and only here for its place in the order */
 	uint32_t tid;

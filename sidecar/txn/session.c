@@ -159,6 +159,7 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 	e->route = note->route;
 	e->is_head = note->is_head;
 	e->is_connect = note->is_connect;
+	e->expects_continue = m->expects_continue;
 	e->is_probe = note->is_probe;
 	env->stats.grpc_web_requests += note->is_grpc_web;
 	e->server_address =
@@ -177,8 +178,10 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 	return HTTP1_BODY_FRAMED;
 }
 
-static inline void take_status(struct exchange *e, const struct message *m)
+static inline void take_status(struct session *s, struct exchange *e, const struct message *m)
 {
+	if (e->expects_continue && s->open.count == 1)
+		http1_refuse(&s->parser[request_dir(s)]);
 	e->status = m->status;
 	/* Clocks of different CPUs may disagree by some ns. */
 	e->first_byte_ns = m->time_ns > e->start_ns ? m->time_ns : e->start_ns;
@@ -201,7 +204,7 @@ static enum http1_body on_head(void *ctx, const struct message *m)
 		if (!e->is_connect) {
 			s->is_unpaired = false;
 			s->is_interim = false;
-			take_status(e, m);
+			take_status(s, e, m);
 			return e->is_head ? HTTP1_BODY_NONE : HTTP1_BODY_FRAMED;
 		}
 	}
@@ -222,8 +225,11 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 
 	s->is_unpaired = false;
 	s->is_interim = m->status < 200 && m->status != 101;
-	if (s->is_interim)
+	if (s->is_interim) {
+		if (s->open.count && m->status == 100)
+			exchanges_oldest(&s->open)->expects_continue = false;
 		return HTTP1_BODY_FRAMED;
+	}
 	/* The server may answer before a head has ended: 408, 414, 431. One byte more may be a FIN.
 	 */
 	if (s->open.count == 0 && turn_request_behind(c, s) > 1)
@@ -246,7 +252,7 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 		}
 	}
 	e = exchanges_oldest(&s->open);
-	take_status(e, m);
+	take_status(s, e, m);
 	if (e->is_head)
 		return HTTP1_BODY_NONE;
 	if (m->status == 101 || (e->is_connect && m->status >= 200 && m->status < 300)) {

@@ -39,6 +39,35 @@ class Capture(harness.Case):
         self.assertEqual(counted[key] + scrape.lost_requests(), 5 * 47, scrape.text)
         self.assertEqual(scrape.lost_requests(), 0)
 
+    def test_refused_expectations(self):
+        """After 417 or 401 there may be no body, but the next request; or the body."""
+        self.start(servers.Scripted(self))
+        body = b"POST of what looks like a request? "[::-1] * 600
+        framings = (f"Content-Length: {len(body)}", body), (
+            "Transfer-Encoding: chunked",
+            b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body),
+        )
+        expected = collections.Counter()
+        with Wire(self.server.port) as wire:
+            for _ in range(5):
+                for status in (417, 401):
+                    for framing, wired in framings:
+                        for sends in ("nothing", "body"):
+                            target = f"/refuse/{status}/{sends}"
+                            wire.send(
+                                request_bytes("PUT", target, framing, "Expect: 100-continue")
+                            )
+                            self.assertEqual(wire.response()[0], status)
+                            if sends == "body":
+                                wire.send(wired)
+                            expected["PUT", f"/refuse/{{id}}/{sends}", str(status)] += 1
+                            wire.send(request_bytes("GET", "/hello"))
+                            self.assertEqual(wire.response()[0], 200)
+                            expected["GET", "/hello", "200"] += 1
+        scrape = self.sidelight.settle(self.server.port)
+        self.assertEqual(scrape.requests(), expected)
+        self.assertEqual(scrape.lost_requests(), 0)
+
     def test_body_beyond_the_sequence_numbers(self):
         """3 GiB: more than 2^31, and past 2^32 for most of the first sequence numbers."""
         self.start(servers.Nginx(self), "--body-sizes")

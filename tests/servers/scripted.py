@@ -109,9 +109,10 @@ class Connection:
         keep = False
         try:
             name = self.target.split("?")[0].split("/")[1:] or [""]
-            if self.fields.get("expect", "").lower() == "100-continue":
+            expects = self.fields.get("expect", "").lower() == "100-continue"
+            if expects and name[0] != "refuse":
                 self.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-            if name[0] not in ("early", "eager", "reset", "close"):
+            if name[0] not in ("early", "eager", "reset", "close", "refuse"):
                 self.body()
             action = (
                 self.do_connect
@@ -137,6 +138,12 @@ class Connection:
 
     def do_default(self, *_):
         self.answer(200)
+
+    def do_refuse(self, status, sends):
+        """The final answer at once; a client that "sends" does so all the same."""
+        self.answer(int(status))
+        if sends == "body":
+            self.body()
 
     def do_status(self, status):
         if status in ("204", "304"):
