@@ -78,6 +78,7 @@ class Pushgateway:
 
     def __init__(self, case, port=None, *args):
         harness.need("prometheus-pushgateway")
+        self.case = case
         self.port = port or harness.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = case.spawn(
@@ -97,6 +98,13 @@ class Pushgateway:
         """The grouping keys of all groups."""
         data = json.loads(http_get(self.port, "/api/v1/metrics")[1])["data"]
         return [group["labels"] for group in data]
+
+    def assert_groups(self, wanted):
+        """It answers DELETE before it deletes (202), so in a moment, if not now."""
+        try:
+            harness.wait_for("groups to go", lambda: self.groups() == wanted, 5)
+        except AssertionError:
+            self.case.assertEqual(self.groups(), wanted)
 
     def send(self, method, path, body=None):
         request = urllib.request.Request(self.url + path, data=body, method=method)

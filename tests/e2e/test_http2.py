@@ -26,9 +26,9 @@ def ask(port, host="127.0.0.1"):
 class Nghttp2(harness.Case):
     """Its server, load generator and client; options make rare frames."""
 
-    def start(self, *args, together=False):
+    def start(self, *args, flags=()):
         self.server = servers.Nghttpd(self, args=args)
-        self.sidelight = Sidelight(self, cgroup=self.server.cgroup)
+        self.sidelight = Sidelight(self, *flags, cgroup=self.server.cgroup)
         self.base = f"http://127.0.0.1:{self.server.port}"
 
     def assert_counted(self, expected, side="server"):
@@ -136,7 +136,8 @@ class Nghttp2(harness.Case):
     def test_large_bodies(self):
         """Up- and download, of which next to nothing is copied."""
         size = 64 << 20
-        self.start("-w20", "-W24", "--echo-upload")
+        # A record for each 16 KiB, faster than a starved reader takes them.
+        self.start("-w20", "-W24", "--echo-upload", flags=["--ring-bytes", "16M"])
         self.server.www("large", size)
         before = self.sidelight.scrape()
         expected, _ = self.nghttp("-w20", "-W24", paths=("/large",), times=4)

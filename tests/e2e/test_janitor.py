@@ -139,7 +139,7 @@ class Sweep(harness.Case):
         push(gateway, job="alive")
         done = janitor(gateway.url)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(gateway.groups(), [{"job": "alive"}])
+        gateway.assert_groups([{"job": "alive"}])
         self.assertIn(f"{len(self.ODD) + 1} groups, removed {len(self.ODD)}", done.stderr)
 
     def test_dry_run_removes_nothing(self):
@@ -172,7 +172,7 @@ class Sweep(harness.Case):
         is_recorded = pushed_s(failed[0], "push_failure_time_seconds") > 0
         done = janitor(gateway.url)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(gateway.groups(), [{"job": "failing"}] if is_recorded else [])
+        gateway.assert_groups([{"job": "failing"}] if is_recorded else [])
 
     def test_a_nul_in_a_name_touches_no_other_group(self):
         gateway = Pushgateway(self)
@@ -201,7 +201,7 @@ class Sweep(harness.Case):
         proxy = Proxy(self, gateway.url, before)
         done = janitor(proxy.url)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(gateway.groups(), [{"job": "back"}])
+        gateway.assert_groups([{"job": "back"}])
         self.assertEqual([r for r in proxy.requests if r[0] == "DELETE"],
                          [("DELETE", "/metrics/job/dead")])
         self.assertIn("pushed to meanwhile", done.stderr)

@@ -65,7 +65,7 @@ class Group(harness.Case):
         real.wait_has(1)
         self.assertEqual(real.groups(), [wanted])
         driver.process.stop()
-        self.assertEqual(real.groups(), [])
+        real.assert_groups([])
 
     def test_prometheus_answers_red_queries(self):
         real = Pushgateway(self)
@@ -141,7 +141,7 @@ class Exit(harness.Case):
         driver.feed(1)
         real.wait_has(1)
         self.stop(driver)
-        self.assertEqual(real.groups(), [])
+        real.assert_groups([])
 
     def test_keep_leaves_the_last_state(self):
         real = Pushgateway(self)

@@ -178,7 +178,7 @@ class Pods(harness.Case):
             gateway.groups(), [{"job": "shop", "namespace": "shop-ns", "pod": pod.name}]
         )
         pod.stop()
-        self.assertEqual(gateway.groups(), [], pod.output())
+        gateway.assert_groups([])
 
 
 if __name__ == "__main__":
