@@ -194,7 +194,7 @@ def settle(sidelight, client, sides=("server",)):
     try:
         harness.wait_for(
             "the sentinel to be counted",
-            lambda: all(now > then for now, then in zip(sentinels(), before)),
+            lambda: all(new > old for new, old in zip(sentinels(), before)),
             pause=0.02,
         )
     except AssertionError as error:
