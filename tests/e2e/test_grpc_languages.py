@@ -142,9 +142,9 @@ class Languages(harness.Case):
             self.assertEqual(set(by_method.values()), {len(late) // 2}, got)
 
     def check_large_metadata(self, language):
+        """64 KiB either way, among small ones."""
         if not os.environ.get("KNOWN_DEFECTS"):
             self.skipTest("two CPUs at one direction lose its place")
-        """64 KiB either way, among small ones."""
         self.start(language, apart=True)
         calls = [Call("S003", extra=language.metadata_max), Call("S004", 5, bytes=10)] * 5
         self.compare(calls, self.client.run(calls), self.settle())
