@@ -135,7 +135,7 @@ class Nghttp2(harness.Case):
         self.assertGreater(pushed, 0)
         self.assert_counted(expected)
 
-    @unittest.skipUnless(os.environ.get("KNOWN_DEFECTS"), "two CPUs at one direction lose its place")
+    @unittest.skipUnless(os.environ.get("KNOWN_DEFECTS"), "the place between frames is lost now and then")
     def test_large_bodies(self):
         """Up- and download, of which next to nothing is copied."""
         size = 64 << 20
@@ -194,7 +194,7 @@ class Servers(harness.Case):
     def test_caddy(self):
         self.check(servers.Caddy)
 
-    @unittest.skipUnless(os.environ.get("KNOWN_DEFECTS"), "two CPUs at one direction lose its place")
+    @unittest.skipUnless(os.environ.get("KNOWN_DEFECTS"), "failed once, cause unknown")
     def test_haproxy_both_sides(self):
         backend = servers.Nginx(self, HTTP2="http2")
         proxy = servers.Haproxy(self, BACKEND=backend.port, PROTO="proto h2")

@@ -105,7 +105,7 @@ class Frames(harness.Case):
         ring.forget(connection)
         return copied
 
-    @unittest.skipUnless(os.environ.get("KNOWN_DEFECTS"), "two CPUs at one direction lose its place")
+    @unittest.skipUnless(os.environ.get("KNOWN_DEFECTS"), "failed once, cause unknown")
     def test_cut_in_two_at_every_byte(self):
         self.attach()
         self.listen()
