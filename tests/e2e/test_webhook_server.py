@@ -349,8 +349,8 @@ class ComingAndGoing(Case):
         try:
             socket.create_connection(("127.0.0.1", port), timeout=2).close()
             return True
-        except ConnectionRefusedError:
-            return False
+        except (ConnectionRefusedError, ConnectionResetError):
+            return False # reset: in the queue when listening ended
 
 
 class Inject(Case):
