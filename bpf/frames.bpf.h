@@ -11,8 +11,8 @@
  *                    space says so, or names a frame that is still to come.
  *
  * The place is checked by sequence number at each piece, so it does not matter
- * why bytes are missing: a hole, a second CPU at the same direction, a helper
- * that refused.
+ * why bytes are missing: a hole, a helper that refused, a second CPU at the same
+ * direction, for which see order.bpf.h.
  */
 #ifndef SIDELIGHT_FRAMES_BPF_H
 #define SIDELIGHT_FRAMES_BPF_H
@@ -65,19 +65,26 @@ static __always_inline void begin_frames(struct frames *f, __u32 seq, enum frame
 	f->state = state;
 }
 
-/* The client's next bytes, at seq, are to be the preface. */
-static __always_inline void begin_client(struct frames *f, __u32 seq)
+/*
+ * The direction's first bytes in HTTP/2, at seq. Each direction does this for itself: at the
+ * start both ends may speak at once, on two CPUs.
+ */
+static __always_inline void begin_direction(struct sock_state *st, __u8 dir, __u32 seq)
 {
-	begin_frames(f, seq, FRAMES_KNOWN);
-	f->keep = PREFACE;
-	f->preface_left = PREFACE_WORD;
-}
+	__u8 request_dir = st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS;
+	struct frames *f = &st->frames[dir];
+	struct half *h = &st->half[dir];
 
-/* The server's next bytes, at seq, are to be SETTINGS (RFC 9113 section 3.4). */
-static __always_inline void begin_server(struct frames *f, __u32 seq)
-{
 	begin_frames(f, seq, FRAMES_KNOWN);
-	f->is_first = true;
+	if (st->is_upgrade || (st->role && dir == request_dir && h->first_seq == seq)) {
+		f->keep = PREFACE;
+		f->preface_left = PREFACE_WORD;
+	} else if (st->role && dir != request_dir && h->first_seq == seq) {
+		f->is_first = true; /* SETTINGS (RFC 9113 section 3.4) */
+	} else {
+		f->state = FRAMES_LOST;
+	}
+	h->walk = WALK_IDLE;
 }
 
 /* Without a place: an answer, or a question. True if the record of this piece is to ask. */
@@ -88,7 +95,7 @@ static __always_inline bool find_place(struct sock_state *st, struct frames *f, 
 	__u64 waited;
 
 	if (v && v->is_http2)
-		st->http2 = HTTP2_YES;
+		st->is_sure = true;
 	if (v && f->has_asked && v->time_ns[dir] > f->ask_ns) {
 		__u32 answer = v->seq[dir];
 

@@ -6,26 +6,21 @@
  * of a server that speaks first, after a 101, of a connection older than we are.
  * Until that is decided nothing is skipped, and not much is sent.
  *
- *     HTTP2_NO --> HTTP2_MAYBE --> HTTP2_YES
- *                  preface, verdict: on; other bytes, too many: back, or muted
+ *     not is_http2 --> is_http2 --> is_http2, is_sure
+ *                      preface, verdict: on; other bytes, too many: back, or muted
  */
 #ifndef SIDELIGHT_HTTP2_BPF_H
 #define SIDELIGHT_HTTP2_BPF_H
 
 #include "frames.bpf.h"
 #include "http1.bpf.h"
+#include "order.bpf.h"
 #include "packet.bpf.h"
 #include "record.bpf.h"
 #include "state.bpf.h"
 
 /* Bytes of a connection that are sent while it is not known to be HTTP/2. */
 #define MAYBE_BUDGET (128u << 10)
-
-/* No byte of the direction passed before seq, and it was seen from its start. */
-static __always_inline bool is_start(const struct half *h, __u32 seq)
-{
-	return h->first_seq == seq;
-}
 
 /*
  * May HTTP/2 begin with the first n bytes of a turn, at seq? Then they are left to
@@ -36,51 +31,52 @@ static __always_inline bool http2_begins(struct sock_state *st, __u8 dir, __u32 
 {
 	__u8 request_dir = st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS;
 	__u64 mask = n < 8 ? (1ull << (n & 7) * 8) - 1 : ~0ull;
-	const struct half *other = &st->half[!dir];
+	const struct half *h = &st->half[dir];
 
-	if (((first ^ WORD_PRI) & mask) == 0 && (n >= 8 || dir == request_dir)) {
-		begin_client(&st->frames[dir], seq);
-		begin_server(&st->frames[!dir], other->next);
-		if (!is_start(other, other->next))
-			st->frames[!dir].state = FRAMES_LOST;
+	if (((first ^ WORD_PRI) & mask) == 0 && (st->role ? dir == request_dir : n >= 8)) {
+		/* Who sends the preface is the client, whoever opened the connection. */
+		if (!st->role)
+			st->role = dir == SL_EGRESS ? SL_ROLE_CLIENT : SL_ROLE_SERVER;
 	} else if (st->was_maybe) {
-		return false;
+		const struct sl_verdict *v = bpf_map_lookup_elem(&verdicts, &st->id);
+
+		/* The answer may have come too late. */
+		if (!v || !v->is_http2)
+			return false;
 	} else if (st->role && dir != request_dir) {
 		/* SETTINGS of less than 256 bytes, no flags, stream 0 */
 		if ((first & ~WORD(0, 0, 0xff, 0, 0, 0, 0, 0)) !=
 			    WORD(0, 0, 0, FRAME_SETTINGS, 0, 0, 0, 0) ||
-		    n < FRAME_HEAD || !is_start(&st->half[dir], seq))
+		    n < FRAME_HEAD || h->first_seq != seq)
 			return false;
-		begin_server(&st->frames[dir], seq);
-		begin_client(&st->frames[!dir], other->next);
-		/* The preface may have come early, before the socket. */
-		if (!is_start(other, other->next))
-			begin_frames(&st->frames[!dir], other->next, FRAMES_LOST);
 	} else if (!st->role) {
 		/* Turns begin with frames; text does not, by what its first byte is as a length. */
 		if ((first & 0xff) > 8 || (first >> 24 & 0xff) > FRAME_LAST)
 			return false;
-		begin_frames(&st->frames[SL_INGRESS], seq, FRAMES_LOST);
-		begin_frames(&st->frames[SL_EGRESS], seq, FRAMES_LOST);
 	} else {
 		return false;
 	}
-	st->http2 = HTTP2_MAYBE;
-	st->was_maybe = true;
 	st->maybe_left = MAYBE_BUDGET;
+	st->was_maybe = true;
+	st->is_http2 = true;
 	return true;
 }
 
 /* After a 101, whose head ends at server_seq; 0: it is not known where. */
 static __always_inline void http2_upgrade(struct sock_state *st, __u8 dir, __u32 server_seq)
 {
-	begin_client(&st->frames[!dir], st->half[!dir].next);
-	begin_server(&st->frames[dir], server_seq);
-	if (!server_seq)
-		st->frames[dir].state = FRAMES_LOST;
-	st->http2 = HTTP2_MAYBE;
-	st->is_upgrade = true;
+	struct frames *f = &st->frames[dir];
+
+	if (server_seq) {
+		begin_frames(f, server_seq, FRAMES_KNOWN);
+		f->is_first = true;
+	} else {
+		begin_frames(f, server_seq, FRAMES_LOST);
+	}
+	st->half[dir].walk = WALK_IDLE;
 	st->maybe_left = MAYBE_BUDGET;
+	st->is_upgrade = true;
+	st->is_http2 = true;
 }
 
 /* It is not HTTP/2. */
@@ -88,7 +84,10 @@ static __always_inline void http2_leave(struct sock_state *st, __u8 dir)
 {
 	struct half *h = &st->half[dir];
 
-	st->http2 = HTTP2_NO;
+	st->is_http2 = false;
+	st->is_sure = false;
+	st->half[SL_INGRESS].walk = WALK_UNBEGUN;
+	st->half[SL_EGRESS].walk = WALK_UNBEGUN;
 	if (st->is_upgrade) {
 		mute(st, SL_MUTE_UPGRADE);
 		return;
@@ -111,7 +110,7 @@ static __always_inline bool take_preface(struct __sk_buff *skb, struct sock_stat
 		return false;
 	f->preface_left = left - n;
 	if (!f->preface_left)
-		st->http2 = HTTP2_YES;
+		st->is_sure = true;
 	return true;
 }
 
@@ -132,6 +131,15 @@ static __always_inline bool http2_holds(struct __sk_buff *skb, struct sock_state
 	return bpf_skb_load_bytes(skb, off, &first, sizeof(first)) || !starts_response(first);
 }
 
+/* What has not come by now may come late; those who read what follows are to wait for it. */
+static __always_inline void note_missing(struct half *h, __u8 dir, __u32 from, __u32 to)
+{
+	if (dir != SL_INGRESS || has_hole(h))
+		return;
+	h->hole_lo = from;
+	h->hole_hi = to;
+}
+
 /*
  * At the first of len bytes: finds the place again, says what may be left out behind it, and sets
  * the flags of the record. False: not HTTP/2.
@@ -140,23 +148,25 @@ static __always_inline bool begin_piece(struct __sk_buff *skb, struct sock_state
 					__u64 off, __u64 len, __u64 seq, __u64 *ret_flags)
 {
 	struct frames *f = &st->frames[dir];
-	__u32 behind = (__u32)seq - f->at_seq;
+	__u32 missing = (__u32)seq - f->at_seq;
 	bool is_start = f->preface_left == PREFACE_WORD;
 
-	if (behind) {
-		if (f->state == FRAMES_KNOWN && f->keep == 0 && behind <= f->skip)
-			f->skip -= behind;
-		else
+	if (missing) {
+		if (f->state == FRAMES_KNOWN && f->keep == 0 && missing <= f->skip) {
+			f->skip -= missing;
+		} else {
+			note_missing(&st->half[dir], dir, f->at_seq, seq);
 			begin_frames(f, seq, FRAMES_LOST);
+		}
 	}
-	if (st->http2 == HTTP2_MAYBE && !http2_holds(skb, st, f, off, len))
+	if (!st->is_sure && !http2_holds(skb, st, f, off, len))
 		return false;
 	if (f->state != FRAMES_KNOWN && find_place(st, f, dir, seq))
 		*ret_flags = SL_F_ASK;
 	f->allowed = ANY_TYPE;
 	f->ignored = 0;
 	f->cut_above = ~0u;
-	if (f->state == FRAMES_KNOWN && st->http2 == HTTP2_YES) {
+	if (f->state == FRAMES_KNOWN && st->is_sure) {
 		f->ignored = IGNORED_TYPES;
 		f->cut_above = DATA_WHOLE_LAST;
 		if (is_start || (f->keep == 0 && f->head_len == 0))
@@ -216,7 +226,7 @@ static __always_inline void http2_send(struct __sk_buff *skb, struct sock_state 
 
 /*
  * Sends the first piece of len bytes, as far as it is worth a copy; returns how many of them are
- * done with. A second CPU at the same direction sends what it has, and leaves the place alone.
+ * done with. Bytes from before the place, and those of a second CPU, are sent as they are.
  */
 static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 off, __u64 len,
 					 __u64 seq, __u64 tcp_flags)
@@ -229,6 +239,7 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 	__u64 flags = 0;
 	__u64 start = 0;
 	__u64 from_seq;
+	bool is_mine;
 	__u64 end;
 	__u64 done;
 	__u64 n;
@@ -240,14 +251,19 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 		return len;
 	f = &st->frames[dir];
 	h = &st->half[dir];
+	if (h->walk == WALK_UNBEGUN)
+		begin_direction(st, dir, seq);
+	if (dir == SL_INGRESS && f->at_seq != (__u32)seq && !has_hole(h))
+		await_ingress(skb, seq, AWAIT_WALKED);
 	end = done = len < SL_DATA_LARGE ? len : SL_DATA_LARGE;
 	from_seq = seq;
-	if (!h->is_walked) {
+	is_mine = h->walk == WALK_IDLE && (__s32)((__u32)seq - f->at_seq) >= 0;
+	if (is_mine) {
 		if (!begin_piece(skb, st, dir, off, len, seq, &flags)) {
 			http2_leave(st, dir);
 			return st->mute ? len : 0;
 		}
-		h->is_walked = true;
+		h->walk = WALK_BUSY;
 		if (f->keep == 0 && f->skip) {
 			start = f->skip < len ? f->skip : len;
 			f->skip -= start;
@@ -270,8 +286,7 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 			f->skip -= n;
 			done += n;
 			f->is_first &= f->allowed != f->allowed_next;
-		} else if (st->http2 == HTTP2_MAYBE && f->state == FRAMES_KNOWN) {
-			h->is_walked = false;
+		} else if (!st->is_sure && f->state == FRAMES_KNOWN) {
 			http2_leave(st, dir);
 			return st->mute ? len : 0;
 		} else {
@@ -279,21 +294,23 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 			f->rest = 0;
 			f->head_len = 0;
 		}
-		f->at_seq = seq + done;
-		/* Another CPU may be at bytes before these: only what is known to be skipped is. */
+		/* Only what is known to be skipped is told as such. */
 		from_seq = f->ignored ? told_before(h, seq) : (__u32)seq;
 		if (end)
 			h->told_seq = seq + done;
-		h->is_walked = false;
 	}
 	if (done == len && tcp_flags & TCP_FIN)
 		flags |= SL_F_FIN;
-	if (end == 0) {
-		if (has_end || flags & SL_F_FIN || (__u32)h->next - h->told_seq > 1u << 30)
-			send_progress(st, dir, seq + done, flags & SL_F_FIN);
-		return start + done;
+	if (end)
+		http2_send(skb, st, dir, flags, off, from_seq, seq, end, seq + done);
+	else if (has_end || flags & SL_F_FIN || (__u32)h->next - h->told_seq > 1u << 30)
+		send_progress(st, dir, seq + done, flags & SL_F_FIN);
+	if (is_mine) {
+		h->walk = WALK_IDLE;
+		/* Who waits goes on with this: its records come behind those sent here. */
+		opaque(done);
+		*(volatile __u32 *)&f->at_seq = seq + done;
 	}
-	http2_send(skb, st, dir, flags, off, from_seq, seq, end, seq + done);
 	return start + done;
 }
 
@@ -329,8 +346,8 @@ static __always_inline bool http2_short(struct __sk_buff *skb, struct sock_state
 	__u64 head;
 	__u32 type;
 
-	if (IS_PLAIN || len > SL_DATA_SMALL || st->http2 != HTTP2_YES || f->at_seq != seg->seq ||
-	    f->rest || f->is_odd || h->is_walked || seg->tcp_flags & TCP_FIN)
+	if (IS_PLAIN || len > SL_DATA_SMALL || !st->is_sure || f->at_seq != seg->seq || f->rest ||
+	    f->is_odd || h->walk != WALK_IDLE || seg->tcp_flags & TCP_FIN)
 		return false;
 	/* WINDOW_UPDATE, PING, or both: let there be no record for nothing. */
 	if (len == 13 || len == 17 || len == 30)
@@ -353,9 +370,9 @@ static __always_inline bool http2_short(struct __sk_buff *skb, struct sock_state
 	}
 	if (pos != len)
 		goto discard;
-	f->at_seq = seg->seq + len;
 	if (!useful) {
 		discard(rec);
+		f->at_seq = seg->seq + len;
 		return true;
 	}
 	fill_data(rec, st, dir, SL_F_FRAME, told_before(h, seg->seq), seg->seq, useful,
@@ -364,6 +381,7 @@ static __always_inline bool http2_short(struct __sk_buff *skb, struct sock_state
 	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
 	h->records++;
 	h->bytes_sent += useful;
+	f->at_seq = seg->seq + len;
 	return true;
 
 discard:
@@ -385,9 +403,11 @@ static __always_inline bool http2_plain(struct __sk_buff *skb, struct sock_state
 	__u64 n = len < SL_DATA_LARGE ? len : SL_DATA_LARGE;
 	__u64 flags = 0;
 
+	if (h->walk == WALK_UNBEGUN)
+		begin_direction(st, dir, seq);
 	if (f->at_seq != (__u32)seq)
 		begin_frames(f, seq, FRAMES_LOST);
-	if (st->http2 == HTTP2_MAYBE && !http2_holds(skb, st, f, seg->off, len)) {
+	if (!st->is_sure && !http2_holds(skb, st, f, seg->off, len)) {
 		http2_leave(st, dir);
 		return !st->mute;
 	}
@@ -416,7 +436,7 @@ static __always_inline bool http2_next(struct __sk_buff *skb, struct sock_state 
 {
 	__u32 done;
 
-	for (int i = 0; i < RUN_PIECES && st->http2 && seg->len; i++) {
+	for (int i = 0; i < RUN_PIECES && st->is_http2 && seg->len; i++) {
 		done = dir == SL_INGRESS
 			       ? http2_ingress(skb, seg->off, seg->len, seg->seq, seg->tcp_flags)
 			       : http2_egress(skb, seg->off, seg->len, seg->seq, seg->tcp_flags);

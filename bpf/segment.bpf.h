@@ -121,7 +121,7 @@ static __always_inline enum take take_segment(struct __sk_buff *skb, struct sock
 	h->bytes_seen += seg->len;
 	if (!st->is_open)
 		st->is_open = open_conn(skb, st, dir);
-	if (st->http2)
+	if (st->is_http2)
 		return TAKE_REST;
 
 	is_turn = st->last_dir != dir;

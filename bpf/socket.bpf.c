@@ -16,6 +16,7 @@
 #include <bpf/bpf_endian.h>
 
 #include "event.h"
+#include "order.bpf.h"
 #include "packet.bpf.h"
 #include "piece.bpf.h"
 #include "record.bpf.h"
@@ -171,7 +172,7 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 	}
 	if (!st)
 		return PASS;
-	if (st->http2) {
+	if (st->is_http2) {
 		if (http2_short(skb, st, dir, &seg))
 			return PASS;
 		keep_place(skb, &seg);
@@ -201,7 +202,7 @@ static __always_inline int on_frames(struct __sk_buff *skb, __u8 dir)
 	if (IS_PLAIN ? !http2_plain(skb, st, dir, &seg) : !http2_next(skb, st, dir, &seg))
 		return PASS;
 	keep_place(skb, &seg);
-	if (st->http2)
+	if (st->is_http2)
 		go_on(skb, dir, NEXT_HTTP2);
 	else
 		go_on(skb, dir, NEXT_PIECE);
@@ -288,7 +289,8 @@ int sl_hole(struct __sk_buff *skb)
 		return PASS;
 	next = st->half[SL_INGRESS].next;
 	if ((__s32)(seg.seq - next) > 0) {
-		leave_hole(skb, st, &seg);
+		if (IS_PLAIN || !st->is_http2 || !await_ingress(skb, seg.seq, AWAIT_SEEN))
+			leave_hole(skb, st, &seg);
 	} else {
 		skb->cb[CB_LEFT] = fill_hole(skb, st, &seg, done);
 		if (skb->cb[CB_LEFT] != done)

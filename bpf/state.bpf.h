@@ -37,6 +37,9 @@ struct scan {
 	__u8 buf[SCAN_CHUNK + SCAN_AHEAD];
 };
 
+/* Of one direction in HTTP/2: are its frames set up, and is a CPU at them? */
+enum walk { WALK_UNBEGUN, WALK_IDLE, WALK_BUSY };
+
 /*
  * Of one direction; written by that direction's program only. A segment and a
  * duplicate of it may be at work on two CPUs at once: what they set are
@@ -56,7 +59,7 @@ struct half {
 	bool is_head; /* the last message begun was a HEAD request */
 	bool is_connect; /* likewise CONNECT */
 	bool is_skip_new; /* skip_to was set with the body's first byte still to come */
-	bool is_walked; /* a CPU is at frames of this direction */
+	__u8 walk; /* enum walk */
 	/* What the cgroup's counters were not told yet: tell_volume() */
 	__u32 segments;
 	__u32 records;
@@ -64,7 +67,6 @@ struct half {
 	__u64 bytes_sent;
 };
 
-enum http2 { HTTP2_NO, HTTP2_MAYBE, HTTP2_YES };
 enum frames_state { FRAMES_KNOWN, FRAMES_LOST, FRAMES_TRIAL };
 
 /* Bytes of a piece in which frame headers are looked for together. */
@@ -117,7 +119,8 @@ struct sock_state {
 	bool is_midstream; /* older than we are: no state callback will tell its end */
 	bool is_closed; /* CLOSE was sent */
 	bool is_upgrade; /* a 101 was sent: HTTP/1 is over */
-	__u8 http2; /* enum http2 */
+	bool is_http2; /* it is taken for HTTP/2, */
+	bool is_sure; /* and it is: set once, and by itself, for both directions may be at it */
 	bool was_maybe; /* it was looked at as HTTP/2 before */
 	__u32 maybe_left; /* bytes that may be sent while it is not known to be HTTP/2 */
 	union {

@@ -5,11 +5,9 @@ The kernel half among the frames of HTTP/2, with crafted bytes: however they
 are cut, every byte reaches user space but payload of DATA frames and whole
 frames of no interest, and a record says it starts with a frame only if so.
 """
-import os
 import random
 import socket
 import threading
-import unittest
 
 import harness
 import network
@@ -105,7 +103,6 @@ class Frames(harness.Case):
         ring.forget(connection)
         return copied
 
-    @unittest.skipUnless(os.environ.get("KNOWN_DEFECTS"), "failed once, cause unknown")
     def test_cut_in_two_at_every_byte(self):
         self.attach()
         self.listen()

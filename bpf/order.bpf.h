@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Two CPUs at neighbouring segments of one direction.
+ *
+ * Egress segments come one after the other, under the socket's lock. Ingress
+ * segments come before it is taken (tcp_v4_rcv()): on loopback, or between Pods
+ * of one node, a sender's process hands them in on one CPU while the
+ * acknowledgements that reach it on another hand in the next. HTTP/2 cannot do
+ * with that as HTTP/1 can, for where frames start behind a segment is known only at its
+ * end. So the later one waits: it would have to wait for the socket next.
+ */
+#ifndef SIDELIGHT_ORDER_BPF_H
+#define SIDELIGHT_ORDER_BPF_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "state.bpf.h"
+
+/* Longer than a CPU takes for a segment of 64 KiB; a segment that is really lost costs this once.
+ */
+#define AWAIT_NS    (20ull * 1000)
+#define AWAIT_STEPS 1024
+
+enum await {
+	AWAIT_SEEN, /* all before seq was seen */
+	AWAIT_WALKED, /* and its frames were walked, and its records sent */
+};
+
+/*
+ * Waits for what other CPUs are to do up to seq of ingress; returns whether it is done. The other
+ * one may be at the same map value: all of it is read anew behind this. A global function, for the
+ * verifier takes those by themselves.
+ */
+__noinline __u32 await_ingress(struct __sk_buff *skb, __u32 seq, __u32 what)
+{
+	__u64 start = bpf_ktime_get_ns();
+	struct bpf_sock *sk = skb->sk;
+	struct sock_state *st;
+
+	if (!sk)
+		return 0;
+	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
+	if (!st)
+		return 0;
+	for (int i = 0; i < AWAIT_STEPS; i++) {
+		__u32 at;
+
+		if (what == AWAIT_SEEN)
+			at = *(volatile __u64 *)&st->half[SL_INGRESS].next;
+		else
+			at = *(volatile __u32 *)&st->frames[SL_INGRESS].at_seq;
+		if ((__s32)(at - seq) >= 0)
+			return 1;
+		if (bpf_ktime_get_ns() - start > AWAIT_NS)
+			break;
+	}
+	return 0;
+}
+
+#endif
