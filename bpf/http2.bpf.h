@@ -131,15 +131,6 @@ static __always_inline bool http2_holds(struct __sk_buff *skb, struct sock_state
 	return bpf_skb_load_bytes(skb, off, &first, sizeof(first)) || !starts_response(first);
 }
 
-/* What has not come by now may come late; those who read what follows are to wait for it. */
-static __always_inline void note_missing(struct half *h, __u8 dir, __u32 from, __u32 to)
-{
-	if (dir != SL_INGRESS || has_hole(h))
-		return;
-	h->hole_lo = from;
-	h->hole_hi = to;
-}
-
 /*
  * At the first of len bytes: finds the place again, says what may be left out behind it, and sets
  * the flags of the record. False: not HTTP/2.
@@ -239,7 +230,7 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 	__u64 flags = 0;
 	__u64 start = 0;
 	__u64 from_seq;
-	bool is_mine;
+	bool is_ours;
 	__u64 end;
 	__u64 done;
 	__u64 n;
@@ -252,18 +243,17 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 	f = &st->frames[dir];
 	h = &st->half[dir];
 	if (h->walk == WALK_UNBEGUN)
-		begin_direction(st, dir, seq);
+		begin_once(st, dir, seq);
 	if (dir == SL_INGRESS && f->at_seq != (__u32)seq && !has_hole(h))
 		await_ingress(skb, seq, AWAIT_WALKED);
 	end = done = len < SL_DATA_LARGE ? len : SL_DATA_LARGE;
 	from_seq = seq;
-	is_mine = h->walk == WALK_IDLE && (__s32)((__u32)seq - f->at_seq) >= 0;
-	if (is_mine) {
+	is_ours = begin_walk(st, dir, seq);
+	if (is_ours) {
 		if (!begin_piece(skb, st, dir, off, len, seq, &flags)) {
 			http2_leave(st, dir);
 			return st->mute ? len : 0;
 		}
-		h->walk = WALK_BUSY;
 		if (f->keep == 0 && f->skip) {
 			start = f->skip < len ? f->skip : len;
 			f->skip -= start;
@@ -298,6 +288,8 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 		from_seq = f->ignored ? told_before(h, seq) : (__u32)seq;
 		if (end)
 			h->told_seq = seq + done;
+	} else {
+		note_missing(h, dir, f->at_seq, seq);
 	}
 	if (done == len && tcp_flags & TCP_FIN)
 		flags |= SL_F_FIN;
@@ -305,12 +297,8 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 		http2_send(skb, st, dir, flags, off, from_seq, seq, end, seq + done);
 	else if (has_end || flags & SL_F_FIN || (__u32)h->next - h->told_seq > 1u << 30)
 		send_progress(st, dir, seq + done, flags & SL_F_FIN);
-	if (is_mine) {
-		h->walk = WALK_IDLE;
-		/* Who waits goes on with this: its records come behind those sent here. */
-		opaque(done);
-		*(volatile __u32 *)&f->at_seq = seq + done;
-	}
+	if (is_ours)
+		end_walk(st, dir, seq + done);
 	return start + done;
 }
 

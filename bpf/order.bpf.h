@@ -15,6 +15,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "frames.bpf.h"
 #include "state.bpf.h"
 
 /* Longer than a CPU takes for a segment of 64 KiB; a segment that is really lost costs this once.
@@ -56,6 +57,52 @@ __noinline __u32 await_ingress(struct __sk_buff *skb, __u32 seq, __u32 what)
 			break;
 	}
 	return 0;
+}
+
+/* What has not come by now may come late: who reads what follows is to wait for it. */
+static __always_inline void note_missing(struct half *h, __u8 dir, __u32 from, __u32 to)
+{
+	if (dir != SL_INGRESS || has_hole(h) || (__s32)(to - from) <= 0)
+		return;
+	h->hole_lo = from;
+	h->hole_hi = to;
+}
+
+/* The direction's first bytes in HTTP/2 are at seq. */
+static __always_inline void begin_once(struct sock_state *st, __u8 dir, __u32 seq)
+{
+	bpf_spin_lock(&st->walk_lock);
+	if (st->half[dir].walk == WALK_UNBEGUN)
+		begin_direction(st, dir, seq);
+	bpf_spin_unlock(&st->walk_lock);
+}
+
+/*
+ * May the caller walk the direction's frames from seq on? Not while another does, nor before the
+ * place. Without it, struct frames is not to be touched; with it, until end_walk(). The lock also
+ * shows what the other CPU has written, where stores may pass each other.
+ */
+static __always_inline bool begin_walk(struct sock_state *st, __u8 dir, __u32 seq)
+{
+	struct frames *f = &st->frames[dir];
+	struct half *h = &st->half[dir];
+	bool is_ours;
+
+	bpf_spin_lock(&st->walk_lock);
+	is_ours = h->walk == WALK_IDLE && (__s32)(seq - f->at_seq) >= 0;
+	if (is_ours)
+		h->walk = WALK_BUSY;
+	bpf_spin_unlock(&st->walk_lock);
+	return is_ours;
+}
+
+/* Who waits for seq goes on: what it sends comes behind all that was sent before this. */
+static __always_inline void end_walk(struct sock_state *st, __u8 dir, __u32 seq)
+{
+	bpf_spin_lock(&st->walk_lock);
+	st->half[dir].walk = WALK_IDLE;
+	st->frames[dir].at_seq = seq;
+	bpf_spin_unlock(&st->walk_lock);
 }
 
 #endif

@@ -59,7 +59,7 @@ struct half {
 	bool is_head; /* the last message begun was a HEAD request */
 	bool is_connect; /* likewise CONNECT */
 	bool is_skip_new; /* skip_to was set with the body's first byte still to come */
-	__u8 walk; /* enum walk */
+	__u8 walk; /* enum walk; frames belong to who made it WALK_BUSY */
 	/* What the cgroup's counters were not told yet: tell_volume() */
 	__u32 segments;
 	__u32 records;
@@ -123,6 +123,8 @@ struct sock_state {
 	bool is_sure; /* and it is: set once, and by itself, for both directions may be at it */
 	bool was_maybe; /* it was looked at as HTTP/2 before */
 	__u32 maybe_left; /* bytes that may be sent while it is not known to be HTTP/2 */
+	struct bpf_spin_lock
+		walk_lock; /* of walk in half[], when it becomes WALK_BUSY or ends to be */
 	union {
 		struct scan scan; /* HTTP/1 */
 		struct frames frames[2]; /* HTTP/2; by enum sl_dir */
