@@ -11,7 +11,7 @@ FROM --platform=$BUILDPLATFORM $BASE AS build
 ARG TARGETARCH
 WORKDIR /src
 COPY Makefile ./
-COPY tests/install-packages tests/
+COPY tests/install-packages tests/build-curl tests/
 RUN set -eu; \
     command -v make >/dev/null || { apt-get -q update; apt-get -q -y --no-install-recommends install make; }; \
     case $TARGETARCH-$(uname -m) in \
@@ -26,7 +26,7 @@ RUN set -eu; \
     arm64-x86_64) CROSS=aarch64-linux-gnu- ;; \
     *) CROSS= ;; \
     esac; \
-    make -j"$(nproc)" CROSS=$CROSS REVISION="$REVISION" DESTDIR=/all install; \
+    make -j"$(nproc)" LEAN=1 CROSS=$CROSS REVISION="$REVISION" DESTDIR=/all install; \
     lib=/usr/lib/$(${CROSS}gcc -print-multiarch); \
     copy_needed() { \
         for so in $(readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do \

@@ -54,7 +54,7 @@ def inject(case, manifest, *flags):
 class Pod:
     """Running when made: both servers listen, and the sidecar serves /metrics."""
 
-    def __init__(self, case, pods, *flags, shares=True, environment=None):
+    def __init__(self, case, pods, *flags, shares=True, environment=None, files=None):
         self.case = case
         self.pods = pods
         self.name = f"shop-{harness.next_number()}"
@@ -64,6 +64,7 @@ class Pod:
         self.api_port = harness.free_port()
         self.metrics_port = harness.free_port()
         self.environment = environment or {}
+        self.files = files or {}  # of the sidecar: {its path there: path}
         (self.dir / "tmp").mkdir(parents=True)
         (self.dir / "tmp").chmod(0o777)
         (self.dir / "nginx.conf").write_text(
@@ -185,9 +186,7 @@ class Pod:
                     e.pop("valueFrom")
                     e["value"] = fields[path]
             if c["name"] == "sidelight":
-                c["env"] = env + [
-                    {"name": k, "value": v} for k, v in self.environment.items()
-                ]
+                self.equip(c, spec["volumes"])
             log = self.kubelet_log(c["name"])
             spec["volumes"].append(
                 {"name": f"log-{c['name']}", "hostPath": {"path": str(log), "type": "File"}}
@@ -201,6 +200,18 @@ class Pod:
                 volume.pop("downwardAPI")
                 volume["hostPath"] = {"path": str(self.podinfo.dir), "type": "Directory"}
         return pod
+
+    def equip(self, sidecar, volumes):
+        """Gives it what the test wants it to have."""
+        sidecar["env"] = sidecar.get("env", []) + [
+            {"name": k, "value": v} for k, v in self.environment.items()
+        ]
+        for path, source in self.files.items():
+            name = volume_name(source)
+            volumes.append({"name": name, "hostPath": {"path": str(source), "type": "File"}})
+            sidecar.setdefault("volumeMounts", []).append(
+                {"name": name, "mountPath": path, "readOnly": True}
+            )
 
     def kubelet_log(self, container):
         """The file that the kubelet mounts into a container, where it has it."""

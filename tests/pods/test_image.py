@@ -9,6 +9,7 @@ import harness
 
 import images
 import world
+from gateway import Certificates, Pushgateway
 from podman import Podman
 
 CAPABILITIES = ("BPF", "NET_ADMIN", "SYS_PTRACE", "PERFMON")
@@ -18,7 +19,7 @@ AS_INJECTED = [
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
 ]
-SIZE_MAX = 32 << 20
+SIZE_MAX = 20e6
 
 
 class Images(harness.Case):
@@ -75,6 +76,28 @@ class Images(harness.Case):
         self.assertEqual(config["Entrypoint"], ["/usr/bin/sidelight-webhook"])
         done = self.pods("run", "--rm", *AS_INJECTED, image, "version")
         self.assertTrue(done.stdout.startswith("sidelight-webhook "), done.stdout)
+        self.check_janitor(image)
+
+    def check_janitor(self, image):
+        """It believes who has a certificate of the CA that it was told, and nobody else."""
+        certificates = Certificates(self.dir)
+        config = self.scratch("web.yml")
+        config.write_text(
+            "tls_server_config:\n"
+            f"  cert_file: {certificates['server.pem']}\n"
+            f"  key_file: {certificates['server.key']}\n"
+        )
+        port = Pushgateway(self, None, f"--web.config.file={config}").port
+        sweep = [
+            "run", "--rm", "--network=host", *AS_INJECTED[1:],
+            f"--volume={certificates['ca.pem']}:/ca.pem:ro",
+            image, "janitor", "--once", f"--gateway=https://localhost:{port}",
+        ]
+        done = self.pods(*sweep, check=False)
+        self.assertNotEqual(done.returncode, 0, done.stderr)
+        self.assertIn("certificate", done.stderr)
+        done = self.pods(*sweep, "--gateway-ca=/ca.pem", check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Real Pods: manifests as the webhook injects them, run by podman and runc.
 import collections
 import pathlib
 import re
+import ssl
 import threading
 
 import podman  # noqa: F401: finds the modules of tests/e2e
@@ -14,7 +15,7 @@ import harness
 
 import clients
 import world
-from gateway import Pushgateway
+from gateway import Certificates, FakeGateway, Pushgateway
 from observer import difference
 from pod import InPod, Pod
 from podman import Podman
@@ -91,6 +92,27 @@ class Pods(harness.Case):
         web = clients.send_plan(pod.web_port, [("GET", "/hello"), ("GET", "/gateway")] * 50)
         pod.stop()
         self.assertEqual(gateway.metrics().requests(container="web"), expected(web), pod.output())
+
+    def test_push_over_tls(self):
+        """By the CA of --push-ca, by those that the image brings along, and by no other."""
+        pods = Podman(self)
+        certificates = Certificates(self.dir)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates["server.pem"], certificates["server.key"])
+        gateway = FakeGateway(self, context=context)
+        ca = certificates["ca.pem"]
+        for why, environment, files, word in (
+            ("the CA is said", {"SIDELIGHT_PUSH_CA": "/ca.pem"}, {"/ca.pem": ca}, "accepted"),
+            ("it is one of the image's", {}, {"/etc/ssl/certs/ca-certificates.crt": ca}, "accepted"),
+            ("nobody knows it", {}, {}, "failed in TLS ("),
+        ):
+            with self.subTest(why):
+                gateway.requests.clear()
+                push = f"--push={gateway.url}"
+                pod = Pod(self, pods, push, environment=environment, files=files)
+                pod.wait("a push", lambda: word in pod.output())
+                self.assertEqual(bool(gateway.bodies()), word == "accepted")
+                pod.close()
 
     def check_privileges(self, pod):
         path = pathlib.Path(f"/proc/{pod.pid('sidelight')}/status")
