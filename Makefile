@@ -9,7 +9,7 @@ endif
 # Not empty: programs with a libcurl that does what they ask of it and no more, for images.
 LEAN     ?=
 CURL     := $(BUILD)/curl
-BIN      := $(BUILD)$(if $(LEAN),/lean)
+BIN       = $(BUILD)$(if $(LEAN),/lean)
 PKG_CONFIG := $(if $(LEAN),PKG_CONFIG_PATH=$(CURL)/lib/pkgconfig )$(if $(CROSS),PKG_CONFIG_LIBDIR=/usr/lib/$(CROSS:-=)/pkgconfig:/usr/share/pkgconfig )pkg-config
 CLANG    ?= clang
 LLVM_STRIP ?= llvm-strip
