@@ -4,41 +4,24 @@
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "base/listen.h"
+#include "base/httpd.h"
 #include "webhook/cert.h"
 
 /* Three API servers keep 25 idle connections each. */
 #define CONNECTIONS_MAX 256
-#define MEMORY_PER_CONN (16u << 10)
 /* API servers drop idle connections after 90 s: they must be the first, because a review that
  * meets a closing connection is lost. */
 #define IDLE_SECONDS   130u
 #define ALL_BODIES_MAX (32u << 20)
 #define OVERRUN_MAX    (4u << 20) /* read, and thrown away, of a body that nobody wants */
 
-struct client {
-	int fd; /* -1: free */
-	uint64_t asked; /* number of its last request, or of the connection itself */
-	struct cert *cert; /* NULL without TLS */
-};
-
 struct http {
 	struct http_options options;
-	struct MHD_Daemon *daemon;
-	uint16_t port;
-	uv_poll_t poll; /* the server's epoll descriptor */
-	uv_timer_t timer; /* runs only while connections wait to time out */
-	int open_handles;
-	bool has_closed; /* a connection, since MHD_run() was called */
+	struct httpd *httpd;
 	bool is_draining;
-	uint64_t asked;
-	uint64_t evicted;
 	size_t body_bytes; /* of all uploads */
 	unsigned uploads;
-	struct client clients[CONNECTIONS_MAX];
 };
 
 /* One request that is on its way. */
@@ -55,44 +38,6 @@ static const char *field(struct MHD_Connection *c, const char *name)
 	return value ? value : "";
 }
 
-static struct client *client_find(struct http *h, int fd)
-{
-	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
-		if (h->clients[i].fd == fd)
-			return &h->clients[i];
-	return NULL;
-}
-
-static int connection_fd(struct MHD_Connection *c)
-{
-	return MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-}
-
-/* Takes the body of a. */
-static enum MHD_Result queue(struct http *h, struct MHD_Connection *c, struct http_answer *a)
-{
-	struct MHD_Response *r = NULL;
-	enum MHD_Result ret = MHD_NO;
-	bool is_empty = a->body.len == 0;
-	static char nothing[1];
-
-	if (!a->body.has_failed)
-		r = MHD_create_response_from_buffer(a->body.len, is_empty ? nothing : a->body.ptr,
-						    is_empty ? MHD_RESPMEM_PERSISTENT
-							     : MHD_RESPMEM_MUST_FREE);
-	if (!r) {
-		text_release(&a->body);
-		return MHD_NO; /* closes the connection: there is no memory for an answer */
-	}
-	if (MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, a->type) == MHD_YES &&
-	    (!a->allow || MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, a->allow) == MHD_YES) &&
-	    (!h->is_draining ||
-	     MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES))
-		ret = MHD_queue_response(c, a->status, r);
-	MHD_destroy_response(r);
-	return ret;
-}
-
 static enum MHD_Result answer(struct http *h, struct MHD_Connection *c,
 			      const struct http_request *r, unsigned status)
 {
@@ -100,7 +45,13 @@ static enum MHD_Result answer(struct http *h, struct MHD_Connection *c,
 
 	text_init(&a.body);
 	h->options.answer(h->options.ctx, r, &a);
-	return queue(h, c, &a);
+	return httpd_answer(c, a.status, &a.body,
+			    (struct httpd_field[]){
+				    {MHD_HTTP_HEADER_CONTENT_TYPE, a.type},
+				    {MHD_HTTP_HEADER_ALLOW, a.allow},
+				    {MHD_HTTP_HEADER_CONNECTION, h->is_draining ? "close" : NULL},
+			    },
+			    3);
 }
 
 /* Returns false to close the connection. */
@@ -124,14 +75,12 @@ static bool upload_add(struct http *h, struct upload *u, struct span data)
 static enum MHD_Result on_head(struct http *h, struct MHD_Connection *c,
 			       const struct http_request *r, void **ret_upload)
 {
-	struct client *client = client_find(h, connection_fd(c));
 	const char *length = field(c, MHD_HTTP_HEADER_CONTENT_LENGTH);
 	struct upload *u = calloc(1, sizeof(*u));
 
 	if (!u)
 		return MHD_NO;
-	if (client)
-		client->asked = ++h->asked;
+	httpd_asked(h->httpd, c);
 	text_init(&u->body);
 	/* Who is refused is answered behind the body: data that nobody has read turns
 	 * the end of a connection into a reset, and the answer is lost. */
@@ -183,150 +132,61 @@ static void on_completed(void *ctx, struct MHD_Connection *c, void **request,
 	*request = NULL;
 }
 
-/* If every place is taken now, one is made for who comes next. */
-static void client_evict(struct http *h)
+static void *hold(void)
 {
-	struct client *oldest = &h->clients[0];
-
-	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-		if (h->clients[i].fd < 0)
-			return;
-		if (h->clients[i].asked < oldest->asked)
-			oldest = &h->clients[i];
-	}
-	h->evicted++;
-	/* The server sees the end of the stream and closes its side. */
-	(void)shutdown(oldest->fd, SHUT_RDWR); /* fails only if it is gone already */
+	return cert_hold();
 }
 
-static void on_connection(void *ctx, struct MHD_Connection *c, void **context,
-			  enum MHD_ConnectionNotificationCode code)
+static void drop(void *cert)
 {
-	struct http *h = ctx;
-	int fd = connection_fd(c);
-	struct client *client;
-
-	(void)context;
-	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		client = client_find(h, -1);
-		if (client)
-			*client = (struct client){fd, ++h->asked,
-						  h->options.has_tls ? cert_hold() : NULL};
-		client_evict(h);
-		return;
-	}
-	h->has_closed = true;
-	client = client_find(h, fd);
-	if (!client)
-		return;
-	if (client->cert)
-		cert_drop(client->cert);
-	*client = (struct client){.fd = -1};
-}
-
-static void on_timer(uv_timer_t *timer);
-
-/* Lets the server do what it can, then waits for what it waits for. */
-static void http_run(struct http *h)
-{
-	MHD_UNSIGNED_LONG_LONG wait_ms;
-
-	/* At the connection limit the server does not watch the listening socket, until it
-	 * is called after a connection has ended, which no descriptor tells. */
-	do {
-		h->has_closed = false;
-		(void)MHD_run(h->daemon); /* fails only for daemons with own threads */
-	} while (h->has_closed);
-	if (MHD_get_timeout(h->daemon, &wait_ms) == MHD_YES)
-		(void)uv_timer_start(&h->timer, on_timer, wait_ms, 0); /* has a callback */
-	else
-		(void)uv_timer_stop(&h->timer); /* cannot fail */
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-	http_run(timer->data);
-}
-
-static void on_readable(uv_poll_t *poll, int status, int events)
-{
-	(void)status;
-	(void)events;
-	http_run(poll->data);
-}
-
-static struct MHD_Daemon *start(struct http *h, int fd)
-{
-	struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)cert_choose},
-				       {MHD_OPTION_HTTPS_PRIORITIES, 0,
-					(char[]){"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"}},
-				       {MHD_OPTION_END, 0, NULL}};
-	struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
-
-	/* Without a thread and without a poll of its own: MHD_run() is called by the loop. */
-	return MHD_start_daemon(MHD_USE_EPOLL | (h->options.has_tls ? MHD_USE_TLS : 0u), 0, NULL,
-				NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, fd,
-				MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-				MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
-				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONN,
-				MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
-				MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_ARRAY,
-				h->options.has_tls ? tls : plain, MHD_OPTION_END);
+	cert_drop(cert);
 }
 
 struct http *http_new(uv_loop_t *loop, const struct http_options *options, const char **ret_error)
 {
-	struct http *h;
-	const union MHD_DaemonInfo *info;
-	int fd = listen_open(options->listen, ret_error);
+	static char versions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+	static struct MHD_OptionItem tls[] = {
+		{MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)cert_choose},
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, versions},
+		{MHD_OPTION_END, 0, NULL},
+	};
+	struct http *h = calloc(1, sizeof(*h));
 
-	if (fd < 0)
-		return NULL;
-	h = calloc(1, sizeof(*h));
 	if (!h) {
-		(void)close(fd); /* nobody has connected */
 		*ret_error = "no memory";
 		return NULL;
 	}
 	h->options = *options;
-	h->port = listen_port(fd);
-	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
-		h->clients[i].fd = -1;
-	h->daemon = start(h, fd);
-	if (!h->daemon) {
-		(void)close(fd); /* nobody has connected */
-		free(h);
-		*ret_error = "the HTTP server does not start";
-		return NULL;
-	}
-	info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-	if (!info || uv_poll_init(loop, &h->poll, info->epoll_fd) < 0) {
-		MHD_stop_daemon(h->daemon);
-		free(h);
-		*ret_error = "the HTTP server's descriptor cannot be polled";
-		return NULL;
-	}
-	(void)uv_timer_init(loop, &h->timer); /* cannot fail */
-	h->open_handles = 2;
-	h->poll.data = h;
-	h->timer.data = h;
-	(void)uv_poll_start(&h->poll, UV_READABLE, on_readable); /* is not closing */
-	return h;
+	h->httpd = httpd_new(loop,
+			     &(struct httpd_options){.listen = options->listen,
+						     .connections_max = CONNECTIONS_MAX,
+						     .idle_seconds = IDLE_SECONDS,
+						     .tls = options->has_tls ? tls : NULL,
+						     .request = on_request,
+						     .completed = on_completed,
+						     .ctx = h,
+						     .hold = options->has_tls ? hold : NULL,
+						     .drop = drop},
+			     ret_error);
+	if (h->httpd)
+		return h;
+	free(h);
+	return NULL;
 }
 
 uint16_t http_port(const struct http *h)
 {
-	return h->port;
+	return httpd_port(h->httpd);
 }
 
 unsigned http_connections(const struct http *h)
 {
-	return MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
+	return httpd_connections(h->httpd);
 }
 
 uint64_t http_evicted(const struct http *h)
 {
-	return h->evicted;
+	return httpd_evicted(h->httpd);
 }
 
 void http_drain(struct http *h)
@@ -336,10 +196,7 @@ void http_drain(struct http *h)
 
 void http_stop_listening(struct http *h)
 {
-	int fd = MHD_quiesce_daemon(h->daemon);
-
-	if (fd >= 0)
-		(void)close(fd); /* nothing was written through it */
+	httpd_stop_listening(h->httpd);
 }
 
 unsigned http_requests(const struct http *h)
@@ -347,19 +204,10 @@ unsigned http_requests(const struct http *h)
 	return h->uploads;
 }
 
-static void on_closed(uv_handle_t *handle)
-{
-	struct http *h = handle->data;
-
-	if (--h->open_handles == 0)
-		free(h);
-}
-
 void http_close(struct http *h)
 {
 	if (!h)
 		return;
-	uv_close((uv_handle_t *)&h->poll, on_closed);
-	uv_close((uv_handle_t *)&h->timer, on_closed);
-	MHD_stop_daemon(h->daemon);
+	httpd_close(h->httpd);
+	free(h);
 }

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/httpd.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/listen.h"
+
+#define MEMORY_PER_CONN (16u << 10) /* request head and response head */
+
+struct client {
+	int fd; /* -1: free */
+	uint64_t asked; /* number of its last request, or of the connection itself */
+	void *held;
+};
+
+struct httpd {
+	struct httpd_options options;
+	struct MHD_Daemon *daemon;
+	uint16_t port;
+	uv_poll_t poll; /* the daemon's epoll descriptor */
+	uv_timer_t timer; /* runs only while connections wait to time out */
+	int open_handles;
+	bool has_closed; /* a connection, since MHD_run() was called */
+	uint64_t asked;
+	uint64_t evicted;
+	struct client clients[];
+};
+
+static struct client *client_find(struct httpd *s, int fd)
+{
+	for (size_t i = 0; i < s->options.connections_max; i++)
+		if (s->clients[i].fd == fd)
+			return &s->clients[i];
+	return NULL;
+}
+
+static int connection_fd(struct MHD_Connection *c)
+{
+	return MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+}
+
+/* If every place is taken now, one is made for who comes next. */
+static void client_evict(struct httpd *s)
+{
+	struct client *oldest = &s->clients[0];
+
+	for (size_t i = 0; i < s->options.connections_max; i++) {
+		if (s->clients[i].fd < 0)
+			return;
+		if (s->clients[i].asked < oldest->asked)
+			oldest = &s->clients[i];
+	}
+	s->evicted++;
+	/* The daemon sees the end of the stream and closes its side. */
+	(void)shutdown(oldest->fd, SHUT_RDWR); /* fails only if it is gone already */
+}
+
+static void on_connection(void *ctx, struct MHD_Connection *c, void **context,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	struct httpd *s = ctx;
+	int fd = connection_fd(c);
+	struct client *client;
+
+	(void)context;
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		client = client_find(s, -1);
+		if (client)
+			*client = (struct client){fd, ++s->asked,
+						  s->options.hold ? s->options.hold() : NULL};
+		client_evict(s);
+		return;
+	}
+	s->has_closed = true;
+	client = client_find(s, fd);
+	if (!client)
+		return;
+	if (client->held)
+		s->options.drop(client->held);
+	*client = (struct client){.fd = -1};
+}
+
+static void on_timer(uv_timer_t *timer);
+
+/* Lets the daemon do what it can, then waits for what it waits for. */
+static void httpd_run(struct httpd *s)
+{
+	MHD_UNSIGNED_LONG_LONG wait_ms;
+
+	/*
+	 * At the connection limit the daemon stops watching the listening socket,
+	 * and takes it up again only when it is called after a connection has
+	 * ended, which no descriptor tells.
+	 */
+	do {
+		s->has_closed = false;
+		(void)MHD_run(s->daemon); /* fails only for daemons with own threads */
+	} while (s->has_closed);
+	if (MHD_get_timeout(s->daemon, &wait_ms) == MHD_YES)
+		(void)uv_timer_start(&s->timer, on_timer, wait_ms, 0); /* has a callback */
+	else
+		(void)uv_timer_stop(&s->timer); /* cannot fail */
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	httpd_run(timer->data);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	(void)status;
+	(void)events;
+	httpd_run(poll->data);
+}
+
+static struct MHD_Daemon *start(struct httpd *s, int fd)
+{
+	const struct httpd_options *o = &s->options;
+	struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
+
+	/* Without a thread and without a poll of its own: MHD_run() is called by the loop. */
+	return MHD_start_daemon(
+		MHD_USE_EPOLL | (o->tls ? MHD_USE_TLS : 0u), 0, NULL, NULL, o->request, o->ctx,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, o->connections_max,
+		MHD_OPTION_CONNECTION_TIMEOUT, o->idle_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)MEMORY_PER_CONN, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+		MHD_OPTION_NOTIFY_COMPLETED, o->completed, o->ctx, MHD_OPTION_ARRAY,
+		o->tls ? o->tls : plain, MHD_OPTION_END);
+}
+
+struct httpd *httpd_new(uv_loop_t *loop, const struct httpd_options *options,
+			const char **ret_error)
+{
+	struct httpd *s;
+	const union MHD_DaemonInfo *info;
+	int fd = listen_open(options->listen, ret_error);
+
+	if (fd < 0)
+		return NULL;
+	s = calloc(1, sizeof(*s) + options->connections_max * sizeof(s->clients[0]));
+	if (!s) {
+		(void)close(fd); /* nobody has connected */
+		*ret_error = "no memory";
+		return NULL;
+	}
+	s->options = *options;
+	s->port = listen_port(fd);
+	for (size_t i = 0; i < options->connections_max; i++)
+		s->clients[i].fd = -1;
+	s->daemon = start(s, fd);
+	if (!s->daemon) {
+		(void)close(fd); /* nobody has connected */
+		free(s);
+		*ret_error = "the HTTP server does not start";
+		return NULL;
+	}
+	info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	if (!info || uv_poll_init(loop, &s->poll, info->epoll_fd) < 0) {
+		MHD_stop_daemon(s->daemon);
+		free(s);
+		*ret_error = "the HTTP server's descriptor cannot be polled";
+		return NULL;
+	}
+	(void)uv_timer_init(loop, &s->timer); /* cannot fail */
+	s->open_handles = 2;
+	s->poll.data = s;
+	s->timer.data = s;
+	(void)uv_poll_start(&s->poll, UV_READABLE, on_readable); /* is not closing */
+	return s;
+}
+
+uint16_t httpd_port(const struct httpd *s)
+{
+	return s->port;
+}
+
+unsigned httpd_connections(const struct httpd *s)
+{
+	return MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
+}
+
+uint64_t httpd_evicted(const struct httpd *s)
+{
+	return s->evicted;
+}
+
+void httpd_asked(struct httpd *s, struct MHD_Connection *c)
+{
+	struct client *client = client_find(s, connection_fd(c));
+
+	if (client)
+		client->asked = ++s->asked;
+}
+
+enum MHD_Result httpd_answer(struct MHD_Connection *c, unsigned status, struct text *body,
+			     const struct httpd_field *fields, size_t field_count)
+{
+	static char nothing[1];
+	bool is_empty = body->len == 0;
+	struct MHD_Response *r = NULL;
+	enum MHD_Result ret = MHD_YES;
+
+	if (!body->has_failed)
+		r = MHD_create_response_from_buffer(body->len, is_empty ? nothing : body->ptr,
+						    is_empty ? MHD_RESPMEM_PERSISTENT
+							     : MHD_RESPMEM_MUST_FREE);
+	if (!r) {
+		text_release(body);
+		return MHD_NO; /* closes the connection: there is no memory for an answer */
+	}
+	for (size_t i = 0; i < field_count && ret == MHD_YES; i++)
+		if (fields[i].value)
+			ret = MHD_add_response_header(r, fields[i].name, fields[i].value);
+	if (ret == MHD_YES)
+		ret = MHD_queue_response(c, status, r);
+	MHD_destroy_response(r);
+	return ret;
+}
+
+void httpd_stop_listening(struct httpd *s)
+{
+	int fd = MHD_quiesce_daemon(s->daemon);
+
+	if (fd >= 0)
+		(void)close(fd); /* nothing was written through it */
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct httpd *s = handle->data;
+
+	if (--s->open_handles == 0)
+		free(s);
+}
+
+void httpd_close(struct httpd *s)
+{
+	if (!s)
+		return;
+	uv_close((uv_handle_t *)&s->poll, on_closed);
+	uv_close((uv_handle_t *)&s->timer, on_closed);
+	MHD_stop_daemon(s->daemon);
+}

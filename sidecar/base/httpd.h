@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libmicrohttpd in a libuv loop, without a thread: the listening socket and
+ * the connections. What is asked, and the answer, are the caller's.
+ *
+ * Clients may be hostile: connections are capped, and at the cap the one that
+ * asked nothing for the longest time is closed, so that nobody can keep others
+ * out. While nobody is connected it does nothing at all.
+ */
+#ifndef SIDELIGHT_BASE_HTTPD_H
+#define SIDELIGHT_BASE_HTTPD_H
+
+#include <microhttpd.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/text.h"
+
+struct httpd_options {
+	const char *listen; /* HOST:PORT as base/listen.h takes it */
+	unsigned connections_max;
+	unsigned idle_seconds; /* after which a silent connection is closed */
+	struct MHD_OptionItem *tls; /* ends with MHD_OPTION_END; NULL without TLS */
+	MHD_AccessHandlerCallback request;
+	MHD_RequestCompletedCallback completed; /* may be NULL */
+	void *ctx; /* of these two */
+	/* Called for each connection when it begins, and with the result when it ends; or NULL. */
+	void *(*hold)(void);
+	void (*drop)(void *held);
+};
+
+struct httpd;
+
+/* Listens. NULL: *ret_error says why in a few words; valid until the next call of anything. */
+struct httpd *httpd_new(uv_loop_t *loop, const struct httpd_options *options,
+			const char **ret_error);
+
+uint16_t httpd_port(const struct httpd *s);
+unsigned httpd_connections(const struct httpd *s);
+uint64_t httpd_evicted(const struct httpd *s);
+
+/* There is a request: of all connections this one is the last to make room. */
+void httpd_asked(struct httpd *s, struct MHD_Connection *c);
+
+/* A field of an answer; without a value it is left out. */
+struct httpd_field {
+	const char *name;
+	const char *value;
+};
+
+/* Takes the body. What it returns is for the request callback to return. */
+enum MHD_Result httpd_answer(struct MHD_Connection *c, unsigned status, struct text *body,
+			     const struct httpd_field *fields, size_t field_count);
+
+/* Takes no new connections. */
+void httpd_stop_listening(struct httpd *s);
+
+/*
+ * Ends all connections, after which nothing is called any more. Memory goes
+ * when the loop has run. Accepts NULL.
+ */
+void httpd_close(struct httpd *s);
+
+#endif
