@@ -152,6 +152,7 @@ _Static_assert(sizeof(struct sl_close) == 24 + 40, "layout");
  * longer segments are sent as several records.
  */
 enum {
+	SL_DATA_TINY = 80 - (int)sizeof(struct sl_data), /* HTTP/2: what is kept of a DATA frame */
 	SL_DATA_SMALL = 256 - (int)sizeof(struct sl_data),
 	SL_DATA_MEDIUM = 1024 - (int)sizeof(struct sl_data),
 	SL_DATA_LARGE = 2048 - (int)sizeof(struct sl_data),

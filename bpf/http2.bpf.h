@@ -200,7 +200,9 @@ static __always_inline void http2_send(struct __sk_buff *skb, struct sock_state 
 	struct half *h = &st->half[dir];
 	struct sl_data *rec;
 
-	if (n <= SL_DATA_SMALL)
+	if (n <= SL_DATA_TINY)
+		rec = http2_copy(skb, off, n, SL_DATA_TINY);
+	else if (n <= SL_DATA_SMALL)
 		rec = http2_copy(skb, off, n, SL_DATA_SMALL);
 	else if (n <= SL_DATA_MEDIUM)
 		rec = http2_copy(skb, off, n, SL_DATA_MEDIUM);
