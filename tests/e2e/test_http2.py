@@ -76,6 +76,10 @@ class Nghttp2(harness.Case):
     def test_1000_streams(self):
         self.check_streams(20_000, 2, 1000)
 
+    def test_1000_connections(self):
+        """Both ends of each begin to speak at once."""
+        self.check_streams(3000, 1000, 3)
+
     def test_both_ends(self):
         self.start("-m100")
         expected = self.h2load(5000, 5, 100, cgroup=self.server.cgroup)
