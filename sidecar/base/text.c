@@ -2,6 +2,7 @@
 #include "base/text.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,8 +36,11 @@ static bool text_grow(struct text *t, size_t n)
 	size_t alloc;
 	char *ptr;
 
-	if (t->has_failed)
+	/* No memory is that large; below it no sum here overflows. */
+	if (t->has_failed || n > PTRDIFF_MAX / 4) {
+		t->has_failed = true;
 		return false;
+	}
 	if (want <= t->alloc)
 		return true;
 	alloc = t->alloc * 2 > want ? t->alloc * 2 : want + 64;

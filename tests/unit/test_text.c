@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two exposition formats, byte by byte. */
+/* The two exposition formats, byte by byte, and the string that they are written to. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -179,12 +179,31 @@ static void test_doubles(void **state)
 	text_release(&out);
 }
 
+/* A length that no memory has is memory that is short, and no small sum. */
+static void test_endless(void **state)
+{
+	static const size_t lengths[] = {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - 2, SIZE_MAX / 2};
+	struct text out;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		text_init(&out);
+		text_add(&out, "ab");
+		text_add_span(&out, (struct span){"x", lengths[i]});
+		text_add(&out, "c");
+		assert_true(out.has_failed);
+		assert_string_equal(out.ptr, "ab");
+		text_release(&out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_prometheus),
 		cmocka_unit_test(test_openmetrics),
 		cmocka_unit_test(test_doubles),
+		cmocka_unit_test(test_endless),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
