@@ -37,6 +37,11 @@ bool http1_is_inside(const struct http1 *p)
 	return p->state >= HEAD && p->state <= CLOSE;
 }
 
+bool http1_holds_head(const struct http1 *p)
+{
+	return p->state == HEAD && !p->partial->is_reported;
+}
+
 bool http1_is_blind(const struct http1 *p)
 {
 	return p->state == BLIND;
@@ -78,9 +83,7 @@ bool http1_is_response(struct span s)
 
 static void fail(struct http1 *p, struct out out, enum parse_fail why, bool has_head)
 {
-	http1_partial_free(p->partial);
-	p->partial = NULL;
-	p->state = SYNC;
+	http1_resync(p);
 	out.sink->fail(out.ctx, p->is_response, why, has_head);
 }
 
@@ -158,6 +161,7 @@ static bool partial_head(struct http1 *p, struct out out, bool is_cut)
 		return false;
 	h.m.time_ns = part->time_ns;
 	p->partial = NULL;
+	p->body_bytes = 0; /* a body that was lost never ended */
 	body = settle(p, &h.m, out.sink->head(out.ctx, &h.m));
 	if (is_cut && body != HTTP1_BODY_TUNNEL) {
 		http1_partial_report(part, &h.framing, body);
@@ -391,7 +395,6 @@ void http1_data(struct http1 *p, struct span data, uint64_t time_ns, const struc
 		void *ctx)
 {
 	struct http1_head *known = p->state == START ? http1_memo_find(data, p->is_response) : NULL;
-
 	size_t used = 0;
 
 	/* What most pieces are: one message like one before, all of it. */
@@ -491,7 +494,5 @@ void http1_fin(struct http1 *p, uint64_t time_ns, const struct http1_sink *sink,
 
 bool http1_cut_head(struct http1 *p, const struct http1_sink *sink, void *ctx)
 {
-	struct out out = {sink, ctx};
-
-	return p->state == HEAD && !p->partial->is_reported && partial_head(p, out, true);
+	return http1_holds_head(p) && partial_head(p, (struct out){sink, ctx}, true);
 }

@@ -142,6 +142,8 @@ void http1_resync(struct http1 *p);
 
 /* A head or a body has begun and not ended. */
 bool http1_is_inside(const struct http1 *p);
+/* Bytes of a head have come, and head() was not called for them yet. */
+bool http1_holds_head(const struct http1 *p);
 /*
  * Its place was lost: a message may have passed unseen. More that is missing now is no news to the
  * parser, and gives no call.

@@ -101,8 +101,6 @@ void engine_event(void *ctx, const struct event *ev)
 	if (ev->kind == EVENT_DATA) {
 		env->data = &ev->data;
 		env->tid = ev->data.tid;
-		env->has_peer = ev->data.has_peer;
-		env->peer_seq = ev->data.peer_seq;
 		env->is_close = false;
 		/* News without bytes comes when bytes pass; a gap before other things may be old.
 		 */
@@ -110,8 +108,6 @@ void engine_event(void *ctx, const struct event *ev)
 			env->is_late = ev->data.is_fin;
 	} else {
 		env->tid = 0;
-		env->has_peer = false;
-		env->peer_seq = 0;
 		env->is_close = ev->kind == EVENT_CLOSE;
 		if (ev->kind == EVENT_MUTE && ev->mute < SL_MUTE_MAX)
 			env->stats.conns_muted[ev->mute]++;

@@ -42,13 +42,6 @@ static uint64_t request_so_far(struct conn *c, struct session *s)
 	return p->body_bytes + (behind < left ? behind : left);
 }
 
-/* No response is due: what was missed concerns nobody, unless the client does not wait. */
-static void settle(struct session *s)
-{
-	if (s->open.count == 0 && !s->has_pipelined)
-		s->is_tainted = false;
-}
-
 /* The oldest open request is complete, with or without a response. */
 static void report(struct conn *c, struct session *s, enum txn_error error, uint64_t end_ns,
 		   uint64_t response_bytes)
@@ -96,7 +89,7 @@ static void report(struct conn *c, struct session *s, enum txn_error error, uint
 		env->sinks[i]->done(env->sink_ctx[i], &t);
 	end_oldest(c, s);
 	s->is_suspect = false;
-	settle(s);
+	turn_settle(s);
 }
 
 /* Open requests that will not be reported: counted under `why`, or silently forgotten. */
@@ -108,28 +101,12 @@ static void drop_open(struct conn *c, struct session *s, const enum engine_lost 
 		end_oldest(c, s);
 	}
 	s->is_suspect = false;
-	settle(s);
+	turn_settle(s);
 }
 
 static void lose_open(struct conn *c, struct session *s, enum engine_lost why)
 {
 	drop_open(c, s, &why);
-}
-
-/* A request has begun: does the client wait for responses? */
-static void note_turn(struct conn *c, struct session *s)
-{
-	const struct session_env *env = env_of(c);
-	struct http1 *response = &s->parser[dir_other(request_dir(s))];
-
-	if (env->has_peer ? s->has_asked && s->asked_seq == env->peer_seq : s->open.count > 1)
-		turn_pipelines(c, s);
-	s->asked_seq = env->peer_seq;
-	s->has_asked = env->has_peer;
-	s->is_answered = false;
-	/* It had its response, however long a body that response announced: maybe to a HEAD. */
-	if (s->is_unpaired && !s->has_pipelined && http1_is_inside(response))
-		http1_resync(response);
 }
 
 /* Answers as on_head() does. */
@@ -149,7 +126,7 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 		s->is_tainted = s->has_pipelined = true;
 		return HTTP1_BODY_FRAMED;
 	}
-	note_turn(c, s);
+	turn_ask(c, s);
 	if (s->open.count > 1)
 		s->is_tainted |= s->is_suspect;
 	e->start_ns = m->time_ns;
@@ -240,7 +217,7 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 		s->is_unpaired = true;
 		env_of(c)->stats.responses_unpaired++;
 		turn_answer(c, s);
-		settle(s);
+		turn_settle(s);
 		if (s->open.count) {
 			turn_lose_oldest(c, s);
 		} else if (m->status == 101) {
@@ -278,7 +255,10 @@ static void on_end(void *ctx, bool is_response, uint64_t body_bytes, uint64_t ti
 			exchanges_at(&s->open, s->open.count - 1u)->request_bytes = body_bytes;
 		return;
 	}
-	if (s->is_interim || s->open.count == 0)
+	if (s->is_interim)
+		return;
+	turn_end(s);
+	if (s->open.count == 0)
 		return;
 	if (s->open.count > 1)
 		turn_pipelines(c, s);
@@ -290,7 +270,7 @@ static void on_end(void *ctx, bool is_response, uint64_t body_bytes, uint64_t ti
 	}
 	/* Tainted: its place in the order goes with it, already counted as lost. */
 	end_oldest(c, s);
-	settle(s);
+	turn_settle(s);
 }
 
 /* Messages may be missing from here on. */
@@ -298,6 +278,7 @@ static void miss(struct conn *c, struct session *s, bool is_response, enum parse
 		 bool has_head)
 {
 	s->has_missed = true;
+	s->turn = TURN_NONE;
 	if (is_response) {
 		/* Not knowing where responses begin, we know of no open request how it ended. */
 		if (has_head && why != PARSE_FAIL_LOST && s->open.count && !s->is_unpaired &&
@@ -313,10 +294,12 @@ static void miss(struct conn *c, struct session *s, bool is_response, enum parse
 		s->is_tainted = true;
 	} else if (why == PARSE_FAIL_LOST && turn_is_answer_due(c, s)) {
 		s->is_tainted = true;
-		/* A whole request was missed, or a part: another one now does not wait for it. */
-		s->asked_seq = env_of(c)->peer_seq;
-		s->has_asked = !has_head;
+		/* Another request now does not wait for one that was missed whole. */
+		if (!has_head)
+			turn_miss(c, s);
 	}
+	/* Of whom nothing is known may be in any place of the order. */
+	s->is_tainted |= why == PARSE_FAIL_LOST && !s->has_waited;
 }
 
 static void on_fail(void *ctx, bool is_response, enum parse_fail why, bool has_head)
@@ -357,6 +340,8 @@ static void on_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
 	if (dir == DIR_EGRESS && env_of(c)->tid)
 		s->tid = env_of(c)->tid;
 	http1_data(&s->parser[dir], data, time_ns, &parser_sink, c);
+	if (dir == request_dir(s))
+		turn_begin(c, s);
 }
 
 /* The end of a response is among the next len bytes, and nobody will know when it came. */

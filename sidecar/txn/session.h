@@ -11,7 +11,8 @@
  * among the missing whose response is still to come; the next request begins
  * afresh. Who does not, is known by two requests between which no response
  * byte passed. Of such a connection nothing is reported any more once a
- * message was lost, be it long before or after that (turn.h).
+ * message was lost, be it long before or after that. Who was not seen to do
+ * either is believed after a loss when one exchange shows it (turn.h).
  */
 #ifndef SIDELIGHT_TXN_SESSION_H
 #define SIDELIGHT_TXN_SESSION_H
@@ -42,8 +43,6 @@ struct session_env {
 	/* Of the event at hand */
 	const struct event_data *data; /* NULL: it is another kind of event */
 	uint32_t tid; /* 0 unknown */
-	uint32_t peer_seq; /* how far the other direction had come; valid if has_peer */
-	bool has_peer;
 	bool is_close;
 	bool is_late; /* it tells when bytes were missed, not when they passed */
 	uint64_t number; /* of the engine with these templates, unique in this process */
@@ -52,6 +51,13 @@ struct session_env {
 	void *sink_ctx[ENGINE_SINKS_MAX];
 	struct actives actives;
 	struct engine_stats stats;
+};
+
+/* Of the newest request. */
+enum turn {
+	TURN_NONE, /* there is none, or something was missed since, or it was not answered once */
+	TURN_ASKED,
+	TURN_ANSWERED, /* by one whole response */
 };
 
 /* conn.user of every connection. */
@@ -65,13 +71,17 @@ struct session {
 	bool is_unpaired; /* the response at hand has no request that was seen */
 	bool is_answered; /* a response without request came after the newest request: answered_seq
 			   */
+	bool has_begun; /* a part of a request's head came in earlier events: begun_seq */
 	bool has_asked; /* asked_seq is valid */
+	uint8_t turn; /* enum turn */
+	bool has_waited; /* the client did, between two requests */
 	bool has_pipelined; /* the client does not wait for responses */
 	bool has_missed; /* messages, or parts of them, at any time */
 	bool is_suspect; /* requests may be missing behind the only open one: none may follow it */
 	bool is_tainted; /* requests are missing among the open ones: count, do not report */
 	uint32_t answered_seq; /* how far requests had come then */
-	uint32_t asked_seq; /* how far responses had come at the newest request */
+	uint32_t begun_seq; /* how far responses had come at its first byte */
+	uint32_t asked_seq; /* ... and at that of the newest request */
 	uint32_t tid; /* of the newest egress data */
 	uint8_t held; /* bytes of HTTP/2's preface that the client sent, and no other byte */
 	bool has_lost_start[2]; /* first bytes are missing: it is as good as an older connection */

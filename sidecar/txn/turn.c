@@ -8,11 +8,12 @@ static struct session_env *env_of(struct conn *c)
 
 uint32_t turn_request_behind(struct conn *c, const struct session *s)
 {
-	const struct session_env *env = env_of(c);
 	const struct bytes *b = &c->bytes[request_dir(s)];
-	int32_t behind = (int32_t)(env->peer_seq - b->next);
+	uint32_t seq;
 
-	return env->has_peer && b->is_started && behind > 0 ? (uint32_t)behind : 0;
+	if (!b->is_started || !turn_come(env_of(c), request_dir(s), &seq))
+		return 0;
+	return (int32_t)(seq - b->next) > 0 ? seq - b->next : 0;
 }
 
 void turn_lose_oldest(struct conn *c, struct session *s)
@@ -37,22 +38,57 @@ void turn_pipelines(struct conn *c, struct session *s)
 	}
 }
 
+/* Between the newest request and the one before it there was one response, and nothing else. */
+static bool has_waited(struct conn *c, const struct session *s)
+{
+	enum dir dir = dir_other(request_dir(s));
+
+	return s->turn == TURN_ANSWERED && s->open.count == 1 &&
+	       !http1_is_inside(&s->parser[dir]) &&
+	       (!s->has_asked || s->asked_seq == c->bytes[dir].next);
+}
+
+void turn_ask(struct conn *c, struct session *s)
+{
+	enum dir dir = dir_other(request_dir(s));
+	struct http1 *response = &s->parser[dir];
+	uint32_t seq = s->begun_seq;
+	bool is_known = s->has_begun || turn_come(env_of(c), dir, &seq);
+
+	if (is_known ? s->has_asked && s->asked_seq == seq : s->open.count > 1)
+		turn_pipelines(c, s);
+	s->has_begun = false;
+	s->has_asked = is_known;
+	s->asked_seq = seq;
+	if (!s->has_waited && has_waited(c, s)) {
+		s->has_waited = true;
+		s->is_tainted &= s->has_pipelined;
+	}
+	s->turn = TURN_ASKED;
+	s->is_answered = false;
+	/* It had its response, however long a body that response announced: maybe to a HEAD. */
+	if (s->is_unpaired && !s->has_pipelined && http1_is_inside(response))
+		http1_resync(response);
+}
+
 void turn_answer(struct conn *c, struct session *s)
 {
-	const struct session_env *env = env_of(c);
+	uint32_t seq = 0;
+	bool is_known = turn_come(env_of(c), request_dir(s), &seq);
 
-	if (s->is_answered && env->has_peer && s->answered_seq == env->peer_seq)
+	if (s->is_answered && is_known && s->answered_seq == seq)
 		turn_pipelines(c, s);
-	s->answered_seq = env->peer_seq;
-	s->is_answered = env->has_peer;
+	s->answered_seq = seq;
+	s->is_answered = is_known;
 }
 
 bool turn_is_answer_due(struct conn *c, const struct session *s)
 {
-	const struct session_env *env = env_of(c);
+	enum dir dir = dir_other(request_dir(s));
+	uint32_t seq;
 
 	/* What was missed behind the last response has none yet. */
 	if (s->is_answered && (int32_t)(c->bytes[request_dir(s)].next - s->answered_seq) <= 0)
 		return false;
-	return env->has_peer && env->peer_seq == c->bytes[dir_other(request_dir(s))].next;
+	return turn_come(env_of(c), dir, &seq) && seq == c->bytes[dir].next;
 }

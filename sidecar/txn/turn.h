@@ -5,7 +5,8 @@
  *
  * After a loss, who waits begins afresh with the next request. Who is ever
  * found not to wait, before the loss or after it, is tainted from then on:
- * what is open, or comes later, is counted as lost and not reported.
+ * what is open, or comes later, is counted as lost and not reported. Of whom
+ * nothing is known, an exchange is lost until one shows that the client waits.
  */
 #ifndef SIDELIGHT_TXN_TURN_H
 #define SIDELIGHT_TXN_TURN_H
@@ -19,6 +20,48 @@ static inline enum dir request_dir(const struct session *s)
 
 /* Bytes of the request's direction that passed, and that nobody told of (yet). */
 uint32_t turn_request_behind(struct conn *c, const struct session *s);
+
+/* How far a direction had come before the event at hand; false: nobody knows. */
+static inline bool turn_come(const struct session_env *env, enum dir dir, uint32_t *ret_seq)
+{
+	const struct event_data *data = env->data;
+
+	if (!data || !data->has_peer)
+		return false;
+	*ret_seq = dir == data->dir ? data->from_seq : data->peer_seq;
+	return true;
+}
+
+/* After data of the request's direction: the head of the next request may have begun. */
+static inline void turn_begin(struct conn *c, struct session *s)
+{
+	if (!http1_holds_head(&s->parser[request_dir(s)]))
+		s->has_begun = false;
+	else if (!s->has_begun)
+		s->has_begun = turn_come(c->owner, dir_other(request_dir(s)), &s->begun_seq);
+}
+
+/* The newest of the open requests has just been found. */
+void turn_ask(struct conn *c, struct session *s);
+
+/* A whole request was missed, and has no response yet. */
+static inline void turn_miss(struct conn *c, struct session *s)
+{
+	s->has_asked = turn_come(c->owner, dir_other(request_dir(s)), &s->asked_seq);
+}
+
+/* A final response has ended. */
+static inline void turn_end(struct session *s)
+{
+	s->turn = s->turn == TURN_ASKED ? TURN_ANSWERED : TURN_NONE;
+}
+
+/* No response is due: what was missed concerns nobody, if the client waits. */
+static inline void turn_settle(struct session *s)
+{
+	if (s->open.count == 0 && s->has_waited && !s->has_pipelined)
+		s->is_tainted = false;
+}
 
 /* The client does not wait. The response at hand may become unpaired by that. */
 void turn_pipelines(struct conn *c, struct session *s);

@@ -62,8 +62,11 @@ def reordered_pipeline(cap):
     conn.close()
 
 
-def every_second_late(cap, step):
+def every_second_late(cap, step, before=()):
     conn = cap.open()
+    for name in before:
+        conn.c(get("/" + name))
+        conn.s(answer(200))
     head = get("/" + "h" * 400)
     parts = [conn.c(head[i:i + step], seen=False) for i in range(0, len(head), step)]
     for part in parts[1::2] + parts[0::2]:
@@ -81,10 +84,11 @@ def many_holes(cap):
 
 
 @case("More holes at once than are followed: the first are given up, the request with them, and "
-      "the connection goes on.", "GET /n 200 0/0", says=("1 responses without request",
-                                                         "bytes that the capture missed"))
+      "the connection goes on, as its client is known to wait.",
+      "GET /a 200 0/0", "GET /b 200 0/0", "GET /n 200 0/0",
+      says=("1 responses without request", "bytes that the capture missed"))
 def too_many_holes(cap):
-    every_second_late(cap, 10)
+    every_second_late(cap, 10, before="ab")
 
 
 RANDOM_CONNECTIONS = 20
@@ -299,14 +303,24 @@ def capture_missed_response(cap):
     conn.close()
 
 
-@case("The capture missed a request: its response is nobody's.", "GET /1 201 0/0",
-      "GET /3 203 0/0", says="1 responses without request")
-def capture_missed_request(cap):
+def capture_missed(cap, request):
     conn = cap.open()
-    for i in (1, 2, 3):
-        conn.c(get("/%d" % i), seen=i != 2)
+    for i in (1, 2, 3, 4):
+        conn.c(get("/%d" % i), seen=i != request)
         conn.s(answer(200 + i))
     conn.close()
+
+
+@case("The capture missed a request: its response is nobody's.", "GET /1 201 0/0",
+      "GET /2 202 0/0", "GET /4 204 0/0", says="1 responses without request")
+def capture_missed_request(cap):
+    capture_missed(cap, 3)
+
+
+@case("... before its client was seen to wait: so may be the next.", "GET /1 201 0/0",
+      "GET /4 204 0/0", says=("1 response_gap", "2 responses without request"))
+def capture_missed_early_request(cap):
+    capture_missed(cap, 2)
 
 
 @case("A hole that the network still fills is waited for: duplicate ACKs do not pass it.",

@@ -13,7 +13,7 @@
 #include "bpf/event.h"
 #include "wire.h"
 
-#define STEPS 16
+#define STEPS 20
 
 enum what { END, OPEN, DATA, LOSE, SKIP, LOSE_SKIP, FIN, CLOSE, MUTE, FLUSH };
 
@@ -101,6 +101,10 @@ struct step {
 #define CHUNKED	 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 #define UPGRADE	 "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 #define SWITCH	 "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n\r\n"
+
+/* A client that is seen to wait for a response, and what is told of that. */
+#define WAITER SERVER, I(GET("a")), E(S("200")), I(GET("b")), E(S("200"))
+#define WAITED "GET /a 200 0/0\nGET /b 200 0/0\n"
 
 struct script {
 	const char *why;
@@ -253,20 +257,29 @@ static const struct script joined[] = {
 /* `1` counts as lost with its response, `never seen` is nowhere. */
 static const struct script lossy[] = {
 	{"a request: its response is nobody's",
-	 {SERVER, I(GET("1")), E(S("201")), i(GET("2")), E(S("202")), I(GET("3")), E(S("203")),
+	 {WAITER, I(GET("1")), E(S("201")), i(GET("2")), E(S("202")), I(GET("3")), E(S("203")),
 	  CLOSED},
-	 "GET /1 201 0/0\nGET /3 203 0/0\nunpaired 1\n"},
-	{"the first request",
-	 {SERVER, i(GET("1")), E(S("201")), I(GET("2")), E(S("202")), CLOSED},
-	 "GET /2 202 0/0\nunpaired 1\n"},
+	 WAITED "GET /1 201 0/0\nGET /3 203 0/0\nunpaired 1\n"},
+	{"the first request: one exchange shows that the client waits",
+	 {SERVER, i(GET("1")), E(S("201")), I(GET("2")), E(S("202")), I(GET("3")), E(S("203")),
+	  CLOSED},
+	 "GET /3 203 0/0\nlost 1 unpaired 2\n"},
+	{"the first requests: it may have been more than one",
+	 {SERVER, i(GET("1") GET("2")), E(S("201")), I(GET("3")), E(S("202")), E(S("203")),
+	  I(GET("4")), E(S("204")), CLOSED},
+	 "lost 2 unpaired 4\n"},
+	{"the first response: one exchange more",
+	 {SERVER, I(GET("1")), e(S("201")), I(GET("2")), E(S("202")), I(GET("3")), E(S("203")),
+	  I(GET("4")), E(S("204")), CLOSED},
+	 "GET /4 204 0/0\nlost 3 unpaired 2\n"},
 	{"a response: its request is not given the next",
 	 {SERVER, I(GET("1")), E(S("201")), I(GET("2")), e(S("202")), I(GET("3")), E(S("203")),
 	  I(GET("4")), E(S("204")), CLOSED},
 	 "GET /1 201 0/0\nGET /4 204 0/0\nlost 2 unpaired 1\n"},
-	{"the first response",
-	 {SERVER, I(GET("1")), e(S("201")), I(GET("2")), E(S("202")), I(GET("3")), E(S("203")),
+	{"a response",
+	 {WAITER, I(GET("1")), e(S("201")), I(GET("2")), E(S("202")), I(GET("3")), E(S("203")),
 	  CLOSED},
-	 "GET /3 203 0/0\nlost 2 unpaired 1\n"},
+	 WAITED "GET /3 203 0/0\nlost 2 unpaired 1\n"},
 	{"the only response, then a close: it was not withheld",
 	 {SERVER, I(GET("1")), e(S("201")), CLOSED},
 	 "lost 1\n"},
@@ -275,17 +288,17 @@ static const struct script lossy[] = {
 	 {SERVER, I(GET("1")), e(S("201")), EF, CLOSED},
 	 "lost 1\n"},
 	{"both",
-	 {SERVER, I(GET("1")), E(S("201")), i(GET("2")), e(S("202")), I(GET("3")), E(S("203")),
+	 {WAITER, I(GET("1")), E(S("201")), i(GET("2")), e(S("202")), I(GET("3")), E(S("203")),
 	  I(GET("4")), E(S("204")), CLOSED},
-	 "GET /1 201 0/0\nGET /4 204 0/0\nlost 1 unpaired 1\n"},
+	 WAITED "GET /1 201 0/0\nGET /4 204 0/0\nlost 1 unpaired 1\n"},
 	{"a response, and later a request: the rest is still counted",
-	 {SERVER, I(GET("1")), e(S("201")), I(GET("2")), E(S("202")), I(GET("3")), E(S("203")),
+	 {WAITER, I(GET("1")), e(S("201")), I(GET("2")), E(S("202")), I(GET("3")), E(S("203")),
 	  i(GET("4")), E(S("204")), I(GET("5")), E(S("205")), I(GET("6")), E(S("206")), CLOSED},
-	 "GET /3 203 0/0\nGET /5 205 0/0\nGET /6 206 0/0\nlost 2 unpaired 2\n"},
+	 WAITED "GET /3 203 0/0\nGET /5 205 0/0\nGET /6 206 0/0\nlost 2 unpaired 2\n"},
 	{"a part of a head: 408 is only guessed if nothing is missing",
-	 {SERVER, I("POST /1 HTTP/1.1\r\nContent"), i("-Length: 5\r\n\r\n12345"), E(S("201")),
+	 {WAITER, I("POST /1 HTTP/1.1\r\nContent"), i("-Length: 5\r\n\r\n12345"), E(S("201")),
 	  I(GET("2")), E(S("202")), I(GET("3")), E(S("203")), CLOSED},
-	 "GET /2 202 0/0\nGET /3 203 0/0\nlost 1 unpaired 1\n"},
+	 WAITED "GET /2 202 0/0\nGET /3 203 0/0\nlost 1 unpaired 1\n"},
 	{"the end of an upload: its size is known all the same",
 	 {SERVER, I(POST5("1")), i("12345"), E(S("201")), I(GET("2")), E(S("202")), CLOSED},
 	 "POST /1 201 5/0\nGET /2 202 0/0\n"},
@@ -293,9 +306,9 @@ static const struct script lossy[] = {
 	 {SERVER, I(GET("1")), E(OK("10")), e("01234"), E("56789"), CLOSED},
 	 "GET /1 200 0/10\n"},
 	{"the end of a body: nobody knows when it ended",
-	 {SERVER, I(GET("1")), E(OK("5")), e("01234"), I(GET("2")), E(S("202")), I(GET("3")),
+	 {WAITER, I(GET("1")), E(OK("5")), e("01234"), I(GET("2")), E(S("202")), I(GET("3")),
 	  E(S("203")), CLOSED},
-	 "GET /3 203 0/0\nlost 2 unpaired 1\n"},
+	 WAITED "GET /3 203 0/0\nlost 2 unpaired 1\n"},
 	{"... and the connection only closes",
 	 {SERVER, I(GET("1")), E(OK("5")), e("01234"), EF, CLOSED},
 	 "lost 1\n"},
@@ -303,9 +316,9 @@ static const struct script lossy[] = {
 	 {SERVER, I(GET("1")), E(OK("9")), e("01234"), ES(4), I(GET("2")), E(S("202")), CLOSED},
 	 "GET /1 200 0/9\nGET /2 202 0/0\n"},
 	{"chunked framing",
-	 {SERVER, I(GET("1")), E(CHUNKED "5\r\n"), e("hello\r\n"), E("0\r\n\r\n"), I(GET("2")),
+	 {WAITER, I(GET("1")), E(CHUNKED "5\r\n"), e("hello\r\n"), E("0\r\n\r\n"), I(GET("2")),
 	  E(S("202")), CLOSED},
-	 "GET /2 202 0/0\nlost 1\n"},
+	 WAITED "GET /2 202 0/0\nlost 1\n"},
 	{"the last of it, then a reset: complete or not, nobody knows",
 	 {SERVER, I(GET("1")), E(CHUNKED "5\r\n"), e("hello\r\n0\r\n\r\n"), EF, CLOSED},
 	 "lost 1\n"},
@@ -325,16 +338,26 @@ static const struct script lossy[] = {
 	  E(S("204")), CLOSED},
 	 "lost 4 unpaired 3\n"},
 	{"a response to HEAD without its request: its length is no body",
-	 {SERVER, i(HEAD("1")), E(OK("70")), I(GET("2")), E(OK("0")), I(GET("3")), E(S("203")),
+	 {WAITER, i(HEAD("1")), E(OK("70")), I(GET("2")), E(OK("0")), I(GET("3")), E(S("203")),
 	  CLOSED},
-	 "GET /2 200 0/0\nGET /3 203 0/0\nunpaired 1\n"},
+	 WAITED "GET /2 200 0/0\nGET /3 203 0/0\nunpaired 1\n"},
+	{"pipelined: ends of heads, the last one found so by the responses",
+	 {WAITER, i(GET("1") GET("2")), e(S("201") S("202")), I("GET /3 HTTP/1.1\r\nHo"),
+	  i("st: h\r\n\r\n"), I("GET /4 HTTP/1.1\r\nHost: h\r\n\r"), i("\n"), E(S("203") S("204")),
+	  CLOSED},
+	 WAITED "lost 2 unpaired 2\n"},
+	{"a part of an upload, then the end of a head: the request has no body",
+	 {WAITER, I("POST /1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n"),
+	  i("12345\r\n1\r\n"), I("1\r\n0\r\n\r\n"), E(S("201")),
+	  I("GET /2 HTTP/1.1\r\nHost: h\r\n\r"), i("\n"), E(S("202")), CLOSED},
+	 WAITED "POST /1 201 3/0\nGET /2 202 0/0\n"},
 	{"an upgrade without its request: nothing is HTTP after it",
 	 {SERVER, i(UPGRADE), E(SWITCH), E("HTTP/1.1 200 OK\r\n\r\n"), I(GET("x")), MUTED},
 	 "unpaired 1\n"},
 	{"the client's side",
-	 {CLIENT, E(GET("1")), i(S("201")), E(GET("2")), I(S("202")), E(GET("3")), I(S("203")),
-	  CLOSED},
-	 "client h:40000 GET /3 203 0/0\nlost 2 unpaired 1\n"},
+	 {CLIENT, E(GET("1")), I(S("201")), E(GET("2")), i(S("202")), E(GET("3")), I(S("203")),
+	  E(GET("4")), I(S("204")), CLOSED},
+	 "client h:40000 GET /1 201 0/0\nclient h:40000 GET /4 204 0/0\nlost 2 unpaired 1\n"},
 	{"OPEN itself, and the first request",
 	 {i(GET("1")), E(S("201")), I(GET("2")), E(S("202")), CLOSED},
 	 "GET /2 202 0/0\nunpaired 1\n"},

@@ -15,7 +15,7 @@
 
 #define CONNS	 12
 #define EXCHANGE 24 /* per connection, at most */
-#define WRITES	 (4 * EXCHANGE)
+#define WRITES	 (6 * EXCHANGE)
 
 enum style {
 	ONE_BY_ONE, /* the client waits for each response */
@@ -475,7 +475,7 @@ static void test_nothing_wrong_is_reported(void **state)
 	uint64_t lost[4] = {0};
 
 	(void)state;
-	for (uint32_t seed = 1; seed <= 10; seed++) {
+	for (uint32_t seed = 1; seed <= 20; seed++) {
 		random_state = seed;
 		for (int i = 0; i < 120; i++)
 			run(losses[i % 4], &sent[i % 4], &reported[i % 4], &lost[i % 4]);
