@@ -42,9 +42,15 @@ bool http1_holds_head(const struct http1 *p)
 	return p->state == HEAD && !p->partial->is_reported;
 }
 
+/* Bytes of a head were skipped. */
+static bool is_blind_head(const struct http1 *p)
+{
+	return p->state == HEAD && p->partial->is_blind;
+}
+
 bool http1_is_blind(const struct http1 *p)
 {
-	return p->state == BLIND;
+	return p->state == BLIND || is_blind_head(p);
 }
 
 bool http1_is_lost(const struct http1 *p)
@@ -179,27 +185,15 @@ static void late_end(struct http1 *p, struct out out)
 {
 	struct http1_framing framing = p->partial->framing;
 	enum http1_body body = p->partial->body;
-	bool is_unknown = p->is_response && body == HTTP1_BODY_FRAMED && p->partial->is_blind &&
-			  !framing.has_length && !framing.has_coding;
 
-	if (is_unknown) {
-		/* What would have told the length was among what was skipped. */
-		fail(p, out, PARSE_FAIL_LOST, true);
-		return;
-	}
 	http1_partial_free(p->partial);
 	p->partial = NULL;
 	begin_body(p, out, &framing, body);
 }
 
-/* The next message begins, and the end of this one, with a part of its head, was skipped. */
+/* The next message begins, or none: this one, of whose head a part was skipped, has ended. */
 static void missed_end(struct http1 *p, struct out out)
 {
-	if (p->is_response) {
-		fail(p, out, PARSE_FAIL_LOST, true);
-		p->state = p->state == SYNC ? START : p->state;
-		return;
-	}
 	http1_partial_free(p->partial);
 	p->partial = NULL;
 	end(p, out);
@@ -216,10 +210,6 @@ static size_t on_head(struct http1 *p, struct span data, struct out out)
 		/* "P" before "OST / HTTP/1.1", or the end of a body before a request: who knows? */
 		bad_start(p, out);
 		return data.len;
-	}
-	if (part->is_blind && http1_head_has_start(data, p->is_response)) {
-		missed_end(p, out);
-		return 0;
 	}
 	switch (http1_partial_add(part, data, p->is_response, &used)) {
 	case HTTP1_PARTIAL_MORE:
@@ -376,6 +366,8 @@ static __attribute__((noinline)) void any_data(struct http1 *p, struct span data
 
 	if (data.len == 0)
 		return;
+	if (is_blind_head(p) && http1_head_has_start(data, p->is_response))
+		missed_end(p, out); /* when its last byte came */
 	p->last_ns = time_ns;
 	if (p->state == SYNC) {
 		if (!http1_head_starts(data, p->is_response))
@@ -488,6 +480,8 @@ void http1_fin(struct http1 *p, uint64_t time_ns, const struct http1_sink *sink,
 	(void)time_ns; /* the last byte came before it */
 	if (p->state == CLOSE)
 		end(p, out);
+	else if (is_blind_head(p))
+		missed_end(p, out);
 	else if (p->state == BLIND && !http1_blind_is_seen(p))
 		fail(p, out, PARSE_FAIL_LOST, true); /* its last bytes may have been the end */
 }

@@ -24,8 +24,8 @@
  * is_cut, and followed by fail(PARSE_FAIL_HEAD_TOO_LARGE), which is only news:
  * the message goes on. The parser keeps looking for the end of the head and for
  * the fields that frame the body, in memory no larger than the limit, and
- * also if some of it is skipped: then it ends where a piece does, or where the
- * next message begins.
+ * also if some of it is skipped: then it ends where a piece does, with a body or
+ * without, or else, body and all, where the next message begins.
  *
  * States, and what leaves them:
  *
@@ -70,7 +70,7 @@ struct http1_sink {
 	/*
 	 * The message that head() announced is complete: its last byte was
 	 * seen at time_ns and its body has body_bytes on the wire (chunked:
-	 * with framing). Not called for tunnels.
+	 * with framing); 0 if nobody knows. Not called for tunnels.
 	 */
 	void (*end)(void *ctx, bool is_response, uint64_t body_bytes, uint64_t time_ns);
 	/*
@@ -149,7 +149,7 @@ bool http1_holds_head(const struct http1 *p);
  * parser, and gives no call.
  */
 bool http1_is_lost(const struct http1 *p);
-/* In a body whose end is found by its looks: further messages may have been skipped with it. */
+/* In a message whose end is found by its looks: further ones may have been skipped with it. */
 bool http1_is_blind(const struct http1 *p);
 /* What is still to come of a body, UINT64_MAX if its framing has yet to tell; 0 outside of one. */
 uint64_t http1_body_left(const struct http1 *p);

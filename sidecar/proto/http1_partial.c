@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/http1_chunk.h"
+
 /* Most heads fit; doubled as needed. */
 #define ALLOC_FIRST 1024u
 
@@ -146,8 +148,25 @@ static int add_dropped(struct http1_partial *part, struct span data, size_t *ret
 	return HTTP1_PARTIAL_MORE;
 }
 
+/* Does the head announce just the body that follows it in this piece? */
+static bool is_framed(const struct http1_partial *part, struct span body, bool is_response)
+{
+	const struct http1_framing *f = &part->framing;
+	struct http1 chunked = {0};
+	size_t used;
+
+	if (part->body == HTTP1_BODY_NONE || !(f->has_coding || f->has_length))
+		return body.len == 0 && (part->body == HTTP1_BODY_NONE || !is_response);
+	if (!f->has_coding)
+		return body.len == 0 || f->length == body.len;
+	http1_chunk_begin(&chunked);
+	return body.len == 0 ||
+	       (http1_chunk_data(&chunked, body, &used) == HTTP1_CHUNK_DONE && used == body.len);
+}
+
 /* After a skip, what looks like the end may be inside of a body, unless a write ends there. */
-static int add_blind(struct http1_partial *part, struct span data, size_t *ret_used)
+static int add_blind(struct http1_partial *part, struct span data, bool is_response,
+		     size_t *ret_used)
 {
 	size_t used = 0;
 	size_t n = 0;
@@ -157,8 +176,10 @@ static int add_blind(struct http1_partial *part, struct span data, size_t *ret_u
 		rc = add_dropped(part, span_from(data, used), &n);
 		used += n;
 		*ret_used = used;
+		if (rc == HTTP1_PARTIAL_DONE && is_framed(part, span_from(data, used), is_response))
+			return rc;
 	} while (rc == HTTP1_PARTIAL_DONE && used < data.len);
-	return rc;
+	return rc == HTTP1_PARTIAL_DONE ? HTTP1_PARTIAL_MORE : rc;
 }
 
 int http1_partial_add(struct http1_partial *part, struct span data, bool is_response,
@@ -166,7 +187,7 @@ int http1_partial_add(struct http1_partial *part, struct span data, bool is_resp
 {
 	*ret_used = 0;
 	if (part->is_blind)
-		return add_blind(part, data, ret_used);
+		return add_blind(part, data, is_response, ret_used);
 	return part->is_reported ? add_dropped(part, data, ret_used)
 				 : add_kept(part, data, is_response, ret_used);
 }

@@ -260,7 +260,8 @@ static void on_end(void *ctx, bool is_response, uint64_t body_bytes, uint64_t ti
 	turn_end(s);
 	if (s->open.count == 0)
 		return;
-	if (s->open.count > 1)
+	/* Of an end that only the next response told of, the next request is no news. */
+	if (s->open.count > 1 && exchanges_at(&s->open, s->open.count - 1u)->start_ns <= time_ns)
 		turn_pipelines(c, s);
 	if (!exchanges_oldest(&s->open)->status)
 		return; /* it is of a response to come */

@@ -21,7 +21,8 @@ code or, when none was sent, how the connection ended.
     /half/N                      announces 2 N bytes, sends N, closes
     /status/N                    that status code
     /batch/DEPTH/SIZE            200 with SIZE bytes; DEPTH of them at once, in one write
-    /long-head/N                 200 with a head of N bytes and more
+    /long-head/N/SIZE/FRAMING    200 with a head of N bytes and more, and SIZE bytes of body, in one
+                                 write: FRAMING is length, chunks or close
     /noise/SEED                  random bytes, some of them nearly a response; closes
     CONNECT host:port            200, then relays
     anything else                200
@@ -232,9 +233,16 @@ class Connection:
             self.sock.sendall(b"".join(self.batch))
             self.batch = []
 
-    def do_long_head(self, count):
-        head = self.start(200, "X-Long: " + "l" * int(count), "Content-Length: 6")
-        self.sock.sendall(head + b"hello\n")
+    def do_long_head(self, count, size, framing):
+        body = b"b" * int(size)
+        field, body = {
+            "length": (f"Content-Length: {size}", body),
+            "chunks": ("Transfer-Encoding: chunked", b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)),
+            "close": ("Connection: close", body),
+        }[framing]
+        body = b"" if self.method == "HEAD" else body
+        self.sock.sendall(self.start(200, "X-Long: " + "l" * int(count), field) + body)
+        return framing != "close"
 
     def do_half(self, count):
         self.sock.sendall(self.start(200, f"Content-Length: {2 * int(count)}") + b"h" * int(count))
