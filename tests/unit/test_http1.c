@@ -410,20 +410,6 @@ static void test_scan(void **state)
 	}
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	guard = guard_new(8192);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	guard_free(&guard);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -433,5 +419,5 @@ int main(void)
 		cmocka_unit_test(test_scan),
 	};
 
-	return cmocka_run_group_tests_name("http1", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("http1", tests, NULL, NULL);
 }

@@ -386,20 +386,6 @@ static void test_starts(void **state)
 	}
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	guard = guard_new(100000);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	guard_free(&guard);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -409,5 +395,5 @@ int main(void)
 		cmocka_unit_test(test_starts),
 	};
 
-	return cmocka_run_group_tests_name("http1 gaps", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("http1 gaps", tests, NULL, NULL);
 }

@@ -40,7 +40,7 @@ static const struct {
 
 static void test_known(void **state)
 {
-	struct guard guard = guard_new(64);
+	static struct guard guard;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -50,7 +50,6 @@ static void test_known(void **state)
 			fail_msg("%s: %s gives %s", cases[i].why, cases[i].method, got);
 		assert_ptr_equal(got, method_known(span_of(cases[i].method)));
 	}
-	guard_free(&guard);
 }
 
 int main(void)

@@ -192,20 +192,6 @@ static void test_data(void **state)
 	}
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	guard = guard_new(sizeof(union record) + 8);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	guard_free(&guard);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,5 +201,5 @@ int main(void)
 		cmocka_unit_test(test_data),
 	};
 
-	return cmocka_run_group_tests_name("record", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("record", tests, NULL, NULL);
 }
