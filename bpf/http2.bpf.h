@@ -317,8 +317,9 @@ __noinline __u32 http2_egress(struct __sk_buff *skb, __u32 off, __u32 len, __u32
 	return http2_piece(skb, SL_EGRESS, off, len, seq, tcp_flags);
 }
 
-/* Frames of a short segment that are looked at without ado: those of a call, and some. */
-#define SHORT_FRAMES 4
+/* Frames of a short segment that are looked at without ado: those of a call, WINDOW_UPDATE, PING.
+ */
+#define SHORT_FRAMES 6
 
 /*
  * The whole of a short segment of whole frames, which is what calls with small messages are made
@@ -335,21 +336,28 @@ static __always_inline bool http2_short(struct __sk_buff *skb, struct sock_state
 	__u64 pos = 0;
 	__u64 head;
 	__u32 type;
+	__u64 cap;
 
-	if (IS_PLAIN || len > SL_DATA_SMALL || !st->is_sure || f->at_seq != seg->seq || f->rest ||
+	if (IS_PLAIN || len > SL_DATA_MEDIUM || !st->is_sure || f->at_seq != seg->seq || f->rest ||
 	    f->is_odd || h->walk != WALK_IDLE || seg->tcp_flags & TCP_FIN)
 		return false;
 	/* WINDOW_UPDATE, PING, or both: let there be no record for nothing. */
 	if (len == 13 || len == 17 || len == 30)
 		return false;
-	rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_SMALL, 0);
+	if (len <= SL_DATA_SMALL) {
+		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_SMALL, 0);
+		cap = SL_DATA_SMALL;
+	} else {
+		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_MEDIUM, 0);
+		cap = SL_DATA_MEDIUM;
+	}
 	if (!rec)
 		return false;
-	if (!load_bytes(skb, seg->off, rec->data, len, SL_DATA_SMALL))
+	if (!load_bytes(skb, seg->off, rec->data, len, cap))
 		goto discard;
 	for (int i = 0; i < SHORT_FRAMES && pos < len; i++) {
 		opaque(pos);
-		if (pos > SL_DATA_SMALL - sizeof(head))
+		if (pos > cap - sizeof(head))
 			goto discard;
 		head = *(__u64 *)(rec->data + pos);
 		pos += ((head & 0xff) << 16 | (head >> 8 & 0xff) << 8 | (head >> 16 & 0xff)) +
