@@ -117,6 +117,9 @@ struct sl_close {
 	__u32 retransmits; /* segments retransmitted by the observed side */
 };
 
+/* CLOSE records for which the ring has no room wait in the queue `late_closes`, up to so many. */
+#define SL_LATE_CLOSES 1024
+
 /*
  * The answer to SL_F_ASK, in the map `verdicts` by the connection's id. One that
  * comes late serves too, if it names the very seq of the newest record that asked:
@@ -168,7 +171,7 @@ enum sl_counter {
 	SL_C_LOST_OPEN, /* OPEN records the ring had no room for */
 	SL_C_LOST_REQUEST, /* DATA records that started a request, likewise */
 	SL_C_LOST_DATA, /* other DATA records, likewise */
-	SL_C_LOST_CLOSE, /* CLOSE and MUTE records, likewise */
+	SL_C_LOST_CLOSE, /* CLOSE records that the queue had no room for either; MUTE records */
 	SL_C_LOST_HELPER, /* a kernel helper refused: segment not copied */
 	SL_C_LOST_STORAGE, /* no memory for the state of a socket */
 	SL_C_LOST_CHAIN, /* more messages in one segment than are followed */

@@ -79,17 +79,13 @@ static __always_inline void mute(struct sock_state *st, enum sl_mute why)
 		send_mute(st->id, why);
 }
 
-static __always_inline void send_close(const struct sock_state *st, bool is_reset, __u64 bytes_in,
-				       __u64 bytes_out, __u32 srtt_us, __u32 retransmits)
+static __always_inline void fill_close(struct sl_close *rec, const struct sock_state *st,
+				       bool is_reset, __u64 bytes_in, __u64 bytes_out,
+				       __u32 srtt_us, __u32 retransmits)
 {
-	struct sl_close *rec = bpf_ringbuf_reserve(&ring, sizeof(*rec), 0);
 	const struct half *in = &st->half[SL_INGRESS];
 	const struct half *out = &st->half[SL_EGRESS];
 
-	if (!rec) {
-		count_exact(SL_C_LOST_CLOSE);
-		return;
-	}
 	fill_header(&rec->h, SL_CLOSE | FIRST_FLAGS(is_reset ? SL_F_RESET : 0), st->id);
 	rec->bytes[SL_INGRESS] = bytes_in;
 	rec->bytes[SL_EGRESS] = bytes_out;
@@ -102,6 +98,23 @@ static __always_inline void send_close(const struct sock_state *st, bool is_rese
 		rec->to_seq[SL_INGRESS] = rec->told_seq[SL_INGRESS] = in->hole_lo;
 	rec->srtt_us = srtt_us;
 	rec->retransmits = retransmits;
+}
+
+static __always_inline void send_close(const struct sock_state *st, bool is_reset, __u64 bytes_in,
+				       __u64 bytes_out, __u32 srtt_us, __u32 retransmits)
+{
+	struct sl_close *rec = bpf_ringbuf_reserve(&ring, sizeof(*rec), 0);
+	struct sl_close late;
+
+	if (!rec) {
+		fill_close(&late, st, is_reset, bytes_in, bytes_out, srtt_us, retransmits);
+		if (bpf_map_push_elem(&late_closes, &late, 0))
+			count_exact(SL_C_LOST_CLOSE);
+		else
+			has_late_close = 1;
+		return;
+	}
+	fill_close(rec, st, is_reset, bytes_in, bytes_out, srtt_us, retransmits);
 	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
 	count(SL_C_RECORDS, 1);
 }

@@ -183,9 +183,19 @@ struct {
 	__uint(max_entries, 1 << 20);
 } ring SEC(".maps");
 
+/* What CLOSE records tell that found no room in the ring: of a connection nobody would hear again.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, SL_LATE_CLOSES);
+	__uint(key_size, 0);
+	__uint(value_size, sizeof(struct sl_close));
+} late_closes SEC(".maps");
+
 /* Shared with user space by mmap. */
 volatile __u32 reader_awake; /* the reader drains on a timer: do not wake it for one record */
 volatile __u32 wake_bytes; /* ... unless this much waits */
+volatile __u32 has_late_close; /* something is in late_closes */
 volatile __u32 has_woken; /* and it was woken for that: once is enough until it drains */
 
 const volatile bool has_current_pid; /* bpf_get_current_pid_tgid() is there (6.10) */

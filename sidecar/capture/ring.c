@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
@@ -15,6 +16,7 @@
 #include "base/log.h"
 #include "capture/probe.h"
 #include "capture/record.h"
+#include "pod/privilege.h"
 #include "plain.skel.h"
 #include "socket.skel.h"
 
@@ -45,10 +47,44 @@ struct ring {
 	size_t size; /* of the ring: a power of two */
 	size_t map_size; /* from produced on */
 	int cpu_count;
+	struct sl_close *late; /* taken from late_closes; NULL until one was */
+	size_t late_count;
+	unsigned long late_at; /* position that is to be read before they are handed out */
 	uint64_t malformed;
 	uint64_t answers;
 	struct attached attached[RING_CGROUPS_MAX];
 };
+
+/* Takes what the kernel put into late_closes: all records of those connections are in the ring now.
+ */
+static void take_late_closes(struct ring *r)
+{
+	scoped_privilege int raised = privilege_raise();
+	int fd = bpf_map__fd(r->bpf->maps.late_closes);
+
+	if (!r->late)
+		r->late = calloc(SL_LATE_CLOSES, sizeof(*r->late));
+	if (!r->late)
+		return; /* they wait */
+	r->bpf->bss->has_late_close = 0;
+	while (r->late_count < SL_LATE_CLOSES &&
+	       bpf_map_lookup_and_delete_elem(fd, NULL, &r->late[r->late_count]) == 0)
+		r->late_count++;
+	r->late_at = __atomic_load_n(r->produced, __ATOMIC_ACQUIRE);
+}
+
+/* Returns how many. */
+static int hand_out_late_closes(struct ring *r, event_fn fn, void *ctx)
+{
+	int n = (int)r->late_count;
+	struct event ev;
+
+	for (int i = 0; i < n; i++)
+		if (record_read(&r->late[i], sizeof(r->late[i]), &ev) == 0)
+			fn(ctx, &ev);
+	r->late_count = 0;
+	return n;
+}
 
 /*
  * What libbpf's ring_buffer__consume() does (kernel/bpf/ringbuf.c describes the layout), without a
@@ -66,6 +102,8 @@ static int ring_drain(struct source *s, event_fn fn, void *ctx)
 	struct event ev;
 	int n = 0;
 
+	if (r->bpf->bss->has_late_close && !r->late_count)
+		take_late_closes(r);
 	for (unsigned long last = pos + r->size; pos != end && pos < last;) {
 		const char *record = data + (pos & mask);
 		uint32_t len = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
@@ -89,6 +127,8 @@ static int ring_drain(struct source *s, event_fn fn, void *ctx)
 			end = __atomic_load_n(r->produced, __ATOMIC_ACQUIRE);
 	}
 	__atomic_store_n(r->consumed, pos, __ATOMIC_RELEASE);
+	if (r->late_count && pos - r->late_at < ULONG_MAX / 2)
+		n += hand_out_late_closes(r, fn, ctx);
 	if (n > 0) {
 		r->bpf->bss->reader_awake = 1;
 		r->bpf->bss->has_woken = 0;
@@ -103,7 +143,8 @@ static bool ring_sleep(struct source *s)
 	r->bpf->bss->reader_awake = 0;
 	/* What the kernel wrote before it saw this, we see after it. */
 	__sync_synchronize();
-	return __atomic_load_n(r->produced, __ATOMIC_RELAXED) == *r->consumed;
+	return __atomic_load_n(r->produced, __ATOMIC_RELAXED) == *r->consumed &&
+	       !r->bpf->bss->has_late_close && !r->late_count;
 }
 
 static int ring_fd(const struct source *s)
@@ -139,6 +180,7 @@ static void ring_free(struct source *s)
 	if (r->wake_fd >= 0)
 		(void)close(r->wake_fd); /* nothing was written to it */
 	socket_bpf__destroy(r->bpf);
+	free(r->late);
 	free(r);
 }
 

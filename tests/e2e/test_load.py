@@ -84,6 +84,9 @@ class Overflow(harness.Case):
         lost = scrape.lost_requests()
         self.assertGreater(lost, 0, "the ring did not overflow")
         self.assertEqual(counted.total() + lost, len(sent), f"{scrape.lost()}\n{health(scrape)}")
+        # 500 connections ended meanwhile: that is told behind the ring.
+        self.assertNotIn("close", [dict(key)["reason"] for key in scrape.lost()])
+        self.assertLessEqual(scrape.sum("sidelight_connections_open"), 1)
         expected = server.expected(len(sent))
         self.assertEqual(counted - expected, collections.Counter(), "invented")
         # Its reader is back: what fits is counted again.
