@@ -9,7 +9,7 @@ endif
 # Not empty: programs with a libcurl that does what they ask of it and no more, for images.
 LEAN     ?=
 CURL     := $(BUILD)/curl
-BIN       = $(BUILD)$(if $(LEAN),/lean)
+PROGRAMS = $(BUILD)$(if $(LEAN),/lean)
 PKG_CONFIG := $(if $(LEAN),PKG_CONFIG_PATH=$(CURL)/lib/pkgconfig )$(if $(CROSS),PKG_CONFIG_LIBDIR=/usr/lib/$(CROSS:-=)/pkgconfig:/usr/share/pkgconfig )pkg-config
 CLANG    ?= clang
 LLVM_STRIP ?= llvm-strip
@@ -105,9 +105,9 @@ WEBHOOK_LIBRARY := $(BUILD)/libwebhook.a
 WEBHOOK_LDLIBS   = $(EXTRA_LDLIBS) $(WEBHOOK_PKGS)
 
 .PHONY: all
-all: $(BIN)/sidelight $(BIN)/sidelight-webhook ## build build/sidelight and build/sidelight-webhook
+all: $(PROGRAMS)/sidelight $(PROGRAMS)/sidelight-webhook ## build build/sidelight and build/sidelight-webhook
 
-$(BIN)/sidelight: $(OBJECTS)
+$(PROGRAMS)/sidelight: $(OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(if $(LTO),-O3) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -115,7 +115,7 @@ $(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(BIN)/sidelight-webhook: $(WEBHOOK_OBJECTS)
+$(PROGRAMS)/sidelight-webhook: $(WEBHOOK_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(WEBHOOK_LDLIBS)
 
@@ -127,7 +127,7 @@ $(WEBHOOK_LIBRARY): $(filter-out %/main.o $(BUILD)/sidecar/base/%,$(WEBHOOK_OBJE
 .PHONY: install
 install: all ## copy both programs to $(DESTDIR)/usr/bin
 	install -d $(DESTDIR)/usr/bin
-	install $(BIN)/sidelight $(BIN)/sidelight-webhook $(DESTDIR)/usr/bin
+	install $(PROGRAMS)/sidelight $(PROGRAMS)/sidelight-webhook $(DESTDIR)/usr/bin
 
 # JSON as a C string.
 $(BUILD)/webhook/%.json.h: sidecar/webhook/%.json
