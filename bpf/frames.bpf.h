@@ -49,7 +49,7 @@
 #define DATA_WHOLE	SL_DATA_LARGE
 
 /* Frames of one piece. */
-#define WALK_STEPS 16
+#define WALK_STEPS 8
 
 /* A question is not repeated sooner ... */
 #define ASK_LEAST_NS (1000ull * 1000)

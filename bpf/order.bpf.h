@@ -21,8 +21,8 @@
 /* Longer than a CPU takes for a segment of 64 KiB; a segment that is really lost costs this once.
  */
 #define AWAIT_NS    (20ull * 1000)
-#define AWAIT_STEPS 64
-#define PAUSE_STEPS 16 /* some 20 ns each */
+#define AWAIT_STEPS 32
+#define PAUSE_STEPS 32 /* some 20 ns each */
 
 enum await {
 	AWAIT_SEEN, /* all before seq was seen */
