@@ -15,6 +15,7 @@
 #include <uv.h>
 
 #include "base/log.h"
+#include "base/resident.h"
 #include "pod/privilege.h"
 #include "capture/ring.h"
 #include "discovery.h"
@@ -441,6 +442,7 @@ int command_run(const struct options *o)
 		log_error("run: cannot watch the program (%s)", strerror(-err));
 		stop(&r);
 	}
+	resident_trim();
 	(void)uv_run(&r.loop, UV_RUN_DEFAULT); /* ends when everything is closed */
 	status = r.has_spawn ? r.spawn.exit_code : 0;
 	if (o->has_summary)

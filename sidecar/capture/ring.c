@@ -273,26 +273,11 @@ fail:
 	return NULL;
 }
 
-/*
- * The object's file, a quarter of a megabyte of our own program's, was read for loading and is
- * not looked at again: its pages are the page cache's, and need not count as ours.
- */
-static void forget_file(const struct socket_bpf *bpf, size_t page_size)
-{
-	uintptr_t start = (uintptr_t)bpf->skeleton->data;
-	uintptr_t end = (start + bpf->skeleton->data_sz) & ~(page_size - 1);
-
-	start = (start + page_size - 1) & ~(page_size - 1);
-	if (end > start)
-		(void)madvise((void *)start, end - start, MADV_DONTNEED); /* or they stay */
-}
-
 static int load(struct ring *r, size_t ring_bytes)
 {
 	struct socket_bpf *bpf = open_programs(
 		!has_perfmon(), libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB,
 							BPF_FUNC_get_current_pid_tgid, NULL) == 1);
-	int err;
 
 	if (!bpf)
 		return -errno;
@@ -300,9 +285,7 @@ static int load(struct ring *r, size_t ring_bytes)
 	(void)bpf_map__set_max_entries(bpf->maps.ring,
 				       (__u32)ring_bytes); /* not loaded: cannot fail */
 	bpf->bss->wake_bytes = (__u32)(ring_bytes / WAKE_SHARE);
-	err = socket_bpf__load(bpf);
-	forget_file(bpf, r->page_size);
-	return err;
+	return socket_bpf__load(bpf);
 }
 
 /*
