@@ -101,6 +101,8 @@ static void refresh(void *ctx)
 	red_active(r->red, engine_actives(r->engine), ACTIVE_CELLS + 1);
 	if (r->source)
 		self_ring(r->self, ring_malformed(r->source), ring_answers(r->source));
+	if (r->scrape)
+		self_scrape(r->self, scrape_evicted(r->scrape));
 	self_refresh(r->self, engine_stats(r->engine), r->push ? push_stats(r->push) : NULL);
 }
 

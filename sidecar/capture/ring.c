@@ -55,8 +55,7 @@ struct ring {
 	struct attached attached[RING_CGROUPS_MAX];
 };
 
-/* Takes what the kernel put into late_closes: all records of those connections are in the ring now.
- */
+/* Takes what is in late_closes: all records of those connections are in the ring by now. */
 static void take_late_closes(struct ring *r)
 {
 	scoped_privilege int raised = privilege_raise();
@@ -80,7 +79,9 @@ static int hand_out_late_closes(struct ring *r, event_fn fn, void *ctx)
 	struct event ev;
 
 	for (int i = 0; i < n; i++)
-		if (record_read(&r->late[i], sizeof(r->late[i]), &ev) == 0)
+		if (record_read(&r->late[i], sizeof(r->late[i]), &ev))
+			r->malformed++;
+		else
 			fn(ctx, &ev);
 	r->late_count = 0;
 	return n;

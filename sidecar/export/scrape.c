@@ -129,3 +129,8 @@ uint16_t scrape_port(const struct scrape *s)
 {
 	return httpd_port(s->httpd);
 }
+
+uint64_t scrape_evicted(const struct scrape *s)
+{
+	return httpd_evicted(s->httpd);
+}

@@ -41,4 +41,7 @@ void scrape_close(struct scrape *s);
 
 uint16_t scrape_port(const struct scrape *s);
 
+/* Connections ended to make room for others, since the start. */
+uint64_t scrape_evicted(const struct scrape *s);
+
 #endif

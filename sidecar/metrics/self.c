@@ -38,6 +38,7 @@ enum family_id {
 	GRPC_WEB_REQUESTS,
 	HTTP2_UNKNOWN_FIELDS,
 	HTTP2_TABLE_BYTES,
+	SCRAPE_EVICTED,
 	PUSHES,
 	PUSHES_SKIPPED,
 	PUSH_SECONDS,
@@ -109,6 +110,8 @@ static const struct family_desc descs[FAMILIES] = {
 			      "Connections that were followed."),
 	[CONNECTIONS_EVICTED] = PLAIN(METRIC_COUNTER, "sidelight_connections_evicted_total",
 				      "Connections given up because there were too many."),
+	[SCRAPE_EVICTED] = PLAIN(METRIC_COUNTER, "sidelight_scrape_connections_evicted_total",
+				 "Connections to /metrics ended to make room for others."),
 	[CONNECTIONS_MUTED] =
 		LABELLED(METRIC_COUNTER, reason_labels, "sidelight_connections_muted_total",
 			 "Connections that are not, or no longer, plain HTTP."),
@@ -332,6 +335,11 @@ void self_ring(struct self *self, uint64_t malformed, uint64_t answers)
 {
 	set_by(self, EVENTS_REFUSED, "malformed", malformed);
 	set(self, HTTP2_ANSWERS, (double)answers);
+}
+
+void self_scrape(struct self *self, uint64_t evicted)
+{
+	set(self, SCRAPE_EVICTED, (double)evicted);
 }
 
 static void refresh_push(struct self *self, const struct push_stats *p)

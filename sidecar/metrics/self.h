@@ -34,6 +34,9 @@ void self_kernel(struct self *self, uint64_t id, const char *name, const uint64_
  * were answered. */
 void self_ring(struct self *self, uint64_t malformed, uint64_t answers);
 
+/* Connections to /metrics that had to make room, since the start. */
+void self_scrape(struct self *self, uint64_t evicted);
+
 /* A connection has ended: round-trip time and retransmissions. */
 void self_tcp_close(struct self *self, const struct event_close *close);
 

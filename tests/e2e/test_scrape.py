@@ -14,7 +14,7 @@ import time
 import gateway
 import harness
 from gateway import COUNT, Driver, Prometheus
-from observer import Metrics, http_get
+from observer import Metrics, Sidelight, http_get
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
@@ -191,6 +191,14 @@ class Hostile(harness.Case):
                 self.assert_serves(f"{i + 1} silent connections")
         self.assert_serves("200 silent connections")
         self.assertLess(self.files(), before + 30)
+
+    def test_who_had_to_make_room_is_counted(self):
+        sidelight = Sidelight(self, cgroup=self.cgroup())
+        for _ in range(40):
+            self.own(socket.create_connection(("127.0.0.1", sidelight.port), timeout=5))
+        evicted = "sidelight_scrape_connections_evicted_total"
+        # 16 may stay.
+        harness.wait_for("the count", lambda: sidelight.scrape().sum(evicted) >= 24)
 
     def test_slow_heads(self):
         crowd = [self.connect() for _ in range(64)]
