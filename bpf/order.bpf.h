@@ -18,8 +18,7 @@
 #include "frames.bpf.h"
 #include "state.bpf.h"
 
-/* Longer than a CPU takes for a segment of 64 KiB; a segment that is really lost costs this once.
- */
+/* More than a segment of 64 KiB takes; one that is really lost costs this, once. */
 #define AWAIT_NS    (20ull * 1000)
 #define AWAIT_STEPS 32
 #define PAUSE_STEPS 32 /* some 20 ns each */

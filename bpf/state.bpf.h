@@ -123,8 +123,7 @@ struct sock_state {
 	bool is_sure; /* and it is: set once, and by itself, for both directions may be at it */
 	bool was_maybe; /* it was looked at as HTTP/2 before */
 	__u32 maybe_left; /* bytes that may be sent while it is not known to be HTTP/2 */
-	struct bpf_spin_lock
-		walk_lock; /* of walk in half[], when it becomes WALK_BUSY or ends to be */
+	struct bpf_spin_lock walk_lock; /* of half[].walk becoming WALK_BUSY, or ceasing to */
 	union {
 		struct scan scan; /* HTTP/1 */
 		struct frames frames[2]; /* HTTP/2; by enum sl_dir */
@@ -183,8 +182,7 @@ struct {
 	__uint(max_entries, 1 << 20);
 } ring SEC(".maps");
 
-/* What CLOSE records tell that found no room in the ring: of a connection nobody would hear again.
- */
+/* CLOSE records without room in the ring: nothing else would tell of those connections again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_QUEUE);
 	__uint(max_entries, SL_LATE_CLOSES);

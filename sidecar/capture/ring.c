@@ -69,6 +69,8 @@ static void take_late_closes(struct ring *r)
 	while (r->late_count < SL_LATE_CLOSES &&
 	       bpf_map_lookup_and_delete_elem(fd, NULL, &r->late[r->late_count]) == 0)
 		r->late_count++;
+	if (r->late_count < SL_LATE_CLOSES && errno != ENOENT)
+		log_error("capture: cannot read ends of connections (%s)", strerror(errno));
 	r->late_at = __atomic_load_n(r->produced, __ATOMIC_ACQUIRE);
 }
 
