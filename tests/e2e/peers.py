@@ -161,6 +161,12 @@ def tally(calls):
     return collections.Counter((c.method, c.code) for c in calls)
 
 
+def assert_as_asked(case, results, calls):
+    """The client's library reported of each call the status that the server was asked for."""
+    got, expected = tally(results), tally(calls)
+    case.assertEqual(got, expected, f"the client's\n{observer.difference(got, expected)}")
+
+
 def named(counts):
     """(method, code) as sidelight labels it: (rpc_method, rpc_status_code)."""
     out = collections.Counter()

@@ -154,7 +154,7 @@ class Ends(harness.Case):
             for kind, code, size in itertools.product(peers.KINDS, (0, 5, 14), (10, 30_000))
         ] * 5
         results = client.run(calls)
-        self.assertEqual(peers.tally(results), peers.tally(calls))
+        peers.assert_as_asked(self, results, calls)
         self.assertEqual(backend.calls(), peers.tally(calls))
         scrape = peers.settle(sidelight, client, ("server", "client"))
         for side in ("server", "client"):

@@ -38,7 +38,7 @@ class Languages(harness.Case):
 
     def compare(self, calls, results, scrape):
         """Of calls that the server answers: client, handlers and sidelight tell the same."""
-        self.assertEqual(peers.tally(results), peers.tally(calls), "the client's own account")
+        peers.assert_as_asked(self, results, calls)
         self.assertEqual(self.server.calls(), peers.tally(calls), "the server's own account")
         for side in self.sides:
             peers.assert_counted(self, scrape, peers.named(peers.tally(calls)), side)

@@ -38,7 +38,7 @@ class BadWire(harness.Case):
             for i in range(count)
         ]
         results = client.run(calls, 120)
-        self.assertEqual(peers.tally(results), peers.tally(calls))
+        peers.assert_as_asked(self, results, calls)
         self.assertEqual(server.calls(), peers.tally(calls))
         retransmitted = 0
         for sidelight, side in ((there, "server"), (here, "client")):

@@ -34,7 +34,7 @@ class Replay(harness.Case):
             for messages, size in ((0, 10), (3, 70_000))
         ]
         results = client.run(calls)
-        self.assertEqual(peers.tally(results), peers.tally(calls))
+        peers.assert_as_asked(self, results, calls)
         client.finish()
         with clients.Wire(server.port) as wire:
             wire.send(b"the end of it all")
