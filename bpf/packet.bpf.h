@@ -37,24 +37,33 @@ struct segment {
 	__u8 tcp_flags;
 };
 
-/* Extension headers that may stand before TCP; a few, then it is not for us. */
-#define IPV6_EXT_MAX 4
+/* Takes one extension header off, if that is what stands at *at. False: it is not for us. */
+static __always_inline bool ipv6_skip_extension(struct __sk_buff *skb, __u8 *next, __u32 *at)
+{
+	__u8 ext[2];
 
-/* Behind the extension headers; 0 if TCP is not there. */
+	if (*next == IPPROTO_TCP)
+		return true;
+	if (*next != IPPROTO_HOPOPTS && *next != IPPROTO_ROUTING && *next != IPPROTO_DSTOPTS)
+		return false;
+	if (bpf_skb_load_bytes(skb, *at, ext, sizeof(ext)))
+		return false;
+	*next = ext[0];
+	*at += ((__u32)ext[1] + 1) * 8;
+	return true;
+}
+
+/*
+ * Behind the extension headers; 0 if TCP is not there, or behind more than four. No loop: without
+ * CAP_PERFMON the verifier follows one for as long as a CPU might speculate.
+ */
 static __always_inline __u32 ipv6_skip_extensions(struct __sk_buff *skb, __u8 next)
 {
 	__u32 at = sizeof(struct ipv6hdr);
 
-	for (int i = 0; i < IPV6_EXT_MAX && next != IPPROTO_TCP; i++) {
-		__u8 ext[2];
-
-		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS)
-			return 0;
-		if (bpf_skb_load_bytes(skb, at, ext, sizeof(ext)))
-			return 0;
-		next = ext[0];
-		at += ((__u32)ext[1] + 1) * 8;
-	}
+	if (!ipv6_skip_extension(skb, &next, &at) || !ipv6_skip_extension(skb, &next, &at) ||
+	    !ipv6_skip_extension(skb, &next, &at) || !ipv6_skip_extension(skb, &next, &at))
+		return 0;
 	return next == IPPROTO_TCP ? at : 0;
 }
 

@@ -85,19 +85,22 @@ static __always_inline void fill_close(struct sl_close *rec, const struct sock_s
 {
 	const struct half *in = &st->half[SL_INGRESS];
 	const struct half *out = &st->half[SL_EGRESS];
+	__u32 to_seq = in->next;
+	__u32 told_seq = in->told_seq;
 
+	/* What came behind a hole, the socket never had in order. */
+	if (has_hole(in))
+		to_seq = told_seq = in->hole_lo;
 	fill_header(&rec->h, SL_CLOSE | FIRST_FLAGS(is_reset ? SL_F_RESET : 0), st->id);
 	rec->bytes[SL_INGRESS] = bytes_in;
 	rec->bytes[SL_EGRESS] = bytes_out;
-	rec->to_seq[SL_INGRESS] = in->next;
-	rec->to_seq[SL_EGRESS] = out->next;
-	rec->told_seq[SL_INGRESS] = in->told_seq;
-	rec->told_seq[SL_EGRESS] = out->told_seq;
-	/* What came behind a hole, the socket never had in order. */
-	if (has_hole(in))
-		rec->to_seq[SL_INGRESS] = rec->told_seq[SL_INGRESS] = in->hole_lo;
-	rec->srtt_us = srtt_us;
-	rec->retransmits = retransmits;
+	/*
+	 * In pairs: kernel 6.1, without CAP_PERFMON, takes half a word on the stack for a spilled
+	 * number, and refuses that the other half be written.
+	 */
+	*(__u64 *)rec->to_seq = to_seq | out->next << 32;
+	*(__u64 *)rec->told_seq = told_seq | (__u64)out->told_seq << 32;
+	*(__u64 *)&rec->srtt_us = srtt_us | (__u64)retransmits << 32;
 }
 
 static __always_inline void send_close(const struct sock_state *st, bool is_reset, __u64 bytes_in,

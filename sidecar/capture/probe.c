@@ -308,8 +308,8 @@ static const struct {
 	{"BPF JIT compiler", "speed: programs are interpreted", false, false, check_jit},
 	{"CAP_SYS_PTRACE", "containers of a Pod, --pid of a process in another container", false,
 	 false, check_cap_ptrace},
-	{"CAP_PERFMON", "skipping of bodies, news of a container's start, uprobes, older kernels",
-	 false, false, check_cap_perfmon},
+	{"CAP_PERFMON", "skipping of bodies, news of a container's start, uprobes", false, false,
+	 check_cap_perfmon},
 	{"kernel BTF", "tracepoints with arguments", false, false, check_btf},
 };
 
