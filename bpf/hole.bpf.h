@@ -59,6 +59,28 @@ static __always_inline void shrink_hole(struct half *h, const struct segment *se
 }
 
 /*
+ * Up to where all that was not told of needs no telling. Not to the end of what was seen, for
+ * another CPU may be about to send it.
+ */
+static __always_inline __u32 settled_seq(const struct sock_state *st)
+{
+	const struct half *h = &st->half[SL_INGRESS];
+	__u64 next = h->next;
+
+	if (st->is_http2) {
+		__u32 walked = st->frames[SL_INGRESS].at_seq;
+
+		/* Without CAP_PERFMON an address may not depend on the path: two loads stay two. */
+		opaque(walked);
+		return h->walk == WALK_UNBEGUN ? h->told_seq : walked;
+	}
+	if (h->skip_to >= next || (h->budget == 0 && !h->at_start))
+		return next;
+	/* Where the last body that was skipped ended, unless that is long ago, or never was. */
+	return next - h->skip_to < 1u << 30 ? h->skip_to : h->told_seq;
+}
+
+/*
  * The segment leaves a hole before it. Then what it has goes the ordinary way: as the next bytes,
  * but not as the first ones of a turn, nor of a message.
  */
@@ -66,10 +88,11 @@ static __always_inline void leave_hole(struct __sk_buff *skb, struct sock_state 
 				       const struct segment *seg)
 {
 	struct half *h = &st->half[SL_INGRESS];
+	__u32 settled = settled_seq(st);
 
 	/* What was skipped before the hole is known to be body. */
-	if (h->told_seq != (__u32)h->next)
-		send_progress(st, SL_INGRESS, h->next, false);
+	if ((__s32)(settled - h->told_seq) > 0)
+		send_progress(st, SL_INGRESS, settled, false);
 	open_hole(skb, h, seg->seq);
 	h->next += seg->seq - (__u32)h->next;
 	h->told_seq = seg->seq;
@@ -81,12 +104,34 @@ static __always_inline void leave_hole(struct __sk_buff *skb, struct sock_state 
 	}
 }
 
+/* Records of what fills a hole that one run of a program sends. Without CAP_PERFMON the verifier
+ * takes no loop: then 33 tail calls are all, which is enough for the usual 64 KiB. */
+#define FILL_RECORDS (IS_PLAIN ? 1 : 16)
+
 /*
- * The segment's bytes below next are sent as they are: one record of them per call, done says how
- * many were. Returns how many are now; as many as before if that is all.
+ * Sends one record of n bytes below next, as they are. Returns how many are in it; 0: they are
+ * lost, which is counted. A global function: the verifier takes it once, and not for each record.
  */
-static __always_inline __u32 fill_hole(struct __sk_buff *skb, struct sock_state *st,
-				       const struct segment *seg, __u32 done)
+__noinline __u32 fill_once(struct __sk_buff *skb, __u32 off, __u32 seq, __u32 n)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct sock_state *st;
+
+	if (!sk)
+		return 0;
+	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
+	if (!st)
+		return 0;
+	return send_raw(skb, st->id, has_hole(&st->half[SL_INGRESS]) ? SL_F_HOLE : 0, off, seq, n,
+			st->half[SL_EGRESS].next, false);
+}
+
+/*
+ * The segment's bytes below next are sent as they are, of which *done were before. True: not all of
+ * them yet.
+ */
+static __always_inline bool fill_hole(struct __sk_buff *skb, struct sock_state *st,
+				      const struct segment *seg, __u32 *done)
 {
 	struct half *h = &st->half[SL_INGRESS];
 	__u32 n = (__u32)h->next - seg->seq;
@@ -94,14 +139,16 @@ static __always_inline __u32 fill_hole(struct __sk_buff *skb, struct sock_state 
 
 	if (n > seg->len)
 		n = seg->len;
-	if (done >= n)
-		return done;
-	sent = send_raw(skb, st->id, has_hole(h) ? SL_F_HOLE : 0, seg->off + done, seg->seq + done,
-			n - done, st->half[SL_EGRESS].next, false);
-	/* Its record is in the ring before others go there as if the hole was none. */
-	if (sent && done == 0)
-		shrink_hole(h, seg);
-	return done + sent;
+	for (int i = 0; i < FILL_RECORDS && *done < n; i++) {
+		sent = fill_once(skb, seg->off + *done, seg->seq + *done, n - *done);
+		if (!sent)
+			return false;
+		/* Its record is in the ring before others go there as if the hole was none. */
+		if (*done == 0)
+			shrink_hole(h, seg);
+		*done += sent;
+	}
+	return *done < n;
 }
 
 #endif

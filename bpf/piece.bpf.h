@@ -221,7 +221,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	return left > 0;
 
 discard:
-	bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
+	discard(rec);
 give_up:
 	/* Not vouched for: user space sees a gap, and does not take it for body. */
 	h->told_seq = h->next;

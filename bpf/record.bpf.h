@@ -176,7 +176,7 @@ static __always_inline __u32 send_raw(struct __sk_buff *skb, __u64 id, __u32 fla
 		n = SL_DATA_LARGE;
 	if (!load_bytes(skb, off, rec->data, n, SL_DATA_LARGE)) {
 		count_exact(SL_C_LOST_HELPER);
-		bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
+		discard(rec);
 		return 0;
 	}
 	fill_header(&rec->h, SL_DATA | SL_INGRESS << 8 | FIRST_FLAGS(flags) | n << 32, id);

@@ -199,7 +199,8 @@ static __always_inline int on_frames(struct __sk_buff *skb, __u8 dir)
 	if (!st)
 		return PASS;
 	find_kept_place(skb, &seg);
-	if (IS_PLAIN ? !http2_plain(skb, st, dir, &seg) : !http2_next(skb, st, dir, &seg))
+	if (IS_PLAIN ? !http2_plain(skb, st, dir, &seg) || !http2_plain(skb, st, dir, &seg)
+		     : !http2_next(skb, st, dir, &seg))
 		return PASS;
 	keep_place(skb, &seg);
 	if (st->is_http2)
@@ -271,6 +272,19 @@ int sl_early(struct __sk_buff *skb)
 	return PASS;
 }
 
+/* The first bytes of all, with others before them: they may tell only now that it is HTTP/2. */
+static __always_inline void judge_late_start(struct __sk_buff *skb, struct sock_state *st,
+					     const struct segment *seg)
+{
+	__u64 first;
+
+	if (seg->seq != st->half[SL_INGRESS].first_seq || seg->len < sizeof(first) ||
+	    st->is_http2 || st->is_http || bpf_skb_load_bytes(skb, seg->off, &first, sizeof(first)))
+		return;
+	if (http2_begins(st, SL_INGRESS, seg->seq, first, seg->len) && first == WORD_PRI)
+		st->is_sure = true;
+}
+
 /* Data that leaves a hole, or fills one. What it has beyond all that was seen goes the ordinary
  * way. */
 SEC("cgroup_skb/ingress")
@@ -292,9 +306,13 @@ int sl_hole(struct __sk_buff *skb)
 		if (IS_PLAIN || !st->is_http2 || !await_ingress(skb, seg.seq, AWAIT_SEEN))
 			leave_hole(skb, st, &seg);
 	} else {
-		skb->cb[CB_LEFT] = fill_hole(skb, st, &seg, done);
-		if (skb->cb[CB_LEFT] != done)
+		if (done == 0)
+			judge_late_start(skb, st, &seg);
+		if (fill_hole(skb, st, &seg, &done)) {
+			skb->cb[CB_LEFT] = done;
 			bpf_tail_call(skb, &next_ingress, NEXT_HOLE);
+			count_exact(SL_C_LOST_CHAIN);
+		}
 		skb->cb[CB_LEFT] = 0;
 		if (seg.len <= next - seg.seq) {
 			count(SL_C_SEGMENTS, 1);
@@ -302,7 +320,7 @@ int sl_hole(struct __sk_buff *skb)
 		}
 	}
 	bpf_tail_call(skb, &next_ingress, NEXT_PIECE);
-	return PASS;
+	return give_up(st, SL_INGRESS);
 }
 
 SEC("sockops")

@@ -36,8 +36,8 @@ class Namespaces:
         for name in self.names:
             subprocess.run(["ip", "netns", "del", name], capture_output=True)
 
-    def ask(self, port):
-        """For observer.settle(): a request from the client's namespace."""
+    def ask(self, port, *options):
+        """For observer.settle(): a request from the client's namespace; options are curl's."""
         return lambda target: self.inside(
             self.client,
             "curl",
@@ -46,6 +46,7 @@ class Namespaces:
             "20",
             "-o",
             "/dev/null",
+            *options,
             f"http://{SERVER}:{port}{target}",
         )
 

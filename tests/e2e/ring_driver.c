@@ -7,7 +7,7 @@
  *
  * Lines on standard output:
  *     ready
- *     open ID ROLE EARLY LOCAL-PORT REMOTE-PORT
+ *     open ID ROLE EARLY LOCAL-PORT REMOTE-PORT FIRST-SEQ FIRST-SEQ    by enum dir
  *     data ID DIR FLAGS FROM SEQ TO HEX-BYTES    flags of F (frame), A (asks), H (hole), E (end)
  *     mute ID WHY
  *     close ID
@@ -45,8 +45,9 @@ static void on_event(void *ctx, const struct event *ev)
 	(void)ctx;
 	switch (ev->kind) {
 	case EVENT_OPEN:
-		printf("open %" PRIx64 " %d %d %u %u\n", ev->id, ev->open.role, ev->open.is_early,
-		       ev->open.local.port, ev->open.remote.port);
+		printf("open %" PRIx64 " %d %d %u %u %u %u\n", ev->id, ev->open.role,
+		       ev->open.is_early, ev->open.local.port, ev->open.remote.port,
+		       ev->open.first_seq[DIR_INGRESS], ev->open.first_seq[DIR_EGRESS]);
 		break;
 	case EVENT_DATA:
 		print_data(ev->id, &ev->data);

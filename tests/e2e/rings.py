@@ -44,7 +44,7 @@ Record = collections.namedtuple("Record", "flags start seq end data")
 
 class Connection:
     def __init__(self, words):
-        self.role, self.is_early, self.port, self.remote_port = map(int, words)
+        self.role, self.is_early, self.port, self.remote_port, *self.first_seq = map(int, words)
         self.records = {INGRESS: [], EGRESS: []}
         self.muted = None
         self.is_closed = False

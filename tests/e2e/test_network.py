@@ -43,6 +43,22 @@ class BadWire(harness.Case):
     def test_reordered_doubled_and_lost(self):
         self.check(network.Shim(self, seed=2, drop=0.01, double=0.03, delay=0.05), 8, 40)
 
+    def test_beginnings_of_http2_lost(self):
+        """Many short connections: of some the first segment is lost, with the client's preface."""
+        harness.need("h2load")
+        wire = network.Veth(self)
+        server = servers.Nginx(self, host=network.SERVER, netns=wire.server, HTTP2="http2")
+        sidelight = Sidelight(self, cgroup=server.cgroup)
+        wire.drop(0.05)
+        base, count = f"http://{network.SERVER}:{server.port}", 1200
+        done = wire.inside(
+            wire.client, "h2load", f"-n{count}", "-c300", "-m2", f"{base}/", f"{base}/missing"
+        )
+        self.assertRegex(done.stdout, f" {count} done, .* 0 errored, 0 timeout")
+        ask = wire.ask(server.port, "--http2-prior-knowledge")
+        scrape = sidelight.assert_counted(server.expected(count), ask)
+        self.assertEqual(scrape.lost(), {})
+
     def test_apache_on_a_bad_wire(self):
         """Deferred accept: the first data is seen on the listener, or again later."""
         wire = network.Shim(self, seed=3, drop=0.02, double=0.05, delay=0.05)
