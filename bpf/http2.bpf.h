@@ -22,6 +22,14 @@
 /* Bytes of a connection that are sent while it is not known to be HTTP/2. */
 #define MAYBE_BUDGET (128u << 10)
 
+/* Is it known otherwise: by user space, or by what was seen on the listener's socket? */
+static __always_inline bool is_known_http2(const struct sock_state *st)
+{
+	const struct sl_verdict *v = bpf_map_lookup_elem(&verdicts, &st->id);
+
+	return v && v->is_http2;
+}
+
 /*
  * May HTTP/2 begin with the first n bytes of a turn, at seq? Then they are left to
  * http2_piece().
@@ -38,10 +46,8 @@ static __always_inline bool http2_begins(struct sock_state *st, __u8 dir, __u32 
 		if (!st->role)
 			st->role = dir == SL_EGRESS ? SL_ROLE_CLIENT : SL_ROLE_SERVER;
 	} else if (st->was_maybe) {
-		const struct sl_verdict *v = bpf_map_lookup_elem(&verdicts, &st->id);
-
 		/* The answer may have come too late. */
-		if (!v || !v->is_http2)
+		if (!is_known_http2(st))
 			return false;
 	} else if (st->role && dir != request_dir) {
 		/* SETTINGS of less than 256 bytes, no flags, stream 0 */
@@ -49,6 +55,8 @@ static __always_inline bool http2_begins(struct sock_state *st, __u8 dir, __u32 
 			    WORD(0, 0, 0, FRAME_SETTINGS, 0, 0, 0, 0) ||
 		    n < FRAME_HEAD || h->first_seq != seq)
 			return false;
+		if (is_known_http2(st))
+			st->is_sure = true;
 	} else if (!st->role) {
 		/* Turns begin with frames; text does not, by what its first byte is as a length. */
 		if ((first & 0xff) > 8 || (first >> 24 & 0xff) > FRAME_LAST)

@@ -236,6 +236,17 @@ int sl_http2_egress(struct __sk_buff *skb)
 	return on_frames(skb, SL_EGRESS);
 }
 
+/* The child socket will not see the preface, and is to know of it. */
+static __always_inline void note_preface(struct __sk_buff *skb, const struct segment *seg, __u64 id)
+{
+	struct sl_verdict v = {.is_http2 = true};
+	__u64 first;
+
+	if (seg->len >= sizeof(first) &&
+	    !bpf_skb_load_bytes(skb, seg->off, &first, sizeof(first)) && first == WORD_PRI)
+		bpf_map_update_elem(&verdicts, &id, &v, BPF_NOEXIST);
+}
+
 /*
  * Data that reached the listener's socket: with it the handshake is complete,
  * and the child socket, made in a moment, will have this id. It has sent
@@ -260,6 +271,7 @@ int sl_early(struct __sk_buff *skb)
 			count_exact(SL_C_LOST_REQUEST);
 			return PASS;
 		}
+		note_preface(skb, &seg, id);
 	}
 	if (done >= seg.len || done >= TURN_BUDGET)
 		return PASS;
