@@ -16,7 +16,7 @@ import harness
 import clients
 import world
 from gateway import Certificates, FakeGateway, Pushgateway
-from observer import difference
+from observer import difference, health
 from pod import InPod, Pod
 from podman import Podman
 
@@ -91,7 +91,14 @@ class Pods(harness.Case):
         harness.wait_for("the first push", gateway.groups)
         web = clients.send_plan(pod.web_port, [("GET", "/hello"), ("GET", "/gateway")] * 50)
         pod.stop()
-        self.assertEqual(gateway.metrics().requests(container="web"), expected(web), pod.output())
+        self.assertEqual(pod.state("sidelight")["ExitCode"], 0, pod.output())
+        pushed = gateway.metrics()
+        counted = pushed.requests(container="web")
+        self.assertEqual(
+            counted,
+            expected(web),
+            f"{difference(counted, expected(web))}\n{health(pushed)}\n{pod.output()}",
+        )
 
     def test_push_over_tls(self):
         """By the CA of --push-ca, by those that the image brings along, and by no other."""
