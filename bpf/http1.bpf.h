@@ -49,8 +49,12 @@ static __always_inline __u64 newline_marks(__u64 w)
 
 /* Positions in a scanned piece are below this; a power of two, so that a mask bounds them. */
 #define SCAN_MAX 2048
-/* A head of 800 bytes with 30 lines; longer ones are copied with what follows, up to the budget. */
-#define SCAN_STEPS 80
+/*
+ * Lines, and words that are looked at together: a head of 800 bytes with 30 lines, or 1,400 bytes
+ * with few. Longer ones are copied with what follows, up to the budget.
+ */
+#define SCAN_STEPS 48
+#define SCAN_WORDS 4
 
 /* What scan_head() answers, in one number: the only thing that a global function may return. */
 #define SCAN_HEAD(result)   ((__u32)(result) & (SCAN_MAX - 1)) /* 0: no whole head there */
@@ -162,18 +166,21 @@ __noinline __u64 scan_head(struct __sk_buff *skb, __u32 off, __u32 n, __u32 is_r
 		if (at >= SCAN_CHUNK)
 			return 0;
 		w = newline_marks(*(__u64 *)(buf + at));
-		if (!w) {
+		for (int k = 1; !w && k < SCAN_WORDS; k++) {
 			at += 8;
-			pos += 8;
 			w = newline_marks(*(__u64 *)(buf + at));
 		}
 		if (!w) {
-			s->pos = pos + 8;
+			s->pos = s->base + at + 8;
 			continue;
 		}
-		w = lowest_mark(w) + 1;
-		at += w;
-		pos += w;
+		at += lowest_mark(w) + 1;
+		/* In whichever word it was: the verifier is to see one way from here on. */
+		opaque(at);
+		at &= SCAN_MAX - 1;
+		if (at > SCAN_CHUNK + SCAN_WORDS * 8)
+			return 0;
+		pos = s->base + at;
 		s->pos = pos;
 		s->lines++;
 		w = *(__u64 *)(buf + at);

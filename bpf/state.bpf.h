@@ -18,9 +18,9 @@
 /* Turns without HTTP before a connection is muted. */
 #define UNKNOWN_TURNS 8
 
-/* Bytes of a head that are looked at together, and how far behind one of them is read. */
+/* Bytes of a head that are loaded together, and how far behind one of them is read. */
 #define SCAN_CHUNK 256
-#define SCAN_AHEAD 32
+#define SCAN_AHEAD 48
 
 /*
  * Working space of scan_head(), here because the verifier allows no unaligned
