@@ -121,7 +121,8 @@ struct sl_close {
 #define SL_LATE_CLOSES 1024
 
 /*
- * The answer to SL_F_ASK, in the map `verdicts` by the connection's id. One that
+ * The answer to SL_F_ASK, in the map `verdicts` by the connection's id; the kernel half itself
+ * notes there a preface that only the listener's socket saw. An answer that
  * comes late serves too, if it names the very seq of the newest record that asked:
  * the kernel half walks on from there as if it were the start of a frame, but skips nothing.
  */
@@ -175,7 +176,7 @@ enum sl_counter {
 	SL_C_LOST_CLOSE, /* CLOSE records that the queue had no room for either; MUTE records */
 	SL_C_LOST_HELPER, /* a kernel helper refused: segment not copied */
 	SL_C_LOST_STORAGE, /* no memory for the state of a socket */
-	SL_C_LOST_CHAIN, /* more messages in one segment than are followed */
+	SL_C_LOST_CHAIN, /* more records of one segment than tail calls allow */
 	SL_C_ASKED, /* questions where frames start: records with SL_F_ASK */
 	SL_C_ACCEPTED, /* connections, by who opened them */
 	SL_C_CONNECTED,

@@ -114,12 +114,8 @@ static __always_inline void leave_hole(struct __sk_buff *skb, struct sock_state 
  */
 __noinline __u32 fill_once(struct __sk_buff *skb, __u32 off, __u32 seq, __u32 n)
 {
-	struct bpf_sock *sk = skb->sk;
-	struct sock_state *st;
+	struct sock_state *st = state_of(skb);
 
-	if (!sk)
-		return 0;
-	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
 	if (!st)
 		return 0;
 	return send_raw(skb, st->id, has_hole(&st->half[SL_INGRESS]) ? SL_F_HOLE : 0, off, seq, n,

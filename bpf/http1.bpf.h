@@ -129,24 +129,17 @@ static __always_inline __u64 parse_length(__u64 first, __u64 second)
 __noinline __u64 scan_head(struct __sk_buff *skb, __u32 off, __u32 n, __u32 is_response)
 {
 	volatile struct scan *s;
-	struct bpf_sock *sk = skb->sk;
-	struct sock_state *st;
+	struct sock_state *st = state_of(skb);
 	__u64 pos;
 	__u64 at;
 	__u64 w;
 	__u8 *buf;
 
-	if (!sk)
-		return 0;
-	sk = bpf_sk_fullsock(sk);
-	if (!sk)
-		return 0;
-	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
 	if (!st)
 		return 0;
 	s = &st->scan;
 	buf = st->scan.buf;
-	s->pos = s->base = s->filled = s->lines = s->length_at = s->coding_at = 0;
+	s->pos = s->base = s->filled = s->length_at = s->coding_at = 0;
 	for (int i = 0; i < SCAN_STEPS; i++) {
 		pos = s->pos;
 		if (pos >= n)
@@ -182,7 +175,6 @@ __noinline __u64 scan_head(struct __sk_buff *skb, __u32 off, __u32 n, __u32 is_r
 			return 0;
 		pos = s->base + at;
 		s->pos = pos;
-		s->lines++;
 		w = *(__u64 *)(buf + at);
 		if ((w & 0xff) == '\n' || (w & 0xffff) == ('\r' | '\n' << 8)) {
 			pos += (w & 0xff) == '\n' ? 1 : 2;

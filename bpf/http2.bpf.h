@@ -232,8 +232,7 @@ static __always_inline void http2_send(struct __sk_buff *skb, struct sock_state 
 static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 off, __u64 len,
 					 __u64 seq, __u64 tcp_flags)
 {
-	struct bpf_sock *sk = skb->sk;
-	struct sock_state *st;
+	struct sock_state *st = state_of(skb);
 	struct frames *f;
 	struct half *h;
 	__u64 has_end = 0; /* a stream ended with bytes that are not sent */
@@ -245,9 +244,6 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 	__u64 done;
 	__u64 n;
 
-	if (!sk)
-		return len;
-	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
 	if (!st)
 		return len;
 	f = &st->frames[dir];
@@ -428,6 +424,16 @@ static __always_inline bool http2_plain(struct __sk_buff *skb, struct sock_state
 	seg->off += n;
 	seg->len -= n;
 	return seg->len > 0;
+}
+
+/*
+ * Two pieces: with 33 tail calls, one would be just enough for 64 KiB. Not in a loop, see
+ * plain.bpf.h.
+ */
+static __always_inline bool http2_plain_next(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
+					     struct segment *seg)
+{
+	return http2_plain(skb, st, dir, seg) && (!st->is_http2 || http2_plain(skb, st, dir, seg));
 }
 
 /*

@@ -46,12 +46,8 @@ __noinline __u64 pause(void)
 __noinline __u32 await_ingress(struct __sk_buff *skb, __u32 seq, __u32 what)
 {
 	__u64 start = bpf_ktime_get_ns();
-	struct bpf_sock *sk = skb->sk;
-	struct sock_state *st;
+	struct sock_state *st = state_of(skb);
 
-	if (!sk)
-		return 0;
-	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
 	if (!st)
 		return 0;
 	for (int i = 0; i < AWAIT_STEPS; i++) {

@@ -189,18 +189,13 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 
 static __always_inline int on_frames(struct __sk_buff *skb, __u8 dir)
 {
-	struct bpf_sock *sk = skb->sk;
-	struct sock_state *st;
+	struct sock_state *st = state_of(skb);
 	struct segment seg;
 
-	if (!sk)
-		return PASS;
-	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
 	if (!st)
 		return PASS;
 	find_kept_place(skb, &seg);
-	if (IS_PLAIN ? !http2_plain(skb, st, dir, &seg) || !http2_plain(skb, st, dir, &seg)
-		     : !http2_next(skb, st, dir, &seg))
+	if (IS_PLAIN ? !http2_plain_next(skb, st, dir, &seg) : !http2_next(skb, st, dir, &seg))
 		return PASS;
 	keep_place(skb, &seg);
 	if (st->is_http2)
@@ -303,15 +298,11 @@ SEC("cgroup_skb/ingress")
 int sl_hole(struct __sk_buff *skb)
 {
 	__u32 done = skb->cb[CB_LEFT]; /* of the payload, by the calls before this one */
-	struct bpf_sock *sk = skb->sk;
-	struct sock_state *st;
+	struct sock_state *st = state_of(skb);
 	struct segment seg;
 	__u32 next;
 
-	if (!sk || !segment_parse(skb, &seg))
-		return PASS;
-	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
-	if (!st)
+	if (!st || !segment_parse(skb, &seg))
 		return PASS;
 	next = st->half[SL_INGRESS].next;
 	if ((__s32)(seg.seq - next) > 0) {
@@ -324,6 +315,7 @@ int sl_hole(struct __sk_buff *skb)
 			skb->cb[CB_LEFT] = done;
 			bpf_tail_call(skb, &next_ingress, NEXT_HOLE);
 			count_exact(SL_C_LOST_CHAIN);
+			return PASS;
 		}
 		skb->cb[CB_LEFT] = 0;
 		if (seg.len <= next - seg.seq) {

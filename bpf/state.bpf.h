@@ -31,7 +31,6 @@ struct scan {
 	__u32 pos;
 	__u32 base; /* position of buf[0] */
 	__u32 filled; /* positions below are in buf */
-	__u32 lines;
 	__u32 length_at; /* where the value of Content-Length starts; 0: not seen */
 	__u32 coding_at; /* where Transfer-Encoding, which overrides it, was seen */
 	__u8 buf[SCAN_CHUNK + SCAN_AHEAD];
@@ -158,6 +157,14 @@ struct {
 	__type(value, struct sock_state);
 } socks SEC(".maps");
 
+/* Of the packet's socket. NULL: it is no full socket, or not followed. */
+static __always_inline struct sock_state *state_of(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+
+	return sk ? bpf_sk_storage_get(&socks, sk, NULL, 0) : NULL;
+}
+
 /*
  * One value per attached cgroup, shared by its three programs (key of 8
  * bytes: kernel 5.9, commit 7d9c3427894f). Costs one load to find, where a hash would
@@ -169,7 +176,8 @@ struct {
 	__type(value, struct sl_cgroup);
 } cgroups SEC(".maps");
 
-/* What user space answers to SL_F_ASK, by connection. */
+/* What user space answers to SL_F_ASK, by connection; also that the listener's socket saw a
+ * preface. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);

@@ -6,7 +6,6 @@ webhook injects it, run by podman from its manifest.
 import collections
 import copy
 import json
-import pathlib
 import re
 import sys
 import uuid
@@ -52,14 +51,6 @@ def inject(case, manifest, *flags):
     return jsonpatch.apply_patch(manifest, answer.patch)
 
 
-def has_program(pid):
-    """It runs; a zombie does not."""
-    try:
-        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() != b""
-    except FileNotFoundError:
-        return False
-
-
 class Pod:
     """Running when made: both servers listen, and the sidecar serves /metrics."""
 
@@ -103,9 +94,11 @@ class Pod:
         for names in (("web", "api"), ("sidelight",)):
             monitors = [self.state(name)["ConmonPid"] for name in names]
             self.pods("stop", "-t", "10", *map(self.container_name, names))
-            # What they start when a container has ended stops a Pod whose last one is being
+            # What these start when a container has ended stops a Pod whose last one is being
             # stopped just then, by ending pause, and with it all others at once.
-            harness.wait_for("podman to be done", lambda: not any(map(has_program, monitors)))
+            harness.wait_for(
+                "podman to be done", lambda: not any(map(harness.is_alive, monitors))
+            )
         self.pods("pod", "stop", "-t", "0", self.name)
 
     def manifest(self, shares):
