@@ -143,6 +143,10 @@ $(BUILD)/%.bpf.o: bpf/%.bpf.c
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_FLAGS) -MMD -MP -c -o $@ $<
 
+$(BUILD)/tests/bench/%.bpf.o: tests/bench/%.bpf.c
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_FLAGS) -MMD -MP -c -o $@ $<
+
 # Of the same sources, for a verifier that follows speculation: see plain.bpf.h. It takes no
 # 32-bit spills beside pointers, so there are to be none.
 $(BUILD)/plain.bpf.o: bpf/socket.bpf.c
@@ -285,18 +289,26 @@ demo: deps-demo ## nginx, a gRPC service and a Pushgateway under `sidelight run`
 
 # --- other kernels, and what it costs ------------------------------------------------
 
+# What sidelight stands beside: programs that do nothing, and a capture that does the least.
+NOTHING := $(BUILD)/tests/bench/nothing.bpf.o
+BARE    := $(BUILD)/tests/bench/bare $(BUILD)/tests/bench/bare.bpf.o
+-include $(addprefix $(BUILD)/tests/bench/,nothing.bpf.d bare.bpf.d bare.d)
+
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 # BIN=path measures another build. Kernel images are kept in GUEST_CACHE.
 .PHONY: kernels bench bench-exact
 kernels: deps-guest ## the same binary on Debian's 5.10, 6.1 and 6.12, in emulated guests
 	@$(MAKE) --no-print-directory -s -j2 all
 	@tests/guest/kernels
 bench: deps-bench ## what it costs on this machine; leaves build/bench.md
-	@$(MAKE) --no-print-directory -s -j2 all $(BUILD)/peers/go.built
+	@$(MAKE) --no-print-directory -s -j2 all $(BARE) $(BUILD)/peers/go.built
 	@tests/bench/run --markdown $(BUILD)/bench.md $(BIN)
 	@tests/bench/http2 --markdown $(BUILD)/bench.md $(BIN)
 	@tests/bench/webhook
 bench-exact: deps-guest ## instructions per request, in an emulated guest
-	@$(MAKE) --no-print-directory -s -j2 all
+	@$(MAKE) --no-print-directory -s -j2 all $(NOTHING)
 	@tests/bench/exact $(BIN)
 
 # --- manifests -----------------------------------------------------------------------

@@ -84,3 +84,15 @@ class EmptyPrograms:
                 info = dict(re.findall(r"^(run_\w+):\s+(\d+)", text.read(), re.M))
             spent, runs = spent + int(info["run_time_ns"]), runs + int(info["run_cnt"])
         return spent / runs / 1e3
+
+
+def measured(watcher, cgroup, load):
+    """
+    One load with the statistics on: what they ascribe to the programs of `watcher` (world.py) and
+    how much of that is the measuring, in microseconds per request; and what load() returned.
+    """
+    with BpfStatistics(), EmptyPrograms(cgroup) as empty:
+        before = watcher.bpf_us_and_runs()
+        done = load()
+        spent, runs = (a - b for a, b in zip(watcher.bpf_us_and_runs(), before))
+        return spent / done.requests, runs * empty.us_per_run() / done.requests, done

@@ -188,7 +188,32 @@ class Load:
         return (self.server_us + self.client_us) / self.requests
 
 
-class Observer:
+class Watcher:
+    """A process that holds BPF programs; what it costs is read from the outside."""
+
+    process = None
+
+    def cpu_us(self):
+        return cpu_us(self.process.pid)
+
+    def bpf_us_and_runs(self):
+        """Time and runs of its programs so far; they stand still without BpfStatistics."""
+        programs = list(self.fdinfo("run_cnt"))
+        if not programs:
+            raise BenchError("no BPF program is held")
+        return (sum(int(p["run_time_ns"]) for p in programs) / 1e3,
+                sum(int(p["run_cnt"]) for p in programs))
+
+    def fdinfo(self, key):
+        """What the kernel says of each BPF object it holds; once per object."""
+        found = {}
+        for info in fdinfo(self.process.pid):
+            if key in info:
+                found[info.get("map_id") or info["prog_id"]] = info
+        return found.values()
+
+
+class Observer(Watcher):
     """`sidelight run --cgroup`, pinned to one CPU, ready when entered."""
 
     def __init__(self, binary, cgroup, cpu):
@@ -228,28 +253,9 @@ class Observer:
                      for name in ("http_server_request_duration_seconds_count",
                                   "sidelight_events_lost_total"))
 
-    def cpu_us(self):
-        return cpu_us(self.process.pid)
-
     def memory(self):
         """Resident and private bytes, and those of the BPF maps."""
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
             kib = dict(re.findall(r"^(VmRSS|RssAnon):\s+(\d+) kB", status.read(), re.M))
-        maps = sum(int(info["memlock"]) for info in self._fdinfo("map_id"))
+        maps = sum(int(info["memlock"]) for info in self.fdinfo("map_id"))
         return int(kib["VmRSS"]) << 10, int(kib["RssAnon"]) << 10, maps
-
-    def bpf_us_and_runs(self):
-        """Time and runs of its programs so far; they stand still without BpfStatistics."""
-        programs = list(self._fdinfo("run_cnt"))
-        if not programs:
-            raise BenchError("sidelight holds no BPF program")
-        return (sum(int(p["run_time_ns"]) for p in programs) / 1e3,
-                sum(int(p["run_cnt"]) for p in programs))
-
-    def _fdinfo(self, key):
-        """What the kernel says of each BPF object it holds; once per object."""
-        found = {}
-        for info in fdinfo(self.process.pid):
-            if key in info:
-                found[info.get("map_id") or info["prog_id"]] = info
-        return found.values()
