@@ -101,21 +101,29 @@ static void fail(struct http2 *p, struct out out, enum parse_fail why)
 static void on_block(struct http2 *p, struct out out, const struct http2_block *b, struct span data)
 {
 	struct http2_heads *heads = heads_of(p);
-	struct http2_note note = {0};
-	struct http2_head head = {.grpc_status = GRPC_STATUS_NONE, .unknown = 1, .note = &note};
+	const struct http2_head *head = NULL;
+	struct http2_head unknown;
+	struct http2_note note;
 	int err = -ENOMEM;
 
 	if (b->is_lost) {
 		forget_table(p);
 		out.sink->fail(out.ctx, p->is_response, (enum parse_fail)b->why);
-	} else if (heads) {
-		err = http2_heads_read(heads, data, &head);
+	} else {
+		if (heads)
+			err = http2_heads_read(heads, data, &head);
 		if (err)
 			out.sink->fail(out.ctx, p->is_response,
 				       err == -ENOMEM ? PARSE_FAIL_MEMORY : PARSE_FAIL_BLOCK);
 	}
+	if (!head) {
+		note = (struct http2_note){0};
+		unknown = (struct http2_head){
+			.grpc_status = GRPC_STATUS_NONE, .unknown = 1, .note = &note};
+		head = &unknown;
+	}
 	if (!b->is_push)
-		out.sink->head(out.ctx, p->is_response, b->stream, &head, b->is_end, b->time_ns);
+		out.sink->head(out.ctx, p->is_response, b->stream, head, b->is_end, b->time_ns);
 }
 
 static void end_block(struct http2 *p, struct out out)
@@ -173,6 +181,27 @@ static void begin_block(struct http2 *p, struct out out)
 		end_frame(p, out);
 }
 
+/* len bytes of the payload of DATA; ptr NULL: uncopied. */
+static size_t on_body(struct http2 *p, struct span data, struct out out)
+{
+	uint32_t stream = p->frame.stream;
+	size_t body = p->left > p->pad ? p->left - p->pad : 0;
+	bool is_end;
+
+	if (data.len > p->left)
+		data.len = p->left;
+	if (body > data.len)
+		body = data.len;
+	p->left -= (uint32_t)data.len;
+	is_end = p->left == 0 && p->frame.flags & HTTP2_FLAG_END_STREAM;
+	if (p->left == 0)
+		p->state = FRAME;
+	if (body || is_end)
+		out.sink->body(out.ctx, p->is_response, stream, (struct span){data.ptr, body},
+			       is_end);
+	return data.len;
+}
+
 /* The header in p->frame is complete, and `rest` are the bytes behind it. Returns how many of those
  * were used. */
 static size_t begin_frame(struct http2 *p, struct span rest, struct out out)
@@ -206,18 +235,21 @@ static size_t begin_frame(struct http2 *p, struct span rest, struct out out)
 		begin_block(p, out);
 		break;
 	case HTTP2_DATA:
-		p->state = f->flags & HTTP2_FLAG_PADDED ? PADDING : BODY;
-		if (f->len == 0) {
-			p->state = FRAME;
-			out.sink->body(out.ctx, p->is_response, f->stream, (struct span){"", 0},
-				       f->flags & HTTP2_FLAG_END_STREAM);
+		if (f->len == 0 || !(f->flags & HTTP2_FLAG_PADDED)) {
+			p->state = BODY;
+			return on_body(p, rest, out);
 		}
+		p->state = PADDING;
 		break;
 	case HTTP2_RST_STREAM:
 		p->state = SMALL;
 		break;
 	default:
-		p->state = f->len ? PASS : FRAME;
+		if (rest.len >= f->len) {
+			p->state = FRAME;
+			return f->len;
+		}
+		p->state = PASS;
 		break;
 	}
 	return 0;
@@ -246,27 +278,6 @@ static inline size_t on_frame(struct http2 *p, struct span data, uint64_t time_n
 		used += begin_frame(p, span_from(data, used), out);
 	}
 	return used;
-}
-
-/* len bytes of the payload of DATA; ptr NULL: uncopied. */
-static size_t on_body(struct http2 *p, struct span data, struct out out)
-{
-	uint32_t stream = p->frame.stream;
-	size_t body = p->left > p->pad ? p->left - p->pad : 0;
-	bool is_end;
-
-	if (data.len > p->left)
-		data.len = p->left;
-	if (body > data.len)
-		body = data.len;
-	p->left -= (uint32_t)data.len;
-	is_end = p->left == 0 && p->frame.flags & HTTP2_FLAG_END_STREAM;
-	if (p->left == 0)
-		p->state = FRAME;
-	if (body || is_end)
-		out.sink->body(out.ctx, p->is_response, stream, (struct span){data.ptr, body},
-			       is_end);
-	return data.len;
 }
 
 static size_t on_padding(struct http2 *p, struct span data, struct out out)

@@ -45,13 +45,14 @@ struct http2_frame {
 static inline struct http2_frame http2_frame_read(const void *bytes)
 {
 	const uint8_t *b = bytes;
+	uint32_t first = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+	uint32_t last = (uint32_t)b[5] << 24 | (uint32_t)b[6] << 16 | (uint32_t)b[7] << 8 | b[8];
 
 	return (struct http2_frame){
-		.len = (uint32_t)b[0] << 16 | (uint32_t)b[1] << 8 | b[2],
-		.type = b[3],
+		.len = first >> 8,
+		.type = (uint8_t)first,
 		.flags = b[4],
-		.stream = ((uint32_t)b[5] & 0x7f) << 24 | (uint32_t)b[6] << 16 |
-			  (uint32_t)b[7] << 8 | b[8],
+		.stream = last & 0x7fffffff,
 	};
 }
 

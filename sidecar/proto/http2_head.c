@@ -5,7 +5,10 @@
 
 #include "proto/grpc.h"
 
-/* Copies of what the decoder lends for one field only. */
+/* The head that was decoded last, */
+static struct http2_head decoded;
+
+/* and copies of what the decoder lends for one field only. */
 static struct words {
 	char method[HTTP2_METHOD_MAX];
 	char path[HTTP2_PATH_MAX];
@@ -112,7 +115,7 @@ static void remember(struct http2_heads *h, struct span block, struct http2_head
 	m->head.method = m->head.path = m->head.authority = (struct span){NULL, 0};
 }
 
-int http2_heads_read(struct http2_heads *h, struct span block, struct http2_head *ret)
+int http2_heads_read(struct http2_heads *h, struct span block, const struct http2_head **ret)
 {
 	bool is_small = block.len - 1 < HTTP2_MEMO_BYTES && !h->keeps_words;
 	struct http2_memo *m = is_small ? find(h, block) : NULL;
@@ -120,19 +123,18 @@ int http2_heads_read(struct http2_heads *h, struct span block, struct http2_head
 	int err;
 
 	if (m) {
-		*ret = m->head;
+		*ret = &m->head;
 		return 0;
 	}
 	h->note = (struct http2_note){0};
-	*ret = (struct http2_head){.grpc_status = GRPC_STATUS_NONE, .note = &h->note};
-	err = http2_hpack_decode(&h->hpack, block, on_field, ret, &is_pure);
-	if (err)
-		*ret = (struct http2_head){
-			.grpc_status = GRPC_STATUS_NONE, .unknown = 1, .note = &h->note};
+	decoded = (struct http2_head){.grpc_status = GRPC_STATUS_NONE, .note = &h->note};
+	err = http2_hpack_decode(&h->hpack, block, on_field, &decoded, &is_pure);
 	if (!is_pure)
 		forget_memos(h);
 	else if (is_small)
-		remember(h, block, ret);
+		remember(h, block, &decoded);
+	if (!err)
+		*ret = &decoded;
 	return err;
 }
 

@@ -80,10 +80,10 @@ void http2_heads_release(struct http2_heads *h);
 void http2_heads_forget(struct http2_heads *h);
 
 /*
- * One whole header block; ret->note->is_set says that it is one whose note was made before. Spans
- * and note live until the next call for any direction. Errors are http2_hpack_decode()'s; then
- * *ret is one of which nothing is known.
+ * One whole header block; note->is_set of what it says tells that it is one whose note was made
+ * before. *ret lives until the next call for any direction. Errors are http2_hpack_decode()'s; then
+ * *ret stays as it is.
  */
-int http2_heads_read(struct http2_heads *h, struct span block, struct http2_head *ret);
+int http2_heads_read(struct http2_heads *h, struct span block, const struct http2_head **ret);
 
 #endif

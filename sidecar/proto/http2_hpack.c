@@ -85,24 +85,34 @@ void http2_memory_init(struct http2_memory *m, size_t cap)
 
 /* --- reading ahead ---------------------------------------------------------------- */
 
-/* An integer with a prefix of `bits` (RFC 7541 section 5.1); false if it is none. */
-static bool scan_int(struct span *in, unsigned bits, uint32_t *ret_n)
+/* An integer that does not fit into its prefix, whose value is n. */
+static bool scan_long_int(struct span *in, uint64_t n, uint32_t *ret_n)
 {
 	const uint8_t *p = (const uint8_t *)in->ptr;
-	uint64_t n = p[0] & ((1u << bits) - 1);
 	size_t at = 1;
 
-	if (n == (1u << bits) - 1) {
-		do {
-			if (at == in->len || at == INT_MAX_BYTES)
-				return false;
-			n += (uint64_t)(p[at] & 0x7f) << 7 * (at - 1);
-		} while (p[at++] & 0x80);
-	}
+	do {
+		if (at == in->len || at == INT_MAX_BYTES)
+			return false;
+		n += (uint64_t)(p[at] & 0x7f) << 7 * (at - 1);
+	} while (p[at++] & 0x80);
 	if (n > UINT32_MAX)
 		return false;
 	*in = span_from(*in, at);
 	*ret_n = (uint32_t)n;
+	return true;
+}
+
+/* An integer with a prefix of `bits` (RFC 7541 section 5.1); false if it is none. */
+static inline bool scan_int(struct span *in, unsigned bits, uint32_t *ret_n)
+{
+	uint32_t most = (1u << bits) - 1;
+	uint32_t n = (uint8_t)in->ptr[0] & most;
+
+	if (n == most)
+		return scan_long_int(in, n, ret_n);
+	*in = span_from(*in, 1);
+	*ret_n = n;
 	return true;
 }
 
@@ -211,30 +221,50 @@ static void no_field(void *ctx, struct span name, struct span value)
 	(void)value;
 }
 
+static struct span name_of(const nghttp2_nv *nv)
+{
+	return (struct span){(const char *)nv->name, nv->namelen};
+}
+
+static struct span value_of(const nghttp2_nv *nv)
+{
+	return (struct span){(const char *)nv->value, nv->valuelen};
+}
+
+/*
+ * Fields that are all in the table, which most are, change nothing there: they are looked up. The
+ * rest is for the inflater, which takes one at a time.
+ */
 static int inflate(struct http2_hpack *h, struct span in, http2_field_fn fn, void *ctx)
 {
-	const uint8_t *p = (const uint8_t *)in.ptr;
-	size_t left = in.len;
-
-	for (;;) {
+	while (in.len) {
+		const nghttp2_nv *entry;
 		nghttp2_nv nv;
+		uint32_t index;
 		int flags = 0;
-		ssize_t n = nghttp2_hd_inflate_hd2(h->inflater, &nv, &flags, p, left, 1);
+		ssize_t n;
 
+		if (in.ptr[0] & 0x80) {
+			entry = scan_int(&in, 7, &index)
+					? nghttp2_hd_inflate_get_table_entry(h->inflater, index)
+					: NULL;
+			if (!entry)
+				return -EBADMSG;
+			fn(ctx, name_of(entry), value_of(entry));
+			continue;
+		}
+		n = nghttp2_hd_inflate_hd2(h->inflater, &nv, &flags, (const uint8_t *)in.ptr,
+					   in.len, 1);
 		if (n < 0)
 			return n == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EBADMSG;
-		p += n;
-		left -= (size_t)n;
+		in = span_from(in, (size_t)n);
 		if (flags & NGHTTP2_HD_INFLATE_EMIT)
-			fn(ctx, (struct span){(const char *)nv.name, nv.namelen},
-			   (struct span){(const char *)nv.value, nv.valuelen});
-		if (flags & NGHTTP2_HD_INFLATE_FINAL) {
-			(void)nghttp2_hd_inflate_end_headers(h->inflater); /* cannot fail */
-			return 0;
-		}
-		if (!(flags & NGHTTP2_HD_INFLATE_EMIT) && left == 0)
-			return -EBADMSG; /* it wants more, and there is none */
+			fn(ctx, name_of(&nv), value_of(&nv));
+		else if (in.len)
+			return -EBADMSG; /* none of it is left when there is no field */
 	}
+	(void)nghttp2_hd_inflate_end_headers(h->inflater); /* cannot fail */
+	return 0;
 }
 
 /* Appends an integer of at most three bytes behind its prefix. */
@@ -321,8 +351,7 @@ static int deepen(struct http2_hpack *h, size_t depth)
 	for (size_t i = STATIC_ENTRIES + count; i > STATIC_ENTRIES && !err; i--) {
 		const nghttp2_nv *nv = nghttp2_hd_inflate_get_table_entry(old, i);
 
-		err = insert(h, (struct span){(const char *)nv->name, nv->namelen},
-			     (struct span){(const char *)nv->value, nv->valuelen});
+		err = insert(h, name_of(nv), value_of(nv));
 	}
 	nghttp2_hd_inflate_del(old);
 	return err;

@@ -446,14 +446,15 @@ void multiplex_data(struct multiplex *m, struct conn *c, enum dir dir, struct sp
 	struct session_env *env = env_of(c);
 	/* The event at hand may release pieces that came earlier: this one, or another? */
 	bool is_own = env->data && env->data->data.ptr == data.ptr;
+	bool asks = is_own && env->data->asks && env->on_frame;
 	uint32_t ahead;
 	bool is_at_frame;
 
 	if (dir == DIR_EGRESS && env->tid)
 		m->tid = env->tid;
-	is_at_frame = http2_next_frame(&m->parser[dir], &ahead) && ahead == 0;
+	is_at_frame = asks && http2_next_frame(&m->parser[dir], &ahead) && ahead == 0;
 	http2_data(&m->parser[dir], data, is_own && env->data->is_frame, time_ns, &parser_sink, c);
-	if (is_own && env->data->asks && env->on_frame)
+	if (asks)
 		answer(m, c, dir, is_at_frame);
 }
 
