@@ -91,32 +91,31 @@ void engine_add_sink(struct engine *e, const struct txn_sink *sink, void *ctx)
 	e->env.sink_ctx[e->env.sink_count++] = ctx;
 }
 
+/* What sessions may know of the event at hand; NULL: there is none. */
+static void set_event(struct session_env *env, const struct event *ev)
+{
+	const struct event_data *data = ev && ev->kind == EVENT_DATA ? &ev->data : NULL;
+
+	env->data = data;
+	env->tid = data ? data->tid : 0;
+	env->is_close = ev && ev->kind == EVENT_CLOSE;
+	/* News without bytes comes when bytes pass; a gap before other things may be old. */
+	env->is_late = !data || data->data.len || data->is_fin;
+}
+
 void engine_event(void *ctx, const struct event *ev)
 {
 	struct engine *e = ctx;
-	struct session_env *env = &e->env;
 
-	env->is_late = true;
-	env->data = NULL;
-	if (ev->kind == EVENT_DATA) {
-		env->data = &ev->data;
-		env->tid = ev->data.tid;
-		env->is_close = false;
-		/* News without bytes comes when bytes pass; a gap before other things may be old.
-		 */
-		if (!ev->data.data.len)
-			env->is_late = ev->data.is_fin;
-	} else {
-		env->tid = 0;
-		env->is_close = ev->kind == EVENT_CLOSE;
-		if (ev->kind == EVENT_MUTE && ev->mute < SL_MUTE_MAX)
-			env->stats.conns_muted[ev->mute]++;
-	}
+	if (ev->kind == EVENT_MUTE && ev->mute < SL_MUTE_MAX)
+		e->env.stats.conns_muted[ev->mute]++;
+	set_event(&e->env, ev);
 	conns_event(e->conns, ev);
 }
 
 void engine_flush(struct engine *e, uint64_t time_ns)
 {
+	set_event(&e->env, NULL);
 	conns_flush(e->conns, time_ns);
 }
 

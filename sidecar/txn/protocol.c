@@ -181,8 +181,8 @@ void protocol_end(struct conn *c, struct session *s, enum conn_end how, uint64_t
 static bool is_to_http2(struct span fields)
 {
 	static const char name[] = "upgrade:";
-	const char *at = fields.ptr;
-	const char *end = fields.ptr + fields.len;
+	const char *at = fields.ptr; /* may be NULL if there are none */
+	const char *end = fields.len ? at + fields.len : at;
 
 	while (at && at < end) {
 		const char *next = memchr(at, '\n', (size_t)(end - at));

@@ -236,10 +236,13 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 		http1_tunnel(&s->parser[request_dir(s)]);
 		if (s->is_unpaired)
 			return HTTP1_BODY_TUNNEL;
-		if (m->status == 101 && protocol_upgrade(c, s, e, m))
-			exchanges_release(&s->open);
-		else
+		if (m->status == 101 && protocol_upgrade(c, s, e, m)) {
+			end_oldest(c, s);
+			/* Requests behind it, which nobody will answer: HTTP/1 is over. */
+			lose_open(c, s, ENGINE_LOST_RESPONSE);
+		} else {
 			report(c, s, TXN_OK, m->time_ns, 0);
+		}
 		return HTTP1_BODY_TUNNEL;
 	}
 	return HTTP1_BODY_FRAMED;
