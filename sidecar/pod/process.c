@@ -160,6 +160,12 @@ static void read_kubelet(const char *root, struct process_home *home)
 	home->pod_uid[len[3]] = '\0';
 }
 
+/* As no kernel writes a path; then a comparison says nothing. */
+static bool has_empty_part(const char *path)
+{
+	return !*path || path[strlen(path) - 1] == '/' || strstr(path, "//");
+}
+
 int process_home_read(FILE *mountinfo, const char *cgroup, const char *own,
 		      struct process_home *ret_home)
 {
@@ -176,9 +182,9 @@ int process_home_read(FILE *mountinfo, const char *cgroup, const char *own,
 		if (!home->container[0])
 			read_kubelet(m.root, home);
 		/* A privileged container may see the node's: that would watch every Pod. */
-		if (home->mount_id || !m.is_cgroup2 || !path_below(cgroup, m.root) ||
-		    process_is_own(m.root, own) || process_is_above(m.root, own) ||
-		    strlen(m.root) >= sizeof(home->cgroup) ||
+		if (home->mount_id || !m.is_cgroup2 || has_empty_part(m.root) ||
+		    !path_below(cgroup, m.root) || process_is_own(m.root, own) ||
+		    process_is_above(m.root, own) || strlen(m.root) >= sizeof(home->cgroup) ||
 		    strlen(m.point) >= sizeof(home->mount_point))
 			continue;
 		home->mount_id = m.id;
