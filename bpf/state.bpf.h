@@ -187,7 +187,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 20);
+	__uint(max_entries, 2 << 20);
 } ring SEC(".maps");
 
 /* CLOSE records without room in the ring: nothing else would tell of those connections again. */

@@ -55,7 +55,7 @@ const struct option option_table[] = {
 	{NULL, "conn-cap", "SIDELIGHT_CONN_CAP", "N", "20000",
 	 "connections followed at once; beyond it the longest idle is given up", KIND_NUMBER,
 	 IN_ENGINE, AT(conn_cap), 1, 10 * MILLION},
-	{NULL, "ring-bytes", "SIDELIGHT_RING_BYTES", "BYTES", "1M",
+	{NULL, "ring-bytes", "SIDELIGHT_RING_BYTES", "BYTES", "2M",
 	 "buffer between kernel and user space; rounded up to a power of two", KIND_BYTES,
 	 IN_RUN | IN_DOCTOR, AT(ring_bytes), 64u << 10, 1u << 30},
 	{NULL, "body-sizes", "SIDELIGHT_BODY_SIZES", NULL, NULL,

@@ -47,7 +47,7 @@ struct ring {
 	size_t size; /* of the ring: a power of two */
 	size_t map_size; /* from produced on */
 	int cpu_count;
-	struct sl_close *late; /* taken from late_closes; NULL until one was */
+	struct sl_close *late; /* taken from late_closes: room for all, untouched till then */
 	size_t late_count;
 	unsigned long late_at; /* position that is to be read before they are handed out */
 	uint64_t malformed;
@@ -61,10 +61,6 @@ static void take_late_closes(struct ring *r)
 	scoped_privilege int raised = privilege_raise();
 	int fd = bpf_map__fd(r->bpf->maps.late_closes);
 
-	if (!r->late)
-		r->late = calloc(SL_LATE_CLOSES, sizeof(*r->late));
-	if (!r->late)
-		return; /* they wait */
 	r->bpf->bss->has_late_close = 0;
 	while (r->late_count < SL_LATE_CLOSES &&
 	       bpf_map_lookup_and_delete_elem(fd, NULL, &r->late[r->late_count]) == 0)
@@ -329,6 +325,9 @@ struct source *ring_new(size_t ring_bytes)
 	r->page_size = (size_t)sysconf(_SC_PAGESIZE);
 	r->map_size = r->page_size + r->size + r->page_size;
 	r->cpu_count = libbpf_num_possible_cpus();
+	r->late = calloc(SL_LATE_CLOSES, sizeof(*r->late));
+	if (!r->late)
+		goto fail;
 	libbpf_set_print(print_debug);
 	err = load(r, ring_bytes);
 	if (err)
