@@ -187,7 +187,9 @@ enum sl_counter {
 };
 
 struct sl_cgroup {
-	__u64 container; /* set by user space; same value on every CPU */
+	/* Both set by user space, to the same value on every CPU: */
+	__u64 container;
+	__u64 is_attached; /* all programs are there: now connections may be followed */
 	__u64 counter[SL_C_MAX];
 };
 

@@ -72,7 +72,7 @@ static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, 
 {
 	struct sock_state *st;
 
-	if (seg->len == 0 || seg->tcp_flags & TCP_SYN)
+	if (seg->len == 0 || seg->tcp_flags & TCP_SYN || !is_attached())
 		return NULL;
 	sk = bpf_sk_fullsock(sk);
 	if (!sk)
@@ -330,6 +330,8 @@ int sl_hole(struct __sk_buff *skb)
 SEC("sockops")
 int sl_sockops(struct bpf_sock_ops *ctx)
 {
+	if (!is_attached())
+		return PASS;
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 		want_state_changes(ctx);

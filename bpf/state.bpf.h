@@ -206,6 +206,14 @@ volatile __u32 has_woken; /* and it was woken for that: once is enough until it 
 
 const volatile bool has_current_pid; /* bpf_get_current_pid_tgid() is there (6.10) */
 
+/* Programs are attached one after the other: before the last is, one direction would be missed. */
+static __always_inline bool is_attached(void)
+{
+	struct sl_cgroup *cg = bpf_get_local_storage(&cgroups, 0);
+
+	return cg->is_attached;
+}
+
 static __always_inline void count_exact(enum sl_counter which)
 {
 	struct sl_cgroup *cg = bpf_get_local_storage(&cgroups, 0);

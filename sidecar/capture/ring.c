@@ -347,8 +347,8 @@ fail:
 	return NULL;
 }
 
-/* The value that the programs of this cgroup find: made by the first attachment. */
-static int name_cgroup(struct ring *r, uint64_t id, uint64_t container)
+/* The value that the programs of this cgroup find, made by the first attachment: they begin. */
+static int start_cgroup(struct ring *r, uint64_t id, uint64_t container)
 {
 	struct sl_cgroup *values = calloc((size_t)r->cpu_count, sizeof(*values));
 	int err;
@@ -356,7 +356,7 @@ static int name_cgroup(struct ring *r, uint64_t id, uint64_t container)
 	if (!values)
 		return -ENOMEM;
 	for (int i = 0; i < r->cpu_count; i++)
-		values[i].container = container;
+		values[i] = (struct sl_cgroup){.container = container, .is_attached = true};
 	err = bpf_map_update_elem(bpf_map__fd(r->bpf->maps.cgroups), &id, values, BPF_EXIST);
 	free(values);
 	return err ? -errno : 0;
@@ -365,13 +365,13 @@ static int name_cgroup(struct ring *r, uint64_t id, uint64_t container)
 int ring_attach(struct source *s, int cgroup_fd, uint64_t id, uint64_t container)
 {
 	struct ring *r = (struct ring *)s;
-	/* Connections first, so that none is seen to speak before it was seen to open. */
 	const struct bpf_program *const programs[LINK_MAX] = {
 		[LINK_INGRESS] = r->bpf->progs.sl_ingress,
 		[LINK_EGRESS] = r->bpf->progs.sl_egress,
 		[LINK_SOCKOPS] = r->bpf->progs.sl_sockops,
 	};
 	struct attached *a = NULL;
+	int err = 0;
 
 	for (size_t i = 0; i < RING_CGROUPS_MAX && !a; i++)
 		if (r->attached[i].id == 0)
@@ -379,20 +379,16 @@ int ring_attach(struct source *s, int cgroup_fd, uint64_t id, uint64_t container
 	if (!a)
 		return -ENOSPC;
 	a->id = id;
-	for (int i = LINK_MAX - 1; i >= 0; i--) {
-		int err = 0;
-
+	for (int i = 0; i < LINK_MAX && !err; i++) {
 		a->link[i] = bpf_program__attach_cgroup(programs[i], cgroup_fd);
 		if (!a->link[i])
 			err = -errno;
-		else if (i == LINK_MAX - 1)
-			err = name_cgroup(r, id, container);
-		if (err) {
-			detach(a);
-			return err;
-		}
 	}
-	return 0;
+	if (!err)
+		err = start_cgroup(r, id, container);
+	if (err)
+		detach(a);
+	return err;
 }
 
 void ring_detach(struct source *s, uint64_t id)

@@ -4,6 +4,7 @@
 Connections that end early, late, or began before anybody watched.
 """
 import collections
+import signal
 import socket
 import time
 
@@ -213,6 +214,24 @@ class Older(harness.Case):
         expected = collections.Counter({("GET", "/hello", "200"): 10})
         scrape = sidelight.assert_counted(expected, proxy.port)
         self.assertEqual(scrape.requests("client"), expected)
+
+    def test_busy_clients(self):
+        """
+        The hooks are attached one after the other. Of a request that is seen at the one while the
+        other is still missing, the answer would be missed.
+        """
+        harness.need("wrk")
+        cgroup = self.cgroup()
+        url = f"http://127.0.0.1:{servers.Nginx(self).port}/hello"
+        wrk = self.spawn(["wrk", "-t1", "-c100", "-d1m", url], cgroup=cgroup)
+        for _ in range(20):
+            sidelight = Sidelight(self, cgroup=cgroup)
+            scrape = sidelight.wait_counted(1000, "client")
+            sidelight.stop()
+            self.assertEqual(set(scrape.requests("client")), {("GET", "/hello", "200")})
+            self.assertEqual(scrape.lost_requests(), 0)
+        wrk.send(signal.SIGINT)
+        self.assertEqual(wrk.wait(), 0, wrk.text())
 
 
 class Elsewhere(harness.Case):
