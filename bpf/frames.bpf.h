@@ -138,7 +138,8 @@ static __always_inline bool take_head(volatile struct frames *f, __u64 head, __u
 	f->is_end = head >> 32 & FLAG_END_STREAM;
 	if (type > OTHER_TYPE)
 		type = OTHER_TYPE;
-	if (!(f->allowed >> type & 1))
+	/* Zeros are no frame that anybody sends, and would be followed for ever. */
+	if (!(f->allowed >> type & 1) || (head == 0 && f->state == FRAMES_TRIAL))
 		return false;
 	f->allowed = f->allowed_next;
 	f->keep = size;

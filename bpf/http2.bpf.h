@@ -19,8 +19,12 @@
 #include "record.bpf.h"
 #include "state.bpf.h"
 
-/* Bytes of a connection that are sent while it is not known to be HTTP/2. */
+/* Bytes of a connection that are sent while it is not known to be HTTP/2, */
 #define MAYBE_BUDGET (128u << 10)
+/* and how long nothing more is sent then, for a busy connection fills that before anybody has read
+ * it.
+ */
+#define MAYBE_WAIT_NS (200ull * 1000 * 1000)
 
 /* Is it known otherwise: by user space, or by what was seen on the listener's socket? */
 static __always_inline bool is_known_http2(const struct sock_state *st)
@@ -65,6 +69,7 @@ static __always_inline bool http2_begins(struct sock_state *st, __u8 dir, __u32 
 		return false;
 	}
 	st->maybe_left = MAYBE_BUDGET;
+	st->maybe_ns = bpf_ktime_get_ns();
 	st->was_maybe = true;
 	st->is_http2 = true;
 	return true;
@@ -83,6 +88,7 @@ static __always_inline void http2_upgrade(struct sock_state *st, __u8 dir, __u32
 	}
 	st->half[dir].walk = WALK_IDLE;
 	st->maybe_left = MAYBE_BUDGET;
+	st->maybe_ns = bpf_ktime_get_ns();
 	st->is_upgrade = true;
 	st->is_http2 = true;
 }
@@ -122,33 +128,47 @@ static __always_inline bool take_preface(struct __sk_buff *skb, struct sock_stat
 	return true;
 }
 
+enum hold {
+	HOLD_NOT, /* it is no HTTP/2 */
+	HOLD_WAIT, /* nobody has said yet what it is, and enough was sent */
+	HOLD,
+};
+
 /* Is the connection still taken for HTTP/2 with the next len bytes? */
-static __always_inline bool http2_holds(struct __sk_buff *skb, struct sock_state *st,
-					struct frames *f, __u32 off, __u32 len)
+static __always_inline enum hold http2_holds(struct __sk_buff *skb, struct sock_state *st,
+					     struct frames *f, __u32 off, __u32 len)
 {
 	__u64 first;
 
 	if (f->preface_left)
-		return take_preface(skb, st, f, off, len);
-	if (len > st->maybe_left)
-		return false;
+		return take_preface(skb, st, f, off, len) ? HOLD : HOLD_NOT;
+	if (len > st->maybe_left) {
+		if (is_known_http2(st)) {
+			st->is_sure = true;
+			return HOLD;
+		}
+		return bpf_ktime_get_ns() - st->maybe_ns < MAYBE_WAIT_NS ? HOLD_WAIT : HOLD_NOT;
+	}
 	/* As if all were sent: the rest comes here again, if it is. */
 	st->maybe_left -= len < SL_DATA_LARGE ? len : SL_DATA_LARGE;
 	if (st->role || len < 12)
-		return true;
-	return bpf_skb_load_bytes(skb, off, &first, sizeof(first)) || !starts_response(first);
+		return HOLD;
+	return bpf_skb_load_bytes(skb, off, &first, sizeof(first)) || !starts_response(first)
+		       ? HOLD
+		       : HOLD_NOT;
 }
 
 /*
  * At the first of len bytes: finds the place again, says what may be left out behind it, and sets
- * the flags of the record. False: not HTTP/2.
+ * the flags of the record, if it is HOLD.
  */
-static __always_inline bool begin_piece(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
-					__u64 off, __u64 len, __u64 seq, __u64 *ret_flags)
+static __always_inline enum hold begin_piece(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
+					     __u64 off, __u64 len, __u64 seq, __u64 *ret_flags)
 {
 	struct frames *f = &st->frames[dir];
 	__u32 missing = (__u32)seq - f->at_seq;
 	bool is_start = f->preface_left == PREFACE_WORD;
+	enum hold hold = HOLD;
 
 	if (missing) {
 		if (f->state == FRAMES_KNOWN && f->keep == 0 && missing <= f->skip) {
@@ -158,8 +178,10 @@ static __always_inline bool begin_piece(struct __sk_buff *skb, struct sock_state
 			begin_frames(f, seq, FRAMES_LOST);
 		}
 	}
-	if (!st->is_sure && !http2_holds(skb, st, f, off, len))
-		return false;
+	if (!st->is_sure)
+		hold = http2_holds(skb, st, f, off, len);
+	if (hold != HOLD)
+		return hold;
 	if (f->state != FRAMES_KNOWN && find_place(st, f, dir, seq))
 		*ret_flags = SL_F_ASK;
 	f->allowed = ANY_TYPE;
@@ -176,7 +198,16 @@ static __always_inline bool begin_piece(struct __sk_buff *skb, struct sock_state
 	f->allowed_next = f->allowed;
 	if (f->is_first)
 		f->allowed = 1u << FRAME_SETTINGS;
-	return true;
+	return HOLD;
+}
+
+/* Nothing of the segment up to end_seq is sent, nor vouched for. */
+static __always_inline void lose_place(struct half *h, struct frames *f, __u32 end_seq)
+{
+	f->state = FRAMES_LOST;
+	f->rest = 0;
+	f->head_len = 0;
+	h->told_seq = end_seq;
 }
 
 /* A record with room for cap bytes and the n bytes at off; NULL: they are lost, which is counted.
@@ -220,7 +251,8 @@ static __always_inline void http2_send(struct __sk_buff *skb, struct sock_state 
 		return;
 	opaque(from_seq);
 	fill_data(rec, st, dir, flags, from_seq, seq, n, to_seq);
-	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
+	/* All is sent until somebody answers. */
+	bpf_ringbuf_submit(rec, flags & SL_F_ASK ? BPF_RB_FORCE_WAKEUP : wake_flags(&rec->h));
 	h->records++;
 	h->bytes_sent += n;
 }
@@ -239,6 +271,7 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 	__u64 flags = 0;
 	__u64 start = 0;
 	__u64 from_seq;
+	enum hold hold;
 	bool is_ours;
 	__u64 end;
 	__u64 done;
@@ -256,9 +289,15 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 	from_seq = seq;
 	is_ours = begin_walk(st, dir, seq);
 	if (is_ours) {
-		if (!begin_piece(skb, st, dir, off, len, seq, &flags)) {
+		hold = begin_piece(skb, st, dir, off, len, seq, &flags);
+		if (hold == HOLD_NOT) {
 			http2_leave(st, dir);
 			return st->mute ? len : 0;
+		}
+		if (hold == HOLD_WAIT) {
+			lose_place(h, f, seq + len);
+			end_walk(st, dir, seq + len);
+			return len;
 		}
 		if (f->keep == 0 && f->skip) {
 			start = f->skip < len ? f->skip : len;
@@ -403,15 +442,23 @@ static __always_inline bool http2_plain(struct __sk_buff *skb, struct sock_state
 	__u64 len = seg->len;
 	__u64 seq = seg->seq;
 	__u64 n = len < SL_DATA_LARGE ? len : SL_DATA_LARGE;
+	enum hold hold = HOLD;
 	__u64 flags = 0;
 
 	if (h->walk == WALK_UNBEGUN)
 		begin_direction(st, dir, seq);
 	if (f->at_seq != (__u32)seq)
 		begin_frames(f, seq, FRAMES_LOST);
-	if (!st->is_sure && !http2_holds(skb, st, f, seg->off, len)) {
+	if (!st->is_sure)
+		hold = http2_holds(skb, st, f, seg->off, len);
+	if (hold == HOLD_NOT) {
 		http2_leave(st, dir);
 		return !st->mute;
+	}
+	if (hold == HOLD_WAIT) {
+		lose_place(h, f, seq + len);
+		f->at_seq = seq + len;
+		return false;
 	}
 	if (f->state != FRAMES_KNOWN && find_place(st, f, dir, seq))
 		flags = SL_F_ASK;

@@ -82,6 +82,7 @@ static void lose_place(struct http2 *p)
 	drop_block(p);
 	forget_table(p);
 	p->state = SYNC;
+	p->has_skipped = false;
 	p->have = 0;
 	p->sync = (struct http2_sync){0};
 }
@@ -365,13 +366,18 @@ static size_t find_place(struct http2 *p, struct span data, bool is_frame)
 	return at;
 }
 
-void http2_data(struct http2 *p, struct span data, bool is_frame, uint64_t time_ns,
+void http2_data(struct http2 *p, struct span data, enum http2_start start, uint64_t time_ns,
 		const struct http2_sink *sink, void *ctx)
 {
+	bool is_frame = start == HTTP2_START_FRAME;
 	struct out out = {sink, ctx};
 	size_t used;
 
 	p->last_ns = time_ns;
+	/* Who skips frames knows where they end. */
+	if (p->has_skipped && start == HTTP2_START_UNTOLD)
+		fail(p, out, PARSE_FAIL_LOST);
+	p->has_skipped = false;
 	/* Who knows better, knows that frames were missed. */
 	if (is_frame && p->state != SYNC && p->state != PREFACE && (p->state != FRAME || p->have))
 		fail(p, out, PARSE_FAIL_LOST);
@@ -442,9 +448,13 @@ void http2_skip(struct http2 *p, uint64_t len, uint64_t time_ns, const struct ht
 	}
 	if (p->state != FRAME)
 		len -= pass(p, len, false, out);
+	if (len == 0)
+		return;
 	/* The rest are whole frames that concern no stream; but in a header nothing is skipped. */
-	if (len && (p->state != FRAME || p->have || p->block))
+	if (p->state != FRAME || p->have || p->block)
 		fail(p, out, PARSE_FAIL_LOST);
+	else
+		p->has_skipped = true;
 }
 
 void http2_lost(struct http2 *p, uint64_t len, uint64_t time_ns, const struct http2_sink *sink,

@@ -67,6 +67,7 @@ struct http2 {
 	uint8_t state;
 	bool is_response;
 	bool keeps_words; /* see http2_head.h */
+	bool has_skipped; /* frames, if the next piece starts with one */
 	uint8_t have; /* bytes in `bytes`; PREFACE: bytes that matched */
 	uint8_t bytes[HTTP2_FRAME_HEAD];
 	struct http2_frame frame; /* whose payload passes */
@@ -88,11 +89,15 @@ void http2_preface(struct http2 *p, unsigned seen);
 /* The direction is older than what is seen of it. */
 void http2_join(struct http2 *p);
 
-/*
- * The next bytes of the direction, seen at time_ns; not empty. is_frame: they start a frame (or
- * the preface), says who knows.
- */
-void http2_data(struct http2 *p, struct span data, bool is_frame, uint64_t time_ns,
+/* What the start of a piece is. */
+enum http2_start {
+	HTTP2_START_ANY, /* nobody can say */
+	HTTP2_START_FRAME, /* a frame, or the preface, says who knows */
+	HTTP2_START_UNTOLD, /* who may know does not say that it is a frame */
+};
+
+/* The next bytes of the direction, seen at time_ns; not empty. */
+void http2_data(struct http2 *p, struct span data, enum http2_start start, uint64_t time_ns,
 		const struct http2_sink *sink, void *ctx);
 /* The next len bytes passed, but were not copied. */
 void http2_skip(struct http2 *p, uint64_t len, uint64_t time_ns, const struct http2_sink *sink,

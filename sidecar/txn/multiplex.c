@@ -20,6 +20,7 @@ struct multiplex {
 	uint32_t first_stream; /* whose request was seen */
 	uint32_t newest_stream; /* likewise; 0: none */
 	uint32_t tid; /* of the newest egress data */
+	bool is_asked[2]; /* by enum dir: where frames start, and could not answer yet */
 };
 
 /* A method of gRPC that is not known is not the method of HTTP that is not. */
@@ -428,16 +429,23 @@ void multiplex_upgrade(struct multiplex *m, struct conn *c, struct exchange *e)
 	e->active = NULL;
 }
 
-/* Who asked is told where the first frame is that starts with the piece or behind it. */
-static void answer(const struct multiplex *m, struct conn *c, enum dir dir, bool is_at_frame)
+/*
+ * Who asked is told where the first frame is that starts with the piece or behind it. An answer
+ * that comes too late for that still says that it is HTTP/2.
+ */
+static void answer(struct multiplex *m, struct conn *c, enum dir dir, bool is_at_frame)
 {
 	const struct session_env *env = env_of(c);
+	uint32_t seq = env->data->seq;
 	uint32_t ahead;
 
-	if (is_at_frame)
-		env->on_frame(env->frame_ctx, c->id, dir, env->data->seq);
-	else if (http2_next_frame(&m->parser[dir], &ahead))
-		env->on_frame(env->frame_ctx, c->id, dir, c->bytes[dir].next + ahead);
+	if (!is_at_frame) {
+		if (!http2_next_frame(&m->parser[dir], &ahead))
+			return;
+		seq = c->bytes[dir].next + ahead;
+	}
+	m->is_asked[dir] = false;
+	env->on_frame(env->frame_ctx, c->id, dir, seq);
 }
 
 void multiplex_data(struct multiplex *m, struct conn *c, enum dir dir, struct span data,
@@ -447,14 +455,18 @@ void multiplex_data(struct multiplex *m, struct conn *c, enum dir dir, struct sp
 	/* The event at hand may release pieces that came earlier: this one, or another? */
 	bool is_own = env->data && env->data->data.ptr == data.ptr;
 	bool asks = is_own && env->data->asks && env->on_frame;
+	enum http2_start start = !is_own	       ? HTTP2_START_ANY
+				 : env->data->is_frame ? HTTP2_START_FRAME
+						       : HTTP2_START_UNTOLD;
 	uint32_t ahead;
 	bool is_at_frame;
 
 	if (dir == DIR_EGRESS && env->tid)
 		m->tid = env->tid;
 	is_at_frame = asks && http2_next_frame(&m->parser[dir], &ahead) && ahead == 0;
-	http2_data(&m->parser[dir], data, is_own && env->data->is_frame, time_ns, &parser_sink, c);
-	if (asks)
+	http2_data(&m->parser[dir], data, start, time_ns, &parser_sink, c);
+	m->is_asked[dir] |= asks;
+	if (m->is_asked[dir] && is_own)
 		answer(m, c, dir, is_at_frame);
 }
 

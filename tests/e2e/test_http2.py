@@ -7,6 +7,7 @@ status code and route, with up to a thousand streams at once.
 """
 import collections
 import re
+import time
 
 import clients
 import harness
@@ -154,6 +155,56 @@ class Nghttp2(harness.Case):
         copied = (scrape.sum(name) - before.sum(name)) / (6 * size)
         print(f"\nfigure: HTTP/2 bodies: {copied:.3%} of the bytes are copied", flush=True)
         self.assertLess(copied, 0.005)
+
+
+class Joined(harness.Case):
+    """
+    Connections that were busy before anybody watched, and whose bodies are many times what is
+    read of them until it is known where their frames are.
+    """
+
+    SETTLED = 0.3  # seconds until all are followed
+
+    def join(self, side):
+        groups = {"server": self.cgroup(), "client": self.cgroup()}
+        server = servers.Nghttpd(self, groups["server"])
+        server.www("large", 100_000)
+        base = f"http://127.0.0.1:{server.port}"
+        uris, log = self.scratch("uris"), self.scratch("log")
+        uris.write_text("".join(f"{base}{path}\n" for path in (*PATHS, "/large")))
+        load = self.spawn(
+            ["h2load", "-n120000", "-c4", "-m20", "-i", uris, f"--log-file={log}"],
+            cgroup=groups["client"],
+        )
+        time.sleep(0.3)
+        before = time.time()
+        sidelight = Sidelight(self, "--ring-bytes", "16M", cgroup=groups[side])
+        settled = time.time() + self.SETTLED
+        self.assertEqual(load.wait(60), 0, load.text())
+        spans = []
+        for line in log.read_text().splitlines():
+            start, _, took = line.split("\t")
+            spans.append((int(start) / 1e6, (int(start) + int(took)) / 1e6))
+        least = sum(start > settled for start, _ in spans)
+        most = sum(end > before for _, end in spans)
+        self.assertGreater(least, 3000, "the load had ended before it was joined")
+        scrape = sidelight.wait_counted(least, side)
+        counted = scrape.requests(side)
+        self.assertEqual(set(counted) - {
+            ("GET", "/hello", "200"), ("GET", "/users/{id}", "200"),
+            ("GET", "/missing", "404"), ("GET", "/large", "200"),
+        }, set())
+        self.assertGreaterEqual(counted.total(), least)
+        self.assertLessEqual(counted.total(), most)
+        self.assertEqual(scrape.sum("sidelight_connections_muted_total"), 0)
+
+    def test_served(self):
+        for _ in range(2):
+            self.join("server")
+
+    def test_made(self):
+        for _ in range(2):
+            self.join("client")
 
 
 class Servers(harness.Case):

@@ -113,7 +113,8 @@ static void feed(struct run *r, const uint8_t *data, size_t n, bool is_frame)
 	memcpy(copy, data, n);
 	r->fed += n;
 	if (n)
-		http2_data(&r->p, (struct span){copy, n}, is_frame, 1, &sink, r);
+		http2_data(&r->p, (struct span){copy, n},
+			   is_frame ? HTTP2_START_FRAME : HTTP2_START_UNTOLD, 1, &sink, r);
 	free(copy);
 	fuzz_check(r->body <= r->fed);
 	fuzz_check(r->memory.used <= r->memory.cap + 64);
