@@ -19,12 +19,22 @@
 #include "record.bpf.h"
 #include "state.bpf.h"
 
-/* Bytes of a connection that are sent while it is not known to be HTTP/2, */
-#define MAYBE_BUDGET (128u << 10)
+/*
+ * Bytes of a direction that are sent while it is not known to be HTTP/2. Of each, for one of large
+ * bodies shows nothing, where the other has a head in each segment;
+ */
+#define MAYBE_BUDGET (64u << 10)
 /* and how long nothing more is sent then, for a busy connection fills that before anybody has read
  * it.
  */
 #define MAYBE_WAIT_NS (200ull * 1000 * 1000)
+
+static __always_inline void wait_for_proof(struct sock_state *st)
+{
+	st->maybe_left[SL_INGRESS] = MAYBE_BUDGET;
+	st->maybe_left[SL_EGRESS] = MAYBE_BUDGET;
+	st->maybe_ns = bpf_ktime_get_ns();
+}
 
 /* Is it known otherwise: by user space, or by what was seen on the listener's socket? */
 static __always_inline bool is_known_http2(const struct sock_state *st)
@@ -68,8 +78,7 @@ static __always_inline bool http2_begins(struct sock_state *st, __u8 dir, __u32 
 	} else {
 		return false;
 	}
-	st->maybe_left = MAYBE_BUDGET;
-	st->maybe_ns = bpf_ktime_get_ns();
+	wait_for_proof(st);
 	st->was_maybe = true;
 	st->is_http2 = true;
 	return true;
@@ -87,8 +96,7 @@ static __always_inline void http2_upgrade(struct sock_state *st, __u8 dir, __u32
 		begin_frames(f, server_seq, FRAMES_LOST);
 	}
 	st->half[dir].walk = WALK_IDLE;
-	st->maybe_left = MAYBE_BUDGET;
-	st->maybe_ns = bpf_ktime_get_ns();
+	wait_for_proof(st);
 	st->is_upgrade = true;
 	st->is_http2 = true;
 }
@@ -135,14 +143,14 @@ enum hold {
 };
 
 /* Is the connection still taken for HTTP/2 with the next len bytes? */
-static __always_inline enum hold http2_holds(struct __sk_buff *skb, struct sock_state *st,
+static __always_inline enum hold http2_holds(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
 					     struct frames *f, __u32 off, __u32 len)
 {
 	__u64 first;
 
 	if (f->preface_left)
 		return take_preface(skb, st, f, off, len) ? HOLD : HOLD_NOT;
-	if (len > st->maybe_left) {
+	if (len > st->maybe_left[dir]) {
 		if (is_known_http2(st)) {
 			st->is_sure = true;
 			return HOLD;
@@ -150,7 +158,7 @@ static __always_inline enum hold http2_holds(struct __sk_buff *skb, struct sock_
 		return bpf_ktime_get_ns() - st->maybe_ns < MAYBE_WAIT_NS ? HOLD_WAIT : HOLD_NOT;
 	}
 	/* As if all were sent: the rest comes here again, if it is. */
-	st->maybe_left -= len < SL_DATA_LARGE ? len : SL_DATA_LARGE;
+	st->maybe_left[dir] -= len < SL_DATA_LARGE ? len : SL_DATA_LARGE;
 	if (st->role || len < 12)
 		return HOLD;
 	return bpf_skb_load_bytes(skb, off, &first, sizeof(first)) || !starts_response(first)
@@ -179,7 +187,7 @@ static __always_inline enum hold begin_piece(struct __sk_buff *skb, struct sock_
 		}
 	}
 	if (!st->is_sure)
-		hold = http2_holds(skb, st, f, off, len);
+		hold = http2_holds(skb, st, dir, f, off, len);
 	if (hold != HOLD)
 		return hold;
 	if (f->state != FRAMES_KNOWN && find_place(st, f, dir, seq))
@@ -450,7 +458,7 @@ static __always_inline bool http2_plain(struct __sk_buff *skb, struct sock_state
 	if (f->at_seq != (__u32)seq)
 		begin_frames(f, seq, FRAMES_LOST);
 	if (!st->is_sure)
-		hold = http2_holds(skb, st, f, seg->off, len);
+		hold = http2_holds(skb, st, dir, f, seg->off, len);
 	if (hold == HOLD_NOT) {
 		http2_leave(st, dir);
 		return !st->mute;

@@ -121,8 +121,8 @@ struct sock_state {
 	bool is_http2; /* it is taken for HTTP/2, */
 	bool is_sure; /* and it is: set once, and by itself, for both directions may be at it */
 	bool was_maybe; /* it was looked at as HTTP/2 before */
-	__u32 maybe_left; /* bytes that may be sent while it is not known to be HTTP/2, */
-	__u64 maybe_ns; /* since then */
+	__u32 maybe_left[2]; /* bytes that may be sent while it is not known to be HTTP/2 */
+	__u64 maybe_ns; /* since then it may be */
 	struct bpf_spin_lock walk_lock; /* of half[].walk becoming WALK_BUSY, or ceasing to */
 	union {
 		struct scan scan; /* HTTP/1 */

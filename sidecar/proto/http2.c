@@ -374,8 +374,9 @@ void http2_data(struct http2 *p, struct span data, enum http2_start start, uint6
 	size_t used;
 
 	p->last_ns = time_ns;
-	/* Who skips frames knows where they end. */
-	if (p->has_skipped && start == HTTP2_START_UNTOLD)
+	/* Who skips frames mostly tells where they end; what fills a hole comes without. */
+	if (p->has_skipped && start == HTTP2_START_UNTOLD && data.len >= HTTP2_FRAME_HEAD &&
+	    !http2_frame_is_likely(data.ptr))
 		fail(p, out, PARSE_FAIL_LOST);
 	p->has_skipped = false;
 	/* Who knows better, knows that frames were missed. */

@@ -67,6 +67,8 @@ struct multiplex *multiplex_new(struct session_env *env, enum role role, bool jo
 		m->parser[dir].keeps_words = env->wants_target;
 		if (joins)
 			http2_join(&m->parser[dir]);
+		/* Maybe with a piece that was not known for HTTP/2 yet. */
+		m->is_asked[dir] = joins && env->on_frame;
 	}
 	m->is_role_known = role != ROLE_UNKNOWN;
 	set_role(m, m->is_role_known ? role : ROLE_SERVER);
