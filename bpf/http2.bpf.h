@@ -20,13 +20,11 @@
 #include "state.bpf.h"
 
 /*
- * Bytes of a direction that are sent while it is not known to be HTTP/2. Of each, for one of large
- * bodies shows nothing, where the other has a head in each segment;
+ * Bytes of a direction that are sent while it is not known to be HTTP/2. Each has its own: one of
+ * large bodies shows nothing, while the other has a head in each segment.
  */
 #define MAYBE_BUDGET (64u << 10)
-/* and how long nothing more is sent then, for a busy connection fills that before anybody has read
- * it.
- */
+/* How long nothing more is sent then: who is busy has used that up before anybody reads it. */
 #define MAYBE_WAIT_NS (200ull * 1000 * 1000)
 
 static __always_inline void wait_for_proof(struct sock_state *st)
