@@ -438,16 +438,13 @@ void multiplex_upgrade(struct multiplex *m, struct conn *c, struct exchange *e)
 static void answer(struct multiplex *m, struct conn *c, enum dir dir, bool is_at_frame)
 {
 	const struct session_env *env = env_of(c);
-	uint32_t seq = env->data->seq;
-	uint32_t ahead;
+	uint32_t ahead = 0;
 
-	if (!is_at_frame) {
-		if (!http2_next_frame(&m->parser[dir], &ahead))
-			return;
-		seq = c->bytes[dir].next + ahead;
-	}
+	if (!is_at_frame && !http2_next_frame(&m->parser[dir], &ahead))
+		return;
 	m->is_asked[dir] = false;
-	env->on_frame(env->frame_ctx, c->id, dir, seq);
+	env->on_frame(env->frame_ctx, c->id, dir,
+		      is_at_frame ? env->data->seq : c->bytes[dir].next + ahead);
 }
 
 void multiplex_data(struct multiplex *m, struct conn *c, enum dir dir, struct span data,

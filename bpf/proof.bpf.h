@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Is a connection HTTP/2, and how much of it is sent until that is known? See http2.bpf.h.
+ */
+#ifndef SIDELIGHT_PROOF_BPF_H
+#define SIDELIGHT_PROOF_BPF_H
+
+#include "frames.bpf.h"
+#include "http1.bpf.h"
+#include "packet.bpf.h"
+#include "record.bpf.h"
+#include "state.bpf.h"
+
+/*
+ * Bytes of a direction that are sent while it is not known to be HTTP/2. Each has its own: one of
+ * large bodies shows nothing, while the other has a head in each segment.
+ */
+#define MAYBE_BUDGET (64u << 10)
+/* How long nothing more is sent then: who is busy has used that up before anybody reads it. */
+#define MAYBE_WAIT_NS (200ull * 1000 * 1000)
+
+static __always_inline void wait_for_proof(struct sock_state *st)
+{
+	st->maybe_left[SL_INGRESS] = MAYBE_BUDGET;
+	st->maybe_left[SL_EGRESS] = MAYBE_BUDGET;
+	st->maybe_ns = bpf_ktime_get_ns();
+}
+
+/* Is it known otherwise: by user space, or by what was seen on the listener's socket? */
+static __always_inline bool is_known_http2(const struct sock_state *st)
+{
+	const struct sl_verdict *v = bpf_map_lookup_elem(&verdicts, &st->id);
+
+	return v && v->is_http2;
+}
+
+/*
+ * May HTTP/2 begin with the first n bytes of a turn, at seq? Then they are left to
+ * http2_piece().
+ */
+static __always_inline bool http2_begins(struct sock_state *st, __u8 dir, __u32 seq, __u64 first,
+					 __u32 n)
+{
+	__u8 request_dir = st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS;
+	__u64 mask = n < 8 ? (1ull << (n & 7) * 8) - 1 : ~0ull;
+	const struct half *h = &st->half[dir];
+
+	if (((first ^ WORD_PRI) & mask) == 0 && (st->role ? dir == request_dir : n >= 8)) {
+		/* Who sends the preface is the client, whoever opened the connection. */
+		if (!st->role)
+			st->role = dir == SL_EGRESS ? SL_ROLE_CLIENT : SL_ROLE_SERVER;
+	} else if (st->was_maybe) {
+		/* The answer may have come too late. */
+		if (!is_known_http2(st))
+			return false;
+	} else if (st->role && dir != request_dir) {
+		/* SETTINGS of less than 256 bytes, no flags, stream 0 */
+		if ((first & ~WORD(0, 0, 0xff, 0, 0, 0, 0, 0)) !=
+			    WORD(0, 0, 0, FRAME_SETTINGS, 0, 0, 0, 0) ||
+		    n < FRAME_HEAD || h->first_seq != seq)
+			return false;
+		if (is_known_http2(st))
+			st->is_sure = true;
+	} else if (!st->role) {
+		/* Turns begin with frames; text does not, by what its first byte is as a length. */
+		if ((first & 0xff) > 8 || (first >> 24 & 0xff) > FRAME_LAST)
+			return false;
+	} else {
+		return false;
+	}
+	wait_for_proof(st);
+	st->was_maybe = true;
+	st->is_http2 = true;
+	return true;
+}
+
+/* After a 101, whose head ends at server_seq; 0: it is not known where. */
+static __always_inline void http2_upgrade(struct sock_state *st, __u8 dir, __u32 server_seq)
+{
+	struct frames *f = &st->frames[dir];
+
+	if (server_seq) {
+		begin_frames(f, server_seq, FRAMES_KNOWN);
+		f->is_first = true;
+	} else {
+		begin_frames(f, server_seq, FRAMES_LOST);
+	}
+	st->half[dir].walk = WALK_IDLE;
+	wait_for_proof(st);
+	st->is_upgrade = true;
+	st->is_http2 = true;
+}
+
+/* It is not HTTP/2. */
+static __always_inline void http2_leave(struct sock_state *st, __u8 dir)
+{
+	struct half *h = &st->half[dir];
+
+	st->is_http2 = false;
+	st->is_sure = false;
+	st->half[SL_INGRESS].walk = WALK_UNBEGUN;
+	st->half[SL_EGRESS].walk = WALK_UNBEGUN;
+	if (st->is_upgrade) {
+		mute(st, SL_MUTE_UPGRADE);
+		return;
+	}
+	st->last_dir = dir;
+	h->budget = TURN_BUDGET;
+	h->is_turn = true;
+}
+
+/* Compares the start of the preface as far as it goes. False: that is something else. */
+static __always_inline bool take_preface(struct __sk_buff *skb, struct sock_state *st,
+					 struct frames *f, __u32 off, __u32 len)
+{
+	__u64 left = f->preface_left & 15;
+	__u64 n = left < len ? left : len;
+	__u64 mask = n < 8 ? (1ull << (n & 7) * 8) - 1 : ~0ull;
+
+	if (!load_bytes(skb, off, f->head, n, PREFACE_WORD) ||
+	    ((*(__u64 *)f->head ^ WORD_PRI >> (PREFACE_WORD - left) * 8) & mask))
+		return false;
+	f->preface_left = left - n;
+	if (!f->preface_left)
+		st->is_sure = true;
+	return true;
+}
+
+enum hold {
+	HOLD_NOT, /* it is no HTTP/2 */
+	HOLD_WAIT, /* nobody has said yet what it is, and enough was sent */
+	HOLD,
+};
+
+/* Is the connection still taken for HTTP/2 with the next len bytes? */
+static __always_inline enum hold http2_holds(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
+					     struct frames *f, __u32 off, __u32 len)
+{
+	__u64 first;
+
+	if (f->preface_left)
+		return take_preface(skb, st, f, off, len) ? HOLD : HOLD_NOT;
+	if (len > st->maybe_left[dir]) {
+		if (is_known_http2(st)) {
+			st->is_sure = true;
+			return HOLD;
+		}
+		return bpf_ktime_get_ns() - st->maybe_ns < MAYBE_WAIT_NS ? HOLD_WAIT : HOLD_NOT;
+	}
+	/* As if all were sent: the rest comes here again, if it is. */
+	st->maybe_left[dir] -= len < SL_DATA_LARGE ? len : SL_DATA_LARGE;
+	if (st->role || len < 12)
+		return HOLD;
+	return bpf_skb_load_bytes(skb, off, &first, sizeof(first)) || !starts_response(first)
+		       ? HOLD
+		       : HOLD_NOT;
+}
+
+#endif
