@@ -66,8 +66,9 @@ int main(int argc, char **argv)
 				NULL);
 	if (!ring)
 		return fail("ring");
-	bpf_object__for_each_program(p, o) if (!bpf_program__attach_cgroup(p, cgroup)) return fail(
-		"attach");
+	for (p = NULL; (p = bpf_object__next_program(o, p));)
+		if (!bpf_program__attach_cgroup(p, cgroup))
+			return fail("attach");
 	(void)puts("ready");
 	(void)fflush(stdout);
 	while (!is_over) {
