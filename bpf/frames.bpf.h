@@ -30,6 +30,7 @@
 #define FRAME_SETTINGS	4
 #define FRAME_LAST	0x10 /* of the types that are registered: PRIORITY_UPDATE (RFC 9218) */
 #define OTHER_TYPE	31 /* stands for those above it */
+#define ZEROS_TYPE	30 /* and for a header of zeros, which nobody sends: bodies have them */
 #define KNOWN_TYPES	((2u << FRAME_LAST) - 1)
 #define ANY_TYPE	~0u
 #define FLAG_END_STREAM 0x01
@@ -138,8 +139,9 @@ static __always_inline bool take_head(volatile struct frames *f, __u64 head, __u
 	f->is_end = head >> 32 & FLAG_END_STREAM;
 	if (type > OTHER_TYPE)
 		type = OTHER_TYPE;
-	/* Zeros are no frame that anybody sends, and would be followed for ever. */
-	if (!(f->allowed >> type & 1) || (head == 0 && f->state == FRAMES_TRIAL))
+	if (!head)
+		type = ZEROS_TYPE;
+	if (!(f->allowed >> type & 1))
 		return false;
 	f->allowed = f->allowed_next;
 	f->keep = size;

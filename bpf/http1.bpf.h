@@ -50,10 +50,10 @@ static __always_inline __u64 newline_marks(__u64 w)
 /* Positions in a scanned piece are below this; a power of two, so that a mask bounds them. */
 #define SCAN_MAX 2048
 /*
- * Lines, and words that are looked at together: a head of 800 bytes with 30 lines, or 1,400 bytes
- * with few. Longer ones are copied with what follows, up to the budget.
+ * Loads of a chunk, lines, and words that are looked at together: a head of 800 bytes with 30
+ * lines, or 1,400 bytes with few. Longer ones are copied with what follows, up to the budget.
  */
-#define SCAN_STEPS 48
+#define SCAN_STEPS 54
 #define SCAN_WORDS 4
 
 /* What scan_head() answers, in one number: the only thing that a global function may return. */
@@ -153,6 +153,7 @@ __noinline __u64 scan_head(struct __sk_buff *skb, __u32 off, __u32 n, __u32 is_r
 				return 0;
 			s->base = pos;
 			s->filled = pos + SCAN_CHUNK;
+			continue;
 		}
 		at = pos - s->base;
 		opaque(at);
@@ -167,14 +168,13 @@ __noinline __u64 scan_head(struct __sk_buff *skb, __u32 off, __u32 n, __u32 is_r
 			s->pos = s->base + at + 8;
 			continue;
 		}
-		at += lowest_mark(w) + 1;
-		/* In whichever word it was: the verifier is to see one way from here on. */
+		s->pos = s->base + at + lowest_mark(w) + 1;
+		/* Read again: in whichever word it was, the verifier sees one way from here on. */
+		pos = s->pos;
+		at = pos - s->base;
 		opaque(at);
-		at &= SCAN_MAX - 1;
 		if (at > SCAN_CHUNK + SCAN_WORDS * 8)
 			return 0;
-		pos = s->base + at;
-		s->pos = pos;
 		w = *(__u64 *)(buf + at);
 		if ((w & 0xff) == '\n' || (w & 0xffff) == ('\r' | '\n' << 8)) {
 			pos += (w & 0xff) == '\n' ? 1 : 2;

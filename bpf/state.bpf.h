@@ -93,8 +93,9 @@ struct frames {
 	__u32 ask_seq; /* what the last question was about; valid if has_asked */
 	bool has_asked;
 	bool is_end; /* the last DATA frame ends its stream */
+	__u8 flags; /* of the record of the piece at hand, */
 	__u64 ask_ns;
-	/* Of the piece at hand, from its first byte on: what is sent ends here, */
+	/* and from its first byte on: what is sent ends here, */
 	__u32 useful;
 	__u32 pos; /* and what was walked here; */
 	__u32 chunk_at; /* chunk starts here; */
