@@ -151,9 +151,12 @@ uint64_t grpc_timeout_ns(struct span value)
 	}
 }
 
-static uint32_t length_of(const uint8_t *b)
+/* A prefix has come, of which b is the length. */
+static void begin_message(struct grpc_messages *m, const uint8_t *b)
 {
-	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+	m->count++;
+	m->left = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+	m->has_bytes |= m->left > 0;
 }
 
 /* One byte of a prefix. */
@@ -169,8 +172,7 @@ static void prefix_byte(struct grpc_messages *m, uint8_t byte)
 	if (m->have < PREFIX)
 		return;
 	m->have = 0;
-	m->count++;
-	m->left = length_of(m->head);
+	begin_message(m, m->head);
 }
 
 void grpc_messages_data(struct grpc_messages *m, struct span data)
@@ -182,8 +184,7 @@ void grpc_messages_data(struct grpc_messages *m, struct span data)
 			m->left -= (uint32_t)n;
 			data = span_from(data, n);
 		} else if (!m->have && data.len >= PREFIX && (uint8_t)data.ptr[0] <= 1) {
-			m->count++;
-			m->left = length_of((const uint8_t *)data.ptr + 1);
+			begin_message(m, (const uint8_t *)data.ptr + 1);
 			data = span_from(data, PREFIX);
 		} else {
 			prefix_byte(m, (uint8_t)data.ptr[0]);
@@ -202,5 +203,6 @@ void grpc_messages_skip(struct grpc_messages *m, uint64_t len)
 
 bool grpc_messages_are_whole(const struct grpc_messages *m)
 {
-	return m->count && !m->left && !m->have && !m->is_lost && !m->is_other;
+	return (m->count == 1 || m->has_bytes) && !m->left && !m->have && !m->is_lost &&
+	       !m->is_other;
 }

@@ -60,13 +60,17 @@ struct grpc_messages {
 	uint8_t head[4]; /* of a prefix, so far: its length */
 	uint8_t have; /* bytes of the prefix */
 	bool is_lost; /* messages may have begun among bytes that were not copied */
+	bool has_bytes; /* one was not empty */
 	bool is_other; /* these are no messages */
 };
 
 void grpc_messages_data(struct grpc_messages *m, struct span data);
 /* len bytes passed uncopied. */
 void grpc_messages_skip(struct grpc_messages *m, uint64_t len);
-/* There was at least one, and every byte belonged to one. */
+/*
+ * There was at least one, and every byte belonged to one. Several that are all empty are none:
+ * bodies of zeros look like that.
+ */
 bool grpc_messages_are_whole(const struct grpc_messages *m);
 
 #endif

@@ -3,18 +3,6 @@
 
 #include "txn/session.h"
 
-enum call_kind call_guess(const struct call *call, bool others_are_grpc)
-{
-	const struct grpc_messages *request = &call->messages[0];
-	const struct grpc_messages *response = &call->messages[1];
-
-	if (request->is_other || response->is_other)
-		return CALL_HTTP;
-	if (grpc_messages_are_whole(request) || grpc_messages_are_whole(response))
-		return CALL_GRPC;
-	return others_are_grpc ? CALL_GRPC : CALL_HTTP;
-}
-
 static uint16_t grpc_status_of(const struct call *call, enum txn_error error)
 {
 	if (error == TXN_CLOSED || error == TXN_RESET)

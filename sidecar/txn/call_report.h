@@ -9,9 +9,6 @@
 #include "txn/call.h"
 #include "txn/transaction.h"
 
-/* What a call of unknown content type is; others_are_grpc: of the same connection, all of them. */
-enum call_kind call_guess(const struct call *call, bool others_are_grpc);
-
 /*
  * Hands the call to the sinks of c's owner, and counts it. Its kind is not CALL_UNSURE. A gRPC call
  * whose connection ended is UNAVAILABLE; one without a status has the one that its HTTP status maps

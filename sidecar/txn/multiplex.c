@@ -6,6 +6,7 @@
 
 #include "proto/method.h"
 #include "txn/call.h"
+#include "txn/call_kind.h"
 #include "txn/call_report.h"
 #include "txn/session.h"
 
@@ -15,8 +16,7 @@ struct multiplex {
 	enum role role; /* a guess until is_role_known */
 	bool is_role_known;
 	bool has_missed; /* frames; responses without request are no wonder */
-	bool has_grpc; /* calls that were known as such */
-	bool has_http;
+	struct call_kinds kinds;
 	uint32_t first_stream; /* whose request was seen */
 	uint32_t newest_stream; /* likewise; 0: none */
 	uint32_t tid; /* of the newest egress data */
@@ -108,9 +108,7 @@ static void lose(struct multiplex *m, struct conn *c, struct call *call, enum en
 static void report(struct multiplex *m, struct conn *c, struct call *call, enum txn_error error,
 		   uint64_t end_ns)
 {
-	if (call->kind == CALL_UNSURE)
-		call->kind = (uint8_t)call_guess(call, m->has_grpc && !m->has_http);
-	m->has_grpc |= call->kind == CALL_GRPC;
+	call_kind_end(call, &m->kinds);
 	if (m->role == ROLE_SERVER)
 		call->tid = m->tid;
 	call_report(call, c, m->role, error, end_ns);
@@ -118,16 +116,6 @@ static void report(struct multiplex *m, struct conn *c, struct call *call, enum 
 }
 
 /* --- requests -------------------------------------------------------------------- */
-
-static void note_kind(struct multiplex *m, struct call *call, const struct http2_head *head)
-{
-	if (head->content == HTTP2_CONTENT_GRPC)
-		call->kind = CALL_GRPC;
-	else if (head->content != HTTP2_CONTENT_NONE || !head->unknown)
-		call->kind = CALL_HTTP;
-	m->has_grpc |= call->kind == CALL_GRPC;
-	m->has_http |= call->kind == CALL_HTTP;
-}
 
 /* What the head alone says: remembered with it, or made. */
 static const struct http2_note *note_of(struct multiplex *m, struct conn *c, enum call_kind kind,
@@ -155,7 +143,8 @@ static const struct http2_note *note_of(struct multiplex *m, struct conn *c, enu
 	if (kind != CALL_GRPC)
 		note->route = head->is_connect ? ROUTE_AUTHORITY
 					       : routes_find(env->routes, m->role, head->path);
-	if (kind != CALL_HTTP)
+	if (kind == CALL_GRPC ||
+	    (kind == CALL_UNSURE && call_kind_is_grpc_method(note->known_method)))
 		note->rpc_method = rpc_methods_find(env->rpc_methods, m->role, head->path);
 	/* Each request beyond the cap is to be counted there. */
 	note->is_set =
@@ -195,7 +184,7 @@ static void count_open(struct multiplex *m, struct conn *c, struct call *call, s
 }
 
 static void begin_call(struct multiplex *m, struct conn *c, uint32_t stream,
-		       const struct http2_head *head, uint64_t time_ns)
+		       const struct http2_head *head, bool is_end, uint64_t time_ns)
 {
 	struct session_env *env = env_of(c);
 	const struct http2_note *note;
@@ -212,7 +201,7 @@ static void begin_call(struct multiplex *m, struct conn *c, uint32_t stream,
 		m->first_stream = stream;
 	if (stream > m->newest_stream)
 		m->newest_stream = stream;
-	note_kind(m, call, head);
+	call_kind_head(call, &m->kinds, head);
 	env->stats.grpc_web_requests += head->content == HTTP2_CONTENT_GRPC_WEB;
 	note = note_of(m, c, (enum call_kind)call->kind, head);
 	call->start_ns = time_ns;
@@ -220,6 +209,7 @@ static void begin_call(struct multiplex *m, struct conn *c, uint32_t stream,
 	call->route = note->route;
 	call->rpc_method = note->rpc_method;
 	call->server_address = note->server_address;
+	call_kind_request(call, &m->kinds, is_end);
 	call->is_connect = head->is_connect;
 	call->is_probe = head->is_probe && m->role == ROLE_SERVER;
 	call->timeout_ns = head->timeout_ns;
@@ -234,13 +224,13 @@ static void begin_call(struct multiplex *m, struct conn *c, uint32_t stream,
 }
 
 static void on_request(struct multiplex *m, struct conn *c, uint32_t stream,
-		       const struct http2_head *head, uint64_t time_ns)
+		       const struct http2_head *head, bool is_end, uint64_t time_ns)
 {
 	/* A lost block is a request's, not its trailers, if the stream is new. */
 	if (!head->is_request && !(head->unknown && m->newest_stream && stream > m->newest_stream))
 		return;
 	if (stream % 2 == 1 && !calls_find(&m->calls, stream))
-		begin_call(m, c, stream, head, time_ns);
+		begin_call(m, c, stream, head, is_end, time_ns);
 }
 
 /* --- responses ------------------------------------------------------------------- */
@@ -281,7 +271,7 @@ static void on_response(struct multiplex *m, struct conn *c, uint32_t stream,
 	    (call->kind == CALL_UNSURE && head->grpc_status != GRPC_STATUS_NONE))
 		call->kind = CALL_GRPC;
 	else if (call->kind == CALL_UNSURE && !call->has_response)
-		note_kind(m, call, head);
+		call_kind_head(call, &m->kinds, head);
 	/* What came first with an unknown status was interim if a status comes now. */
 	if (head->status ? !call->has_response || call->status == TXN_STATUS_UNKNOWN
 			 : is_hidden && !call->has_response) {
@@ -320,7 +310,7 @@ static void on_head(void *ctx, bool is_response, uint32_t stream, const struct h
 	if (is_response)
 		on_response(m, c, stream, head, is_end, time_ns);
 	else
-		on_request(m, c, stream, head, time_ns);
+		on_request(m, c, stream, head, is_end, time_ns);
 }
 
 static void on_body(void *ctx, bool is_response, uint32_t stream, struct span body, bool is_end)
@@ -338,6 +328,8 @@ static void on_body(void *ctx, bool is_response, uint32_t stream, struct span bo
 		return;
 	}
 	*(is_response ? &call->response_bytes : &call->request_bytes) += body.len;
+	if (is_end && is_response)
+		call_kind_no_trailers(call, &m->kinds);
 	if (call->kind != CALL_HTTP) {
 		if (body.ptr)
 			grpc_messages_data(&call->messages[is_response], body);

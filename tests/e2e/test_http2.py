@@ -163,7 +163,7 @@ class Joined(harness.Case):
     read of them until it is known where their frames are.
     """
 
-    SETTLED = 0.3  # seconds until all are followed
+    SETTLED = 0.5  # seconds until all are followed
 
     def join(self, side):
         groups = {"server": self.cgroup(), "client": self.cgroup()}
@@ -194,7 +194,7 @@ class Joined(harness.Case):
             ("GET", "/hello", "200"), ("GET", "/users/{id}", "200"),
             ("GET", "/missing", "404"), ("GET", "/large", "200"),
         }, set())
-        self.assertGreater(counted.total(), least * 0.6, "a connection is not followed")
+        self.assertGreaterEqual(counted.total(), least, "a connection is not followed")
         self.assertLessEqual(counted.total(), most)
         self.assertEqual(scrape.sum("sidelight_connections_muted_total"), 0)
 

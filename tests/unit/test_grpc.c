@@ -159,6 +159,8 @@ static void test_messages(void **state)
 	} rows[] = {
 		{"none", "", 0, 0, "", 0, 0, false, false},
 		{"an empty one", "\0\0\0\0\0", 5, 0, "", 0, 1, true, false},
+		{"empty ones only, as zeros look", "\0\0\0\0\0\0\0\0\0\0", 10, 0, "", 0, 2, false,
+		 false},
 		{"two, one compressed", "\0\0\0\0\1x\1\0\0\0\2yz", 13, 0, "", 0, 2, true, false},
 		{"a part of a prefix", "\0\0\0\0\1x\0\0", 8, 0, "", 0, 1, false, false},
 		{"not all of it", "\0\0\0\0\3xy", 7, 0, "", 0, 1, false, false},
