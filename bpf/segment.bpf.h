@@ -40,28 +40,72 @@ static __always_inline bool open_conn(struct __sk_buff *skb, struct sock_state *
 			 st->half[SL_EGRESS].first_seq);
 }
 
-/* The direction's FIN; also the end of a connection that no state callback will report. */
-static __always_inline void take_fin(struct sock_state *st, const struct segment *seg, __u8 dir)
+static __always_inline __u32 end_half(struct sock_state *st, struct half *h, bool is_reset)
+{
+	if (!st->is_midstream || !st->is_open || st->mute || st->is_closed)
+		return 0;
+	if (!is_reset) {
+		if (h->is_finished || has_hole(h))
+			return 0;
+		h->is_finished = true;
+		/* The second of two CPUs sees both. If both do: user space takes one CLOSE. */
+		__sync_fetch_and_add(&st->finished, 1);
+		if (*(volatile __u32 *)&st->finished < 2)
+			return 0;
+	}
+	st->is_closed = true;
+	send_close(st, is_reset, 0, 0, 0, 0);
+	return 1;
+}
+
+/* Global functions: see scan_head(). */
+__noinline __u32 end_ingress(struct __sk_buff *skb, __u32 is_reset)
+{
+	struct sock_state *st = state_of(skb);
+
+	return st ? end_half(st, &st->half[SL_INGRESS], is_reset) : 0;
+}
+
+__noinline __u32 end_egress(struct __sk_buff *skb, __u32 is_reset)
+{
+	struct sock_state *st = state_of(skb);
+
+	return st ? end_half(st, &st->half[SL_EGRESS], is_reset) : 0;
+}
+
+/*
+ * A direction has ended, and all of it was sent. With both, or with an RST, so has a connection
+ * that is older than we are: no state callback tells of that.
+ */
+static __always_inline void end_direction(struct __sk_buff *skb, __u8 dir, bool is_reset)
+{
+	if (dir == SL_INGRESS)
+		end_ingress(skb, is_reset);
+	else
+		end_egress(skb, is_reset);
+}
+
+/* Without data: the direction's FIN, or an RST. */
+static __always_inline void take_fin(struct __sk_buff *skb, struct sock_state *st,
+				     const struct segment *seg, __u8 dir)
 {
 	struct half *h = &st->half[dir];
 	__u8 request_dir = st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS;
+	bool is_reset = seg->tcp_flags & TCP_RST;
+	__u32 next = h->next;
 
 	if (st->is_midstream)
 		tell_volume(h);
-	if (!st->is_open || st->mute || st->is_closed)
+	/* Who has sent its FIN, and gets data all the same, answers with an RST behind that. */
+	if (is_reset && h->is_finished)
+		next++;
+	/* In sequence, as the socket itself believes an RST (RFC 5961 section 3). */
+	if (!st->is_open || st->mute || st->is_closed || seg->seq != next)
 		return;
-	if (seg->tcp_flags & TCP_RST) {
-		/* Only in sequence, as the socket itself believes it (RFC 5961 section 3). */
-		if (st->is_midstream && seg->seq == (__u32)h->next) {
-			st->is_closed = true;
-			send_close(st, true, 0, 0, 0, 0);
-		}
-		return;
-	}
 	/* A request never ends with its direction: nobody waits for that FIN. */
-	if (seg->seq != (__u32)h->next || (dir == request_dir && st->role != SL_ROLE_UNKNOWN))
-		return;
-	send_progress(st, dir, seg->seq, true);
+	if (!is_reset && (dir != request_dir || st->role == SL_ROLE_UNKNOWN))
+		send_progress(st, dir, seg->seq, true);
+	end_direction(skb, dir, is_reset);
 }
 
 static __always_inline void start_half(struct half *h, __u32 seq)
@@ -92,7 +136,7 @@ static __always_inline enum take take_segment(struct __sk_buff *skb, struct sock
 	__u64 at; /* position of its first new byte */
 
 	if (seg->len == 0) {
-		take_fin(st, seg, dir);
+		take_fin(skb, st, seg, dir);
 		return TAKE_NOTHING;
 	}
 	if (dir == SL_EGRESS)
@@ -144,6 +188,8 @@ static __always_inline enum take take_segment(struct __sk_buff *skb, struct sock
 
 		if (h->skip_to == h->next || is_fin || (__u32)h->next - h->told_seq > 1u << 30)
 			send_progress(st, dir, h->next, is_fin);
+		if (is_fin)
+			end_direction(skb, dir, false);
 		return TAKE_NOTHING;
 	}
 	at = h->skip_to - at;

@@ -125,6 +125,14 @@ static __always_inline void go_on(struct __sk_buff *skb, __u8 dir, enum next nex
 		bpf_tail_call(skb, &next_egress, next);
 }
 
+/* Nothing more of the segment is to be sent. */
+static __always_inline int end_segment(struct __sk_buff *skb, const struct segment *seg, __u8 dir)
+{
+	if (seg->tcp_flags & TCP_FIN)
+		end_direction(skb, dir, false);
+	return PASS;
+}
+
 /* The rest, after 33 tail calls: it is not vouched for. */
 static __always_inline int give_up(struct sock_state *st, __u8 dir)
 {
@@ -179,9 +187,8 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 		go_on(skb, dir, NEXT_HTTP2);
 		return give_up(st, dir);
 	}
-	if (!send_next(skb, st, dir, &seg)) {
-		return PASS;
-	}
+	if (!send_next(skb, st, dir, &seg))
+		return end_segment(skb, &seg, dir);
 	keep_place(skb, &seg);
 	go_on(skb, dir, NEXT_PIECE);
 	return give_up(st, dir);
@@ -196,7 +203,7 @@ static __always_inline int on_frames(struct __sk_buff *skb, __u8 dir)
 		return PASS;
 	find_kept_place(skb, &seg);
 	if (IS_PLAIN ? !http2_plain_next(skb, st, dir, &seg) : !http2_next(skb, st, dir, &seg))
-		return PASS;
+		return end_segment(skb, &seg, dir);
 	keep_place(skb, &seg);
 	if (st->is_http2)
 		go_on(skb, dir, NEXT_HTTP2);

@@ -58,6 +58,7 @@ struct half {
 	bool is_head; /* the last message begun was a HEAD request */
 	bool is_connect; /* likewise CONNECT */
 	bool is_skip_new; /* skip_to was set with the body's first byte still to come */
+	bool is_finished; /* its FIN was seen in sequence; of connections older than we are */
 	__u8 walk; /* enum walk; frames belong to who made it WALK_BUSY */
 	/* What the cgroup's counters were not told yet: tell_volume() */
 	__u32 segments;
@@ -124,6 +125,7 @@ struct sock_state {
 	bool was_maybe; /* it was looked at as HTTP/2 before */
 	__u32 maybe_left[2]; /* bytes that may be sent while it is not known to be HTTP/2 */
 	__u64 maybe_ns; /* since then it may be */
+	__u32 finished; /* directions that are: is_finished */
 	struct bpf_spin_lock walk_lock; /* of half[].walk becoming WALK_BUSY, or ceasing to */
 	union {
 		struct scan scan; /* HTTP/1 */

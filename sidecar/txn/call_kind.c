@@ -28,8 +28,7 @@ bool call_kind_is_grpc_method(const char *known_method)
 
 void call_kind_request(struct call *call, struct call_kinds *kinds, bool is_end)
 {
-	if (call->kind == CALL_UNSURE &&
-	    (is_end || !call_kind_is_grpc_method(call->known_method)))
+	if (call->kind == CALL_UNSURE && (is_end || !call_kind_is_grpc_method(call->known_method)))
 		rule_out_grpc(call, kinds);
 }
 

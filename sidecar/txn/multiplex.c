@@ -212,6 +212,7 @@ static void begin_call(struct multiplex *m, struct conn *c, uint32_t stream,
 	call_kind_request(call, &m->kinds, is_end);
 	call->is_connect = head->is_connect;
 	call->is_probe = head->is_probe && m->role == ROLE_SERVER;
+	call->is_suspect = http2_is_lost(parser_of(m, true));
 	call->timeout_ns = head->timeout_ns;
 	call->grpc_status = GRPC_STATUS_NONE;
 	call->tid = m->tid;

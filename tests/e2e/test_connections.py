@@ -215,6 +215,64 @@ class Older(harness.Case):
         scrape = sidelight.assert_counted(expected, proxy.port)
         self.assertEqual(scrape.requests("client"), expected)
 
+    def test_ends(self):
+        """No state callback tells of them: two FINs do, or an RST. What is open then has ended."""
+        server = servers.Scripted(self)
+        wires = [self.own(Wire(server.port)) for _ in range(14)]
+        for wire in wires:
+            wire.send(request_bytes("GET", "/before"))
+            self.assertEqual(wire.response()[0], 200)
+        sidelight = Sidelight(self, cgroup=server.cgroup)
+
+        def ask(wire, target, *fields):
+            wire.send(request_bytes("GET", target, *fields))
+
+        for first in (0, 7):
+            ends = iter(wires[first : first + 7])
+            wire = next(ends)
+            ask(wire, "/hello")
+            wire.response()
+            wire.close()
+            for target in ("/close", "/reset"):
+                wire = next(ends)
+                ask(wire, target)
+                with self.assertRaises((EOFError, ConnectionResetError)):
+                    wire.response()
+                wire.close()
+            wire = next(ends)
+            ask(wire, "/sleep/100")
+            wire.drained()
+            wire.reset()
+            wire = next(ends)
+            ask(wire, "/sleep/100")
+            wire.close()
+            wire = next(ends)
+            ask(wire, "/until-close/100000")
+            wire.sock.shutdown(socket.SHUT_WR)
+            self.assertEqual(wire.response()[0], 200)
+            wire.close()
+            wire = next(ends)
+            ask(wire, "/bytes/10", "Connection: close")
+            self.assertEqual(wire.response()[0], 200)
+            wire.close()
+        sidelight.assert_counted(
+            {
+                ("GET", "/hello", "200"): 2,
+                ("GET", "/close", "connection_closed"): 2,
+                ("GET", "/reset", "connection_reset"): 2,
+                ("GET", "/sleep/{id}", "connection_reset"): 2,
+                ("GET", "/sleep/{id}", "200"): 2,
+                ("GET", "/until-close/{id}", "200"): 2,
+                ("GET", "/bytes/{id}", "200"): 2,
+            },
+            server.port,
+        )
+        harness.wait_for(
+            "all connections to have ended",
+            lambda: sidelight.scrape().sum("sidelight_connections_open") == 0,
+        )
+        self.assertEqual(sidelight.scrape().sum("http_server_active_requests"), 0)
+
     def test_busy_clients(self):
         """
         The hooks are attached one after the other. Of a request that is seen at the one while the
