@@ -7,8 +7,10 @@
  *                    when bytes are missing, unless all of them are to be skipped.
  *     FRAMES_LOST    everything is sent. Left by a question, SL_F_ASK.
  *     FRAMES_TRIAL   the record that asked is taken to start with a frame:
- *                    followed, but nothing is skipped. FRAMES_KNOWN when user
- *                    space says so, or names a frame that is still to come.
+ *                    followed, but nothing is skipped, unless nothing was ever
+ *                    followed before: then user space has no use for the rest.
+ *                    FRAMES_KNOWN when user space says so, or names a frame that
+ *                    is still to come.
  *
  * The place is checked by sequence number at each piece, so it does not matter
  * why bytes are missing: a hole, a helper that refused, a second CPU at the same
@@ -49,6 +51,9 @@
 #define DATA_WHOLE_LAST 512
 #define DATA_WHOLE	SL_DATA_LARGE
 
+/* No frame is as large. */
+#define NEVER_CUT (1u << 24)
+
 /* Frames of one piece. */
 #define WALK_STEPS 8
 
@@ -85,14 +90,25 @@ static __always_inline void begin_direction(struct sock_state *st, __u8 dir, __u
 	} else {
 		f->state = FRAMES_LOST;
 	}
+	h->is_unplaced = f->state == FRAMES_LOST;
 	h->walk = WALK_IDLE;
 }
 
-/* Without a place: an answer, or a question. True if the record of this piece is to ask. */
+/* May more be sent of directions that were never followed? */
+static __always_inline bool has_room(void)
+{
+	return unplaced_bytes < unplaced_max;
+}
+
+/*
+ * Without a place: an answer, or a question, which is in f->flags. False: nothing of this segment
+ * is to be sent.
+ */
 static __always_inline bool find_place(struct sock_state *st, struct frames *f, __u8 dir, __u32 seq)
 {
 	const struct sl_verdict *v = bpf_map_lookup_elem(&verdicts, &st->id);
 	__u64 now = bpf_ktime_get_ns();
+	struct half *h = &st->half[dir];
 	__u64 waited;
 
 	if (v && v->is_http2)
@@ -102,23 +118,32 @@ static __always_inline bool find_place(struct sock_state *st, struct frames *f, 
 
 		if (f->state == FRAMES_TRIAL && answer == f->ask_seq) {
 			f->state = FRAMES_KNOWN;
-			return false;
+			h->is_unplaced = false;
+			return true;
 		}
 		if (answer - seq < ANSWER_AHEAD) {
 			begin_frames(f, seq, FRAMES_KNOWN);
 			f->keep = answer - seq;
-			return false;
+			h->is_unplaced = false;
+			return true;
 		}
 	} else if (f->has_asked) {
 		waited = now - f->ask_ns;
-		if (waited < ASK_LEAST_NS || (f->state == FRAMES_TRIAL && waited < ASK_AGAIN_NS))
-			return false;
+		if (f->state == FRAMES_TRIAL && waited < ASK_AGAIN_NS) {
+			f->is_quiet = h->is_unplaced && !has_room();
+			return true;
+		}
+		if (waited < ASK_LEAST_NS)
+			return !h->is_unplaced || has_room();
 	}
+	if (h->is_unplaced && !has_room())
+		return false;
 	count_exact(SL_C_ASKED);
 	begin_frames(f, seq, FRAMES_TRIAL);
 	f->has_asked = true;
 	f->ask_seq = seq;
 	f->ask_ns = now;
+	f->flags = SL_F_ASK;
 	return true;
 }
 
@@ -149,7 +174,7 @@ static __always_inline bool take_head(volatile struct frames *f, __u64 head, __u
 		cut = len - pos;
 		if (cut > DATA_WHOLE)
 			cut = DATA_WHOLE;
-		if (size >= cut && size > f->cut_above) {
+		if (size >= cut && size > f->cut_above + f->is_end * f->ends_above) {
 			f->keep = DATA_KEPT;
 			f->skip = size - DATA_KEPT;
 		}

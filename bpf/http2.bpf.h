@@ -45,11 +45,13 @@ static __always_inline enum hold begin_piece(struct __sk_buff *skb, struct sock_
 	if (hold != HOLD)
 		return hold;
 	f->flags = 0;
-	if (f->state != FRAMES_KNOWN && find_place(st, f, dir, seq))
-		f->flags = SL_F_ASK;
+	f->is_quiet = false;
+	if (f->state != FRAMES_KNOWN && !find_place(st, f, dir, seq))
+		return HOLD_WAIT;
 	f->allowed = ANY_TYPE;
 	f->ignored = 0;
-	f->cut_above = ~0u;
+	f->cut_above = NEVER_CUT;
+	f->ends_above = 0;
 	if (f->state == FRAMES_KNOWN && st->is_sure) {
 		f->ignored = IGNORED_TYPES;
 		f->cut_above = DATA_WHOLE_LAST;
@@ -57,6 +59,11 @@ static __always_inline enum hold begin_piece(struct __sk_buff *skb, struct sock_
 			f->flags = SL_F_FRAME;
 	} else if (f->state == FRAMES_TRIAL) {
 		f->allowed = KNOWN_TYPES;
+		/* Who was never followed can lose nothing, but what is begun now and ends. */
+		if (st->half[dir].is_unplaced) {
+			f->cut_above = DATA_WHOLE_LAST;
+			f->ends_above = NEVER_CUT;
+		}
 	}
 	f->allowed_next = f->allowed;
 	if (f->is_first)
@@ -198,6 +205,12 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 			h->told_seq = seq + done;
 		/* Through map memory, so that the verifier has one state behind it. */
 		flags = *(volatile __u8 *)&f->flags;
+		if (f->is_quiet)
+			end = 0;
+		if (h->is_unplaced)
+			unplaced_bytes += end;
+		if (!st->is_sure)
+			st->maybe_left[dir] -= end;
 	} else {
 		note_missing(h, dir, f->at_seq, seq);
 	}
@@ -325,12 +338,19 @@ static __always_inline bool http2_plain(struct __sk_buff *skb, struct sock_state
 		f->at_seq = seq + len;
 		return false;
 	}
-	if (f->state != FRAMES_KNOWN && find_place(st, f, dir, seq))
-		flags = SL_F_ASK;
+	f->flags = 0;
+	if (f->state != FRAMES_KNOWN && !find_place(st, f, dir, seq)) {
+		lose_place(h, f, seq + len);
+		f->at_seq = seq + len;
+		return false;
+	}
+	flags = f->flags;
 	if (n == len && seg->tcp_flags & TCP_FIN)
 		flags |= SL_F_FIN;
 	f->at_seq = seq + n;
 	h->told_seq = seq + n;
+	if (!st->is_sure)
+		st->maybe_left[dir] -= n;
 	http2_send(skb, st, dir, flags, seg->off, seq, seq, n, seq + n);
 	seg->seq += n;
 	seg->off += n;

@@ -140,15 +140,15 @@ static __always_inline enum hold http2_holds(struct __sk_buff *skb, struct sock_
 
 	if (f->preface_left)
 		return take_preface(skb, st, f, off, len) ? HOLD : HOLD_NOT;
-	if (len > st->maybe_left[dir]) {
+	if (st->maybe_left[dir] < SL_DATA_LARGE || !has_room()) {
 		if (is_known_http2(st)) {
 			st->is_sure = true;
 			return HOLD;
 		}
+		if (st->maybe_left[dir] >= SL_DATA_LARGE)
+			return HOLD_WAIT;
 		return bpf_ktime_get_ns() - st->maybe_ns < MAYBE_WAIT_NS ? HOLD_WAIT : HOLD_NOT;
 	}
-	/* As if all were sent: the rest comes here again, if it is. */
-	st->maybe_left[dir] -= len < SL_DATA_LARGE ? len : SL_DATA_LARGE;
 	if (st->role || len < 12)
 		return HOLD;
 	return bpf_skb_load_bytes(skb, off, &first, sizeof(first)) || !starts_response(first)

@@ -59,6 +59,7 @@ struct half {
 	bool is_connect; /* likewise CONNECT */
 	bool is_skip_new; /* skip_to was set with the body's first byte still to come */
 	bool is_finished; /* its FIN was seen in sequence; of connections older than we are */
+	bool is_unplaced; /* frames began before us, and nobody has said yet where they start */
 	__u8 walk; /* enum walk; frames belong to who made it WALK_BUSY */
 	/* What the cgroup's counters were not told yet: tell_volume() */
 	__u32 segments;
@@ -95,12 +96,14 @@ struct frames {
 	bool has_asked;
 	bool is_end; /* the last DATA frame ends its stream */
 	__u8 flags; /* of the record of the piece at hand, */
+	bool is_quiet; /* which is not sent, */
 	__u64 ask_ns;
 	/* and from its first byte on: what is sent ends here, */
 	__u32 useful;
 	__u32 pos; /* and what was walked here; */
 	__u32 chunk_at; /* chunk starts here; */
-	__u32 cut_above; /* size of a DATA frame that may be cut */
+	__u32 cut_above; /* size of a DATA frame that may be cut, */
+	__u32 ends_above; /* so much more if it ends its stream; */
 	__u32 ignored; /* frames that are left out, a bit for each type */
 	__u32 allowed; /* what the next frame may be, likewise */
 	__u32 allowed_next; /* and those after it */
@@ -207,6 +210,10 @@ volatile __u32 reader_awake; /* the reader drains on a timer: do not wake it for
 volatile __u32 wake_bytes; /* ... unless this much waits */
 volatile __u32 has_late_close; /* something is in late_closes */
 volatile __u32 has_woken; /* and it was woken for that: once is enough until it drains */
+/* Bytes of unplaced directions since the reader drained. Not exact; many at once would fill the
+ * ring. */
+volatile __u32 unplaced_bytes;
+volatile __u32 unplaced_max;
 
 const volatile bool has_current_pid; /* bpf_get_current_pid_tgid() is there (6.10) */
 

@@ -22,6 +22,8 @@
 
 /* The reader on its timer is woken early when this share of the ring is full. */
 #define WAKE_SHARE 4
+/* And how much of it may be of connections whose frames are not found yet. */
+#define UNPLACED_SHARE 4
 
 /* How much is read before the kernel may write there again: the position is shared with all CPUs.
  */
@@ -131,6 +133,7 @@ static int ring_drain(struct source *s, event_fn fn, void *ctx)
 	if (n > 0) {
 		r->bpf->bss->reader_awake = 1;
 		r->bpf->bss->has_woken = 0;
+		r->bpf->bss->unplaced_bytes = 0;
 	}
 	return n;
 }
@@ -284,6 +287,7 @@ static int load(struct ring *r, size_t ring_bytes)
 	(void)bpf_map__set_max_entries(bpf->maps.ring,
 				       (__u32)ring_bytes); /* not loaded: cannot fail */
 	bpf->bss->wake_bytes = (__u32)(ring_bytes / WAKE_SHARE);
+	bpf->bss->unplaced_max = (__u32)(ring_bytes / UNPLACED_SHARE);
 	return socket_bpf__load(bpf);
 }
 

@@ -47,6 +47,11 @@ bool http2_is_lost(const struct http2 *p)
 	return p->state == SYNC;
 }
 
+bool http2_has_begun(const struct http2 *p)
+{
+	return p->has_begun;
+}
+
 bool http2_next_frame(const struct http2 *p, uint32_t *ret_ahead)
 {
 	if (p->state == SYNC || p->state == PREFACE || (p->state == FRAME && p->have))
@@ -382,8 +387,12 @@ void http2_data(struct http2 *p, struct span data, enum http2_start start, uint6
 	/* Who knows better, knows that frames were missed. */
 	if (is_frame && p->state != SYNC && p->state != PREFACE && (p->state != FRAME || p->have))
 		fail(p, out, PARSE_FAIL_LOST);
-	if (p->state == SYNC)
-		data = span_from(data, find_place(p, data, is_frame));
+	p->has_begun = false;
+	if (p->state == SYNC) {
+		used = find_place(p, data, is_frame);
+		p->has_begun = used == 0;
+		data = span_from(data, used);
+	}
 	for (; data.len > 0; data = span_from(data, used)) {
 		if (p->state == FRAME)
 			used = on_frame(p, data, time_ns, out);

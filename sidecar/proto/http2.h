@@ -68,6 +68,7 @@ struct http2 {
 	bool is_response;
 	bool keeps_words; /* see http2_head.h */
 	bool has_skipped; /* frames, if the next piece starts with one */
+	bool has_begun; /* the newest piece starts with the frame where the place was found */
 	uint8_t have; /* bytes in `bytes`; PREFACE: bytes that matched */
 	uint8_t bytes[HTTP2_FRAME_HEAD];
 	struct http2_frame frame; /* whose payload passes */
@@ -108,6 +109,8 @@ void http2_lost(struct http2 *p, uint64_t len, uint64_t time_ns, const struct ht
 
 /* Waits for a place where frames begin. */
 bool http2_is_lost(const struct http2 *p);
+/* Was it found with the newest piece, at its first byte? */
+bool http2_has_begun(const struct http2 *p);
 /*
  * How many bytes from the newest one on the next frame starts. False if that is not known: the
  * place is lost, or a frame header has begun and not ended.

@@ -457,6 +457,7 @@ void multiplex_data(struct multiplex *m, struct conn *c, enum dir dir, struct sp
 		m->tid = env->tid;
 	is_at_frame = asks && http2_next_frame(&m->parser[dir], &ahead) && ahead == 0;
 	http2_data(&m->parser[dir], data, start, time_ns, &parser_sink, c);
+	is_at_frame |= asks && http2_has_begun(&m->parser[dir]);
 	m->is_asked[dir] |= asks;
 	if (m->is_asked[dir] && is_own)
 		answer(m, c, dir, is_at_frame);

@@ -206,6 +206,26 @@ class Joined(harness.Case):
         for _ in range(2):
             self.join("client")
 
+    def test_many_at_once(self):
+        """
+        A proxy's connections to its backend that are idle when they are joined, and begin all at
+        once. What is read of them until they are followed leaves room in the ring for others.
+        """
+        backend = servers.Nghttpd(self)
+        backend.www("large", 100_000)
+        proxy = servers.Haproxy(self, BACKEND=backend.port, PROTO="proto h2")
+        count, paths = 3000, (*PATHS, "/large")
+        urls = [f"http://127.0.0.1:{proxy.port}{path}" for path in paths]
+        load = ["h2load", f"-n{count}", "-c100", "-m100", *urls]
+        harness.run(load)
+        sidelight = Sidelight(self, cgroup=proxy.cgroup)
+        harness.run(load)
+        for side in ("server", "client"):
+            self.assertEqual(sidelight.wait_counted(count, side).requests(side).total(), count)
+        scrape = sidelight.scrape()
+        self.assertEqual(scrape.lost_requests(), 0)
+        self.assertEqual(scrape.sum("sidelight_events_lost_total"), 0)
+
 
 class Servers(harness.Case):
     """As for HTTP/1, compared with the server's own access log."""

@@ -276,6 +276,7 @@ static void test_answers(void **state)
 		struct span data;
 		uint32_t ahead; /* of the start of this record */
 		bool has_answer;
+		uint32_t missing; /* bytes before it */
 	} records[] = {
 		{"no frame at all", {"\1\2\3\4\5\6\7\xb", 8}, 0, false},
 		{"frames behind other bytes, and what they hold goes on behind the record",
@@ -297,6 +298,11 @@ static void test_answers(void **state)
 		 {"\0\0\4\x8\0\0\0\0\0\0\0\1\0", 13},
 		 0,
 		 true},
+		{"a frame that starts with the record, and is the first after a gap",
+		 {"\0\0\4\x8\0\0\0\0\0\0\0\1\0\0\0\4\x8\0\0\0\0\0\0\0\1\0", 26},
+		 0,
+		 true,
+		 100},
 	};
 	struct answers a = {0};
 	const char *error;
@@ -310,6 +316,8 @@ static void test_answers(void **state)
 	(void)state;
 	assert_non_null(e);
 	for (size_t i = 0; i < sizeof(records) / sizeof(*records); i++) {
+		seq += records[i].missing;
+
 		struct event ev = {.kind = EVENT_DATA,
 				   .id = 5,
 				   .time_ns = i + 1,
