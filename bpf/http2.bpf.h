@@ -120,7 +120,7 @@ static __always_inline void http2_send(struct __sk_buff *skb, struct sock_state 
 	if (!rec)
 		return;
 	opaque(from_seq);
-	fill_data(rec, st, dir, flags, from_seq, seq, n, to_seq);
+	fill_data(rec, skb, st, dir, flags, from_seq, seq, n, to_seq);
 	/* All is sent until somebody answers. */
 	bpf_ringbuf_submit(rec, flags & SL_F_ASK ? BPF_RB_FORCE_WAKEUP : wake_flags(&rec->h));
 	h->records++;
@@ -294,7 +294,7 @@ static __always_inline bool http2_short(struct __sk_buff *skb, struct sock_state
 		f->at_seq = seg->seq + len;
 		return true;
 	}
-	fill_data(rec, st, dir, SL_F_FRAME, told_before(h, seg->seq), seg->seq, useful,
+	fill_data(rec, skb, st, dir, SL_F_FRAME, told_before(h, seg->seq), seg->seq, useful,
 		  seg->seq + len);
 	h->told_seq = seg->seq + len;
 	bpf_ringbuf_submit(rec, wake_flags(&rec->h));

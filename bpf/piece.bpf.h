@@ -205,8 +205,8 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	h->told_seq = to_seq;
 	h->records++;
 	h->bytes_sent += n;
-	fill_data(rec, st, dir, left == 0 && seg->tcp_flags & TCP_FIN ? SL_F_FIN : 0, from_seq, seq,
-		  n, to_seq);
+	fill_data(rec, skb, st, dir, left == 0 && seg->tcp_flags & TCP_FIN ? SL_F_FIN : 0, from_seq,
+		  seq, n, to_seq);
 	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
 	if (why) {
 		if (st->half[!dir].is_connect) {

@@ -11,11 +11,17 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "first words are put together so");
 
 /* The first word is put together in a register: one store for five fields. */
-static __always_inline void fill_header(struct sl_header *h, __u64 first, __u64 id)
+static __always_inline void fill_header_at(struct sl_header *h, __u64 first, __u64 id,
+					   __u64 time_ns)
 {
 	*(__u64 *)h = first;
 	h->id = id;
-	h->time_ns = bpf_ktime_get_ns();
+	h->time_ns = time_ns;
+}
+
+static __always_inline void fill_header(struct sl_header *h, __u64 first, __u64 id)
+{
+	fill_header_at(h, first, id, bpf_ktime_get_ns());
 }
 
 #define FIRST_FLAGS(flags) ((__u32)(flags) << 16)
@@ -122,9 +128,26 @@ static __always_inline void send_close(const struct sock_state *st, bool is_rese
 	count(SL_C_RECORDS, 1);
 }
 
-/* n bytes from seq on; news up to to_seq. */
-static __always_inline void fill_data(struct sl_data *rec, const struct sock_state *st, __u8 dir,
-				      __u32 flags, __u32 from_seq, __u32 seq, __u32 n, __u32 to_seq)
+/* A segment's own time is believed up to so long after the clock was read. */
+#define RECENT_NS (1000ull * 1000 * 1000)
+
+/*
+ * When the segment passed. TCP writes into what it sends when that departs, by the clock that we
+ * would read (skb_mstamp_ns, in __tcp_transmit_skb() since 4.20), and reading it is not for free.
+ */
+static __always_inline __u64 time_of(const struct __sk_buff *skb, struct sock_state *st, __u8 dir)
+{
+	/* Less one: where neither is known, both are zero. */
+	if (skb && dir == SL_EGRESS && skb->tstamp - st->clock_ns - 1 < RECENT_NS)
+		return skb->tstamp;
+	st->clock_ns = bpf_ktime_get_ns();
+	return st->clock_ns;
+}
+
+/* n bytes of skb, or NULL, from seq on; news up to to_seq. */
+static __always_inline void fill_data(struct sl_data *rec, const struct __sk_buff *skb,
+				      struct sock_state *st, __u8 dir, __u32 flags, __u32 from_seq,
+				      __u32 seq, __u32 n, __u32 to_seq)
 {
 	if (dir == SL_INGRESS && has_hole(&st->half[dir]))
 		flags |= SL_F_HOLE;
@@ -133,7 +156,8 @@ static __always_inline void fill_data(struct sl_data *rec, const struct sock_sta
 	rec->from_seq = from_seq;
 	rec->to_seq = to_seq;
 	rec->peer_seq = dir == SL_EGRESS ? st->half[dir].ack : (__u32)st->half[!dir].next;
-	fill_header(&rec->h, SL_DATA | dir << 8 | FIRST_FLAGS(flags) | (__u64)n << 32, st->id);
+	fill_header_at(&rec->h, SL_DATA | dir << 8 | FIRST_FLAGS(flags) | (__u64)n << 32, st->id,
+		       time_of(skb, st, dir));
 	/* Both ids at once, as the helper returns them. */
 	*(__u64 *)&rec->tid = dir == SL_EGRESS && has_current_pid ? bpf_get_current_pid_tgid() : 0;
 }
@@ -150,7 +174,8 @@ static __always_inline void send_progress(struct sock_state *st, __u8 dir, __u32
 		h->told_seq = to_seq;
 		return;
 	}
-	fill_data(rec, st, dir, is_fin ? SL_F_FIN : 0, told_before(h, to_seq), to_seq, 0, to_seq);
+	fill_data(rec, NULL, st, dir, is_fin ? SL_F_FIN : 0, told_before(h, to_seq), to_seq, 0,
+		  to_seq);
 	h->told_seq = to_seq;
 	h->records++;
 	bpf_ringbuf_submit(rec, wake_flags(&rec->h));

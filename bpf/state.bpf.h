@@ -128,6 +128,7 @@ struct sock_state {
 	bool was_maybe; /* it was looked at as HTTP/2 before */
 	__u32 maybe_left[2]; /* bytes that may be sent while it is not known to be HTTP/2 */
 	__u64 maybe_ns; /* since then it may be */
+	__u64 clock_ns; /* the newest reading of the clock */
 	__u32 finished; /* directions that are: is_finished */
 	struct bpf_spin_lock walk_lock; /* of half[].walk becoming WALK_BUSY, or ceasing to */
 	union {
