@@ -4,7 +4,7 @@
  *
  * It may be HTTP/2 by the start of the client's preface, and by first bytes of other kinds:
  * of a server that speaks first, after a 101, of a connection older than we are.
- * Until that is decided nothing is skipped, and not much is sent.
+ * Until that is decided nothing is told to be body, and not much is sent.
  *
  *     not is_http2 --> is_http2 --> is_http2, is_sure
  *                      preface, verdict: on; other bytes, too many: back, or muted
