@@ -333,13 +333,8 @@ static __always_inline bool http2_plain(struct __sk_buff *skb, struct sock_state
 		http2_leave(st, dir);
 		return !st->mute;
 	}
-	if (hold == HOLD_WAIT) {
-		lose_place(h, f, seq + len);
-		f->at_seq = seq + len;
-		return false;
-	}
 	f->flags = 0;
-	if (f->state != FRAMES_KNOWN && !find_place(st, f, dir, seq)) {
+	if (hold == HOLD_WAIT || (f->state != FRAMES_KNOWN && !find_place(st, f, dir, seq))) {
 		lose_place(h, f, seq + len);
 		f->at_seq = seq + len;
 		return false;
