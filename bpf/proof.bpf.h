@@ -140,7 +140,7 @@ static __always_inline enum hold http2_holds(struct __sk_buff *skb, struct sock_
 
 	if (f->preface_left)
 		return take_preface(skb, st, f, off, len) ? HOLD : HOLD_NOT;
-	if (st->maybe_left[dir] < SL_DATA_LARGE || !has_room()) {
+	if (st->maybe_left[dir] < SL_DATA_LARGE || (st->half[dir].is_unplaced && !has_room())) {
 		if (is_known_http2(st)) {
 			st->is_sure = true;
 			return HOLD;
