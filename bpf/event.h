@@ -152,8 +152,8 @@ _Static_assert(sizeof(struct sl_close) == 24 + 40, "layout");
 _Static_assert(offsetof(struct sl_close, to_seq) % 8 == 0, "its last six are stored in pairs");
 
 /*
- * A record of data is one of these sizes in the ring: bpf_ringbuf_reserve()
- * takes constants only. The largest is the most that one record carries;
+ * A record of data is one of these sizes in the ring: room is reserved before it is
+ * known how much of a segment is of use. The largest is the most that one record carries;
  * longer segments are sent as several records.
  */
 enum {
@@ -162,6 +162,35 @@ enum {
 	SL_DATA_MEDIUM = 1024 - (int)sizeof(struct sl_data),
 	SL_DATA_LARGE = 2048 - (int)sizeof(struct sl_data),
 };
+
+/*
+ * Records that do not travel through the kernel's ring (bpf/ring.bpf.h) stand one behind the other
+ * in an array. Before each is a word: the position where that word stands, counted from the first
+ * record of all, and the record's size with it, a multiple of 8. The record is there once the word
+ * is sealed: exclusive or with a number that nobody else knows, since what stands there till then
+ * are bytes of older records, which may come from the wire.
+ */
+#define SL_RECORD(at, size)  ((__u64)(at) << 16 | (size))
+#define SL_RECORD_AT(word)   ((word) >> 16) /* modulo 2^48 */
+#define SL_RECORD_SIZE(word) ((__u32)(word)&0x7fff)
+#define SL_RECORD_DISCARDED  0x8000u
+/* The most that one takes, and how far it may reach beyond the end of the ring. */
+#define SL_RECORD_MAX (8 + 2048)
+
+/* Shared by mmap. What one side writes often has lines of its own. */
+struct sl_shared {
+	/* Where the next record will be. User space moves it, too: mapped_rewind(). */
+	__u64 produced;
+	__u64 pad[7];
+	/* By user space: */
+	__u64 consumed; /* what was before is read */
+	__u32 reader_awake; /* it drains on a timer: do not wake it for one record */
+	__u32 wake_bytes; /* ... unless this much waits */
+	__u32 has_woken; /* and it was woken for that: once is enough until it drains; by both */
+	__u32 pad2[11];
+};
+
+_Static_assert(sizeof(struct sl_shared) == 128, "two lines");
 
 /* Per-CPU counters of one cgroup, kept by the kernel half, read on scrape. */
 enum sl_counter {

@@ -85,7 +85,7 @@ static __always_inline void lose_place(struct half *h, struct frames *f, __u32 e
 static __always_inline struct sl_data *http2_copy(struct __sk_buff *skb, __u64 off, __u64 n,
 						  const __u64 cap)
 {
-	struct sl_data *rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + cap, 0);
+	struct sl_data *rec = ring_reserve(sizeof(*rec) + cap);
 
 	if (!rec) {
 		count_exact(SL_C_LOST_DATA);
@@ -93,7 +93,7 @@ static __always_inline struct sl_data *http2_copy(struct __sk_buff *skb, __u64 o
 	}
 	if (!load_bytes(skb, off, rec->data, n, cap)) {
 		count_exact(SL_C_LOST_HELPER);
-		discard(rec);
+		ring_discard(&rec->h);
 		return NULL;
 	}
 	/* Keeps the compiler from making one copy of three, whose bound depends on the path. */
@@ -122,7 +122,10 @@ static __always_inline void http2_send(struct __sk_buff *skb, struct sock_state 
 	opaque(from_seq);
 	fill_data(rec, skb, st, dir, flags, from_seq, seq, n, to_seq);
 	/* All is sent until somebody answers. */
-	bpf_ringbuf_submit(rec, flags & SL_F_ASK ? BPF_RB_FORCE_WAKEUP : wake_flags(&rec->h));
+	if (flags & SL_F_ASK)
+		ring_submit_urgent(&rec->h);
+	else
+		ring_submit(&rec->h);
 	h->records++;
 	h->bytes_sent += n;
 }
@@ -266,10 +269,10 @@ static __always_inline bool http2_short(struct __sk_buff *skb, struct sock_state
 	if (len == 13 || len == 17 || len == 30)
 		return false;
 	if (len <= SL_DATA_SMALL) {
-		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_SMALL, 0);
+		rec = ring_reserve(sizeof(*rec) + SL_DATA_SMALL);
 		cap = SL_DATA_SMALL;
 	} else {
-		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_MEDIUM, 0);
+		rec = ring_reserve(sizeof(*rec) + SL_DATA_MEDIUM);
 		cap = SL_DATA_MEDIUM;
 	}
 	if (!rec)
@@ -290,21 +293,21 @@ static __always_inline bool http2_short(struct __sk_buff *skb, struct sock_state
 	if (pos != len)
 		goto discard;
 	if (!useful) {
-		discard(rec);
+		ring_discard(&rec->h);
 		f->at_seq = seg->seq + len;
 		return true;
 	}
 	fill_data(rec, skb, st, dir, SL_F_FRAME, told_before(h, seg->seq), seg->seq, useful,
 		  seg->seq + len);
 	h->told_seq = seg->seq + len;
-	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
+	ring_submit(&rec->h);
 	h->records++;
 	h->bytes_sent += useful;
 	f->at_seq = seg->seq + len;
 	return true;
 
 discard:
-	discard(rec);
+	ring_discard(&rec->h);
 	return false;
 }
 

@@ -105,13 +105,13 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	__u8 why = 0;
 
 	if (left <= SL_DATA_SMALL - PIECE_SLACK) {
-		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_SMALL, 0);
+		rec = ring_reserve(sizeof(*rec) + SL_DATA_SMALL);
 		cap = SL_DATA_SMALL;
 	} else if (left <= SL_DATA_MEDIUM - PIECE_SLACK) {
-		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_MEDIUM, 0);
+		rec = ring_reserve(sizeof(*rec) + SL_DATA_MEDIUM);
 		cap = SL_DATA_MEDIUM;
 	} else {
-		rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_LARGE, 0);
+		rec = ring_reserve(sizeof(*rec) + SL_DATA_LARGE);
 		cap = SL_DATA_LARGE;
 		if (n > SL_DATA_LARGE - PIECE_SLACK)
 			n = SL_DATA_LARGE - PIECE_SLACK;
@@ -133,7 +133,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	if (h->is_turn) {
 		why = judge_turn(st, dir, seq, rec->data, n, is_response);
 		if (why && why != SL_MUTE_UPGRADE) {
-			discard(rec);
+			ring_discard(&rec->h);
 			if (why == MAYBE_HTTP2)
 				return true;
 			mute(st, why);
@@ -207,7 +207,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	h->bytes_sent += n;
 	fill_data(rec, skb, st, dir, left == 0 && seg->tcp_flags & TCP_FIN ? SL_F_FIN : 0, from_seq,
 		  seq, n, to_seq);
-	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
+	ring_submit(&rec->h);
 	if (why) {
 		if (st->half[!dir].is_connect) {
 			mute(st, why);
@@ -221,7 +221,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	return left > 0;
 
 discard:
-	discard(rec);
+	ring_discard(&rec->h);
 give_up:
 	/* Not vouched for: user space sees a gap, and does not take it for body. */
 	h->told_seq = h->next;

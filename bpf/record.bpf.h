@@ -6,6 +6,7 @@
 #define SIDELIGHT_RECORD_BPF_H
 
 #include "packet.bpf.h"
+#include "ring.bpf.h"
 #include "state.bpf.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "first words are put together so");
@@ -30,7 +31,7 @@ static __always_inline void fill_header(struct sl_header *h, __u64 first, __u64 
 static __always_inline bool send_open(const struct tuple *t, __u64 id, __u8 role, __u8 flags,
 				      __u32 first_ingress, __u32 first_egress)
 {
-	struct sl_open *rec = bpf_ringbuf_reserve(&ring, sizeof(*rec), 0);
+	struct sl_open *rec = ring_reserve(sizeof(*rec));
 	struct sl_cgroup *cg = bpf_get_local_storage(&cgroups, 0);
 	__u32 is_sent = 1;
 
@@ -50,7 +51,7 @@ static __always_inline bool send_open(const struct tuple *t, __u64 id, __u8 role
 	rec->pad[0] = rec->pad[1] = 0;
 	rec->first_seq[SL_INGRESS] = first_ingress;
 	rec->first_seq[SL_EGRESS] = first_egress;
-	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
+	ring_submit(&rec->h);
 	/* Else the compiler tests rec again, which may not be touched any more. */
 	opaque(is_sent);
 	return is_sent;
@@ -58,24 +59,15 @@ static __always_inline bool send_open(const struct tuple *t, __u64 id, __u8 role
 
 static __always_inline void send_mute(__u64 id, __u8 why)
 {
-	struct sl_header *rec = bpf_ringbuf_reserve(&ring, sizeof(*rec), 0);
+	struct sl_header *rec = ring_reserve(sizeof(*rec));
 
 	if (!rec) {
 		count_exact(SL_C_LOST_CLOSE);
 		return;
 	}
 	fill_header(rec, SL_MUTE | FIRST_WHY(why), id);
-	bpf_ringbuf_submit(rec, wake_flags(rec));
+	ring_submit(rec);
 	count(SL_C_RECORDS, 1);
-}
-
-/*
- * The kernel wakes a reader that has read all before a record, so one that is taken back
- * must do so too: it stands before the next.
- */
-static __always_inline void discard(struct sl_data *rec)
-{
-	bpf_ringbuf_discard(rec, reader_awake ? BPF_RB_NO_WAKEUP : 0);
 }
 
 static __always_inline void mute(struct sock_state *st, enum sl_mute why)
@@ -112,7 +104,7 @@ static __always_inline void fill_close(struct sl_close *rec, const struct sock_s
 static __always_inline void send_close(const struct sock_state *st, bool is_reset, __u64 bytes_in,
 				       __u64 bytes_out, __u32 srtt_us, __u32 retransmits)
 {
-	struct sl_close *rec = bpf_ringbuf_reserve(&ring, sizeof(*rec), 0);
+	struct sl_close *rec = ring_reserve(sizeof(*rec));
 	struct sl_close late;
 
 	if (!rec) {
@@ -124,7 +116,7 @@ static __always_inline void send_close(const struct sock_state *st, bool is_rese
 		return;
 	}
 	fill_close(rec, st, is_reset, bytes_in, bytes_out, srtt_us, retransmits);
-	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
+	ring_submit(&rec->h);
 	count(SL_C_RECORDS, 1);
 }
 
@@ -166,7 +158,7 @@ static __always_inline void fill_data(struct sl_data *rec, const struct __sk_buf
 static __always_inline void send_progress(struct sock_state *st, __u8 dir, __u32 to_seq,
 					  bool is_fin)
 {
-	struct sl_data *rec = bpf_ringbuf_reserve(&ring, sizeof(*rec), 0);
+	struct sl_data *rec = ring_reserve(sizeof(*rec));
 	struct half *h = &st->half[dir];
 
 	if (!rec) {
@@ -178,7 +170,7 @@ static __always_inline void send_progress(struct sock_state *st, __u8 dir, __u32
 		  to_seq);
 	h->told_seq = to_seq;
 	h->records++;
-	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
+	ring_submit(&rec->h);
 }
 
 /*
@@ -188,7 +180,7 @@ static __always_inline void send_progress(struct sock_state *st, __u8 dir, __u32
 static __always_inline __u32 send_raw(struct __sk_buff *skb, __u64 id, __u32 flags, __u32 off,
 				      __u32 seq, __u64 n, __u32 peer_seq, bool is_request)
 {
-	struct sl_data *rec = bpf_ringbuf_reserve(&ring, sizeof(*rec) + SL_DATA_LARGE, 0);
+	struct sl_data *rec = ring_reserve(sizeof(*rec) + SL_DATA_LARGE);
 
 	if (!rec) {
 		if (is_request)
@@ -201,7 +193,7 @@ static __always_inline __u32 send_raw(struct __sk_buff *skb, __u64 id, __u32 fla
 		n = SL_DATA_LARGE;
 	if (!load_bytes(skb, off, rec->data, n, SL_DATA_LARGE)) {
 		count_exact(SL_C_LOST_HELPER);
-		discard(rec);
+		ring_discard(&rec->h);
 		return 0;
 	}
 	fill_header(&rec->h, SL_DATA | SL_INGRESS << 8 | FIRST_FLAGS(flags) | n << 32, id);
@@ -211,7 +203,7 @@ static __always_inline __u32 send_raw(struct __sk_buff *skb, __u64 id, __u32 fla
 	rec->peer_seq = peer_seq;
 	rec->tid = 0;
 	rec->tgid = 0;
-	bpf_ringbuf_submit(rec, wake_flags(&rec->h));
+	ring_submit(&rec->h);
 	count(SL_C_BYTES_SENT, n);
 	count(SL_C_RECORDS, 1);
 	return n;

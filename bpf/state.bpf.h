@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * What the kernel half remembers: per socket, per cgroup, and the ring.
+ * What the kernel half remembers, per socket and per cgroup.
  */
 #ifndef SIDELIGHT_STATE_BPF_H
 #define SIDELIGHT_STATE_BPF_H
@@ -193,11 +193,6 @@ struct {
 	__type(value, struct sl_verdict);
 } verdicts SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 2 << 20);
-} ring SEC(".maps");
-
 /* CLOSE records without room in the ring: nothing else would tell of those connections again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_QUEUE);
@@ -207,10 +202,7 @@ struct {
 } late_closes SEC(".maps");
 
 /* Shared with user space by mmap. */
-volatile __u32 reader_awake; /* the reader drains on a timer: do not wake it for one record */
-volatile __u32 wake_bytes; /* ... unless this much waits */
 volatile __u32 has_late_close; /* something is in late_closes */
-volatile __u32 has_woken; /* and it was woken for that: once is enough until it drains */
 /* Bytes of unplaced directions since the reader drained. Not exact; many at once would fill the
  * ring. */
 volatile __u32 unplaced_bytes;
@@ -262,25 +254,6 @@ static __always_inline void tell_volume(struct half *h)
 	h->records = 0;
 	h->bytes_seen = 0;
 	h->bytes_sent = 0;
-}
-
-/*
- * How to send a record that is filled.
- *
- * Waking the reader costs more than capturing a request. Asleep, it is woken
- * by the record that finds the ring empty (flags 0); awake, only by a ring that
- * fills faster than its timer drains. How full it is, one record in eight asks, by chance: on
- * average one in at most 16 KiB. The multiplication takes chance from clocks of any step.
- */
-static __always_inline __u64 wake_flags(const struct sl_header *h)
-{
-	if (!reader_awake)
-		return 0;
-	if ((h->time_ns ^ h->id) * 0x9e3779b97f4a7c15ull >> 61 || has_woken ||
-	    bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) <= wake_bytes)
-		return BPF_RB_NO_WAKEUP;
-	has_woken = 1;
-	return BPF_RB_FORCE_WAKEUP;
 }
 
 #endif

@@ -260,6 +260,33 @@ static int check_thread_id(struct probe *p, struct context *c)
 						   BPF_FUNC_get_current_pid_tgid, NULL));
 }
 
+/* Compare and exchange, on the stack. */
+static int check_atomics(struct probe *p, struct context *c)
+{
+	static const struct bpf_insn exchange[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_STX | BPF_MEM | BPF_DW,
+		 .dst_reg = BPF_REG_10,
+		 .src_reg = BPF_REG_0,
+		 .off = -8},
+		{.code = BPF_STX | BPF_ATOMIC | BPF_DW,
+		 .dst_reg = BPF_REG_10,
+		 .src_reg = BPF_REG_0,
+		 .off = -8,
+		 .imm = BPF_CMPXCHG},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	scoped_fd int prog =
+		bpf_prog_load(BPF_PROG_TYPE_CGROUP_SKB, "sidelight_probe", "Dual BSD/GPL", exchange,
+			      sizeof(exchange) / sizeof(exchange[0]), NULL);
+
+	(void)c;
+	if (prog >= 0)
+		return 0;
+	return prog == -EINVAL ? -EOPNOTSUPP : explain(p, prog);
+}
+
 static int check_jit(struct probe *p, struct context *c)
 {
 	scoped_file FILE *file = fopen("/proc/sys/net/core/bpf_jit_enable", "re");
@@ -305,6 +332,8 @@ static const struct {
 	{"sock_ops link", NOTHING_WORKS, true, true, check_sock_ops},
 	{"new cgroups", "run -- CMD (--pid and --cgroup work)", false, false, check_create},
 	{"thread in cgroup_skb", "the thread that served a request", false, true, check_thread_id},
+	{"atomic operations of BPF", "speed: records go through the kernel's ring", false, true,
+	 check_atomics},
 	{"BPF JIT compiler", "speed: programs are interpreted", false, false, check_jit},
 	{"CAP_SYS_PTRACE", "containers of a Pod, --pid of a process in another container", false,
 	 false, check_cap_ptrace},
@@ -369,4 +398,9 @@ int probe_require(uint64_t ring_bytes)
 bool probe_has_thread_id(void)
 {
 	return check_thread_id(NULL, NULL) == 0;
+}
+
+bool probe_has_atomics(void)
+{
+	return check_atomics(&(struct probe){0}, NULL) == 0;
 }

@@ -41,5 +41,7 @@ int probe_require(uint64_t ring_bytes);
 
 /* The kernel lets cgroup_skb programs ask which thread sends (6.10). */
 bool probe_has_thread_id(void);
+/* Programs may exchange a value for another (5.12). */
+bool probe_has_atomics(void);
 
 #endif

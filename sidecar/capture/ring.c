@@ -4,20 +4,21 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "capture/mapped.h"
 #include "capture/probe.h"
 #include "capture/record.h"
 #include "pod/privilege.h"
 #include "plain.skel.h"
+#include "ringbuf.skel.h"
 #include "socket.skel.h"
 
 /* The reader on its timer is woken early when this share of the ring is full. */
@@ -29,8 +30,8 @@
  */
 #define RELEASE_BYTES (16u << 10)
 
-/* Pages have at least this. */
-_Static_assert(sizeof(struct sl_data) + SL_DATA_LARGE + BPF_RINGBUF_HDR_SZ <= 4096, "one page");
+_Static_assert(sizeof(struct sl_data) + SL_DATA_LARGE + BPF_RINGBUF_HDR_SZ <= SL_RECORD_MAX,
+	       "the largest record");
 
 enum { LINK_INGRESS, LINK_EGRESS, LINK_SOCKOPS, LINK_MAX };
 
@@ -42,16 +43,15 @@ struct attached {
 struct ring {
 	struct source source;
 	struct socket_bpf *bpf;
-	int wake_fd; /* an epoll instance with the ring in it; -1: none */
-	unsigned long *consumed; /* position, mapped from the kernel */
-	const unsigned long *produced; /* likewise; the ring itself follows */
-	size_t page_size;
+	struct sl_shared *shared;
+	struct mapped records;
+	struct mapped wakes; /* what wakes us, if not the records themselves */
+	int wake_fd; /* an epoll instance with the kernel's ring in it; -1: none */
 	size_t size; /* of the ring: a power of two */
-	size_t map_size; /* from produced on */
 	int cpu_count;
 	struct sl_close *late; /* taken from late_closes: room for all, untouched till then */
 	size_t late_count;
-	unsigned long late_at; /* position that is to be read before they are handed out */
+	uint64_t late_at; /* position that is to be read before they are handed out */
 	uint64_t malformed;
 	uint64_t answers;
 	struct attached attached[RING_CGROUPS_MAX];
@@ -69,7 +69,7 @@ static void take_late_closes(struct ring *r)
 		r->late_count++;
 	if (r->late_count < SL_LATE_CLOSES && errno != ENOENT)
 		log_error("capture: cannot read ends of connections (%s)", strerror(errno));
-	r->late_at = __atomic_load_n(r->produced, __ATOMIC_ACQUIRE);
+	r->late_at = mapped_produced(&r->records);
 }
 
 /* Returns how many. */
@@ -88,51 +88,43 @@ static int hand_out_late_closes(struct ring *r, event_fn fn, void *ctx)
 }
 
 /*
- * What libbpf's ring_buffer__consume() does (kernel/bpf/ringbuf.c describes the layout), without a
+ * What libbpf's ring_buffer__consume() does, without a
  * call and a store to the shared position for each record. At most one ring full: a kernel that
  * writes as fast as we read must not keep us here.
  */
 static int ring_drain(struct source *s, event_fn fn, void *ctx)
 {
 	struct ring *r = (struct ring *)s;
-	const char *data = (const char *)r->produced + r->page_size;
-	unsigned long pos = *r->consumed; /* only we write it */
-	unsigned long end = __atomic_load_n(r->produced, __ATOMIC_ACQUIRE);
-	unsigned long released = pos;
-	const unsigned long mask = r->size - 1;
+	struct mapped *m = &r->records;
+	const uint64_t start = m->at;
+	uint64_t released = start;
+	const void *record;
 	struct event ev;
+	uint32_t len;
 	int n = 0;
 
+	/* Who finds it set does not wake us: what he has written before, we see after this. */
+	r->shared->has_woken = 0;
+	__sync_synchronize();
 	if (r->bpf->bss->has_late_close && !r->late_count)
 		take_late_closes(r);
-	for (unsigned long last = pos + r->size; pos != end && pos < last;) {
-		const char *record = data + (pos & mask);
-		uint32_t len = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
-
-		if (len & BPF_RINGBUF_BUSY_BIT)
-			break;
-		if (!(len & BPF_RINGBUF_DISCARD_BIT)) {
-			if (record_read(record + BPF_RINGBUF_HDR_SZ, len, &ev))
-				r->malformed++;
-			else
-				fn(ctx, &ev);
-		}
-		len &= ~BPF_RINGBUF_DISCARD_BIT;
-		pos += (len + BPF_RINGBUF_HDR_SZ + 7) & ~7ul;
+	while (m->at - start < r->size && (record = mapped_next(m, &len))) {
+		if (record_read(record, len, &ev))
+			r->malformed++;
+		else
+			fn(ctx, &ev);
 		n++;
-		if (pos - released >= RELEASE_BYTES) {
-			released = pos;
-			__atomic_store_n(r->consumed, pos, __ATOMIC_RELEASE);
+		if (m->at - released >= RELEASE_BYTES) {
+			released = m->at;
+			mapped_release(m);
 		}
-		if (pos == end)
-			end = __atomic_load_n(r->produced, __ATOMIC_ACQUIRE);
 	}
-	__atomic_store_n(r->consumed, pos, __ATOMIC_RELEASE);
-	if (r->late_count && pos - r->late_at < ULONG_MAX / 2)
+	mapped_release(m);
+	mapped_rewind(m);
+	if (r->late_count && m->at - r->late_at < UINT64_MAX / 2)
 		n += hand_out_late_closes(r, fn, ctx);
 	if (n > 0) {
-		r->bpf->bss->reader_awake = 1;
-		r->bpf->bss->has_woken = 0;
+		r->shared->reader_awake = 1;
 		r->bpf->bss->unplaced_bytes = 0;
 	}
 	return n;
@@ -142,11 +134,11 @@ static bool ring_sleep(struct source *s)
 {
 	struct ring *r = (struct ring *)s;
 
-	r->bpf->bss->reader_awake = 0;
+	r->shared->reader_awake = 0;
 	/* What the kernel wrote before it saw this, we see after it. */
 	__sync_synchronize();
-	return __atomic_load_n(r->produced, __ATOMIC_RELAXED) == *r->consumed &&
-	       !r->bpf->bss->has_late_close && !r->late_count;
+	return mapped_produced(&r->records) == r->records.at && !r->bpf->bss->has_late_close &&
+	       !r->late_count;
 }
 
 static int ring_fd(const struct source *s)
@@ -156,10 +148,13 @@ static int ring_fd(const struct source *s)
 
 static void ring_woken(struct source *s)
 {
+	struct ring *r = (struct ring *)s;
 	struct epoll_event event;
 
 	/* Takes the one event there is, or is, with none, a spurious call. */
-	(void)epoll_wait(((struct ring *)s)->wake_fd, &event, 1, 0);
+	(void)epoll_wait(r->wake_fd, &event, 1, 0);
+	if (r->wakes.data)
+		mapped_skip(&r->wakes);
 }
 
 static void detach(struct attached *a)
@@ -175,10 +170,8 @@ static void ring_free(struct source *s)
 
 	for (size_t i = 0; i < RING_CGROUPS_MAX; i++)
 		detach(&r->attached[i]);
-	if (r->consumed)
-		(void)munmap(r->consumed, r->page_size);
-	if (r->produced)
-		(void)munmap((void *)r->produced, r->map_size);
+	mapped_close(&r->records);
+	mapped_close(&r->wakes);
 	if (r->wake_fd >= 0)
 		(void)close(r->wake_fd); /* nothing was written to it */
 	socket_bpf__destroy(r->bpf);
@@ -243,8 +236,10 @@ static int cut_current_pid(struct bpf_program *p)
 	return err;
 }
 
-/* Two objects of one source (bpf/plain.bpf.h): what has a name in one has it in the other. */
-static struct socket_bpf *open_programs(bool is_plain, bool has_current_pid)
+/* Objects of one source: what has a name in one has it in all. See bpf/ring.bpf.h, plain.bpf.h. */
+enum object { OBJECT_SEALED, OBJECT_RINGBUF, OBJECT_PLAIN };
+
+static struct socket_bpf *open_programs(enum object object, bool has_current_pid)
 {
 	struct socket_bpf *bpf = calloc(1, sizeof(*bpf));
 	struct bpf_program *p;
@@ -255,13 +250,15 @@ static struct socket_bpf *open_programs(bool is_plain, bool has_current_pid)
 	err = socket_bpf__create_skeleton(bpf);
 	if (err)
 		goto fail;
-	if (is_plain)
+	if (object == OBJECT_RINGBUF)
+		bpf->skeleton->data = (void *)ringbuf_bpf__elf_bytes(&bpf->skeleton->data_sz);
+	if (object == OBJECT_PLAIN)
 		bpf->skeleton->data = (void *)plain_bpf__elf_bytes(&bpf->skeleton->data_sz);
 	err = bpf_object__open_skeleton(bpf->skeleton, NULL);
 	if (err)
 		goto fail;
 	bpf->rodata->has_current_pid = has_current_pid;
-	if (!is_plain || has_current_pid)
+	if (object != OBJECT_PLAIN || has_current_pid)
 		return bpf;
 	for (p = NULL; (p = bpf_object__next_program(bpf->obj, p));) {
 		err = cut_current_pid(p);
@@ -275,43 +272,73 @@ fail:
 	return NULL;
 }
 
-static int load(struct ring *r, size_t ring_bytes)
+/* Returns 0 or negative errno. */
+static int load_object(struct ring *r, enum object object)
 {
 	struct socket_bpf *bpf = open_programs(
-		!has_perfmon(), libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB,
-							BPF_FUNC_get_current_pid_tgid, NULL) == 1);
+		object, libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB,
+						BPF_FUNC_get_current_pid_tgid, NULL) == 1);
+	bool is_sealed = object == OBJECT_SEALED;
+	/* Where the kernel's ring only wakes us, the least will do. */
+	size_t ringbuf_bytes = is_sealed ? (size_t)sysconf(_SC_PAGESIZE) : r->size;
+	uint64_t seal;
+	int err;
 
 	if (!bpf)
 		return -errno;
+	if (getrandom(&seal, sizeof(seal), 0) != sizeof(seal)) {
+		err = -errno;
+		goto fail;
+	}
+	seal |= 1ull << 63; /* a word that is not sealed must not look so */
+	/* Not loaded yet: these cannot fail. */
+	(void)bpf_map__set_max_entries(bpf->maps.ringbuf, (__u32)ringbuf_bytes);
+	if (is_sealed)
+		(void)bpf_map__set_value_size(bpf->maps.records, (__u32)r->size + SL_RECORD_MAX);
+	bpf->rodata->ring_bytes = r->size;
+	bpf->rodata->ring_mask = r->size - 8;
+	bpf->rodata->ring_seal = seal;
+	bpf->data_shared->shared.wake_bytes = (__u32)(r->size / WAKE_SHARE);
+	bpf->bss->unplaced_max = (__u32)(r->size / UNPLACED_SHARE);
+	err = socket_bpf__load(bpf);
+	if (err)
+		goto fail;
 	r->bpf = bpf;
-	(void)bpf_map__set_max_entries(bpf->maps.ring,
-				       (__u32)ring_bytes); /* not loaded: cannot fail */
-	bpf->bss->wake_bytes = (__u32)(ring_bytes / WAKE_SHARE);
-	bpf->bss->unplaced_max = (__u32)(ring_bytes / UNPLACED_SHARE);
-	return socket_bpf__load(bpf);
+	r->shared = (struct sl_shared *)&bpf->data_shared->shared;
+	err = mapped_open_ringbuf(is_sealed ? &r->wakes : &r->records,
+				  bpf_map__fd(bpf->maps.ringbuf), ringbuf_bytes);
+	return err || !is_sealed ? err
+				 : mapped_open_sealed(&r->records, bpf_map__fd(bpf->maps.records),
+						      r->size, r->shared, seal);
+fail:
+	socket_bpf__destroy(bpf);
+	return err;
+}
+
+static int load(struct ring *r)
+{
+	int err;
+
+	if (!has_perfmon())
+		return load_object(r, OBJECT_PLAIN);
+	if (!probe_has_atomics())
+		return load_object(r, OBJECT_RINGBUF);
+	err = load_object(r, OBJECT_SEALED);
+	/* Some kernels take no array of more than 4 MiB (KMALLOC_MAX_SIZE). */
+	return err == -E2BIG ? load_object(r, OBJECT_RINGBUF) : err;
 }
 
 /*
- * A page with the consumer's position, which is ours; one with the producer's, and the ring
- * (kernel/bpf/ringbuf.c, struct bpf_ringbuf). The kernel has the ring twice in a row, so that no
- * record is cut. We map what one record needs of the second: all that is mapped counts as resident.
- *
  * The descriptor to watch is not the ring's own, which is readable whenever the ring is not empty,
  * but one that is readable once for each time the kernel wakes us.
  */
-static int open_ring(struct ring *r)
+static int watch(struct ring *r)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-	int fd = bpf_map__fd(r->bpf->maps.ring);
-	void *consumed = mmap(NULL, r->page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	void *produced = mmap(NULL, r->map_size, PROT_READ, MAP_SHARED, fd, (off_t)r->page_size);
 
-	r->consumed = consumed == MAP_FAILED ? NULL : consumed;
-	r->produced = produced == MAP_FAILED ? NULL : produced;
-	if (!r->consumed || !r->produced)
-		return -ENOMEM;
 	r->wake_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (r->wake_fd < 0 || epoll_ctl(r->wake_fd, EPOLL_CTL_ADD, fd, &event))
+	if (r->wake_fd < 0 ||
+	    epoll_ctl(r->wake_fd, EPOLL_CTL_ADD, bpf_map__fd(r->bpf->maps.ringbuf), &event))
 		return -errno;
 	return 0;
 }
@@ -326,17 +353,15 @@ struct source *ring_new(size_t ring_bytes)
 	r->source.ops = &ring_ops;
 	r->wake_fd = -1;
 	r->size = ring_bytes;
-	r->page_size = (size_t)sysconf(_SC_PAGESIZE);
-	r->map_size = r->page_size + r->size + r->page_size;
 	r->cpu_count = libbpf_num_possible_cpus();
 	r->late = calloc(SL_LATE_CLOSES, sizeof(*r->late));
 	if (!r->late)
 		goto fail;
 	libbpf_set_print(print_debug);
-	err = load(r, ring_bytes);
+	err = load(r);
 	if (err)
 		goto fail;
-	err = open_ring(r);
+	err = watch(r);
 	if (err)
 		goto fail;
 	return &r->source;

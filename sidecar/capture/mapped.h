@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The memory through which the kernel half hands over records, of either kind:
+ *   - sealed: the array of bpf/ring.bpf.h;
+ *   - ringbuf: the kernel's own ring (kernel/bpf/ringbuf.c describes it).
+ *
+ * Invariants, true between any two calls:
+ *   - `at` is where the next record is or will be; only its reader moves it;
+ *   - records from *consumed on are not written over: what mapped_next() gave is borrowed until
+ *     mapped_release().
+ */
+#ifndef SIDELIGHT_CAPTURE_MAPPED_H
+#define SIDELIGHT_CAPTURE_MAPPED_H
+
+#include <assert.h>
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/event.h"
+
+struct mapped {
+	const char *data;
+	uint64_t mask; /* size - 1 */
+	uint64_t at;
+	uint64_t end; /* ringbuf: produced, as it was read last */
+	uint64_t seal; /* 0: ringbuf */
+	uint64_t *consumed; /* shared; written by us */
+	uint64_t *produced; /* shared; written by the kernel half. ringbuf: read only */
+	void *pages[2]; /* to be unmapped */
+	size_t page_bytes[2];
+};
+
+/* size is a power of two and a multiple of the page's. Both return 0 or negative errno. */
+int mapped_open_ringbuf(struct mapped *m, int fd, size_t size);
+/* The array is longer by SL_RECORD_MAX. Seal is not 0; shared is borrowed until mapped_close(). */
+int mapped_open_sealed(struct mapped *m, int fd, size_t size, struct sl_shared *shared,
+		       uint64_t seal);
+/* Of one that is all zero, or not opened whole, too. */
+void mapped_close(struct mapped *m);
+
+/* Is there a word of a record at m->at? Moves behind it, and returns it without its flags. */
+static inline const char *mapped_next_sealed(struct mapped *m, uint32_t *ret_len,
+					     bool *ret_is_discarded)
+{
+	const char *record = m->data + (m->at & m->mask);
+	uint64_t word = __atomic_load_n((const uint64_t *)record, __ATOMIC_ACQUIRE) ^ m->seal;
+	uint32_t size = SL_RECORD_SIZE(word);
+
+	if (SL_RECORD_AT(word) != SL_RECORD_AT(SL_RECORD(m->at, 0)))
+		return NULL;
+	assert(size >= sizeof(word) && size <= SL_RECORD_MAX);
+	*ret_is_discarded = word & SL_RECORD_DISCARDED;
+	*ret_len = size - (uint32_t)sizeof(word);
+	m->at += size;
+	return record + sizeof(word);
+}
+
+static inline const char *mapped_next_ringbuf(struct mapped *m, uint32_t *ret_len,
+					      bool *ret_is_discarded)
+{
+	const char *record = m->data + (m->at & m->mask);
+	uint32_t len;
+
+	if (m->at == m->end) {
+		m->end = __atomic_load_n(m->produced, __ATOMIC_ACQUIRE);
+		if (m->at == m->end)
+			return NULL;
+	}
+	len = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
+	if (len & BPF_RINGBUF_BUSY_BIT)
+		return NULL;
+	*ret_is_discarded = len & BPF_RINGBUF_DISCARD_BIT;
+	*ret_len = len & ~BPF_RINGBUF_DISCARD_BIT;
+	m->at += (*ret_len + BPF_RINGBUF_HDR_SZ + 7) & ~7ull;
+	return record + BPF_RINGBUF_HDR_SZ;
+}
+
+/* The next record and its length, which is a bit more than was asked for; NULL: none yet. */
+static inline const void *mapped_next(struct mapped *m, uint32_t *ret_len)
+{
+	bool is_discarded;
+	const char *record;
+
+	do
+		record = m->seal ? mapped_next_sealed(m, ret_len, &is_discarded)
+				 : mapped_next_ringbuf(m, ret_len, &is_discarded);
+	while (record && is_discarded);
+	return record;
+}
+
+/* What was read may be written over. */
+static inline void mapped_release(struct mapped *m)
+{
+	__atomic_store_n(m->consumed, m->at, __ATOMIC_RELEASE);
+}
+
+/* Where the kernel half will write next. */
+static inline uint64_t mapped_produced(const struct mapped *m)
+{
+	return __atomic_load_n(m->produced, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * Sealed and empty: the next records begin at the front again, so that as much of the ring is in
+ * the caches as is used between two visits, and not all of it by and by. Who writes between the two
+ * stores finds as much room as lies before `at`.
+ */
+#define MAPPED_REWIND_BYTES (64u << 10)
+static inline void mapped_rewind(struct mapped *m)
+{
+	uint64_t front = (m->at | m->mask) + 1;
+	uint64_t at = m->at;
+
+	if (!m->seal || (at & m->mask) < MAPPED_REWIND_BYTES ||
+	    !__atomic_compare_exchange_n(m->produced, &at, front, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
+		return;
+	m->at = front;
+	mapped_release(m);
+}
+
+/* All that is there is of no interest. */
+static inline void mapped_skip(struct mapped *m)
+{
+	m->at = mapped_produced(m);
+	mapped_release(m);
+}
+
+#endif
