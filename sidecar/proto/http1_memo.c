@@ -10,7 +10,7 @@
 #define MEMO_SLOTS 64
 /* Longer heads often differ in the middle, by cookies: one word of so many bytes tells them apart.
  */
-#define MEMO_STEP 64
+#define MEMO_STEP 128
 #define MEMO_LONG 256
 
 struct memo {
