@@ -152,9 +152,8 @@ _Static_assert(sizeof(struct sl_close) == 24 + 40, "layout");
 _Static_assert(offsetof(struct sl_close, to_seq) % 8 == 0, "its last six are stored in pairs");
 
 /*
- * A record of data is one of these sizes in the ring: room is reserved before it is
- * known how much of a segment is of use. The largest is the most that one record carries;
- * longer segments are sent as several records.
+ * The largest is the most data that one record carries; longer segments are sent as several
+ * records. In the kernel's ring, which takes constants only, a record is one of these sizes.
  */
 enum {
 	SL_DATA_TINY = 80 - (int)sizeof(struct sl_data), /* HTTP/2: what is kept of a DATA frame */

@@ -85,7 +85,7 @@ static __always_inline void lose_place(struct half *h, struct frames *f, __u32 e
 static __always_inline struct sl_data *http2_copy(struct __sk_buff *skb, __u64 off, __u64 n,
 						  const __u64 cap)
 {
-	struct sl_data *rec = ring_reserve(sizeof(*rec) + cap);
+	struct sl_data *rec = ring_reserve(sizeof(*rec) + (IS_RINGBUF ? cap : n));
 
 	if (!rec) {
 		count_exact(SL_C_LOST_DATA);
@@ -109,7 +109,9 @@ static __always_inline void http2_send(struct __sk_buff *skb, struct sock_state 
 	struct half *h = &st->half[dir];
 	struct sl_data *rec;
 
-	if (n <= SL_DATA_TINY)
+	if (!IS_RINGBUF)
+		rec = http2_copy(skb, off, n, SL_DATA_LARGE);
+	else if (n <= SL_DATA_TINY)
 		rec = http2_copy(skb, off, n, SL_DATA_TINY);
 	else if (n <= SL_DATA_SMALL)
 		rec = http2_copy(skb, off, n, SL_DATA_SMALL);
@@ -268,12 +270,12 @@ static __always_inline bool http2_short(struct __sk_buff *skb, struct sock_state
 	/* WINDOW_UPDATE, PING, or both: let there be no record for nothing. */
 	if (len == 13 || len == 17 || len == 30)
 		return false;
-	if (len <= SL_DATA_SMALL) {
+	if (IS_RINGBUF && len <= SL_DATA_SMALL) {
 		rec = ring_reserve(sizeof(*rec) + SL_DATA_SMALL);
 		cap = SL_DATA_SMALL;
 	} else {
-		rec = ring_reserve(sizeof(*rec) + SL_DATA_MEDIUM);
 		cap = SL_DATA_MEDIUM;
+		rec = ring_reserve(sizeof(*rec) + (IS_RINGBUF ? cap : len));
 	}
 	if (!rec)
 		return false;

@@ -104,17 +104,17 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	bool is_known = false;
 	__u8 why = 0;
 
-	if (left <= SL_DATA_SMALL - PIECE_SLACK) {
+	if (IS_RINGBUF && left <= SL_DATA_SMALL - PIECE_SLACK) {
 		rec = ring_reserve(sizeof(*rec) + SL_DATA_SMALL);
 		cap = SL_DATA_SMALL;
-	} else if (left <= SL_DATA_MEDIUM - PIECE_SLACK) {
+	} else if (IS_RINGBUF && left <= SL_DATA_MEDIUM - PIECE_SLACK) {
 		rec = ring_reserve(sizeof(*rec) + SL_DATA_MEDIUM);
 		cap = SL_DATA_MEDIUM;
 	} else {
-		rec = ring_reserve(sizeof(*rec) + SL_DATA_LARGE);
 		cap = SL_DATA_LARGE;
-		if (n > SL_DATA_LARGE - PIECE_SLACK)
-			n = SL_DATA_LARGE - PIECE_SLACK;
+		if (n > cap - PIECE_SLACK)
+			n = cap - PIECE_SLACK;
+		rec = ring_reserve(sizeof(*rec) + (IS_RINGBUF ? cap : n));
 	}
 	if (!rec) {
 		bool is_request = st->role == SL_ROLE_CLIENT ? dir == SL_EGRESS : dir == SL_INGRESS;
@@ -146,7 +146,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	 * that were written alone. Requests only with a method that has a
 	 * body, which all begin with P; others are copied up to the budget.
 	 */
-	if (!IS_PLAIN && h->at_start | h->is_turn && (is_response || rec->data[0] == 'P')) {
+	if (!IS_PLAIN && (is_response || rec->data[0] == 'P') && h->at_start | h->is_turn) {
 		__u64 end = n - 4; /* below zero it is very large */
 		__u32 last4 = 0;
 

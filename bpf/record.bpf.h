@@ -180,8 +180,11 @@ static __always_inline void send_progress(struct sock_state *st, __u8 dir, __u32
 static __always_inline __u32 send_raw(struct __sk_buff *skb, __u64 id, __u32 flags, __u32 off,
 				      __u32 seq, __u64 n, __u32 peer_seq, bool is_request)
 {
-	struct sl_data *rec = ring_reserve(sizeof(*rec) + SL_DATA_LARGE);
+	struct sl_data *rec;
 
+	if (n > SL_DATA_LARGE)
+		n = SL_DATA_LARGE;
+	rec = ring_reserve(sizeof(*rec) + (IS_RINGBUF ? SL_DATA_LARGE : n));
 	if (!rec) {
 		if (is_request)
 			count_exact(SL_C_LOST_REQUEST);
@@ -189,8 +192,6 @@ static __always_inline __u32 send_raw(struct __sk_buff *skb, __u64 id, __u32 fla
 			count_exact(SL_C_LOST_DATA);
 		return 0;
 	}
-	if (n > SL_DATA_LARGE)
-		n = SL_DATA_LARGE;
 	if (!load_bytes(skb, off, rec->data, n, SL_DATA_LARGE)) {
 		count_exact(SL_C_LOST_HELPER);
 		ring_discard(&rec->h);

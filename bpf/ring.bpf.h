@@ -43,7 +43,9 @@ const volatile __u64 ring_mask; /* to find a position in it: ring_bytes - 8 */
 const volatile __u64 ring_seal; /* by chance */
 
 #ifdef SL_RINGBUF
+#define IS_RINGBUF 1
 
+/* The size has to be a constant. */
 static __always_inline void *ring_reserve(const __u64 size)
 {
 	return bpf_ringbuf_reserve(&ringbuf, size, 0);
@@ -86,8 +88,9 @@ static __always_inline void ring_discard(struct sl_header *rec)
 }
 
 #else
+#define IS_RINGBUF 0
 
-#define NO_ROOM	   (~0ull)
+#define NO_ROOM (~0ull)
 
 /* Signed: `consumed` may have been read later than `at`, and be beyond it. */
 static __always_inline bool has_room_at(__u64 at, __u64 whole, __u64 consumed)
@@ -101,34 +104,46 @@ static __always_inline bool take_room(__u64 at, __u64 whole)
 	return __sync_val_compare_and_swap(&shared.produced, at, at + whole) == at;
 }
 
-/* Other CPUs that may take room at the very moment when this one wants to. */
-#define ROOM_TRIES 16
+/* False: to be tried again. True: *ret_at is where the record will be, or NO_ROOM. */
+static __always_inline bool try_room(__u64 whole, __u64 *ret_at)
+{
+	__u64 consumed = shared.consumed;
+	__u64 at = shared.produced;
+
+	if (has_room_at(at, whole, consumed)) {
+		*ret_at = at;
+		return take_room(at, whole);
+	}
+	*ret_at = NO_ROOM;
+	/* Full, unless by a `consumed` that was old when `at` was read. */
+	return shared.consumed == consumed;
+}
+
+static __always_inline bool try_room_four_times(__u64 whole, __u64 *ret_at)
+{
+	return try_room(whole, ret_at) || try_room(whole, ret_at) || try_room(whole, ret_at) ||
+	       try_room(whole, ret_at);
+}
 
 /*
- * When that was not possible at once: where the record will be, or NO_ROOM. A global function: the
- * verifier takes it by itself, see scan_head().
+ * When it was not possible at once: sixteen others may come first. A global function: the verifier
+ * takes it by itself, see scan_head(). No loop: verifiers of 6.1 let none go on by running into
+ * its beginning, which is how compilers may lay it out.
  */
 __noinline __u64 find_room(__u64 whole)
 {
-	__u64 consumed;
 	__u64 at;
 
-	for (int i = 0; i < ROOM_TRIES; i++) {
-		consumed = shared.consumed;
-		at = shared.produced;
-		if (has_room_at(at, whole, consumed)) {
-			if (take_room(at, whole))
-				return at;
-		} else if (consumed == shared.consumed) {
-			return NO_ROOM; /* not only by one that was old when `at` was read */
-		}
-	}
+	if (try_room_four_times(whole, &at) || try_room_four_times(whole, &at) ||
+	    try_room_four_times(whole, &at) || try_room_four_times(whole, &at))
+		return at;
 	return NO_ROOM;
 }
 
-static __always_inline void *ring_reserve(const __u64 size)
+/* At most SL_RECORD_MAX, as far as the verifier cares; what is written has to be within size. */
+static __always_inline void *ring_reserve(__u64 size)
 {
-	const __u64 whole = (sizeof(__u64) + size + 7) & ~7ull;
+	__u64 whole = (sizeof(__u64) + size + 7) & ~7ull;
 	const __u32 first = 0;
 	void *start = bpf_map_lookup_elem(&records, &first);
 	__u64 consumed = shared.consumed;

@@ -134,12 +134,13 @@ static __always_inline int end_segment(struct __sk_buff *skb, const struct segme
 }
 
 /* The rest, after 33 tail calls: it is not vouched for. */
-static __always_inline int give_up(struct sock_state *st, __u8 dir)
+static __always_inline int give_up(struct __sk_buff *skb, struct sock_state *st,
+				   const struct segment *seg, __u8 dir)
 {
 	count_exact(SL_C_LOST_CHAIN);
 	st->half[dir].told_seq = st->half[dir].next;
 	st->half[dir].at_start = false;
-	return PASS;
+	return end_segment(skb, seg, dir);
 }
 
 static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
@@ -185,13 +186,13 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 			return PASS;
 		keep_place(skb, &seg);
 		go_on(skb, dir, NEXT_HTTP2);
-		return give_up(st, dir);
+		return give_up(skb, st, &seg, dir);
 	}
 	if (!send_next(skb, st, dir, &seg))
 		return end_segment(skb, &seg, dir);
 	keep_place(skb, &seg);
 	go_on(skb, dir, NEXT_PIECE);
-	return give_up(st, dir);
+	return give_up(skb, st, &seg, dir);
 }
 
 static __always_inline int on_frames(struct __sk_buff *skb, __u8 dir)
@@ -209,7 +210,7 @@ static __always_inline int on_frames(struct __sk_buff *skb, __u8 dir)
 		go_on(skb, dir, NEXT_HTTP2);
 	else
 		go_on(skb, dir, NEXT_PIECE);
-	return give_up(st, dir);
+	return give_up(skb, st, &seg, dir);
 }
 
 SEC("cgroup_skb/ingress")
@@ -331,7 +332,7 @@ int sl_hole(struct __sk_buff *skb)
 		}
 	}
 	bpf_tail_call(skb, &next_ingress, NEXT_PIECE);
-	return give_up(st, SL_INGRESS);
+	return give_up(skb, st, &seg, SL_INGRESS);
 }
 
 SEC("sockops")

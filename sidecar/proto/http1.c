@@ -386,7 +386,8 @@ static __attribute__((noinline)) void any_data(struct http1 *p, struct span data
 void http1_data(struct http1 *p, struct span data, uint64_t time_ns, const struct http1_sink *sink,
 		void *ctx)
 {
-	struct http1_head *known = p->state == START ? http1_memo_find(data, p->is_response) : NULL;
+	struct http1_head *known =
+		p->state == START ? http1_memo_find(data, p->is_response, &p->memo) : NULL;
 	size_t used = 0;
 
 	/* What most pieces are: one message like one before, all of it. */

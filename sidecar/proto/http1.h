@@ -94,6 +94,7 @@ struct http1 {
 	uint8_t chunk_state; /* CHUNKED: see http1_chunk.c */
 	uint8_t tail_len; /* BLIND: bytes in tail; 0 if the newest bytes were not seen */
 	char tail[7]; /* BLIND: newest bytes, to find CR LF 0 CR LF CR LF across pieces */
+	uint8_t memo; /* where the last head that was known was found: http1_memo_find() */
 	uint64_t body_left; /* LENGTH: bytes of body; CHUNKED: bytes of this chunk */
 	uint64_t body_bytes; /* seen so far of this message's body */
 	uint64_t last_ns; /* when the newest byte of the direction was seen */

@@ -31,7 +31,7 @@ static inline uint64_t word(const char *p)
 }
 
 /* Where heads like this one are kept: told by length, path or status, and last characters. */
-static inline struct memo *slot_of(struct span data)
+static inline uint8_t slot_of(struct span data)
 {
 	uint64_t key = word(data.ptr + 8) ^ word(data.ptr + 16) >> 3;
 
@@ -40,7 +40,7 @@ static inline struct memo *slot_of(struct span data)
 			key = (key << 7 | key >> 57) ^ word(data.ptr + at);
 	}
 	key = (key ^ data.len) * 0x9e3779b97f4a7c15u + word(data.ptr + data.len - 12);
-	return &memos[(key * 0x9e3779b97f4a7c15u) >> 58];
+	return (uint8_t)((key * 0x9e3779b97f4a7c15u) >> 58);
 }
 
 _Static_assert(MEMO_SLOTS == 1 << (64 - 58), "the key's upper bits number the slots");
@@ -66,13 +66,16 @@ static inline bool is_in(const struct memo *memo, struct span data, bool is_resp
 	       memcmp(memo->bytes, data.ptr, memo->len) == 0;
 }
 
-struct http1_head *http1_memo_find(struct span data, bool is_response)
+struct http1_head *http1_memo_find(struct span data, bool is_response, uint8_t *place)
 {
-	struct memo *memo;
+	struct memo *memo = &memos[*place % MEMO_SLOTS];
 
+	if (is_in(memo, data, is_response))
+		return &memo->head;
 	if (data.len < MEMO_MIN || data.len > MEMO_BYTES)
 		return NULL;
-	memo = slot_of(data);
+	*place = slot_of(data);
+	memo = &memos[*place];
 	return is_in(memo, data, is_response) ? &memo->head : NULL;
 }
 
@@ -82,7 +85,7 @@ struct http1_head *http1_memo_head(struct span data, bool is_response)
 
 	if (data.len < MEMO_MIN || data.len > MEMO_BYTES)
 		return NULL;
-	memo = slot_of(data);
+	memo = &memos[slot_of(data)];
 	if (is_in(memo, data, is_response))
 		return &memo->head;
 	return remember(memo, data, is_response);

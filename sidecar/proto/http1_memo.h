@@ -10,6 +10,8 @@
 #ifndef SIDELIGHT_PROTO_HTTP1_MEMO_H
 #define SIDELIGHT_PROTO_HTTP1_MEMO_H
 
+#include <stdint.h>
+
 #include "proto/http1_head.h"
 
 /*
@@ -19,7 +21,10 @@
  */
 struct http1_head *http1_memo_head(struct span data, bool is_response);
 
-/* The same, but only a head that was seen before. */
-struct http1_head *http1_memo_find(struct span data, bool is_response);
+/*
+ * The same, but only a head that was seen before. *place is where to look first, and where it was
+ * found: of one direction of a connection, at first 0.
+ */
+struct http1_head *http1_memo_find(struct span data, bool is_response, uint8_t *place);
 
 #endif

@@ -21,6 +21,18 @@ void call_kind_head(struct call *call, struct call_kinds *kinds, const struct ht
 	kinds->have_http |= call->kind == CALL_HTTP;
 }
 
+void call_kind_response(struct call *call, struct call_kinds *kinds, const struct http2_head *head)
+{
+	if (head->content != HTTP2_CONTENT_GRPC && call->kind != CALL_UNSURE)
+		return;
+	if (head->content == HTTP2_CONTENT_GRPC || head->grpc_status != GRPC_STATUS_NONE) {
+		call->kind = CALL_GRPC;
+		kinds->have_grpc = true;
+	} else if (!call->has_response) {
+		call_kind_head(call, kinds, head);
+	}
+}
+
 bool call_kind_is_grpc_method(const char *known_method)
 {
 	return known_method == txn_unknown || strcmp(known_method, "POST") == 0;

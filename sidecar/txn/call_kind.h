@@ -23,8 +23,14 @@ struct call_kinds {
 /* May gRPC use that method? It may if it is txn_unknown. */
 bool call_kind_is_grpc_method(const char *known_method);
 
-/* By the content type in a head of the request or the response. */
+/* By the content type in the head of the request, or of the response. */
 void call_kind_head(struct call *call, struct call_kinds *kinds, const struct http2_head *head);
+/*
+ * By a head or the trailers of the response, before call->has_response is set by it: what has a
+ * grpc-status is gRPC if nothing else is known, what has its content type is in any case.
+ */
+void call_kind_response(struct call *call, struct call_kinds *kinds,
+			const struct http2_head *head);
 /* By the request's method, which is known_method, and by how it ends; is_end: with the head. */
 void call_kind_request(struct call *call, struct call_kinds *kinds, bool is_end);
 /* The response ends with DATA. */

@@ -268,11 +268,7 @@ static void on_response(struct multiplex *m, struct conn *c, uint32_t stream,
 	}
 	if (head->status && head->status < 200 && !is_end)
 		return;
-	if (head->content == HTTP2_CONTENT_GRPC ||
-	    (call->kind == CALL_UNSURE && head->grpc_status != GRPC_STATUS_NONE))
-		call->kind = CALL_GRPC;
-	else if (call->kind == CALL_UNSURE && !call->has_response)
-		call_kind_head(call, &m->kinds, head);
+	call_kind_response(call, &m->kinds, head);
 	/* What came first with an unknown status was interim if a status comes now. */
 	if (head->status ? !call->has_response || call->status == TXN_STATUS_UNKNOWN
 			 : is_hidden && !call->has_response) {

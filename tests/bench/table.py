@@ -2,6 +2,7 @@
 """
 The figures of a benchmark, each held against its budget, as a table.
 """
+import math
 import os
 import platform
 import statistics
@@ -17,6 +18,15 @@ class Row:
     def keeps(self, value):
         return value >= self.budget if self.at_least else value <= self.budget
 
+    def interval(self):
+        """
+        Where the true median is, with 95 % certainty, by the order of the samples alone; of up to
+        five samples their least and their most. Of exact figures always these.
+        """
+        ordered, count = sorted(self.samples), len(self.samples)
+        cut = 0 if self.is_exact else max(0, math.floor(count / 2 - 0.98 * math.sqrt(count)))
+        return ordered[cut], ordered[count - 1 - cut]
+
     def verdict(self):
         if self.budget is None:
             return ""
@@ -24,11 +34,12 @@ class Row:
             return "ok" if all(map(self.keeps, self.samples)) else "BROKEN"
         if self.keeps(statistics.median(self.samples)):
             return "ok"
-        return "noisy" if any(map(self.keeps, self.samples)) else "MISS"
+        return "noisy" if any(map(self.keeps, self.interval())) else "MISS"
 
     def cells(self):
         digits = {"ratio": 3, "us": 2, "MB": 2, "share": 5}.get(self.unit, 0)
-        numbers = [f"{f(self.samples):.{digits}f}" for f in (statistics.median, min, max)]
+        numbers = [f"{value:.{digits}f}"
+                   for value in (statistics.median(self.samples), *self.interval())]
         sign = ">=" if self.at_least else "<="
         budget = "" if self.budget is None else f"{sign} {self.budget:g}"
         return [f"{self.name}, {self.unit}" if self.unit else self.name] + numbers + \
@@ -51,12 +62,12 @@ def write(rows, pairs, markdown=None, what=None):
     title = f"{what or machine()}; {pairs} pairs of runs"
     cells = [row.cells() for row in rows]
     print(f"{title}\n")
-    for line in [["figure", "median", "min", "max", "budget", ""]] + cells:
+    for line in [["figure", "median", "from", "to", "budget", ""]] + cells:
         print(f"{line[0]:48}" + "".join(f"{c:>11}" for c in line[1:4]) +
               f"  {line[4]:9} {line[5]}".rstrip())
     if markdown:
         with open(markdown, "a" if what else "w", encoding="utf-8") as out:
             out.write(f"\n{title}.\n\n" if what else f"{title}.\n\n")
-            out.write("| figure | median | minimum | maximum | budget | |\n")
+            out.write("| figure | median | from | to | budget | |\n")
             out.write("|---|--:|--:|--:|---|---|\n")
             out.writelines("| " + " | ".join(line) + " |\n" for line in cells)

@@ -136,6 +136,7 @@ def nginx(cgroup, cpu):
                 server {{
                     listen 127.0.0.1:{port} backlog=4096; root {root};
                     location = / {{ return 200 "hello\\n"; }}
+                    location = /status {{ stub_status; }}
                 }}
             }}""")
 
@@ -155,6 +156,14 @@ def nginx(cgroup, cpu):
     finally:
         stop(server)
         shutil.rmtree(root)
+
+
+def served(port):
+    """How many requests this nginx has read so far, with this one."""
+    text = http_get(port, "/status")
+    if text is None:
+        raise BenchError("nginx tells no numbers")
+    return int(re.search(r"^ \d+ \d+ (\d+)", text, re.M).group(1))
 
 
 class Load:
