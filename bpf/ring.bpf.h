@@ -7,8 +7,8 @@
  *
  * Records live in an array that user space maps. Room is taken by moving `produced` forward, which
  * takes one atomic operation; a record is there once the word before it is sealed (event.h),
- * which takes another. The kernel's own ring does the same with a lock and in two calls that cost
- * as much as the rest of a capture. Kernels before 5.12 know no such operations (commit
+ * which takes another. The kernel's own ring does the same with a lock, in two calls, and for
+ * records of constant sizes only. Kernels before 5.12 know no such operations (commit
  * 5ffa25502b5a): objects made with SL_RINGBUF send everything through the kernel's ring. Their
  * verifier sees also that no record is left on any way, which holds for the others as well.
  */

@@ -293,8 +293,8 @@ static int load_object(struct ring *r, enum object object)
 	seal |= 1ull << 63; /* a word that is not sealed must not look so */
 	/* Not loaded yet: these cannot fail. */
 	(void)bpf_map__set_max_entries(bpf->maps.ringbuf, (__u32)ringbuf_bytes);
-	if (is_sealed)
-		(void)bpf_map__set_value_size(bpf->maps.records, (__u32)r->size + SL_RECORD_MAX);
+	(void)bpf_map__set_value_size(bpf->maps.records, is_sealed ? (__u32)r->size + SL_RECORD_MAX
+								   : sizeof(uint64_t));
 	bpf->rodata->ring_bytes = r->size;
 	bpf->rodata->ring_mask = r->size - 8;
 	bpf->rodata->ring_seal = seal;

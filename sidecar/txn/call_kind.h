@@ -29,8 +29,7 @@ void call_kind_head(struct call *call, struct call_kinds *kinds, const struct ht
  * By a head or the trailers of the response, before call->has_response is set by it: what has a
  * grpc-status is gRPC if nothing else is known, what has its content type is in any case.
  */
-void call_kind_response(struct call *call, struct call_kinds *kinds,
-			const struct http2_head *head);
+void call_kind_response(struct call *call, struct call_kinds *kinds, const struct http2_head *head);
 /* By the request's method, which is known_method, and by how it ends; is_end: with the head. */
 void call_kind_request(struct call *call, struct call_kinds *kinds, bool is_end);
 /* The response ends with DATA. */

@@ -63,7 +63,7 @@ def write(rows, pairs, markdown=None, what=None):
     cells = [row.cells() for row in rows]
     print(f"{title}\n")
     for line in [["figure", "median", "from", "to", "budget", ""]] + cells:
-        print(f"{line[0]:48}" + "".join(f"{c:>11}" for c in line[1:4]) +
+        print(f"{line[0]:70}" + "".join(f"{c:>11}" for c in line[1:4]) +
               f"  {line[4]:9} {line[5]}".rstrip())
     if markdown:
         with open(markdown, "a" if what else "w", encoding="utf-8") as out:

@@ -21,34 +21,34 @@ from world import Observer
 
 class Windows:
     """
-    measure() takes one window: requests per second, and per second of the server's CPU. check() is
-    called before an Observer is left.
+    measure() takes one window, after a while of load: requests per second, and per second of the
+    server's CPU. check() is called before an Observer is left.
     """
 
     def __init__(self, binary, cgroup, cpu, measure, check):
         self.measure, self.check = measure, check
         self.watchers = {
             "": lambda: Observer(binary, cgroup, cpu),
-            " of a bare capture": lambda: Bare(cgroup),
-            " of empty programs": lambda: EmptyPrograms(cgroup),
+            " beside a bare capture": lambda: Bare(cgroup),
+            " beside empty programs": lambda: EmptyPrograms(cgroup),
         }
-        self.ratios = {of: [] for of in self.watchers}
+        self.ratios = {beside: [] for beside in self.watchers}
 
     def take(self, rounds):
         before = self.measure()
         for _ in range(rounds):
-            for of, enter in self.watchers.items():
+            for beside, enter in self.watchers.items():
                 with enter() as watcher:
                     observed = self.measure()
                     if isinstance(watcher, Observer):
                         self.check(watcher)
                 after = self.measure()
-                self.ratios[of].append([2 * o / (b + a)
+                self.ratios[beside].append([2 * o / (b + a)
                                         for b, o, a in zip(before, observed, after)])
                 before = after
 
     def rows(self, name, server, budget):
-        return [Row(f"{name}: {figure}{of}", "ratio", [r[i] for r in ratios],
-                    None if of else budget, at_least=True)
-                for i, figure in enumerate(("throughput", f"requests per CPU of {server}"))
-                for of, ratios in self.ratios.items()]
+        return [Row(f"{name}: {figure}{beside}", "ratio", [r[i] for r in ratios],
+                    None if beside else budget, at_least=True)
+                for i, figure in enumerate(("throughput", f"requests per CPU second of {server}"))
+                for beside, ratios in self.ratios.items()]
