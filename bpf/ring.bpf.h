@@ -171,37 +171,41 @@ static __always_inline void wake_reader(void)
 	(void)bpf_ringbuf_output(&ringbuf, (void *)&nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);
 }
 
-/* Waking the reader costs more than capturing a request: awake, it comes by its timer, unless the
- * ring fills faster. */
-static __always_inline void ring_submit(struct sl_header *rec)
+/*
+ * A record is there. Waking the reader costs more than capturing a request: awake, it comes by its
+ * timer, unless the ring fills faster.
+ */
+static __always_inline void seal(__u64 *word, __u64 record, bool is_urgent)
 {
-	__u64 *word = (__u64 *)rec - 1;
-	__u64 record = *word;
-
 	/* A full barrier: a reader that goes to sleep sees the record, or we see that it sleeps. */
 	__sync_lock_test_and_set(word, record ^ ring_seal);
 	if (shared.has_woken)
 		return;
-	if (!shared.reader_awake ||
+	if (is_urgent || !shared.reader_awake ||
 	    (__s32)(SL_RECORD_AT(record) - shared.consumed) > (__s32)shared.wake_bytes)
 		wake_reader();
+}
+
+static __always_inline void ring_submit(struct sl_header *rec)
+{
+	__u64 *word = (__u64 *)rec - 1;
+
+	seal(word, *word, false);
 }
 
 static __always_inline void ring_submit_urgent(struct sl_header *rec)
 {
 	__u64 *word = (__u64 *)rec - 1;
 
-	__sync_lock_test_and_set(word, *word ^ ring_seal);
-	if (!shared.has_woken)
-		wake_reader();
+	seal(word, *word, true);
 }
 
-/* Nobody is woken for it: the next record does that. */
+/* Wakes, too: a reader that was woken for what is behind it may have found this one unsealed. */
 static __always_inline void ring_discard(struct sl_header *rec)
 {
 	__u64 *word = (__u64 *)rec - 1;
 
-	__sync_lock_test_and_set(word, (*word | SL_RECORD_DISCARDED) ^ ring_seal);
+	seal(word, *word | SL_RECORD_DISCARDED, false);
 }
 
 #endif
