@@ -44,7 +44,7 @@ class Windows:
                         self.check(watcher)
                 after = self.measure()
                 self.ratios[beside].append([2 * o / (b + a)
-                                        for b, o, a in zip(before, observed, after)])
+                                            for b, o, a in zip(before, observed, after)])
                 before = after
 
     def rows(self, name, server, budget):
