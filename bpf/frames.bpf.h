@@ -90,7 +90,8 @@ static __always_inline void begin_direction(struct sock_state *st, __u8 dir, __u
 	} else {
 		f->state = FRAMES_LOST;
 	}
-	h->is_unplaced = f->state == FRAMES_LOST;
+	/* Else user space knows the frames from the first on, and needs all that follows. */
+	h->is_unplaced = f->state == FRAMES_LOST && st->is_midstream;
 	h->walk = WALK_IDLE;
 }
 

@@ -120,7 +120,7 @@ struct sock_state {
 	__u8 mute; /* enum sl_mute; 0 while captured */
 	bool is_open; /* OPEN was sent */
 	bool is_http; /* a response was seen to start like HTTP/1 */
-	bool is_midstream; /* older than we are: no state callback will tell its end */
+	bool is_midstream; /* older than we are: no callback told its start, or will tell its end */
 	bool is_closed; /* CLOSE was sent */
 	bool is_upgrade; /* a 101 was sent: HTTP/1 is over */
 	bool is_http2; /* it is taken for HTTP/2, */

@@ -94,32 +94,26 @@ class Veth(Namespaces):
             self.ip(name, "link", "set", "e0", "up")
 
     def drop(self, share):
+        self.drop_where(self.names, "random", "--probability", str(share))
+
+    def drop_one(self, name, place):
+        """Of the packets that reach that side from now on, counted from 0."""
+        self.drop_where([name], "nth", "--every", str(1 << 30), "--packet", str(place))
+
+    @staticmethod
+    def drop_where(names, *mode):
+        rule = "-t mangle -A PREROUTING -i e0 -m statistic --mode".split()
         for tool in ("iptables", "iptables-nft", "iptables-legacy"):
-            rule = [
-                "-t",
-                "mangle",
-                "-A",
-                "PREROUTING",
-                "-i",
-                "e0",
-                "-m",
-                "statistic",
-                "--mode",
-                "random",
-                "--probability",
-                str(share),
-                "-j",
-                "DROP",
-            ]
             if all(
                 subprocess.run(
-                    ["ip", "netns", "exec", name, tool, *rule], capture_output=True
+                    ["ip", "netns", "exec", name, tool, *rule, *mode, "-j", "DROP"],
+                    capture_output=True,
                 ).returncode
                 == 0
-                for name in self.names
+                for name in names
             ):
                 return
-        raise harness.unittest.SkipTest("iptables cannot drop packets at random here")
+        raise harness.unittest.SkipTest(f"iptables cannot drop packets by {mode[0]} here")
 
 
 class Shim(Namespaces):

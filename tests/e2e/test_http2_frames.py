@@ -338,35 +338,46 @@ class Frames(harness.Case):
 class Holes(harness.Case):
     """A wire that loses: what the application got is what user space got, payload left out."""
 
-    def test_lost_segments(self):
-        wire = network.Veth(self)
+    def setUp(self):
+        super().setUp()
+        self.wire = network.Veth(self)
         group = self.cgroup()
-        ring = rings.Ring(self, group)
-        with rings.inside(group), rings.network(wire.server):
-            listener = self.own(socket.socket())
-            listener.bind((network.SERVER, 0))
-        listener.listen(8)
+        self.ring = rings.Ring(self, group)
+        with rings.inside(group), rings.network(self.wire.server):
+            self.listener = self.own(socket.socket())
+            self.listener.bind((network.SERVER, 0))
+        self.listener.listen(8)
         data = HELLO + b"".join(
             request(2 * i + 1, noise(i, size))
             for i, size in enumerate((3000, 0, 100_000, 0, 0, 20_000, 16, 0) * 60)
         )
-        stream = rings.Stream(data, True)
+        self.stream = rings.Stream(data, True)
 
         def answer(connection, direction, seq):
             base = connection.first_seq[direction]
-            return base + min(b for b in stream.borders if b >= (seq - base) % 2**32)
+            return base + min(b for b in self.stream.borders if b >= (seq - base) % 2**32)
 
-        ring.answer = answer
-        wire.drop(0.02)
-        copied = [self.check_connection(wire, ring, listener, stream) for _ in range(8)]
-        print(f"\n    of {len(data)} bytes copied {copied}, asked {ring.asked} times")
-        self.assertEqual(ring.lost(), {})
+        self.ring.answer = answer
 
-    def check_connection(self, wire, ring, listener, stream):
-        with rings.network(wire.client):
+    def test_lost_segments(self):
+        self.wire.drop(0.02)
+        copied = [self.check_connection() for _ in range(8)]
+        print(f"\n    of {len(self.stream.data)} bytes copied {copied}, asked {self.ring.asked} times")
+        self.assertEqual(self.ring.lost(), {})
+
+    def test_lost_preface(self):
+        """What follows it is worth as much as ever, and nobody reads the ring meanwhile."""
+        self.wire.drop_one(self.wire.server, 2)  # after SYN and ACK
+        self.check_connection()
+        self.assertGreater(self.ring.asked, 0)
+        self.assertEqual(self.ring.lost(), {})
+
+    def check_connection(self):
+        ring, stream = self.ring, self.stream
+        with rings.network(self.wire.client):
             client = self.own(socket.socket())
-        client.connect(listener.getsockname())
-        server = self.own(listener.accept()[0])
+        client.connect(self.listener.getsockname())
+        server = self.own(self.listener.accept()[0])
         writer = threading.Thread(target=client.sendall, args=(stream.data,))
         writer.start()
         got = bytearray()
