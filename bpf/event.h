@@ -102,7 +102,7 @@ struct sl_data {
 	__u32 seq;
 	__u32 from_seq;
 	__u32 to_seq;
-	__u32 peer_seq; /* end of what was seen, in order, of the other direction */
+	__u32 peer_seq; /* what its sender had of the other direction, in order; 0: unknown */
 	__u32 tid; /* egress: the thread that wrote, in the initial PID namespace; 0 unknown */
 	__u32 tgid;
 	__u8 data[];

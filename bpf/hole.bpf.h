@@ -98,8 +98,8 @@ static __always_inline void leave_hole(struct __sk_buff *skb, struct sock_state 
 	h->told_seq = seg->seq;
 	h->at_start = false;
 	h->is_turn = false;
-	if (st->last_dir != SL_INGRESS) {
-		st->last_dir = SL_INGRESS;
+	if (h->turn_ack != h->ack) {
+		h->turn_ack = h->ack;
 		h->budget = TURN_BUDGET;
 	}
 }
@@ -115,11 +115,12 @@ static __always_inline void leave_hole(struct __sk_buff *skb, struct sock_state 
 __noinline __u32 fill_once(struct __sk_buff *skb, __u32 off, __u32 seq, __u32 n)
 {
 	struct sock_state *st = state_of(skb);
+	const struct half *h;
 
 	if (!st)
 		return 0;
-	return send_raw(skb, st->id, has_hole(&st->half[SL_INGRESS]) ? SL_F_HOLE : 0, off, seq, n,
-			st->half[SL_EGRESS].next, false);
+	h = &st->half[SL_INGRESS];
+	return send_raw(skb, st->id, has_hole(h) ? SL_F_HOLE : 0, off, seq, n, h->ack, false);
 }
 
 /*

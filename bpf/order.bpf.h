@@ -74,13 +74,26 @@ static __always_inline void note_missing(struct half *h, __u8 dir, __u32 from, _
 	h->hole_hi = to;
 }
 
+/* The lock is for ingress: of egress, the socket has one. */
+static __always_inline void lock_walk(struct sock_state *st, __u8 dir)
+{
+	if (dir == SL_INGRESS)
+		bpf_spin_lock(&st->walk_lock);
+}
+
+static __always_inline void unlock_walk(struct sock_state *st, __u8 dir)
+{
+	if (dir == SL_INGRESS)
+		bpf_spin_unlock(&st->walk_lock);
+}
+
 /* The direction's first bytes in HTTP/2 are at seq. */
 static __always_inline void begin_once(struct sock_state *st, __u8 dir, __u32 seq)
 {
-	bpf_spin_lock(&st->walk_lock);
+	lock_walk(st, dir);
 	if (st->half[dir].walk == WALK_UNBEGUN)
 		begin_direction(st, dir, seq);
-	bpf_spin_unlock(&st->walk_lock);
+	unlock_walk(st, dir);
 }
 
 /*
@@ -94,21 +107,21 @@ static __always_inline bool begin_walk(struct sock_state *st, __u8 dir, __u32 se
 	struct half *h = &st->half[dir];
 	bool is_ours;
 
-	bpf_spin_lock(&st->walk_lock);
+	lock_walk(st, dir);
 	is_ours = h->walk == WALK_IDLE && (__s32)(seq - f->at_seq) >= 0;
 	if (is_ours)
 		h->walk = WALK_BUSY;
-	bpf_spin_unlock(&st->walk_lock);
+	unlock_walk(st, dir);
 	return is_ours;
 }
 
 /* Who waits for seq goes on: what it sends comes behind all that was sent before this. */
 static __always_inline void end_walk(struct sock_state *st, __u8 dir, __u32 seq)
 {
-	bpf_spin_lock(&st->walk_lock);
+	lock_walk(st, dir);
 	st->half[dir].walk = WALK_IDLE;
 	st->frames[dir].at_seq = seq;
-	bpf_spin_unlock(&st->walk_lock);
+	unlock_walk(st, dir);
 }
 
 #endif

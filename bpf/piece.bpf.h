@@ -26,21 +26,19 @@ static __always_inline __u8 judge_turn(struct sock_state *st, __u8 dir, __u32 se
 				       __u32 n, bool is_response)
 {
 	__u8 request_dir = st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS;
-	const struct half *other = &st->half[!dir];
-	struct half *h = &st->half[dir];
 	__u64 first = *(const __u64 *)buf;
 
 	if (is_response) {
-		st->is_http = true;
+		set_flag(&st->is_http, true);
 		/* 101 Switching Protocols, and any 2xx to CONNECT (RFC 9110 sections 15.2.2, 9.3.6)
 		 */
 		if ((buf[9] == '1' && buf[10] == '0' && buf[11] == '1') ||
-		    (other->is_connect && buf[9] == '2'))
+		    (st->is_connect[!dir] && buf[9] == '2'))
 			return SL_MUTE_UPGRADE;
 		return 0;
 	}
-	h->is_head = (__u32)first == ('H' | 'E' << 8 | 'A' << 16 | 'D' << 24);
-	h->is_connect = first == WORD_CONNECT;
+	set_flag(&st->is_head[dir], (__u32)first == ('H' | 'E' << 8 | 'A' << 16 | 'D' << 24));
+	set_flag(&st->is_connect[dir], first == WORD_CONNECT);
 	if (st->is_http)
 		return 0;
 	if (buf[0] == 0x16 && buf[1] == 0x03)
@@ -159,7 +157,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 			__u64 head = SCAN_HEAD(found);
 			__u64 length = SCAN_LENGTH(found);
 
-			if (is_response && st->half[!dir].is_head)
+			if (is_response && st->is_head[!dir])
 				length = 1;
 			if (head && head <= n && length) {
 				/* Cut behind the message, or behind the head of a long one. */
@@ -209,7 +207,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 		  seq, n, to_seq);
 	ring_submit(&rec->h);
 	if (why) {
-		if (st->half[!dir].is_connect) {
+		if (st->is_connect[!dir]) {
 			mute(st, why);
 			return false;
 		}

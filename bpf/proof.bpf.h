@@ -104,7 +104,7 @@ static __always_inline void http2_leave(struct sock_state *st, __u8 dir)
 		mute(st, SL_MUTE_UPGRADE);
 		return;
 	}
-	st->last_dir = dir;
+	h->turn_ack = h->ack;
 	h->budget = TURN_BUDGET;
 	h->is_turn = true;
 }

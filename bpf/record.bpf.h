@@ -129,11 +129,16 @@ static __always_inline void send_close(const struct sock_state *st, bool is_rese
  */
 static __always_inline __u64 time_of(const struct __sk_buff *skb, struct sock_state *st, __u8 dir)
 {
+	__u64 now;
+
 	/* Less one: where neither is known, both are zero. */
 	if (skb && dir == SL_EGRESS && skb->tstamp - st->clock_ns - 1 < RECENT_NS)
 		return skb->tstamp;
-	st->clock_ns = bpf_ktime_get_ns();
-	return st->clock_ns;
+	now = bpf_ktime_get_ns();
+	/* The other direction reads that line, too. */
+	if (now - st->clock_ns > RECENT_NS / 2)
+		st->clock_ns = now;
+	return now;
 }
 
 /* n bytes of skb, or NULL, from seq on; news up to to_seq. */
@@ -147,7 +152,7 @@ static __always_inline void fill_data(struct sl_data *rec, const struct __sk_buf
 	rec->seq = seq;
 	rec->from_seq = from_seq;
 	rec->to_seq = to_seq;
-	rec->peer_seq = dir == SL_EGRESS ? st->half[dir].ack : (__u32)st->half[!dir].next;
+	rec->peer_seq = st->half[dir].ack;
 	fill_header_at(&rec->h, SL_DATA | dir << 8 | FIRST_FLAGS(flags) | (__u64)n << 32, st->id,
 		       time_of(skb, st, dir));
 	/* Both ids at once, as the helper returns them. */

@@ -108,13 +108,16 @@ static __always_inline void take_fin(struct __sk_buff *skb, struct sock_state *s
 	end_direction(skb, dir, is_reset);
 }
 
-static __always_inline void start_half(struct half *h, __u32 seq)
+/* The first data of either direction is a turn. */
+static __always_inline void start_half(struct half *h, __u32 seq, __u32 other_first_seq)
 {
 	h->next = seq;
 	h->first_seq = seq;
 	h->told_seq = seq;
 	h->hole_lo = seq;
 	h->hole_hi = seq;
+	h->ack = other_first_seq;
+	h->turn_ack = other_first_seq - 1;
 }
 
 enum take {
@@ -139,9 +142,8 @@ static __always_inline enum take take_segment(struct __sk_buff *skb, struct sock
 		take_fin(skb, st, seg, dir);
 		return TAKE_NOTHING;
 	}
-	if (dir == SL_EGRESS)
-		h->ack = seg->ack;
-	else if (has_hole(h))
+	h->ack = seg->ack;
+	if (dir == SL_INGRESS && has_hole(h))
 		close_hole(skb, h);
 
 	at = h->next;
@@ -168,9 +170,9 @@ static __always_inline enum take take_segment(struct __sk_buff *skb, struct sock
 	if (st->is_http2)
 		return TAKE_REST;
 
-	is_turn = st->last_dir != dir;
+	is_turn = h->turn_ack != h->ack;
 	if (is_turn) {
-		st->last_dir = dir;
+		h->turn_ack = h->ack;
 		h->budget = TURN_BUDGET;
 		h->is_turn = true;
 	}

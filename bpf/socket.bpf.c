@@ -89,14 +89,13 @@ static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, 
 		return NULL;
 	}
 	st->is_midstream = true;
-	st->last_dir = 2;
 	/* Egress first: on loopback the other end may join with this very segment. */
 	if (dir == SL_EGRESS)
 		st->id = (__u64)seg->seq << 32 | seg->ack;
 	else
 		st->id = (__u64)seg->ack << 32 | seg->seq;
-	start_half(&st->half[dir], seg->seq);
-	start_half(&st->half[!dir], seg->ack);
+	start_half(&st->half[dir], seg->seq, seg->ack);
+	start_half(&st->half[!dir], seg->ack, seg->seq);
 	return st;
 }
 

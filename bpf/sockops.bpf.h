@@ -78,9 +78,8 @@ static __always_inline void on_established(struct bpf_sock_ops *ctx, __u8 role)
 	tuple_of_sock(ctx, &t);
 	st->id = tuple_id(&t, ctx->snd_nxt);
 	st->role = role;
-	st->last_dir = 2;
-	start_half(&st->half[SL_INGRESS], ctx->rcv_nxt);
-	start_half(&st->half[SL_EGRESS], ctx->snd_nxt);
+	start_half(&st->half[SL_INGRESS], ctx->rcv_nxt, ctx->snd_nxt);
+	start_half(&st->half[SL_EGRESS], ctx->snd_nxt, ctx->rcv_nxt);
 }
 
 static __always_inline void on_closed(struct bpf_sock_ops *ctx, __u32 old)

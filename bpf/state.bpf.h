@@ -51,27 +51,26 @@ struct half {
 	__u32 hole_lo; /* [hole_lo, hole_hi) was jumped over and may still come */
 	__u32 hole_hi;
 	__u32 first_seq; /* of the direction, or of what was seen of it */
-	__u32 ack; /* egress: what the newest segment acknowledged; may count a FIN */
+	__u32 ack; /* what the newest segment acknowledged; may count a FIN */
+	__u32 turn_ack; /* likewise the last one that had new data */
 	__u32 budget; /* bytes that may still be copied in this turn */
+	/* What the cgroup's counters were not told yet: tell_volume() */
+	__u32 bytes_seen;
+	__u32 bytes_sent;
+	__u16 segments;
+	__u16 records;
 	bool is_turn; /* the next byte to send is the first of a turn */
 	bool at_start; /* a message starts with the next byte, by the length of the last */
-	bool is_head; /* the last message begun was a HEAD request */
-	bool is_connect; /* likewise CONNECT */
 	bool is_skip_new; /* skip_to was set with the body's first byte still to come */
 	bool is_finished; /* its FIN was seen in sequence; of connections older than we are */
 	bool is_unplaced; /* frames began before us, and nobody has said yet where they start */
 	__u8 walk; /* enum walk; frames belong to who made it WALK_BUSY */
-	/* What the cgroup's counters were not told yet: tell_volume() */
-	__u32 segments;
-	__u32 records;
-	__u64 bytes_seen;
-	__u64 bytes_sent;
 };
 
 enum frames_state { FRAMES_KNOWN, FRAMES_LOST, FRAMES_TRIAL };
 
 /* Bytes of a piece in which frame headers are looked for together. */
-#define WALK_CHUNK 64
+#define WALK_CHUNK 96
 
 /* Of one direction in HTTP/2: the place among its frames. See frames.bpf.h. */
 struct frames {
@@ -112,14 +111,15 @@ struct frames {
 };
 
 struct sock_state {
+	/* Seldom written: */
 	__u64 id;
-	struct half half[2]; /* by enum sl_dir */
 	__u8 role;
-	__u8 last_dir; /* of the newest data; 2 before any */
 	__u8 unknown_turns;
 	__u8 mute; /* enum sl_mute; 0 while captured */
 	bool is_open; /* OPEN was sent */
 	bool is_http; /* a response was seen to start like HTTP/1 */
+	bool is_head[2]; /* the last message begun was a HEAD request; by enum sl_dir */
+	bool is_connect[2]; /* likewise CONNECT */
 	bool is_midstream; /* older than we are: no callback told its start, or will tell its end */
 	bool is_closed; /* CLOSE was sent */
 	bool is_upgrade; /* a 101 was sent: HTTP/1 is over */
@@ -128,14 +128,34 @@ struct sock_state {
 	bool was_maybe; /* it was looked at as HTTP/2 before */
 	__u32 maybe_left[2]; /* bytes that may be sent while it is not known to be HTTP/2 */
 	__u64 maybe_ns; /* since then it may be */
-	__u64 clock_ns; /* the newest reading of the clock */
+	__u64 clock_ns; /* a reading of the clock, not much older than the newest */
 	__u32 finished; /* directions that are: is_finished */
-	struct bpf_spin_lock walk_lock; /* of half[].walk becoming WALK_BUSY, or ceasing to */
+	struct half half[2]; /* by enum sl_dir */
 	union {
 		struct scan scan; /* HTTP/1 */
 		struct frames frames[2]; /* HTTP/2; by enum sl_dir */
 	};
+	struct bpf_spin_lock walk_lock; /* of ingress becoming WALK_BUSY, or ceasing to */
 };
+
+/*
+ * Requests and responses often pass on two CPUs, and to read what another CPU has just written
+ * takes longer than all that is done with it. So each direction writes lines of the cache of its
+ * own, and in its ordinary course reads none of the other's. The kernel puts a pointer before our
+ * value, and that at the start of a line (struct bpf_local_storage_elem).
+ */
+#define LINE		   64
+#define STARTS_LINE(field) ((8 + __builtin_offsetof(struct sock_state, field)) % LINE == 0)
+
+_Static_assert(STARTS_LINE(half[SL_INGRESS]) && STARTS_LINE(half[SL_EGRESS]), "lines of its own");
+_Static_assert(STARTS_LINE(frames[SL_INGRESS]) && STARTS_LINE(frames[SL_EGRESS]), "likewise");
+
+/* For what both directions read: not written to without need. */
+static __always_inline void set_flag(bool *flag, bool value)
+{
+	if (*(volatile bool *)flag != value)
+		*flag = value;
+}
 
 static __always_inline bool has_hole(const struct half *h)
 {

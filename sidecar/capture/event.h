@@ -53,7 +53,7 @@ struct event_data {
 	uint32_t seq;
 	uint32_t from_seq;
 	uint32_t to_seq;
-	uint32_t peer_seq; /* end of what was seen, in order, of the other one; valid if has_peer */
+	uint32_t peer_seq; /* what its sender had of the other one, in order; valid if has_peer */
 	uint32_t tid; /* egress: thread that wrote; 0 unknown */
 	uint32_t tgid;
 	bool has_peer;
