@@ -267,8 +267,8 @@ static __always_inline bool http2_short(struct __sk_buff *skb, struct sock_state
 	if (IS_PLAIN || len > SL_DATA_MEDIUM || !st->is_sure || f->at_seq != seg->seq || f->rest ||
 	    f->is_odd || h->walk != WALK_IDLE || seg->tcp_flags & TCP_FIN)
 		return false;
-	/* WINDOW_UPDATE, PING, or both: let there be no record for nothing. */
-	if (len == 13 || len == 17 || len == 30)
+	/* WINDOW_UPDATE, two of it, PING, or both: let there be no record for nothing. */
+	if (len == 13 || len == 26 || len == 17 || len == 30)
 		return false;
 	if (IS_RINGBUF && len <= SL_DATA_SMALL) {
 		rec = ring_reserve(sizeof(*rec) + SL_DATA_SMALL);
