@@ -8,9 +8,7 @@ import subprocess
 
 from bpf import measured
 from table import Row
-from world import BenchError, Watcher, stop
-
-BUILT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/tests/bench")
+from world import BUILT, BenchError, Watcher, stop
 
 
 class Bare(Watcher):

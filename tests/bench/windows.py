@@ -9,9 +9,9 @@ Beside sidelight stand, in the same turns, a bare capture (bare.py), and program
 nothing: what no observer at these hooks can get below.
 
 With two CPUs the client has to share one with the observer, and with our programs for what the
-server receives, which a loopback runs where it was sent. Observed, that CPU is the first to be out
-of time, and throughput tells of it more than of the server: hence the second figure, how many
-requests the server answers in a second of its own CPU.
+server receives, which a loopback runs where it was sent. Where that CPU is the first to be out
+of time, throughput tells of it more than of the server: hence two more figures, how many
+requests the server answers in a second of its own CPU, and how much of that it takes unobserved.
 """
 from bare import Bare
 from bpf import EmptyPrograms
@@ -22,17 +22,18 @@ from world import Observer
 class Windows:
     """
     measure() takes one window, after a while of load: requests per second, and per second of the
-    server's CPU. check() is called before an Observer is left.
+    server's CPU. check() is called before an Observer is left. observers: what is added to the
+    figure's name, and the CPUs that sidelight may use.
     """
 
-    def __init__(self, binary, cgroup, cpu, measure, check):
+    def __init__(self, binary, cgroup, observers, measure, check):
         self.measure, self.check = measure, check
-        self.watchers = {
-            "": lambda: Observer(binary, cgroup, cpu),
-            " beside a bare capture": lambda: Bare(cgroup),
-            " beside empty programs": lambda: EmptyPrograms(cgroup),
-        }
+        self.watchers = {beside: lambda cpus=cpus: Observer(binary, cgroup, cpus)
+                         for beside, cpus in observers.items()}
+        self.watchers[" beside a bare capture"] = lambda: Bare(cgroup)
+        self.watchers[" beside empty programs"] = lambda: EmptyPrograms(cgroup)
         self.ratios = {beside: [] for beside in self.watchers}
+        self.busy = []
 
     def take(self, rounds):
         before = self.measure()
@@ -43,6 +44,7 @@ class Windows:
                     if isinstance(watcher, Observer):
                         self.check(watcher)
                 after = self.measure()
+                self.busy.append(after[0] / after[1])
                 self.ratios[beside].append([2 * o / (b + a)
                                             for b, o, a in zip(before, observed, after)])
                 before = after
@@ -51,4 +53,5 @@ class Windows:
         return [Row(f"{name}: {figure}{beside}", "ratio", [r[i] for r in ratios],
                     None if beside else budget, at_least=True)
                 for i, figure in enumerate(("throughput", f"requests per CPU second of {server}"))
-                for beside, ratios in self.ratios.items()]
+                for beside, ratios in self.ratios.items()] + \
+            [Row(f"{name}: CPU that {server} takes, unobserved", "ratio", self.busy)]

@@ -19,6 +19,9 @@ import tempfile
 import time
 
 
+BUILT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/tests/bench")
+
+
 class BenchError(Exception):
     """The measurement cannot be taken; the text says why."""
 
@@ -166,6 +169,20 @@ def served(port):
     return int(re.search(r"^ \d+ \d+ (\d+)", text, re.M).group(1))
 
 
+@contextlib.contextmanager
+def asker(port, path, connections, cpu):
+    """A client that saturates the server, for as long as it is entered."""
+    program = os.path.join(BUILT, "asker")
+    process = subprocess.Popen(["taskset", "-c", str(cpu), program, str(port), path,
+                                str(connections)])
+    try:
+        yield
+        if process.poll() is not None:
+            raise BenchError("the client has ended")
+    finally:
+        stop(process)
+
+
 class Load:
     """One run of wrk on `cpu`, against a server as nginx() yields it."""
 
@@ -223,10 +240,10 @@ class Watcher:
 
 
 class Observer(Watcher):
-    """`sidelight run --cgroup`, pinned to one CPU, ready when entered."""
+    """`sidelight run --cgroup`, pinned to CPUs as taskset takes them, ready when entered."""
 
-    def __init__(self, binary, cgroup, cpu):
-        self.command = ["taskset", "-c", str(cpu), binary, "run", "--cgroup", cgroup]
+    def __init__(self, binary, cgroup, cpus):
+        self.command = ["taskset", "-c", str(cpus), binary, "run", "--cgroup", cgroup]
         self.port = free_port()
         self.log = tempfile.TemporaryFile("w+")
 
