@@ -14,8 +14,18 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define COPIED 192 /* most bytes of a segment; a small request and its answer have less */
 
+#define LINE	64 /* of a cache */
+#define INGRESS 0
+#define EGRESS	1
+
+/* Each direction may have a CPU of its own, and does not wait for the other's. */
+struct number {
+	__u64 n;
+	__u64 pad[LINE / sizeof(__u64) - 1];
+};
+
 struct state {
-	__u64 segments;
+	struct number segments[2];
 };
 
 /* As long as the head of sidelight's own. */
@@ -36,13 +46,13 @@ struct {
 	__type(value, struct state);
 } sockets SEC(".maps");
 
-/* A power of two: a part of a cache, as of a ring that is read in time. */
-#define RECORDS 512
+/* Of each direction; a power of two: a part of a cache, as of a ring that is read in time. */
+#define RECORDS 256
 
-struct record copies[RECORDS] SEC(".data.copies");
-volatile __u64 records;
+struct record copies[2][RECORDS] SEC(".data.copies");
+volatile struct number records[2];
 
-static __always_inline int copy_segment(struct __sk_buff *skb)
+static __always_inline int copy_segment(struct __sk_buff *skb, int dir)
 {
 	struct segment seg;
 	struct record *rec;
@@ -62,10 +72,10 @@ static __always_inline int copy_segment(struct __sk_buff *skb)
 		if (!st)
 			return 1;
 	}
-	rec = &copies[records++ & (RECORDS - 1)];
+	rec = &copies[dir][records[dir].n++ & (RECORDS - 1)];
 	if (!load_bytes(skb, seg.off, rec->data, seg.len < COPIED ? seg.len : COPIED, COPIED))
 		return 1;
-	rec->number = st->segments++;
+	rec->number = st->segments[dir].n++;
 	rec->seq = seg.seq;
 	rec->ack = seg.ack;
 	rec->len = seg.len;
@@ -77,11 +87,11 @@ static __always_inline int copy_segment(struct __sk_buff *skb)
 SEC("cgroup_skb/ingress")
 int bare_ingress(struct __sk_buff *skb)
 {
-	return copy_segment(skb);
+	return copy_segment(skb, INGRESS);
 }
 
 SEC("cgroup_skb/egress")
 int bare_egress(struct __sk_buff *skb)
 {
-	return copy_segment(skb);
+	return copy_segment(skb, EGRESS);
 }

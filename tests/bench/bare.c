@@ -25,7 +25,7 @@ int main(int argc, char **argv)
 {
 	struct bpf_program *p;
 	struct bpf_object *o;
-	unsigned long copies;
+	unsigned long numbers[2][8]; /* struct number of the programs, for each direction */
 	const __u32 first = 0;
 	sigset_t signals;
 	int cgroup;
@@ -51,9 +51,9 @@ int main(int argc, char **argv)
 	(void)puts("ready");
 	(void)fflush(stdout);
 	(void)sigwait(&signals, &number);
-	/* All of .bss is the number. */
-	if (bpf_map_lookup_elem(bpf_object__find_map_fd_by_name(o, ".bss"), &first, &copies))
+	/* All of .bss are the numbers. */
+	if (bpf_map_lookup_elem(bpf_object__find_map_fd_by_name(o, ".bss"), &first, numbers))
 		return fail(".bss");
-	(void)printf("%lu\n", copies);
+	(void)printf("%lu\n", numbers[0][0] + numbers[1][0]);
 	return EXIT_SUCCESS;
 }
