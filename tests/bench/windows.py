@@ -22,16 +22,16 @@ from world import Observer
 class Windows:
     """
     measure() takes one window, after a while of load: requests per second, and per second of the
-    server's CPU. check() is called before an Observer is left. observers: what is added to the
-    figure's name, and the CPUs that sidelight may use.
+    server's CPU. check() is called before an Observer is left.
     """
 
-    def __init__(self, binary, cgroup, observers, measure, check):
+    def __init__(self, binary, cgroup, cpu, measure, check):
         self.measure, self.check = measure, check
-        self.watchers = {beside: lambda cpus=cpus: Observer(binary, cgroup, cpus)
-                         for beside, cpus in observers.items()}
-        self.watchers[" beside a bare capture"] = lambda: Bare(cgroup)
-        self.watchers[" beside empty programs"] = lambda: EmptyPrograms(cgroup)
+        self.watchers = {
+            "": lambda: Observer(binary, cgroup, cpu),
+            " beside a bare capture": lambda: Bare(cgroup),
+            " beside empty programs": lambda: EmptyPrograms(cgroup),
+        }
         self.ratios = {beside: [] for beside in self.watchers}
         self.busy = []
 

@@ -240,10 +240,10 @@ class Watcher:
 
 
 class Observer(Watcher):
-    """`sidelight run --cgroup`, pinned to CPUs as taskset takes them, ready when entered."""
+    """`sidelight run --cgroup`, pinned to one CPU, ready when entered."""
 
-    def __init__(self, binary, cgroup, cpus):
-        self.command = ["taskset", "-c", str(cpus), binary, "run", "--cgroup", cgroup]
+    def __init__(self, binary, cgroup, cpu):
+        self.command = ["taskset", "-c", str(cpu), binary, "run", "--cgroup", cgroup]
         self.port = free_port()
         self.log = tempfile.TemporaryFile("w+")
 
