@@ -294,12 +294,12 @@ demo: deps-demo ## nginx, a gRPC service and a Pushgateway under `sidelight run`
 
 # --- other kernels, and what it costs ------------------------------------------------
 
-# What sidelight stands beside: programs that do nothing, and a capture that does the least; and a
-# client that saturates nginx.
+# What sidelight stands beside: programs that do nothing, and a capture that does the least; a
+# client that saturates nginx; and what the caches of this machine take.
 NOTHING := $(BUILD)/tests/bench/nothing.bpf.o
 BARE    := $(BUILD)/tests/bench/bare $(BUILD)/tests/bench/bare.bpf.o
-ASKER   := $(BUILD)/tests/bench/asker
--include $(addprefix $(BUILD)/tests/bench/,nothing.bpf.d bare.bpf.d bare.d asker.d)
+TOOLS   := $(addprefix $(BUILD)/tests/bench/,asker lines)
+-include $(addprefix $(BUILD)/tests/bench/,nothing.bpf.d bare.bpf.d bare.d asker.d lines.d)
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -310,7 +310,7 @@ kernels: deps-guest ## the same binary on Debian's 5.10, 6.1 and 6.12, in emulat
 	@$(MAKE) --no-print-directory -s -j2 all
 	@tests/guest/kernels
 bench: deps-bench ## what it costs on this machine; leaves build/bench.md
-	@$(MAKE) --no-print-directory -s -j2 all $(BARE) $(ASKER) $(BUILD)/peers/go.built
+	@$(MAKE) --no-print-directory -s -j2 all $(BARE) $(TOOLS) $(BUILD)/peers/go.built
 	@tests/bench/run --markdown $(BUILD)/bench.md $(BIN)
 	@tests/bench/http2 --markdown $(BUILD)/bench.md $(BIN)
 	@tests/bench/webhook

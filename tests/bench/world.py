@@ -183,6 +183,12 @@ def asker(port, path, connections, cpu):
         stop(process)
 
 
+def line_ns(cpus):
+    """How long a line of the cache takes from one of two CPUs to the other."""
+    program = [os.path.join(BUILT, "lines"), *map(str, cpus)]
+    return float(subprocess.run(program, check=True, capture_output=True, text=True).stdout)
+
+
 class Load:
     """One run of wrk on `cpu`, against a server as nginx() yields it."""
 
