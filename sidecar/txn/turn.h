@@ -21,7 +21,7 @@ static inline enum dir request_dir(const struct session *s)
 /* Bytes of the request's direction that passed, and that nobody told of (yet). */
 uint32_t turn_request_behind(struct conn *c, const struct session *s);
 
-/* How far a direction had come before the event at hand; false: nobody knows. */
+/* How far a direction had come for the sender of the data at hand; false: nobody knows. */
 static inline bool turn_come(const struct session_env *env, enum dir dir, uint32_t *ret_seq)
 {
 	const struct event_data *data = env->data;

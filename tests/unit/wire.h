@@ -22,6 +22,7 @@ struct wire {
 	uint64_t id;
 	uint32_t seq[2]; /* end of what was seen, by enum dir */
 	uint32_t told[2]; /* end of what records told of, lost ones included */
+	uint32_t in_flight; /* of the other direction: seen, but the sender has not got it */
 	bool has_no_peer; /* events as from a source that does not know peer_seq */
 };
 
@@ -69,7 +70,7 @@ static inline void wire_record(struct wire *w, enum dir dir, struct span data, u
 			 .seq = w->seq[dir],
 			 .to_seq = w->seq[dir] + (uint32_t)data.len + skip,
 			 .tid = dir == DIR_EGRESS ? 99 : 0,
-			 .peer_seq = w->seq[dir_other(dir)],
+			 .peer_seq = w->seq[dir_other(dir)] - w->in_flight,
 			 .has_peer = !w->has_no_peer,
 			 .is_fin = is_fin},
 	};
