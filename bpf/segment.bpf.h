@@ -138,11 +138,11 @@ static __always_inline enum take take_segment(struct __sk_buff *skb, struct sock
 	__s32 ahead;
 	__u64 at; /* position of its first new byte */
 
+	h->ack = seg->ack;
 	if (seg->len == 0) {
 		take_fin(skb, st, seg, dir);
 		return TAKE_NOTHING;
 	}
-	h->ack = seg->ack;
 	if (dir == SL_INGRESS && has_hole(h))
 		close_hole(skb, h);
 

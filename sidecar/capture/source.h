@@ -25,8 +25,8 @@ struct source {
 
 /*
  * Hands out what has happened since the last call, in order. Returns the
- * number of events; 0 means that there is nothing now (ring) or never again
- * (file). Negative errno when the source is broken.
+ * number of events, at least 1 if anything came; 0 means that there is nothing now
+ * (ring) or never again (file). Negative errno when the source is broken.
  */
 static inline int source_drain(struct source *s, event_fn fn, void *ctx)
 {

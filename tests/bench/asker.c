@@ -6,8 +6,8 @@
  *     asker PORT PATH CONNECTIONS
  *
  * wrk takes more of a CPU for a small request than nginx does, so it cannot saturate it. This one
- * can, and leaves some of its CPU to an observer. All answers have to be as long as the first. It
- * runs until it is ended.
+ * can, and leaves some of its CPU to an observer. All answers have to be as long as the first, and
+ * are not looked at. It runs until it is ended.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>

@@ -362,7 +362,8 @@ class Holes(harness.Case):
     def test_lost_segments(self):
         self.wire.drop(0.02)
         copied = [self.check_connection() for _ in range(8)]
-        print(f"\n    of {len(self.stream.data)} bytes copied {copied}, asked {self.ring.asked} times")
+        size, asked = len(self.stream.data), self.ring.asked
+        print(f"\n    of {size} bytes copied {copied}, asked {asked} times")
         self.assertEqual(self.ring.lost(), {})
 
     def test_lost_preface(self):
