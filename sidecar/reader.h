@@ -16,7 +16,7 @@
 
 #include "capture/source.h"
 
-#define READER_PERIOD_MS 10
+#define READER_PERIOD_MS 30
 
 enum reader_state { READER_ASLEEP, READER_AWAKE, READER_DROWSY };
 
