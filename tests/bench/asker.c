@@ -3,11 +3,15 @@
  * The cheapest load that asks for one page after the other: a request on each of its connections,
  * then, in turn, one answer read, and the next request.
  *
- *     asker PORT PATH CONNECTIONS
+ *     asker PATH CONNECTIONS PORT PORT
  *
  * wrk takes more of a CPU for a small request than nginx does, so it cannot saturate it. This one
  * can, and leaves some of its CPU to an observer. All answers have to be as long as the first, and
- * are not looked at. It runs until it is ended.
+ * are not looked at.
+ *
+ * Two servers are asked in turn, each for a moment, while the other has nothing to do. For each two
+ * turns a line is printed: when they began (seconds of CLOCK_MONOTONIC), how many answers a second
+ * came in the first and in the second, and how many in all. It runs until it is ended.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -15,13 +19,29 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 1024
+#define TURN_S		.01
+/* The clock is read after so many answers. */
+#define ANSWERS 32
 
-static int fds[CONNECTIONS_MAX];
-static char request[256];
-static size_t request_len;
+struct server {
+	int fds[CONNECTIONS_MAX];
+	int count;
+	char request[256];
+	size_t request_len;
+	size_t answer_len;
+};
+
+static double now(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail */
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
 
 static void fail(const char *what)
 {
@@ -45,9 +65,9 @@ static int connect_to(uint16_t port)
 	return fd;
 }
 
-static void ask(int fd)
+static void ask(const struct server *s, int i)
 {
-	if (write(fd, request, request_len) != (ssize_t)request_len)
+	if (write(s->fds[i], s->request, s->request_len) != (ssize_t)s->request_len)
 		fail("write");
 }
 
@@ -91,36 +111,78 @@ bad:
 	exit(EXIT_FAILURE);
 }
 
-static void read_answer(int fd, size_t len)
+static void read_answer(const struct server *s, int i)
 {
 	static char buf[64 << 10];
+	size_t left = s->answer_len;
 
-	while (len)
-		len -= read_some(fd, buf, len < sizeof(buf) ? len : sizeof(buf));
+	while (left)
+		left -= read_some(s->fds[i], buf, left < sizeof(buf) ? left : sizeof(buf));
+}
+
+static void open_server(struct server *s, const char *port, const char *path, int count)
+{
+	int n = snprintf(s->request, sizeof(s->request),
+			 "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n\r\n", path, port);
+
+	if (n < 0 || (size_t)n >= sizeof(s->request)) {
+		(void)fprintf(stderr, "asker: the path is too long\n");
+		exit(2);
+	}
+	s->request_len = (size_t)n;
+	s->count = count;
+	for (int i = 0; i < count; i++)
+		s->fds[i] = connect_to((uint16_t)atoi(port));
+	ask(s, 0);
+	s->answer_len = measure_answer(s->fds[0]);
+}
+
+/* One turn. Returns answers per second while all connections were in use. */
+static double take_turn(const struct server *s, unsigned *ret_answers)
+{
+	double begin = now();
+	double end = begin;
+	unsigned answers = 0;
+	int at = 0;
+
+	for (int i = 0; i < s->count; i++)
+		ask(s, i);
+	for (;;) {
+		read_answer(s, at);
+		if (++answers % ANSWERS == 0) {
+			end = now();
+			if (end - begin >= TURN_S)
+				break;
+		}
+		ask(s, at);
+		at = (at + 1) % s->count;
+	}
+	for (int i = 1; i < s->count; i++)
+		read_answer(s, (at + i) % s->count);
+	*ret_answers = answers + (unsigned)s->count - 1;
+	return answers / (end - begin);
 }
 
 int main(int argc, char **argv)
 {
-	int count = argc == 4 ? atoi(argv[3]) : 0;
-	size_t len;
+	static struct server servers[2];
+	int count = argc == 5 ? atoi(argv[2]) : 0;
 
 	if (count < 1 || count > CONNECTIONS_MAX) {
-		(void)fprintf(stderr, "usage: asker PORT PATH CONNECTIONS\n");
+		(void)fprintf(stderr, "usage: asker PATH CONNECTIONS PORT PORT\n");
 		return 2;
 	}
-	request_len =
-		(size_t)snprintf(request, sizeof(request),
-				 "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n\r\n", argv[2], argv[1]);
-	if (request_len >= sizeof(request))
-		return 2;
-	for (int i = 0; i < count; i++)
-		fds[i] = connect_to((uint16_t)atoi(argv[1]));
-	ask(fds[0]);
-	len = measure_answer(fds[0]);
-	for (int i = 0; i < count; i++)
-		ask(fds[i]);
-	for (int i = 0;; i = (i + 1) % count) {
-		read_answer(fds[i], len);
-		ask(fds[i]);
+	for (int i = 0; i < 2; i++)
+		open_server(&servers[i], argv[3 + i], argv[1], count);
+	for (;;) {
+		double begin = now();
+		unsigned answers[2];
+		double first = take_turn(&servers[0], &answers[0]);
+		double second = take_turn(&servers[1], &answers[1]);
+
+		if (printf("%.6f %.1f %.1f %u %u\n", begin, first, second, answers[0], answers[1]) <
+			    0 ||
+		    fflush(stdout))
+			fail("standard output");
 	}
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * The least that any capture does for each segment with payload: finds what belongs to the socket,
- * reads a clock, and copies the first bytes to where user space could read them. Nobody does, and
- * two CPUs that copy at once destroy each other's: what keeps records apart and in order comes on
- * top of it. Ours are measured against it.
+ * says when it passed, and copies the first bytes to where user space could read them. Nobody does,
+ * and two CPUs that copy at once may destroy each other's. Ours are measured against it.
+ *
+ * Always to the same place, which stays in the cache, it is what nobody gets below; to a place of
+ * its own for each, until somebody would read them, what nobody does who keeps them.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -46,11 +48,12 @@ struct {
 	__type(value, struct state);
 } sockets SEC(".maps");
 
-/* Of each direction; a power of two: a part of a cache, as of a ring that is read in time. */
-#define RECORDS 256
+/* Of each direction; a power of two: as many as sidelight has at most before it reads. */
+#define RECORDS 1024
 
 struct record copies[2][RECORDS] SEC(".data.copies");
 volatile struct number records[2];
+const volatile __u32 mask; /* places that are used, less one */
 
 static __always_inline int copy_segment(struct __sk_buff *skb, int dir)
 {
@@ -72,7 +75,7 @@ static __always_inline int copy_segment(struct __sk_buff *skb, int dir)
 		if (!st)
 			return 1;
 	}
-	rec = &copies[dir][records[dir].n++ & (RECORDS - 1)];
+	rec = &copies[dir][records[dir].n++ & mask & (RECORDS - 1)];
 	if (!load_bytes(skb, seg.off, rec->data, seg.len < COPIED ? seg.len : COPIED, COPIED))
 		return 1;
 	rec->number = st->segments[dir].n++;
@@ -80,7 +83,8 @@ static __always_inline int copy_segment(struct __sk_buff *skb, int dir)
 	rec->ack = seg.ack;
 	rec->len = seg.len;
 	rec->pad[0] = rec->pad[1] = 0;
-	rec->time_ns = bpf_ktime_get_ns();
+	/* TCP wrote into what it sends when that departs, which is when it passes here. */
+	rec->time_ns = dir == EGRESS ? skb->tstamp : bpf_ktime_get_ns();
 	return 1;
 }
 

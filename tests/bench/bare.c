@@ -2,7 +2,9 @@
 /*
  * Attaches tests/bench/bare.bpf.c to a cgroup.
  *
- *     bare OBJECT CGROUP-DIRECTORY
+ *     bare OBJECT CGROUP-DIRECTORY same|own
+ *
+ * Copies go to the same place, or each to its own.
  *
  * "ready" on standard output says that it works. SIGTERM ends it; then the number of copies is
  * printed.
@@ -13,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static int fail(const char *what)
@@ -28,11 +31,12 @@ int main(int argc, char **argv)
 	unsigned long numbers[2][8]; /* struct number of the programs, for each direction */
 	const __u32 first = 0;
 	sigset_t signals;
+	__u32 mask;
 	int cgroup;
 	int number;
 
-	if (argc != 3) {
-		(void)fprintf(stderr, "usage: bare OBJECT CGROUP-DIRECTORY\n");
+	if (argc != 4) {
+		(void)fprintf(stderr, "usage: bare OBJECT CGROUP-DIRECTORY same|own\n");
 		return 2;
 	}
 	(void)sigemptyset(&signals); /* as the next: cannot fail */
@@ -43,7 +47,13 @@ int main(int argc, char **argv)
 	if (cgroup < 0)
 		return fail(argv[2]);
 	o = bpf_object__open_file(argv[1], NULL);
-	if (!o || bpf_object__load(o))
+	if (!o)
+		return fail(argv[1]);
+	mask = strcmp(argv[3], "own") == 0 ? UINT32_MAX : 0;
+	/* All of .rodata is the mask. */
+	if (bpf_map__set_initial_value(bpf_object__find_map_by_name(o, ".rodata"), &mask,
+				       sizeof(mask)) ||
+	    bpf_object__load(o))
 		return fail(argv[1]);
 	for (p = NULL; (p = bpf_object__next_program(o, p));)
 		if (!bpf_program__attach_cgroup(p, cgroup))

@@ -12,10 +12,11 @@ from world import BUILT, BenchError, Watcher, stop
 
 
 class Bare(Watcher):
-    """Attached to a cgroup while entered; its process sleeps."""
+    """Attached to a cgroup while entered; its process sleeps. Does it keep what it copies?"""
 
-    def __init__(self, cgroup):
-        self.command = [os.path.join(BUILT, name) for name in ("bare", "bare.bpf.o")] + [cgroup]
+    def __init__(self, cgroup, keeps=True):
+        self.command = [os.path.join(BUILT, name) for name in ("bare", "bare.bpf.o")]
+        self.command += [cgroup, "own" if keeps else "same"]
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)

@@ -139,7 +139,6 @@ def nginx(cgroup, cpu):
                 server {{
                     listen 127.0.0.1:{port} backlog=4096; root {root};
                     location = / {{ return 200 "hello\\n"; }}
-                    location = /status {{ stub_status; }}
                 }}
             }}""")
 
@@ -161,26 +160,42 @@ def nginx(cgroup, cpu):
         shutil.rmtree(root)
 
 
-def served(port):
-    """How many requests this nginx has read so far, with this one."""
-    text = http_get(port, "/status")
-    if text is None:
-        raise BenchError("nginx tells no numbers")
-    return int(re.search(r"^ \d+ \d+ (\d+)", text, re.M).group(1))
+class Asker:
+    """A client that saturates two servers in turn, as nginx() yields them; see asker.c."""
 
+    def __init__(self, servers, path, connections, cpu):
+        self.workers = [worker for _, worker in servers]
+        self.command = ["taskset", "-c", str(cpu), os.path.join(BUILT, "asker"), path,
+                        str(connections)] + [str(port) for port, _ in servers]
 
-@contextlib.contextmanager
-def asker(port, path, connections, cpu):
-    """A client that saturates the server, for as long as it is entered."""
-    program = os.path.join(BUILT, "asker")
-    process = subprocess.Popen(["taskset", "-c", str(cpu), program, str(port), path,
-                                str(connections)])
-    try:
-        yield
-        if process.poll() is not None:
+    def __enter__(self):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
+        return self
+
+    def __exit__(self, *_):
+        stop(self.process)
+        self.process.stdout.close()
+
+    def turns(self):
+        """When two turns began; answers per second in the first and in the second; answers."""
+        line = self.process.stdout.readline()
+        if not line:
             raise BenchError("the client has ended")
-    finally:
-        stop(process)
+        begin, *numbers = map(float, line.split())
+        return begin, numbers[:2], numbers[2:]
+
+    def take(self, count):
+        """
+        For `count` times two turns that begin after now: answers per second, as pairs, and, as one
+        pair, how many for each second of the server's CPU.
+        """
+        start = time.monotonic()
+        while self.turns()[0] < start:
+            pass
+        used = [cpu_us(worker) for worker in self.workers]
+        _, rates, answers = zip(*(self.turns() for _ in range(count)))
+        used = [cpu_us(worker) - before for worker, before in zip(self.workers, used)]
+        return rates, [[sum(n) / us * 1e6 for n, us in zip(zip(*answers), used)]]
 
 
 def line_ns(cpus):
