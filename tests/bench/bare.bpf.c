@@ -4,8 +4,8 @@
  * says when it passed, and copies the first bytes to where user space could read them. Nobody does,
  * and two CPUs that copy at once may destroy each other's. Ours are measured against it.
  *
- * Always to the same place, which stays in the cache, it is what nobody gets below; to a place of
- * its own for each, until somebody would read them, what nobody does who keeps them.
+ * All copies go to the same place, which stays in the cache: no capture costs less. Or each goes to
+ * its own, as many as wait at most until somebody would read them: none that keeps them costs less.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
