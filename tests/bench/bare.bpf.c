@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The least that any capture does for each segment with payload: finds what belongs to the socket,
- * says when it passed, and copies the first bytes to where user space could read them. Nobody does,
- * and two CPUs that copy at once may destroy each other's. Ours are measured against it.
+ * What any capture of whole heads does for each segment with payload: finds what belongs to the
+ * socket, says when it passed, and copies the first bytes to where user space could read them.
+ * Nobody does, and two CPUs that copy at once may destroy each other's. Ours are measured against
+ * it.
  *
- * All copies go to the same place, which stays in the cache: no capture costs less. Or each goes to
- * its own, as many as wait at most until somebody would read them: none that keeps them costs less.
+ * All copies go to the same place, which stays in the cache; or each to its own, about as many as
+ * sidelight has at most before it reads them.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -48,7 +49,7 @@ struct {
 	__type(value, struct state);
 } sockets SEC(".maps");
 
-/* Of each direction; a power of two: as many as sidelight has at most before it reads. */
+/* Of each direction; a power of two. */
 #define RECORDS 1024
 
 struct record copies[2][RECORDS] SEC(".data.copies");

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What the least costs that any capture does: bare.bpf.c. It shows how much of a figure is sidelight's
-own, and what no capture can get below on this machine.
+What it costs to copy whole heads and nothing more: bare.bpf.c. It shows how much of a figure is
+sidelight's own.
 """
 import os
 import subprocess

@@ -12,7 +12,7 @@ What the observer takes from the server that it does not watch falls out as well
 tells of it: how much that one does, against what it did right before and after.
 
 In the same turns stand, beside sidelight, nobody (how far from 1 the method itself comes), and, if
-`has_bare`, what no observer at these hooks can get below: programs that do nothing, and bare
+`has_bare`, what tells how much of the rest is sidelight's own: programs that do nothing, and bare
 captures (bare.py).
 
 With two CPUs the client has to share one with the observer, and with our programs for what the
