@@ -294,7 +294,7 @@ demo: deps-demo ## nginx, a gRPC service and a Pushgateway under `sidelight run`
 
 # --- other kernels, and what it costs ------------------------------------------------
 
-# What sidelight stands beside: programs that do nothing, and a capture that does the least; a
+# What sidelight stands beside: programs that do nothing, and a capture that only copies; a
 # client that saturates nginx; and what the caches of this machine take.
 NOTHING := $(BUILD)/tests/bench/nothing.bpf.o
 BARE    := $(BUILD)/tests/bench/bare $(BUILD)/tests/bench/bare.bpf.o
