@@ -122,7 +122,8 @@ static __always_inline void http2_send(struct __sk_buff *skb, struct sock_state 
 	if (!rec)
 		return;
 	opaque(from_seq);
-	fill_data(rec, skb, st, dir, flags, from_seq, seq, n, to_seq);
+	begin_data(rec, skb, st, dir);
+	end_data(rec, st, dir, flags, from_seq, seq, n, to_seq);
 	/* All is sent until somebody answers. */
 	if (flags & SL_F_ASK)
 		ring_submit_urgent(&rec->h);
@@ -281,6 +282,7 @@ static __always_inline bool http2_short(struct __sk_buff *skb, struct sock_state
 		return false;
 	if (!load_bytes(skb, seg->off, rec->data, len, cap))
 		goto discard;
+	begin_data(rec, skb, st, dir);
 	for (int i = 0; i < SHORT_FRAMES && pos < len; i++) {
 		opaque(pos);
 		if (pos > cap - sizeof(head))
@@ -299,8 +301,8 @@ static __always_inline bool http2_short(struct __sk_buff *skb, struct sock_state
 		f->at_seq = seg->seq + len;
 		return true;
 	}
-	fill_data(rec, skb, st, dir, SL_F_FRAME, told_before(h, seg->seq), seg->seq, useful,
-		  seg->seq + len);
+	end_data(rec, st, dir, SL_F_FRAME, told_before(h, seg->seq), seg->seq, useful,
+		 seg->seq + len);
 	h->told_seq = seg->seq + len;
 	ring_submit(&rec->h);
 	h->records++;

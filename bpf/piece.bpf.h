@@ -127,6 +127,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 		count_exact(SL_C_LOST_HELPER);
 		goto discard;
 	}
+	begin_data(rec, skb, st, dir);
 	is_response = n >= 12 && starts_response(*(__u64 *)rec->data);
 	if (h->is_turn) {
 		why = judge_turn(st, dir, seq, rec->data, n, is_response);
@@ -203,8 +204,8 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	h->told_seq = to_seq;
 	h->records++;
 	h->bytes_sent += n;
-	fill_data(rec, skb, st, dir, left == 0 && seg->tcp_flags & TCP_FIN ? SL_F_FIN : 0, from_seq,
-		  seq, n, to_seq);
+	end_data(rec, st, dir, left == 0 && seg->tcp_flags & TCP_FIN ? SL_F_FIN : 0, from_seq, seq,
+		 n, to_seq);
 	ring_submit(&rec->h);
 	if (why) {
 		if (st->is_connect[!dir]) {

@@ -12,17 +12,11 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "first words are put together so");
 
 /* The first word is put together in a register: one store for five fields. */
-static __always_inline void fill_header_at(struct sl_header *h, __u64 first, __u64 id,
-					   __u64 time_ns)
+static __always_inline void fill_header(struct sl_header *h, __u64 first, __u64 id)
 {
 	*(__u64 *)h = first;
 	h->id = id;
-	h->time_ns = time_ns;
-}
-
-static __always_inline void fill_header(struct sl_header *h, __u64 first, __u64 id)
-{
-	fill_header_at(h, first, id, bpf_ktime_get_ns());
+	h->time_ns = bpf_ktime_get_ns();
 }
 
 #define FIRST_FLAGS(flags) ((__u32)(flags) << 16)
@@ -141,22 +135,30 @@ static __always_inline __u64 time_of(const struct __sk_buff *skb, struct sock_st
 	return now;
 }
 
-/* n bytes of skb, or NULL, from seq on; news up to to_seq. */
-static __always_inline void fill_data(struct sl_data *rec, const struct __sk_buff *skb,
-				      struct sock_state *st, __u8 dir, __u32 flags, __u32 from_seq,
-				      __u32 seq, __u32 n, __u32 to_seq)
+/*
+ * Whose a record of data is: all that does not depend on its bytes. To be called between their copy
+ * and the first look at them, which waits for the lines of the ring that they are written to.
+ */
+static __always_inline void begin_data(struct sl_data *rec, const struct __sk_buff *skb,
+				       struct sock_state *st, __u8 dir)
+{
+	rec->h.id = st->id;
+	rec->peer_seq = st->half[dir].ack;
+	rec->h.time_ns = time_of(skb, st, dir);
+	/* Both ids at once, as the helper returns them. */
+	*(__u64 *)&rec->tid = dir == SL_EGRESS && has_current_pid ? bpf_get_current_pid_tgid() : 0;
+}
+
+/* n bytes from seq on; news up to to_seq. */
+static __always_inline void end_data(struct sl_data *rec, const struct sock_state *st, __u8 dir,
+				     __u32 flags, __u32 from_seq, __u32 seq, __u32 n, __u32 to_seq)
 {
 	if (dir == SL_INGRESS && has_hole(&st->half[dir]))
 		flags |= SL_F_HOLE;
-	/* Calls come last: fewer registers to save. */
+	*(__u64 *)&rec->h = SL_DATA | dir << 8 | FIRST_FLAGS(flags) | (__u64)n << 32;
 	rec->seq = seq;
 	rec->from_seq = from_seq;
 	rec->to_seq = to_seq;
-	rec->peer_seq = st->half[dir].ack;
-	fill_header_at(&rec->h, SL_DATA | dir << 8 | FIRST_FLAGS(flags) | (__u64)n << 32, st->id,
-		       time_of(skb, st, dir));
-	/* Both ids at once, as the helper returns them. */
-	*(__u64 *)&rec->tid = dir == SL_EGRESS && has_current_pid ? bpf_get_current_pid_tgid() : 0;
 }
 
 /* News without bytes: the direction has come to to_seq. */
@@ -171,8 +173,8 @@ static __always_inline void send_progress(struct sock_state *st, __u8 dir, __u32
 		h->told_seq = to_seq;
 		return;
 	}
-	fill_data(rec, NULL, st, dir, is_fin ? SL_F_FIN : 0, told_before(h, to_seq), to_seq, 0,
-		  to_seq);
+	begin_data(rec, NULL, st, dir);
+	end_data(rec, st, dir, is_fin ? SL_F_FIN : 0, told_before(h, to_seq), to_seq, 0, to_seq);
 	h->told_seq = to_seq;
 	h->records++;
 	ring_submit(&rec->h);
