@@ -97,52 +97,59 @@ void http2_join(struct http2 *p)
 	lose_place(p);
 }
 
-static void fail(struct http2 *p, struct out out, enum parse_fail why)
+static void fail(struct http2 *p, const struct out *out, enum parse_fail why)
 {
 	lose_place(p);
-	out.sink->fail(out.ctx, p->is_response, why);
+	out->sink->fail(out->ctx, p->is_response, why);
 }
 
-/* A whole header block, or one of which only that is known. */
-static void on_block(struct http2 *p, struct out out, const struct http2_block *b, struct span data)
+/* Of a header block of which only that is known. */
+static const struct http2_head *unknown_head(void)
+{
+	static struct http2_note note;
+	static const struct http2_head head = {
+		.grpc_status = GRPC_STATUS_NONE, .unknown = 1, .note = &note};
+
+	note = (struct http2_note){0};
+	return &head;
+}
+
+/* What a whole header block says; never NULL. */
+static const struct http2_head *read_block(struct http2 *p, const struct out *out, struct span data)
 {
 	struct http2_heads *heads = heads_of(p);
-	const struct http2_head *head = NULL;
-	struct http2_head unknown;
-	struct http2_note note;
+	const struct http2_head *head;
 	int err = -ENOMEM;
 
-	if (b->is_lost) {
-		forget_table(p);
-		out.sink->fail(out.ctx, p->is_response, (enum parse_fail)b->why);
-	} else {
-		if (heads)
-			err = http2_heads_read(heads, data, &head);
-		if (err)
-			out.sink->fail(out.ctx, p->is_response,
-				       err == -ENOMEM ? PARSE_FAIL_MEMORY : PARSE_FAIL_BLOCK);
-	}
-	if (!head) {
-		note = (struct http2_note){0};
-		unknown = (struct http2_head){
-			.grpc_status = GRPC_STATUS_NONE, .unknown = 1, .note = &note};
-		head = &unknown;
-	}
-	if (!b->is_push)
-		out.sink->head(out.ctx, p->is_response, b->stream, head, b->is_end, b->time_ns);
+	if (heads)
+		err = http2_heads_read(heads, data, &head);
+	if (!err)
+		return head;
+	out->sink->fail(out->ctx, p->is_response,
+			err == -ENOMEM ? PARSE_FAIL_MEMORY : PARSE_FAIL_BLOCK);
+	return unknown_head();
 }
 
-static void end_block(struct http2 *p, struct out out)
+static void end_block(struct http2 *p, const struct out *out)
 {
 	struct http2_block *b = p->block;
+	const struct http2_head *head;
 
 	p->block = NULL;
-	on_block(p, out, b, (struct span){b->len ? b->data : "", b->len});
+	if (b->is_lost) {
+		forget_table(p);
+		out->sink->fail(out->ctx, p->is_response, (enum parse_fail)b->why);
+		head = unknown_head();
+	} else {
+		head = read_block(p, out, (struct span){b->len ? b->data : "", b->len});
+	}
+	if (!b->is_push)
+		out->sink->head(out->ctx, p->is_response, b->stream, head, b->is_end, b->time_ns);
 	http2_block_free(b);
 }
 
 /* The frame at hand is complete; BODY and lost bytes are told of already. */
-static void end_frame(struct http2 *p, struct out out)
+static void end_frame(struct http2 *p, const struct out *out)
 {
 	uint8_t state = p->state;
 
@@ -157,23 +164,21 @@ static void end_frame(struct http2 *p, struct out out)
 }
 
 /* What most header blocks are: all of it in one frame, all of that in one piece. */
-static bool whole_block(struct http2 *p, struct span payload, struct out out)
+static inline bool whole_block(struct http2 *p, struct span payload, const struct out *out)
 {
 	const struct http2_frame *f = &p->frame;
-	struct http2_block b = {
-		.time_ns = p->frame_ns,
-		.stream = f->stream,
-		.is_push = f->type == HTTP2_PUSH_PROMISE,
-		.is_end = f->type == HTTP2_HEADERS && f->flags & HTTP2_FLAG_END_STREAM,
-	};
+	const struct http2_head *head;
 
 	if (!http2_block_trim(f, &payload))
 		return false;
-	on_block(p, out, &b, payload);
+	head = read_block(p, out, payload);
+	if (f->type == HTTP2_HEADERS)
+		out->sink->head(out->ctx, p->is_response, f->stream, head,
+				f->flags & HTTP2_FLAG_END_STREAM, p->frame_ns);
 	return true;
 }
 
-static void begin_block(struct http2 *p, struct out out)
+static void begin_block(struct http2 *p, const struct out *out)
 {
 	if (!p->block)
 		p->block = http2_block_new(&p->frame, p->frame_ns);
@@ -188,7 +193,7 @@ static void begin_block(struct http2 *p, struct out out)
 }
 
 /* len bytes of the payload of DATA; ptr NULL: uncopied. */
-static size_t on_body(struct http2 *p, struct span data, struct out out)
+static size_t on_body(struct http2 *p, struct span data, const struct out *out)
 {
 	uint32_t stream = p->frame.stream;
 	size_t body = p->left > p->pad ? p->left - p->pad : 0;
@@ -203,14 +208,14 @@ static size_t on_body(struct http2 *p, struct span data, struct out out)
 	if (p->left == 0)
 		p->state = FRAME;
 	if (body || is_end)
-		out.sink->body(out.ctx, p->is_response, stream, (struct span){data.ptr, body},
-			       is_end);
+		out->sink->body(out->ctx, p->is_response, stream, (struct span){data.ptr, body},
+				is_end);
 	return data.len;
 }
 
 /* The header in p->frame is complete, and `rest` are the bytes behind it. Returns how many of those
  * were used. */
-static size_t begin_frame(struct http2 *p, struct span rest, struct out out)
+static size_t begin_frame(struct http2 *p, struct span rest, const struct out *out)
 {
 	const struct http2_frame *f = &p->frame;
 	bool is_more = f->type == HTTP2_CONTINUATION;
@@ -261,20 +266,12 @@ static size_t begin_frame(struct http2 *p, struct span rest, struct out out)
 	return 0;
 }
 
-/* Where a frame starts. Returns how many bytes were used. */
-static inline size_t on_frame(struct http2 *p, struct span data, uint64_t time_ns, struct out out)
+/* A frame header that is not whole in one piece. */
+static __attribute__((noinline)) size_t on_partial(struct http2 *p, struct span data,
+						   const struct out *out)
 {
-	size_t used;
+	size_t used = HTTP2_FRAME_HEAD - (size_t)p->have;
 
-	if (p->have == 0) {
-		p->frame_ns = time_ns;
-		if (data.len >= HTTP2_FRAME_HEAD) {
-			p->frame = http2_frame_read(data.ptr);
-			return HTTP2_FRAME_HEAD +
-			       begin_frame(p, span_from(data, HTTP2_FRAME_HEAD), out);
-		}
-	}
-	used = HTTP2_FRAME_HEAD - (size_t)p->have;
 	if (used > data.len)
 		used = data.len;
 	memcpy(p->bytes + p->have, data.ptr, used);
@@ -286,7 +283,22 @@ static inline size_t on_frame(struct http2 *p, struct span data, uint64_t time_n
 	return used;
 }
 
-static size_t on_padding(struct http2 *p, struct span data, struct out out)
+/* Where a frame starts. Returns how many bytes were used. */
+static inline size_t on_frame(struct http2 *p, struct span data, uint64_t time_ns,
+			      const struct out *out)
+{
+	if (p->have == 0) {
+		p->frame_ns = time_ns;
+		if (data.len >= HTTP2_FRAME_HEAD) {
+			p->frame = http2_frame_read(data.ptr);
+			return HTTP2_FRAME_HEAD +
+			       begin_frame(p, span_from(data, HTTP2_FRAME_HEAD), out);
+		}
+	}
+	return on_partial(p, data, out);
+}
+
+static size_t on_padding(struct http2 *p, struct span data, const struct out *out)
 {
 	p->pad = (uint8_t)data.ptr[0];
 	p->left--;
@@ -300,7 +312,7 @@ static size_t on_padding(struct http2 *p, struct span data, struct out out)
 	return 1;
 }
 
-static size_t on_small(struct http2 *p, struct span data, struct out out)
+static size_t on_small(struct http2 *p, struct span data, const struct out *out)
 {
 	size_t n = data.len < p->left ? data.len : p->left;
 	const uint8_t *b = p->bytes;
@@ -311,12 +323,12 @@ static size_t on_small(struct http2 *p, struct span data, struct out out)
 	if (p->left)
 		return n;
 	end_frame(p, out);
-	out.sink->reset(out.ctx, p->is_response, p->frame.stream,
-			(uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]);
+	out->sink->reset(out->ctx, p->is_response, p->frame.stream,
+			 (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]);
 	return n;
 }
 
-static size_t on_preface(struct http2 *p, struct span data, struct out out)
+static size_t on_preface(struct http2 *p, struct span data, const struct out *out)
 {
 	size_t n = HTTP2_PREFACE_SIZE - (size_t)p->have;
 
@@ -334,7 +346,8 @@ static size_t on_preface(struct http2 *p, struct span data, struct out out)
 	return n;
 }
 
-static size_t on_other(struct http2 *p, struct span data, struct out out)
+static __attribute__((noinline)) size_t on_other(struct http2 *p, struct span data,
+						 const struct out *out)
 {
 	size_t n = data.len < p->left ? data.len : p->left;
 
@@ -375,18 +388,20 @@ void http2_data(struct http2 *p, struct span data, enum http2_start start, uint6
 		const struct http2_sink *sink, void *ctx)
 {
 	bool is_frame = start == HTTP2_START_FRAME;
-	struct out out = {sink, ctx};
+	const struct out out = {sink, ctx};
 	size_t used;
 
 	p->last_ns = time_ns;
 	/* Who skips frames mostly tells where they end; what fills a hole comes without. */
-	if (p->has_skipped && start == HTTP2_START_UNTOLD && data.len >= HTTP2_FRAME_HEAD &&
-	    !http2_frame_is_likely(data.ptr))
-		fail(p, out, PARSE_FAIL_LOST);
-	p->has_skipped = false;
+	if (p->has_skipped) {
+		p->has_skipped = false;
+		if (start == HTTP2_START_UNTOLD && data.len >= HTTP2_FRAME_HEAD &&
+		    !http2_frame_is_likely(data.ptr))
+			fail(p, &out, PARSE_FAIL_LOST);
+	}
 	/* Who knows better, knows that frames were missed. */
 	if (is_frame && p->state != SYNC && p->state != PREFACE && (p->state != FRAME || p->have))
-		fail(p, out, PARSE_FAIL_LOST);
+		fail(p, &out, PARSE_FAIL_LOST);
 	p->has_begun = false;
 	if (p->state == SYNC) {
 		used = find_place(p, data, is_frame);
@@ -395,14 +410,14 @@ void http2_data(struct http2 *p, struct span data, enum http2_start start, uint6
 	}
 	for (; data.len > 0; data = span_from(data, used)) {
 		if (p->state == FRAME)
-			used = on_frame(p, data, time_ns, out);
+			used = on_frame(p, data, time_ns, &out);
 		else
-			used = on_other(p, data, out);
+			used = on_other(p, data, &out);
 	}
 }
 
 /* Uncopied or lost bytes of the frame at hand; how many. */
-static uint64_t pass(struct http2 *p, uint64_t len, bool is_lost, struct out out)
+static uint64_t pass(struct http2 *p, uint64_t len, bool is_lost, const struct out *out)
 {
 	uint32_t n = len < p->left ? (uint32_t)len : p->left;
 	bool is_end = n == p->left && p->frame.flags & HTTP2_FLAG_END_STREAM;
@@ -416,7 +431,7 @@ static uint64_t pass(struct http2 *p, uint64_t len, bool is_lost, struct out out
 			p->frame.flags &= (uint8_t)~HTTP2_FLAG_END_STREAM;
 		(void)on_body(p, (struct span){NULL, n}, out); /* all of n */
 		if (is_lost && is_end)
-			out.sink->lost_end(out.ctx, p->is_response, p->frame.stream);
+			out->sink->lost_end(out->ctx, p->is_response, p->frame.stream);
 		return n;
 	case BLOCK:
 		http2_block_lose(p->block, PARSE_FAIL_LOST);
@@ -428,7 +443,7 @@ static uint64_t pass(struct http2 *p, uint64_t len, bool is_lost, struct out out
 		p->left -= n;
 		if (p->left == 0) {
 			end_frame(p, out);
-			out.sink->reset(out.ctx, p->is_response, p->frame.stream, UINT32_MAX);
+			out->sink->reset(out->ctx, p->is_response, p->frame.stream, UINT32_MAX);
 		} else {
 			p->have = (uint8_t)(4 - p->left);
 		}
@@ -447,7 +462,7 @@ static uint64_t pass(struct http2 *p, uint64_t len, bool is_lost, struct out out
 void http2_skip(struct http2 *p, uint64_t len, uint64_t time_ns, const struct http2_sink *sink,
 		void *ctx)
 {
-	struct out out = {sink, ctx};
+	const struct out out = {sink, ctx};
 
 	if (len == 0)
 		return;
@@ -457,12 +472,12 @@ void http2_skip(struct http2 *p, uint64_t len, uint64_t time_ns, const struct ht
 		return;
 	}
 	if (p->state != FRAME)
-		len -= pass(p, len, false, out);
+		len -= pass(p, len, false, &out);
 	if (len == 0)
 		return;
 	/* The rest are whole frames that concern no stream; but in a header nothing is skipped. */
 	if (p->state != FRAME || p->have || p->block)
-		fail(p, out, PARSE_FAIL_LOST);
+		fail(p, &out, PARSE_FAIL_LOST);
 	else
 		p->has_skipped = true;
 }
@@ -470,13 +485,13 @@ void http2_skip(struct http2 *p, uint64_t len, uint64_t time_ns, const struct ht
 void http2_lost(struct http2 *p, uint64_t len, uint64_t time_ns, const struct http2_sink *sink,
 		void *ctx)
 {
-	struct out out = {sink, ctx};
+	const struct out out = {sink, ctx};
 
 	if (len == 0)
 		return;
 	p->last_ns = time_ns;
 	if (p->state == SYNC)
 		http2_sync_skip(&p->sync, len);
-	else if (len > pass(p, len, true, out))
-		fail(p, out, PARSE_FAIL_LOST);
+	else if (len > pass(p, len, true, &out))
+		fail(p, &out, PARSE_FAIL_LOST);
 }

@@ -69,7 +69,7 @@ void http2_block_add(struct http2_block *b, struct span payload)
 	b->len += (uint32_t)payload.len;
 }
 
-bool http2_block_trim(const struct http2_frame *f, struct span *payload)
+bool http2_block_trim_any(const struct http2_frame *f, struct span *payload)
 {
 	size_t pad = 0;
 	size_t more = 0;

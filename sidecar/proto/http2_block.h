@@ -40,7 +40,15 @@ void http2_block_lose(struct http2_block *b, enum parse_fail why);
 /* That frame has ended: what is no part of the block is taken off. False: the frame is nonsense. */
 bool http2_block_end_frame(struct http2_block *b, const struct http2_frame *f);
 
+bool http2_block_trim_any(const struct http2_frame *f, struct span *payload);
+
 /* Takes padding, priority and promised stream off a payload; false if that cannot be. */
-bool http2_block_trim(const struct http2_frame *f, struct span *payload);
+static inline bool http2_block_trim(const struct http2_frame *f, struct span *payload)
+{
+	/* What nearly all are has none of it. */
+	if (f->type == HTTP2_HEADERS && !(f->flags & (HTTP2_FLAG_PADDED | HTTP2_FLAG_PRIORITY)))
+		return true;
+	return http2_block_trim_any(f, payload);
+}
 
 #endif

@@ -59,9 +59,9 @@ static inline struct http2_frame http2_frame_read(const void *bytes)
 /* May a peer send this, or must it be answered with a connection error? Unknown types may. */
 static inline bool http2_frame_is_allowed(const struct http2_frame *f)
 {
+	if (f->type <= HTTP2_HEADERS) /* and DATA: what nearly all are */
+		return f->stream != 0;
 	switch (f->type) {
-	case HTTP2_DATA:
-	case HTTP2_HEADERS:
 	case HTTP2_PUSH_PROMISE:
 	case HTTP2_CONTINUATION:
 		return f->stream != 0;

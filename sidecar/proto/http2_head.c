@@ -87,16 +87,6 @@ static void on_field(void *ctx, struct span name, struct span value)
 	}
 }
 
-static struct http2_memo *find(struct http2_heads *h, struct span block)
-{
-	for (size_t i = 0; i < HTTP2_MEMOS; i++)
-		if (h->memo[i].len == block.len &&
-		    (h->memo[i].note.is_set || !h->memo[i].head.is_request) &&
-		    memcmp(h->memo[i].bytes, block.ptr, block.len) == 0)
-			return &h->memo[i];
-	return NULL;
-}
-
 static void forget_memos(struct http2_heads *h)
 {
 	for (size_t i = 0; i < HTTP2_MEMOS; i++)
@@ -115,17 +105,14 @@ static void remember(struct http2_heads *h, struct span block, struct http2_head
 	m->head.method = m->head.path = m->head.authority = (struct span){NULL, 0};
 }
 
-int http2_heads_read(struct http2_heads *h, struct span block, const struct http2_head **ret)
+/* Out of line, as few blocks come here: else each saves registers for it. */
+__attribute__((noinline)) int http2_heads_decode(struct http2_heads *h, struct span block,
+						 const struct http2_head **ret)
 {
 	bool is_small = block.len - 1 < HTTP2_MEMO_BYTES && !h->keeps_words;
-	struct http2_memo *m = is_small ? find(h, block) : NULL;
 	bool is_pure;
 	int err;
 
-	if (m) {
-		*ret = &m->head;
-		return 0;
-	}
 	h->note = (struct http2_note){0};
 	decoded = (struct http2_head){.grpc_status = GRPC_STATUS_NONE, .note = &h->note};
 	err = http2_hpack_decode(&h->hpack, block, on_field, &decoded, &is_pure);

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/span.h"
 #include "proto/http2_hpack.h"
@@ -49,10 +50,10 @@ struct http2_head {
 	bool has_path;
 	bool is_connect;
 	bool is_probe; /* user-agent of a kubelet */
+	struct http2_note *note; /* in which the owner may put its own; never NULL */
 	struct span method;
 	struct span path;
 	struct span authority; /* else host */
-	struct http2_note *note; /* in which the owner may put its own; never NULL */
 };
 
 /* Blocks longer than this are not worth remembering: nearly all their bytes are new. */
@@ -60,10 +61,10 @@ struct http2_head {
 #define HTTP2_MEMOS	 2
 
 struct http2_memo {
+	struct http2_note note;
 	uint8_t len; /* 0: free */
 	char bytes[HTTP2_MEMO_BYTES];
 	struct http2_head head; /* without spans */
-	struct http2_note note;
 };
 
 /* One direction. Zeroed with hpack.memory set, it is at its start. */
@@ -79,11 +80,30 @@ void http2_heads_release(struct http2_heads *h);
 /* A block was missed. */
 void http2_heads_forget(struct http2_heads *h);
 
+/* A request counts as remembered once its owner has made its note. */
+static inline bool http2_memo_is(const struct http2_memo *m, struct span block)
+{
+	return m->len == block.len && block.len && (m->note.is_set || !m->head.is_request) &&
+	       memcmp(m->bytes, block.ptr, block.len) == 0;
+}
+
+int http2_heads_decode(struct http2_heads *h, struct span block, const struct http2_head **ret);
+
 /*
  * One whole header block; note->is_set of what it says tells that it is one whose note was made
  * before. *ret lives until the next call for any direction. Errors are http2_hpack_decode()'s; then
  * *ret stays as it is.
  */
-int http2_heads_read(struct http2_heads *h, struct span block, const struct http2_head **ret);
+static inline int http2_heads_read(struct http2_heads *h, struct span block,
+				   const struct http2_head **ret)
+{
+	for (size_t i = 0; i < HTTP2_MEMOS; i++) {
+		if (http2_memo_is(&h->memo[i], block)) {
+			*ret = &h->memo[i].head;
+			return 0;
+		}
+	}
+	return http2_heads_decode(h, block, ret);
+}
 
 #endif
