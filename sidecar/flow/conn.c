@@ -220,6 +220,14 @@ static __attribute__((noinline)) void any_event(struct conns *t, const struct ev
 	}
 }
 
+static inline bool is_plain(const struct conn *c, const struct event_data *data, uint64_t time_ns)
+{
+	const struct bytes *b = &c->bytes[data->dir];
+
+	return time_ns - c->touched_ns < TOUCH_NS && !c->is_early && !c->was_early &&
+	       c->bytes[dir_other(data->dir)].is_started && bytes_is_plain(b, data);
+}
+
 void conns_event(struct conns *t, const struct event *ev)
 {
 	const struct event_data *data = &ev->data;
@@ -228,9 +236,7 @@ void conns_event(struct conns *t, const struct event *ev)
 	/* What nearly all events are. The rest is out of line: this saves no registers. */
 	if (ev->kind == EVENT_DATA) {
 		c = *recent_of(t, ev->id);
-		if (c && c->id == ev->id && ev->time_ns - c->touched_ns < TOUCH_NS &&
-		    !c->is_early && !c->was_early && c->bytes[dir_other(data->dir)].is_started &&
-		    bytes_is_plain(&c->bytes[data->dir], data)) {
+		if (c && c->id == ev->id && is_plain(c, data, ev->time_ns)) {
 			bytes_push_plain(&c->bytes[data->dir], data, ev->time_ns, &t->sink->bytes,
 					 c);
 			return;

@@ -28,15 +28,16 @@ struct conn {
 	UT_hash_handle hh;
 	struct conn *newer; /* by touched_ns */
 	struct conn *older;
-	uint64_t touched_ns; /* an event less than a second before the last one */
-	void *owner; /* of the table */
-	uint64_t id;
 	uint64_t container;
 	struct endpoint local; /* family 0: not known */
 	struct endpoint remote;
 	enum role role;
+	/* What each event needs lies together, to the first members of its owner's state. */
 	bool is_early; /* no socket yet */
 	bool was_early; /* the socket is there now; what came before it may wait for a hole */
+	uint64_t id;
+	uint64_t touched_ns; /* an event less than a second before the last one */
+	void *owner; /* of the table */
 	struct bytes bytes[2]; /* by enum dir */
 	_Alignas(16) char user[];
 };

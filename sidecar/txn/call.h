@@ -25,6 +25,16 @@ struct call {
 	struct call *newer; /* on the connection */
 	struct call *older;
 	uint32_t stream;
+	uint32_t tid;
+	uint64_t start_ns;
+	const char *known_method; /* interned, as are the next three */
+	const char *route;
+	const char *rpc_method;
+	const char *server_address;
+	uint64_t timeout_ns; /* grpc-timeout; 0: none */
+	struct active *active; /* where it is counted as open; NULL if it is not */
+	/* In a new call all from here on is zero, and what is above, behind stream, is not set. */
+	uint64_t first_byte_ns; /* of the final response; 0: none yet */
 	uint16_t status; /* of the final response; 0: none yet */
 	uint16_t grpc_status; /* enum grpc_status */
 	uint8_t kind; /* enum call_kind */
@@ -32,20 +42,11 @@ struct call {
 	bool is_connect;
 	bool is_suspect; /* frames were missed since it began: it may have ended */
 	bool has_response; /* a final response head was seen */
-	uint32_t tid;
-	uint64_t start_ns;
-	uint64_t first_byte_ns; /* of the final response; 0: none yet */
-	uint64_t request_bytes;
-	uint64_t response_bytes;
-	uint64_t timeout_ns; /* grpc-timeout; 0: none */
-	const char *known_method; /* interned, as are the next three */
-	const char *route;
-	const char *rpc_method;
-	const char *server_address;
-	struct active *active; /* where it is counted as open; NULL if it is not */
-	char *wire; /* owned: method, then target, as on the wire; NULL if nobody wants them */
 	uint16_t wire_method_len;
 	uint16_t wire_target_len;
+	uint64_t request_bytes;
+	uint64_t response_bytes;
+	char *wire; /* owned: method, then target, as on the wire; NULL if nobody wants them */
 	struct grpc_messages messages[2]; /* of request and response */
 };
 
@@ -71,7 +72,7 @@ struct calls {
 	struct call *last; /* looked up last; may be NULL */
 };
 
-/* A new call, zeroed, for a stream that has none. NULL: no memory. CALLS_MAX is for the caller. */
+/* A new call for a stream that has none. NULL: no memory. CALLS_MAX is for the caller. */
 struct call *calls_add(struct calls *calls, struct call_pool *pool, uint32_t stream);
 void calls_remove(struct calls *calls, struct call_pool *pool, struct call *c);
 /* No calls left, memory freed. */

@@ -19,6 +19,7 @@ void call_report(struct call *call, struct conn *c, enum role role, enum txn_err
 {
 	struct session_env *env = c->owner;
 	uint64_t first_ns = call->first_byte_ns ? call->first_byte_ns : call->start_ns;
+	/* Every member is named: else all of it is cleared first, which costs as much again. */
 	struct transaction t = {
 		.role = role,
 		.conn_id = c->id,
@@ -27,8 +28,11 @@ void call_report(struct call *call, struct conn *c, enum role role, enum txn_err
 		.remote = &c->remote,
 		.tid = call->tid,
 		.version = HTTP_2,
+		.method = {call->wire, call->wire_method_len},
 		.known_method = call->known_method,
 		.route = call->route,
+		.target = {call->wire ? call->wire + call->wire_method_len : NULL,
+			   call->wire_target_len},
 		.server_address = call->server_address,
 		.server_port = role == ROLE_CLIENT ? c->remote.port : 0,
 		.status = call->status,
@@ -40,12 +44,13 @@ void call_report(struct call *call, struct conn *c, enum role role, enum txn_err
 		.end_ns = end_ns > first_ns ? end_ns : first_ns,
 		.request_bytes = call->request_bytes,
 		.response_bytes = call->response_bytes,
+		.is_rpc = false,
+		.grpc_status = 0,
+		.has_uncounted = false,
+		.messages = {0, 0},
+		.timeout_ns = 0,
 	};
 
-	if (call->wire) {
-		t.method = (struct span){call->wire, call->wire_method_len};
-		t.target = (struct span){call->wire + call->wire_method_len, call->wire_target_len};
-	}
 	if (call->kind == CALL_GRPC) {
 		t.is_rpc = true;
 		t.known_method = txn_grpc;

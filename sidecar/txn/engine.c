@@ -94,13 +94,8 @@ void engine_add_sink(struct engine *e, const struct txn_sink *sink, void *ctx)
 /* What sessions may know of the event at hand; NULL: there is none. */
 static void set_event(struct session_env *env, const struct event *ev)
 {
-	const struct event_data *data = ev && ev->kind == EVENT_DATA ? &ev->data : NULL;
-
-	env->data = data;
-	env->tid = data ? data->tid : 0;
+	env->data = ev && ev->kind == EVENT_DATA ? &ev->data : NULL;
 	env->is_close = ev && ev->kind == EVENT_CLOSE;
-	/* News without bytes comes when bytes pass; a gap before other things may be old. */
-	env->is_late = !data || data->data.len || data->is_fin;
 }
 
 void engine_event(void *ctx, const struct event *ev)

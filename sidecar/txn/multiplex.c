@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/method.h"
 #include "txn/call.h"
 #include "txn/call_kind.h"
 #include "txn/call_report.h"
+#include "txn/note.h"
 #include "txn/session.h"
 
 struct multiplex {
@@ -22,9 +22,6 @@ struct multiplex {
 	uint32_t tid; /* of the newest egress data */
 	bool is_asked[2]; /* by enum dir: where frames start, and could not answer yet */
 };
-
-/* A method of gRPC that is not known is not the method of HTTP that is not. */
-static const char unknown_rpc[] = "unknown";
 
 static struct session *session_of(struct conn *c)
 {
@@ -117,41 +114,6 @@ static void report(struct multiplex *m, struct conn *c, struct call *call, enum 
 
 /* --- requests -------------------------------------------------------------------- */
 
-/* What the head alone says: remembered with it, or made. */
-static const struct http2_note *note_of(struct multiplex *m, struct conn *c, enum call_kind kind,
-					const struct http2_head *head)
-{
-	struct session_env *env = env_of(c);
-	struct http2_note *note = head->note;
-
-	if (note->is_set)
-		return note;
-	*note = (struct http2_note){
-		.known_method = txn_unknown,
-		.route = txn_unknown,
-		.rpc_method = unknown_rpc,
-		.server_address = "",
-		.active = &env->actives.cell[0], /* a guess */
-		.is_set = true,
-	};
-	if (head->has_method || !head->unknown)
-		note->known_method = method_known(head->method);
-	if (m->role == ROLE_CLIENT)
-		note->server_address = addresses_find(env->addresses, head->authority, &c->remote);
-	if (!head->has_path && head->unknown)
-		return note;
-	if (kind != CALL_GRPC)
-		note->route = head->is_connect ? ROUTE_AUTHORITY
-					       : routes_find(env->routes, m->role, head->path);
-	if (kind == CALL_GRPC ||
-	    (kind == CALL_UNSURE && call_kind_is_grpc_method(note->known_method)))
-		note->rpc_method = rpc_methods_find(env->rpc_methods, m->role, head->path);
-	/* Each request beyond the cap is to be counted there. */
-	note->is_set =
-		strcmp(note->route, ROUTE_OTHER) != 0 && !rpc_method_is_other(note->rpc_method);
-	return note;
-}
-
 static void keep_wire(struct call *call, const struct http2_head *head)
 {
 	size_t method = head->method.len;
@@ -203,7 +165,7 @@ static void begin_call(struct multiplex *m, struct conn *c, uint32_t stream,
 		m->newest_stream = stream;
 	call_kind_head(call, &m->kinds, head);
 	env->stats.grpc_web_requests += head->content == HTTP2_CONTENT_GRPC_WEB;
-	note = note_of(m, c, (enum call_kind)call->kind, head);
+	note = note_find_http2(env, m->role, (enum call_kind)call->kind, head, &c->remote);
 	call->start_ns = time_ns;
 	call->known_method = note->known_method;
 	call->route = note->route;
@@ -214,6 +176,7 @@ static void begin_call(struct multiplex *m, struct conn *c, uint32_t stream,
 	call->is_probe = head->is_probe && m->role == ROLE_SERVER;
 	call->is_suspect = http2_is_lost(parser_of(m, true));
 	call->timeout_ns = head->timeout_ns;
+	call->active = NULL;
 	call->grpc_status = GRPC_STATUS_NONE;
 	call->tid = m->tid;
 	if (env->wants_target)
@@ -230,7 +193,7 @@ static void on_request(struct multiplex *m, struct conn *c, uint32_t stream,
 	/* A lost block is a request's, not its trailers, if the stream is new. */
 	if (!head->is_request && !(head->unknown && m->newest_stream && stream > m->newest_stream))
 		return;
-	if (stream % 2 == 1 && !calls_find(&m->calls, stream))
+	if (stream % 2 == 1 && (stream > m->newest_stream || !calls_find(&m->calls, stream)))
 		begin_call(m, c, stream, head, is_end, time_ns);
 }
 
@@ -406,8 +369,9 @@ void multiplex_upgrade(struct multiplex *m, struct conn *c, struct exchange *e)
 	call->start_ns = e->start_ns;
 	call->known_method = e->known_method;
 	call->route = e->route;
-	call->rpc_method = unknown_rpc;
+	call->rpc_method = note_unknown_rpc;
 	call->server_address = e->server_address;
+	call->timeout_ns = 0;
 	call->is_probe = e->is_probe;
 	call->request_bytes = e->request_bytes;
 	call->grpc_status = GRPC_STATUS_NONE;
@@ -436,27 +400,40 @@ static void answer(struct multiplex *m, struct conn *c, enum dir dir, bool is_at
 		      is_at_frame ? env->data->seq : c->bytes[dir].next + ahead);
 }
 
-void multiplex_data(struct multiplex *m, struct conn *c, enum dir dir, struct span data,
-		    uint64_t time_ns)
+/* The piece of the event at hand, which asks, or one before it did. */
+static __attribute__((noinline)) void asked_data(struct multiplex *m, struct conn *c, enum dir dir,
+						 struct span data, enum http2_start start,
+						 uint64_t time_ns)
 {
-	struct session_env *env = env_of(c);
-	/* The event at hand may release pieces that came earlier: this one, or another? */
-	bool is_own = env->data && env->data->data.ptr == data.ptr;
-	bool asks = is_own && env->data->asks && env->on_frame;
-	enum http2_start start = !is_own	       ? HTTP2_START_ANY
-				 : env->data->is_frame ? HTTP2_START_FRAME
-						       : HTTP2_START_UNTOLD;
+	bool asks = env_of(c)->data->asks && env_of(c)->on_frame;
 	uint32_t ahead;
 	bool is_at_frame;
 
-	if (dir == DIR_EGRESS && env->tid)
-		m->tid = env->tid;
 	is_at_frame = asks && http2_next_frame(&m->parser[dir], &ahead) && ahead == 0;
 	http2_data(&m->parser[dir], data, start, time_ns, &parser_sink, c);
 	is_at_frame |= asks && http2_has_begun(&m->parser[dir]);
 	m->is_asked[dir] |= asks;
-	if (m->is_asked[dir] && is_own)
+	if (m->is_asked[dir])
 		answer(m, c, dir, is_at_frame);
+}
+
+void multiplex_data(struct multiplex *m, struct conn *c, enum dir dir, struct span data,
+		    uint64_t time_ns)
+{
+	const struct event_data *event = env_of(c)->data;
+	enum http2_start start = HTTP2_START_ANY;
+
+	if (dir == DIR_EGRESS && event && event->tid)
+		m->tid = event->tid;
+	/* The event at hand may release pieces that came earlier: this one, or another? */
+	if (event && event->data.ptr == data.ptr) {
+		start = event->is_frame ? HTTP2_START_FRAME : HTTP2_START_UNTOLD;
+		if (event->asks || m->is_asked[dir]) {
+			asked_data(m, c, dir, data, start, time_ns);
+			return;
+		}
+	}
+	http2_data(&m->parser[dir], data, start, time_ns, &parser_sink, c);
 }
 
 void multiplex_skip(struct multiplex *m, struct conn *c, enum dir dir, uint32_t len,

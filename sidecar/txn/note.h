@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the head of a request alone says: method, route, kind. Heads repeat, so it is kept with
- * the parser's memory of them, and marked by whose engine and role it is.
+ * the parser's memory of them; that of HTTP/1, which connections share, is marked by whose engine
+ * and role it is.
  */
 #ifndef SIDELIGHT_TXN_NOTE_H
 #define SIDELIGHT_TXN_NOTE_H
@@ -12,5 +13,13 @@
 /* Looked up, or made: in *own, if the parser does not remember the head. */
 struct message_note *note_find(struct session_env *env, enum role role, const struct message *m,
 			       struct message_note *own);
+
+/* A method of gRPC that is not known is not the method of HTTP that is not. */
+extern const char note_unknown_rpc[];
+
+/* Likewise head->note, of a request of that kind that came from or goes to `remote`. */
+const struct http2_note *note_find_http2(struct session_env *env, enum role role,
+					 enum call_kind kind, const struct http2_head *head,
+					 const struct endpoint *remote);
 
 #endif

@@ -129,10 +129,6 @@ static bool join(struct conn *c, struct session *s, enum dir dir, struct span da
 bool protocol_data(struct conn *c, struct session *s, enum dir dir, struct span data,
 		   uint64_t time_ns)
 {
-	if (s->http2) {
-		multiplex_data(s->http2, c, dir, data, time_ns);
-		return false;
-	}
 	if (c->role == ROLE_UNKNOWN || s->has_lost_start[0] || s->has_lost_start[1])
 		return join(c, s, dir, data, time_ns);
 	if (dir == request_dir(c->role)) {

@@ -4,8 +4,8 @@
  * is unknown, and what session.c hears of goes through here.
  *
  *   HTTP/2   the client's preface (RFC 9113 section 3.4), a server that begins with a frame, a
- * source that knows of frames, an accepted `Upgrade: h2c`; of an older connection, pieces that
- *            follow one another as frames do
+ *            source that knows of frames, an accepted `Upgrade: h2c`; of an older connection,
+ *            pieces that follow one another as frames do
  *   HTTP/1   everything else of a connection whose opening was seen; of an older one, what
  *            begins with a start line
  */
@@ -15,8 +15,9 @@
 #include "txn/session.h"
 
 /*
- * As struct bytes_sink has them, for sessions of unknown role. True: it is HTTP/1, the role is
- * known now, parsers are ready, and the caller goes on with what he was told.
+ * As struct bytes_sink has them, for sessions of unknown role; data, as long as it is not known to
+ * be HTTP/2. True: it is HTTP/1, the role is known now, parsers are ready, and the caller goes on
+ * with what he was told.
  */
 bool protocol_data(struct conn *c, struct session *s, enum dir dir, struct span data,
 		   uint64_t time_ns);

@@ -328,10 +328,10 @@ static void on_tunnel(void *ctx, bool is_response, struct span data, uint64_t ti
 static const struct http1_sink parser_sink = {
 	.head = on_head, .end = on_end, .fail = on_fail, .tunnel = on_tunnel};
 
-static void on_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
+static __attribute__((noinline)) void http1_bytes(struct conn *c, struct session *s, enum dir dir,
+						  struct span data, uint64_t time_ns)
 {
-	struct conn *c = ctx;
-	struct session *s = session_of(c);
+	const struct event_data *event = env_of(c)->data;
 
 	if (s->role == ROLE_UNKNOWN) {
 		if (!protocol_data(c, s, dir, data, time_ns))
@@ -341,11 +341,28 @@ static void on_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
 			if (s->has_lost_start[i])
 				http1_lost(&s->parser[i], 1, time_ns, &parser_sink, c);
 	}
-	if (dir == DIR_EGRESS && env_of(c)->tid)
-		s->tid = env_of(c)->tid;
+	if (dir == DIR_EGRESS && event && event->tid)
+		s->tid = event->tid;
 	http1_data(&s->parser[dir], data, time_ns, &parser_sink, c);
 	if (dir == request_dir(s))
 		turn_begin(c, s);
+}
+
+static void on_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
+{
+	struct conn *c = ctx;
+	struct session *s = session_of(c);
+
+	if (s->http2)
+		multiplex_data(s->http2, c, dir, data, time_ns);
+	else
+		http1_bytes(c, s, dir, data, time_ns);
+}
+
+/* News without bytes comes when bytes pass; a gap before other things may be old. */
+static bool is_news(const struct session_env *env)
+{
+	return env->data && !env->data->data.len && !env->data->is_fin;
 }
 
 /* The end of a response is among the next len bytes, and nobody will know when it came. */
@@ -353,7 +370,7 @@ static void lose_end(struct conn *c, struct session *s, enum dir dir, uint32_t l
 {
 	uint64_t left = http1_body_left(&s->parser[dir]);
 
-	if (dir != request_dir(s) && left && (env_of(c)->is_late ? left <= len : left < len))
+	if (dir != request_dir(s) && left && (is_news(env_of(c)) ? left < len : left <= len))
 		miss(c, s, true, PARSE_FAIL_LOST, true);
 }
 

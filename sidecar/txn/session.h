@@ -42,9 +42,7 @@ struct session_env {
 	bool wants_target;
 	/* Of the event at hand */
 	const struct event_data *data; /* NULL: it is another kind of event */
-	uint32_t tid; /* 0 unknown */
 	bool is_close;
-	bool is_late; /* it tells when bytes were missed, not when they passed */
 	uint64_t number; /* of the engine with these templates, unique in this process */
 	size_t sink_count;
 	const struct txn_sink *sinks[ENGINE_SINKS_MAX];
@@ -62,10 +60,7 @@ enum turn {
 
 /* conn.user of every connection. */
 struct session {
-	struct http1 parser[2]; /* by enum dir; valid once role is known */
 	struct multiplex *http2; /* owned; if there, role stays unknown: nothing here is used */
-	uint64_t held_ns; /* when the first of the held bytes was seen */
-	struct exchanges open;
 	enum role role;
 	bool is_interim; /* the response at hand is a 1xx */
 	bool is_unpaired; /* the response at hand has no request that was seen */
@@ -79,10 +74,13 @@ struct session {
 	bool has_missed; /* messages, or parts of them, at any time */
 	bool is_suspect; /* requests may be missing behind the only open one: none may follow it */
 	bool is_tainted; /* requests are missing among the open ones: count, do not report */
+	struct http1 parser[2]; /* by enum dir; valid once role is known */
+	struct exchanges open;
 	uint32_t answered_seq; /* how far requests had come then */
 	uint32_t begun_seq; /* how far responses had come at its first byte */
 	uint32_t asked_seq; /* ... and at that of the newest request */
 	uint32_t tid; /* of the newest egress data */
+	uint64_t held_ns; /* when the first of the held bytes was seen */
 	uint8_t held; /* bytes of HTTP/2's preface that the client sent, and no other byte */
 	bool has_lost_start[2]; /* first bytes are missing: it is as good as an older connection */
 	uint8_t likely_frames; /* pieces of an older connection that looked like HTTP/2's frames */
