@@ -15,8 +15,9 @@ struct active;
 
 struct exchange {
 	uint64_t start_ns;
-	uint64_t first_byte_ns; /* of the final response; 0: none yet */
 	uint64_t request_bytes;
+	/* Not beside start_ns: read as a pair, they would wait for the store of this one. */
+	uint64_t first_byte_ns; /* of the final response; 0: none yet */
 	const char *known_method; /* interned, as are the next two */
 	const char *route;
 	const char *server_address;
