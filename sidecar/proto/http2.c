@@ -10,7 +10,8 @@
 
 enum { FRAME, PREFACE, BLOCK, PADDING, BODY, SMALL, PASS, SYNC };
 
-/* Who is called; handed down as one. */
+/* Who is called; handed down by address: by value it would be stored as two words and read back as
+ * one, which waits for the stores. */
 struct out {
 	const struct http2_sink *sink;
 	void *ctx;
@@ -394,6 +395,7 @@ void http2_data(struct http2 *p, struct span data, enum http2_start start, uint6
 	p->last_ns = time_ns;
 	/* Who skips frames mostly tells where they end; what fills a hole comes without. */
 	if (p->has_skipped) {
+		/* Stored on no other way: the word that it is in is read next. */
 		p->has_skipped = false;
 		if (start == HTTP2_START_UNTOLD && data.len >= HTTP2_FRAME_HEAD &&
 		    !http2_frame_is_likely(data.ptr))
