@@ -40,6 +40,7 @@ void http2_block_lose(struct http2_block *b, enum parse_fail why);
 /* That frame has ended: what is no part of the block is taken off. False: the frame is nonsense. */
 bool http2_block_end_frame(struct http2_block *b, const struct http2_frame *f);
 
+/* As http2_block_trim(), of any frame. */
 bool http2_block_trim_any(const struct http2_frame *f, struct span *payload);
 
 /* Takes padding, priority and promised stream off a payload; false if that cannot be. */

@@ -87,6 +87,7 @@ static inline bool http2_memo_is(const struct http2_memo *m, struct span block)
 	       memcmp(m->bytes, block.ptr, block.len) == 0;
 }
 
+/* As http2_heads_read(), of a block that is not remembered. */
 int http2_heads_decode(struct http2_heads *h, struct span block, const struct http2_head **ret);
 
 /*

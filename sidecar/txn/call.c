@@ -10,8 +10,7 @@
 
 #define SIZE_MIN 4u
 
-/* Of a new call, and little enough for a few stores: a loop (`rep stos`) takes several times that.
- */
+/* Of a new call, and little enough for a few stores: `rep stos` takes several times that. */
 #define CLEARED (sizeof(struct call) - offsetof(struct call, first_byte_ns))
 _Static_assert(CLEARED <= 80, "five stores");
 

@@ -7,6 +7,8 @@
 #include "proto/method.h"
 #include "txn/call_kind.h"
 
+const char note_unknown_rpc[] = "unknown";
+
 struct message_note *note_find(struct session_env *env, enum role role, const struct message *m,
 			       struct message_note *own)
 {
@@ -26,8 +28,6 @@ struct message_note *note_find(struct session_env *env, enum role role, const st
 	note->owner = strcmp(note->route, ROUTE_OTHER) != 0 ? owner : 0;
 	return note;
 }
-
-const char note_unknown_rpc[] = "unknown";
 
 const struct http2_note *note_find_http2(struct session_env *env, enum role role,
 					 enum call_kind kind, const struct http2_head *head,
