@@ -96,7 +96,7 @@ MAIN     := $(BUILD)/sidecar/main.o
 LIBRARY  := $(BUILD)/libsidelight.a
 BPF      := $(sort $(wildcard bpf/*.bpf.c))
 BPF_FLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu
-SKELETONS := $(BPF:bpf/%.bpf.c=$(BUILD)/%.skel.h) $(BUILD)/plain.skel.h $(BUILD)/ringbuf.skel.h
+SKELETONS := $(BPF:bpf/%.bpf.c=$(BUILD)/%.skel.h) $(BUILD)/ringbuf.skel.h
 
 .DEFAULT_GOAL := all
 # The admission server: its own sources and those of base, its own libraries.
@@ -147,13 +147,7 @@ $(BUILD)/tests/bench/%.bpf.o: tests/bench/%.bpf.c
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_FLAGS) -MMD -MP -c -o $@ $<
 
-# Of the same sources, for a verifier that follows speculation: see plain.bpf.h. It takes no
-# 32-bit spills beside pointers, so there are to be none.
-$(BUILD)/plain.bpf.o: bpf/socket.bpf.c
-	@mkdir -p $(@D)
-	$(CLANG) $(BPF_FLAGS) -mcpu=v2 -DSL_PLAIN -DSL_RINGBUF -MMD -MP -c -o $@ $<
-
-# Likewise, for kernels before 5.12: see ring.bpf.h.
+# Of the same sources, for kernels before 5.12: see ring.bpf.h.
 $(BUILD)/ringbuf.bpf.o: bpf/socket.bpf.c
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_FLAGS) -DSL_RINGBUF -MMD -MP -c -o $@ $<
@@ -164,7 +158,7 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf > $@.tmp
 	@mv $@.tmp $@
 
--include $(OBJECTS:.o=.d) $(WEBHOOK_OBJECTS:.o=.d) $(BPF:bpf/%.bpf.c=$(BUILD)/%.bpf.d) $(BUILD)/plain.bpf.d $(BUILD)/ringbuf.bpf.d
+-include $(OBJECTS:.o=.d) $(WEBHOOK_OBJECTS:.o=.d) $(BPF:bpf/%.bpf.c=$(BUILD)/%.bpf.d) $(BUILD)/ringbuf.bpf.d
 
 # --- packages ----------------------------------------------------------------------
 

@@ -149,7 +149,6 @@ _Static_assert(offsetof(struct sl_data, tid) % 8 == 0, "tid and tgid are stored 
 _Static_assert(sizeof(struct sl_open) == 24 + 56, "layout");
 _Static_assert(sizeof(struct sl_data) == 24 + 24, "layout");
 _Static_assert(sizeof(struct sl_close) == 24 + 40, "layout");
-_Static_assert(offsetof(struct sl_close, to_seq) % 8 == 0, "its last six are stored in pairs");
 
 /*
  * The largest is the most data that one record carries; longer segments are sent as several

@@ -68,11 +68,7 @@ static __always_inline __u32 settled_seq(const struct sock_state *st)
 	__u64 next = h->next;
 
 	if (st->is_http2) {
-		__u32 walked = st->frames[SL_INGRESS].at_seq;
-
-		/* Without CAP_PERFMON an address may not depend on the path: two loads stay two. */
-		opaque(walked);
-		return h->walk == WALK_UNBEGUN ? h->told_seq : walked;
+		return h->walk == WALK_UNBEGUN ? h->told_seq : st->frames[SL_INGRESS].at_seq;
 	}
 	if (h->skip_to >= next || (h->budget == 0 && !h->at_start))
 		return next;
@@ -104,9 +100,8 @@ static __always_inline void leave_hole(struct __sk_buff *skb, struct sock_state 
 	}
 }
 
-/* Records of what fills a hole that one run of a program sends. Without CAP_PERFMON the verifier
- * takes no loop: then 33 tail calls are all, which is enough for the usual 64 KiB. */
-#define FILL_RECORDS (IS_PLAIN ? 1 : 16)
+/* Records of what fills a hole that one run of a program sends. */
+#define FILL_RECORDS 16
 
 /*
  * Sends one record of n bytes below next, as they are. Returns how many are in it; 0: they are

@@ -265,8 +265,8 @@ static __always_inline bool http2_short(struct __sk_buff *skb, struct sock_state
 	__u32 type;
 	__u64 cap;
 
-	if (IS_PLAIN || len > SL_DATA_MEDIUM || !st->is_sure || f->at_seq != seg->seq || f->rest ||
-	    f->is_odd || h->walk != WALK_IDLE || seg->tcp_flags & TCP_FIN)
+	if (len > SL_DATA_MEDIUM || !st->is_sure || f->at_seq != seg->seq || f->rest || f->is_odd ||
+	    h->walk != WALK_IDLE || seg->tcp_flags & TCP_FIN)
 		return false;
 	/* WINDOW_UPDATE, two of it, PING, or both: let there be no record for nothing. */
 	if (len == 13 || len == 26 || len == 17 || len == 30)
@@ -313,61 +313,6 @@ static __always_inline bool http2_short(struct __sk_buff *skb, struct sock_state
 discard:
 	ring_discard(&rec->h);
 	return false;
-}
-
-/*
- * Without CAP_PERFMON http2_piece() is too much for the verifier: all of the next piece is
- * sent, and takes it off. False: nothing more of this segment is to be sent.
- */
-static __always_inline bool http2_plain(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
-					struct segment *seg)
-{
-	struct frames *f = &st->frames[dir];
-	struct half *h = &st->half[dir];
-	__u64 len = seg->len;
-	__u64 seq = seg->seq;
-	__u64 n = len < SL_DATA_LARGE ? len : SL_DATA_LARGE;
-	enum hold hold = HOLD;
-	__u64 flags = 0;
-
-	if (h->walk == WALK_UNBEGUN)
-		begin_direction(st, dir, seq);
-	if (f->at_seq != (__u32)seq)
-		begin_frames(f, seq, FRAMES_LOST);
-	if (!st->is_sure)
-		hold = http2_holds(skb, st, dir, f, seg->off, len);
-	if (hold == HOLD_NOT) {
-		http2_leave(st, dir);
-		return !st->mute;
-	}
-	f->flags = 0;
-	if (hold == HOLD_WAIT || (f->state != FRAMES_KNOWN && !find_place(st, f, dir, seq))) {
-		lose_place(h, f, seq + len);
-		f->at_seq = seq + len;
-		return false;
-	}
-	flags = f->flags;
-	if (n == len && seg->tcp_flags & TCP_FIN)
-		flags |= SL_F_FIN;
-	f->at_seq = seq + n;
-	h->told_seq = seq + n;
-	if (!st->is_sure)
-		st->maybe_left[dir] -= n;
-	http2_send(skb, st, dir, flags, seg->off, seq, seq, n, seq + n);
-	seg->seq += n;
-	seg->off += n;
-	seg->len -= n;
-	return seg->len > 0;
-}
-
-/*
- * Two pieces: with 33 tail calls, one would be just enough for 64 KiB. Not in a loop, see
- * plain.bpf.h.
- */
-static __always_inline bool http2_plain_next(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
-					     struct segment *seg)
-{
-	return http2_plain(skb, st, dir, seg) && (!st->is_http2 || http2_plain(skb, st, dir, seg));
 }
 
 /*

@@ -19,15 +19,13 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "plain.bpf.h"
-
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02
 #define TCP_RST 0x04
 #define TCP_PSH 0x08
 
 /* What skb->cb is for: where a tail call goes on in the segment, zero when a packet comes in. */
-enum { CB_OFF, CB_LEFT, CB_TCP_FLAGS, CB_SEQ, CB_UNKNOWN };
+enum { CB_OFF, CB_LEFT, CB_TCP_FLAGS, CB_SEQ };
 
 struct segment {
 	__u32 seq; /* of the first payload byte */
@@ -53,10 +51,7 @@ static __always_inline bool ipv6_skip_extension(struct __sk_buff *skb, __u8 *nex
 	return true;
 }
 
-/*
- * Behind the extension headers; 0 if TCP is not there, or behind more than four. No loop: without
- * CAP_PERFMON the verifier follows one for as long as a CPU might speculate.
- */
+/* Behind the extension headers; 0 if TCP is not there, or behind more than four. */
 static __always_inline __u32 ipv6_skip_extensions(struct __sk_buff *skb, __u8 next)
 {
 	__u32 at = sizeof(struct ipv6hdr);
@@ -83,17 +78,13 @@ static __always_inline void read_tcp(const __u32 *tcp, struct tcp_words *ret)
 	ret->flags = tcp[3];
 }
 
-/*
- * The first bytes of the packet, as many as are there with any TCP: in place, or in *copy. NULL:
- * there are not that many.
+/* The first bytes of the packet, as many as are there with any TCP. NULL: there are not that many.
  */
-static __always_inline void *ip_header(struct __sk_buff *skb, struct ipv6hdr *copy)
+static __always_inline void *ip_header(struct __sk_buff *skb)
 {
 	void *data = (void *)(long)skb->data;
 
-	if (IS_PLAIN)
-		return bpf_skb_load_bytes(skb, 0, copy, sizeof(*copy)) ? NULL : copy;
-	if (data + sizeof(*copy) > (void *)(long)skb->data_end)
+	if (data + sizeof(struct ipv6hdr) > (void *)(long)skb->data_end)
 		return NULL;
 	return data;
 }
@@ -103,8 +94,7 @@ static __always_inline bool read_tcp_in_place(struct __sk_buff *skb, struct tcp_
 {
 	void *data = (void *)(long)skb->data;
 
-	if (IS_PLAIN ||
-	    data + sizeof(struct ipv6hdr) + sizeof(struct tcphdr) > (void *)(long)skb->data_end)
+	if (data + sizeof(struct ipv6hdr) + sizeof(struct tcphdr) > (void *)(long)skb->data_end)
 		return false;
 	read_tcp(data + sizeof(struct ipv6hdr), ret_tcp);
 	return true;
@@ -112,14 +102,12 @@ static __always_inline bool read_tcp_in_place(struct __sk_buff *skb, struct tcp_
 
 /*
  * Finds the TCP header: its offset, or 0, and its words. In packets without
- * options it stands at one of two places and is read there; variable offsets
- * into a packet are not allowed without CAP_PERFMON.
+ * options it stands at one of two places and is read there.
  */
 static __always_inline __u32 find_tcp(struct __sk_buff *skb, struct tcp_words *ret_tcp)
 {
 	__u32 copy[sizeof(struct tcphdr) / 4];
-	struct ipv6hdr ip;
-	void *data = ip_header(skb, &ip);
+	void *data = ip_header(skb);
 	__u32 at;
 
 	if (!data)
@@ -172,14 +160,6 @@ static __always_inline bool segment_parse(struct __sk_buff *skb, struct segment 
 static __always_inline bool load_bytes(struct __sk_buff *skb, __u32 off, void *to, __u64 n,
 				       __u64 cap)
 {
-	if (IS_PLAIN) {
-		/* What is known of n already would close a branch, and speculation open it again.
-		 */
-		volatile __u32 *unknown = &skb->cb[CB_UNKNOWN];
-
-		*unknown = n;
-		n = *unknown;
-	}
 	n--;
 	opaque(n);
 	n = (n & 2047) + 1;
@@ -201,8 +181,7 @@ struct tuple {
 /* is_egress: the packet's source is the local side. */
 static __always_inline bool tuple_of_packet(struct __sk_buff *skb, bool is_egress, struct tuple *t)
 {
-	struct ipv6hdr copy;
-	void *data = ip_header(skb, &copy);
+	void *data = ip_header(skb);
 	__u32 *src = is_egress ? t->local_addr : t->remote_addr;
 	__u32 *dst = is_egress ? t->remote_addr : t->local_addr;
 	__u16 *sport = is_egress ? &t->local_port : &t->remote_port;

@@ -145,7 +145,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	 * that were written alone. Requests only with a method that has a
 	 * body, which all begin with P; others are copied up to the budget.
 	 */
-	if (!IS_PLAIN && (is_response || rec->data[0] == 'P') && h->at_start | h->is_turn) {
+	if ((is_response || rec->data[0] == 'P') && h->at_start | h->is_turn) {
 		__u64 end = n - 4; /* below zero it is very large */
 		__u32 last4 = 0;
 

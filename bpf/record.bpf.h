@@ -86,13 +86,12 @@ static __always_inline void fill_close(struct sl_close *rec, const struct sock_s
 	fill_header(&rec->h, SL_CLOSE | FIRST_FLAGS(is_reset ? SL_F_RESET : 0), st->id);
 	rec->bytes[SL_INGRESS] = bytes_in;
 	rec->bytes[SL_EGRESS] = bytes_out;
-	/*
-	 * In pairs: kernel 6.1, without CAP_PERFMON, takes half a word on the stack for a spilled
-	 * number, and refuses that the other half be written.
-	 */
-	*(__u64 *)rec->to_seq = to_seq | out->next << 32;
-	*(__u64 *)rec->told_seq = told_seq | (__u64)out->told_seq << 32;
-	*(__u64 *)&rec->srtt_us = srtt_us | (__u64)retransmits << 32;
+	rec->to_seq[SL_INGRESS] = to_seq;
+	rec->to_seq[SL_EGRESS] = out->next;
+	rec->told_seq[SL_INGRESS] = told_seq;
+	rec->told_seq[SL_EGRESS] = out->told_seq;
+	rec->srtt_us = srtt_us;
+	rec->retransmits = retransmits;
 }
 
 static __always_inline void send_close(const struct sock_state *st, bool is_reset, __u64 bytes_in,

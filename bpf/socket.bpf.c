@@ -202,7 +202,7 @@ static __always_inline int on_frames(struct __sk_buff *skb, __u8 dir)
 	if (!st)
 		return PASS;
 	find_kept_place(skb, &seg);
-	if (IS_PLAIN ? !http2_plain_next(skb, st, dir, &seg) : !http2_next(skb, st, dir, &seg))
+	if (!http2_next(skb, st, dir, &seg))
 		return end_segment(skb, &seg, dir);
 	keep_place(skb, &seg);
 	if (st->is_http2)
@@ -224,8 +224,7 @@ int sl_egress(struct __sk_buff *skb)
 	return on_segment(skb, SL_EGRESS);
 }
 
-/* What of an HTTP/2 connection is not short. With CAP_PERFMON only: too much to be verified else.
- */
+/* Segments of an HTTP/2 connection that http2_short() does not take. */
 SEC("cgroup_skb/ingress")
 int sl_http2_ingress(struct __sk_buff *skb)
 {
@@ -313,7 +312,7 @@ int sl_hole(struct __sk_buff *skb)
 		return PASS;
 	next = st->half[SL_INGRESS].next;
 	if ((__s32)(seg.seq - next) > 0) {
-		if (IS_PLAIN || !st->is_http2 || !await_ingress(skb, seg.seq, AWAIT_SEEN))
+		if (!st->is_http2 || !await_ingress(skb, seg.seq, AWAIT_SEEN))
 			leave_hole(skb, st, &seg);
 	} else {
 		if (done == 0)

@@ -242,8 +242,6 @@ static __always_inline void count_exact(enum sl_counter which)
 {
 	struct sl_cgroup *cg = bpf_get_local_storage(&cgroups, 0);
 
-	/* Without CAP_PERFMON an index may not depend on the path: nothing may be merged. */
-	asm volatile("");
 	__sync_fetch_and_add(&cg->counter[which], 1);
 }
 
@@ -253,7 +251,6 @@ static __always_inline void count(enum sl_counter which, __u64 n)
 {
 	struct sl_cgroup *cg = bpf_get_local_storage(&cgroups, 0);
 
-	asm volatile("");
 	cg->counter[which] += n;
 }
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "pod/privilege.h"
 
 static void on_timer(uv_timer_t *timer);
 
@@ -118,16 +117,12 @@ static void on_starts(uv_poll_t *poll, int status, int events)
 /* Before the first look, so that nothing starts unseen in between. */
 static int open_starts(struct discovery *d)
 {
-	int err = privilege_has(CAP_PERFMON) ? execs_new(&d->execs) : -EPERM;
+	int err = execs_new(&d->execs);
 
 	if (!err)
 		return 0;
-	if (privilege_has(CAP_PERFMON))
-		log_warn("pod: starts of containers cannot be traced (%s); they are looked for",
-			 strerror(-err));
-	else
-		log_warn("pod: CAP_PERFMON is missing; starts of containers are looked for instead "
-			 "of told, and more bytes of bodies are copied");
+	log_warn("pod: starts of containers cannot be traced (%s); they are looked for",
+		 strerror(-err));
 	d->lookout = lookout_new();
 	return d->lookout ? 0 : -ENOMEM;
 }

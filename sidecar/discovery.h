@@ -4,7 +4,7 @@
  * it starts, and let go after its end.
  *
  * Starts are told by the kernel, at the first program that a container
- * executes (capture/execs.h); without CAP_PERFMON they are looked for
+ * executes (capture/execs.h); where that is refused, they are looked for
  * (pod/lookout.h).
  */
 #ifndef SIDELIGHT_DISCOVERY_H

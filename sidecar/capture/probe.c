@@ -321,6 +321,7 @@ static const struct {
 	{"cgroup2 mount", NOTHING_WORKS, true, false, check_mount},
 	{"CAP_BPF", NOTHING_WORKS, true, false, check_cap_bpf},
 	{"CAP_NET_ADMIN", NOTHING_WORKS, true, false, check_cap_net_admin},
+	{"CAP_PERFMON", NOTHING_WORKS, true, false, check_cap_perfmon},
 	{"bpf()", NOTHING_WORKS, true, false, check_bpf},
 	{"ring buffer", NOTHING_WORKS, true, true, check_ring},
 	{"mmap of maps", NOTHING_WORKS, true, true, check_mmap},
@@ -337,8 +338,6 @@ static const struct {
 	{"BPF JIT compiler", "speed: programs are interpreted", false, false, check_jit},
 	{"CAP_SYS_PTRACE", "containers of a Pod, --pid of a process in another container", false,
 	 false, check_cap_ptrace},
-	{"CAP_PERFMON", "skipping of bodies, news of a container's start, uprobes", false, false,
-	 check_cap_perfmon},
 	{"kernel BTF", "tracepoints with arguments", false, false, check_btf},
 };
 

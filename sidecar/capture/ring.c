@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <time.h>
@@ -17,7 +16,6 @@
 #include "capture/probe.h"
 #include "capture/record.h"
 #include "pod/privilege.h"
-#include "plain.skel.h"
 #include "ringbuf.skel.h"
 #include "socket.skel.h"
 
@@ -202,50 +200,12 @@ static int print_debug(enum libbpf_print_level level, const char *fmt, va_list a
 	return 0;
 }
 
-/* As the kernel's perfmon_capable(): CAP_SYS_ADMIN will do. */
-static bool has_perfmon(void)
-{
-	cap_t caps = cap_get_proc();
-	cap_flag_value_t perfmon = CAP_CLEAR;
-	cap_flag_value_t admin = CAP_CLEAR;
-
-	if (!caps)
-		return false;
-	(void)cap_get_flag(caps, CAP_PERFMON, CAP_EFFECTIVE, &perfmon); /* older: not known */
-	(void)cap_get_flag(caps, CAP_SYS_ADMIN, CAP_EFFECTIVE, &admin);
-	(void)cap_free(caps);
-	return perfmon == CAP_SET || admin == CAP_SET;
-}
-
-/*
- * Puts r0 = 0 where the program calls a helper that this kernel lacks: without CAP_PERFMON the
- * verifier looks also into branches that a knob has closed.
- */
-static int cut_current_pid(struct bpf_program *p)
-{
-	size_t count = bpf_program__insn_cnt(p);
-	struct bpf_insn *insns = calloc(count, sizeof(*insns));
-	int err;
-
-	if (!insns)
-		return -ENOMEM;
-	memcpy(insns, bpf_program__insns(p), count * sizeof(*insns));
-	for (size_t i = 0; i < count; i++)
-		if (insns[i].code == (BPF_JMP | BPF_CALL) && insns[i].src_reg == 0 &&
-		    insns[i].imm == BPF_FUNC_get_current_pid_tgid)
-			insns[i] = (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_K};
-	err = bpf_program__set_insns(p, insns, count);
-	free(insns);
-	return err;
-}
-
-/* Objects of one source: what has a name in one has it in all. See bpf/ring.bpf.h, plain.bpf.h. */
-enum object { OBJECT_SEALED, OBJECT_RINGBUF, OBJECT_PLAIN };
+/* Objects of one source: what has a name in one has it in both. See bpf/ring.bpf.h. */
+enum object { OBJECT_SEALED, OBJECT_RINGBUF };
 
 static struct socket_bpf *open_programs(enum object object, bool has_current_pid)
 {
 	struct socket_bpf *bpf = calloc(1, sizeof(*bpf));
-	struct bpf_program *p;
 	int err;
 
 	if (!bpf)
@@ -255,19 +215,10 @@ static struct socket_bpf *open_programs(enum object object, bool has_current_pid
 		goto fail;
 	if (object == OBJECT_RINGBUF)
 		bpf->skeleton->data = (void *)ringbuf_bpf__elf_bytes(&bpf->skeleton->data_sz);
-	if (object == OBJECT_PLAIN)
-		bpf->skeleton->data = (void *)plain_bpf__elf_bytes(&bpf->skeleton->data_sz);
 	err = bpf_object__open_skeleton(bpf->skeleton, NULL);
 	if (err)
 		goto fail;
 	bpf->rodata->has_current_pid = has_current_pid;
-	if (object != OBJECT_PLAIN || has_current_pid)
-		return bpf;
-	for (p = NULL; (p = bpf_object__next_program(bpf->obj, p));) {
-		err = cut_current_pid(p);
-		if (err)
-			goto fail;
-	}
 	return bpf;
 fail:
 	socket_bpf__destroy(bpf);
@@ -322,8 +273,9 @@ static int load(struct ring *r)
 {
 	int err;
 
-	if (!has_perfmon())
-		return load_object(r, OBJECT_PLAIN);
+	/* Some kernels would load them all the same. One rule for all: what `doctor` says. */
+	if (!privilege_has(CAP_PERFMON))
+		return -EPERM;
 	if (!probe_has_atomics())
 		return load_object(r, OBJECT_RINGBUF);
 	err = load_object(r, OBJECT_SEALED);
@@ -371,9 +323,9 @@ struct source *ring_new(size_t ring_bytes)
 fail:
 	/* The probes name what is missing, if it is one of the usual things. */
 	if (probe_require(ring_bytes) == 0)
-		log_error("capture: the kernel does not load our programs (%s); %s", strerror(-err),
-			  has_perfmon() ? "run with --log-level debug to see what it says"
-					: "it may with CAP_PERFMON");
+		log_error("capture: the kernel does not load our programs (%s); "
+			  "run with --log-level debug to see what it says",
+			  strerror(-err));
 	if (r)
 		ring_free(&r->source);
 	return NULL;

@@ -4,8 +4,7 @@
  * through which they report.
  *
  * Programs and links belong to this process: they go with it, however it
- * ends. Loading needs CAP_BPF and CAP_NET_ADMIN; with CAP_PERFMON fewer body
- * bytes are copied (bpf/plain.bpf.h).
+ * ends. Loading needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON.
  */
 #ifndef SIDELIGHT_CAPTURE_RING_H
 #define SIDELIGHT_CAPTURE_RING_H

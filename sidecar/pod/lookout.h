@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Notices new processes of our PID namespace without tracing, for those who
- * lack CAP_PERFMON. No file of /proc tells of changes, so this looks; but
- * hardly ever while nothing is going on.
+ * Notices new processes of our PID namespace without tracing, for where the
+ * kernel refuses the tracepoint (lockdown, seccomp). No file of /proc tells of
+ * changes, so this looks; but hardly ever while nothing is going on.
  *
  *   FAST   every 20 ms, for 10 s: after the start, after lookout_hurry() (a
  *          container has ended), and when the kubelet writes /etc/hosts, as it

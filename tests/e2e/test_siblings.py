@@ -163,6 +163,7 @@ class Siblings(harness.Case):
         for missing, words in (
             ("BPF", "CAP_BPF is needed and missing"),
             ("NET_ADMIN", "CAP_NET_ADMIN is needed and missing"),
+            ("PERFMON", "CAP_PERFMON is needed and missing"),
         ):
             pod = siblings.Pod(self)
             done = pod.container(

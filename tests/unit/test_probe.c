@@ -27,8 +27,9 @@ static const struct probe *find(const struct probe *probes, size_t count, const 
 	return NULL;
 }
 
-/* Runs fn in a process without the capability to use bpf(); gives back its lines. */
-static int without_bpf(int (*fn)(void), char *ret_output, size_t size)
+/* Runs fn in a process that holds these capabilities only; gives back its lines. */
+static int run_with(const cap_value_t *held, int count, int (*fn)(void), char *ret_output,
+		    size_t size)
 {
 	int fds[2];
 	int status;
@@ -39,11 +40,12 @@ static int without_bpf(int (*fn)(void), char *ret_output, size_t size)
 	assert_int_equal(pipe(fds), 0);
 	pid = fork();
 	if (pid == 0) {
-		cap_t none = cap_init();
+		cap_t caps = cap_init();
 
 		(void)dup2(fds[1], STDOUT_FILENO);
 		(void)dup2(fds[1], STDERR_FILENO);
-		if (cap_set_proc(none))
+		if (cap_set_flag(caps, CAP_PERMITTED, count, held, CAP_SET) ||
+		    cap_set_flag(caps, CAP_EFFECTIVE, count, held, CAP_SET) || cap_set_proc(caps))
 			_exit(99);
 		status = fn();
 		(void)fflush(stdout);
@@ -72,12 +74,25 @@ static int doctor(void)
 /* `run` on a machine that it cannot work on: one line with the first reason. */
 static void test_require_says_why(void **state)
 {
+	static const struct {
+		cap_value_t held[2];
+		int count;
+		const char *want;
+	} rows[] = {
+		{{0}, 0, "CAP_BPF is needed and missing"},
+		{{CAP_BPF}, 1, "CAP_NET_ADMIN is needed and missing"},
+		{{CAP_BPF, CAP_NET_ADMIN}, 2, "CAP_PERFMON is needed and missing"},
+	};
 	char output[4096];
 
 	(void)state;
-	assert_int_equal(without_bpf(require, output, sizeof(output)), ENOTSUP);
-	assert_non_null(strstr(output, "CAP_BPF is needed and missing"));
-	assert_ptr_equal(strchr(output, '\n'), output + strlen(output) - 1);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(
+			run_with(rows[i].held, rows[i].count, require, output, sizeof(output)),
+			ENOTSUP);
+		assert_non_null(strstr(output, rows[i].want));
+		assert_ptr_equal(strchr(output, '\n'), output + strlen(output) - 1);
+	}
 }
 
 /* What cannot be tried is not said to be there, nor to be missing. */
@@ -86,8 +101,9 @@ static void test_doctor_without_bpf(void **state)
 	char output[8192];
 
 	(void)state;
-	assert_int_equal(without_bpf(doctor, output, sizeof(output)), 1);
+	assert_int_equal(run_with(NULL, 0, doctor, output, sizeof(output)), 1);
 	assert_non_null(strstr(output, "\nCAP_BPF                  MISSING"));
+	assert_non_null(strstr(output, "\nCAP_PERFMON              MISSING"));
 	assert_non_null(strstr(output, "\nbpf()                    MISSING  refused"));
 	assert_non_null(strstr(output, "\nring buffer              unknown"));
 	assert_non_null(strstr(output, "\nthread in cgroup_skb     unknown"));
