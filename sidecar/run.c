@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Wiring: target, ring, engine, sinks and exporters on one loop.
+ * Wiring: ring, engine, sinks and exporters on one loop, in the worker; what
+ * needs capabilities is the broker's (broker/broker.h).
  *
- * Order matters at both ends. At the start everything is attached before CMD
- * is let go. At the end the ring is drained and detached first, then the last
- * push goes out with the final numbers, then the table is printed.
+ * Order matters at both ends. At the start everything is attached, and read,
+ * before CMD is let go. At the end the ring is drained and detached first,
+ * then the last push goes out with the final numbers, then the table is
+ * printed.
  */
 #include "run.h"
 
 #include <errno.h>
-#include <signal.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "base/log.h"
 #include "base/resident.h"
-#include "pod/privilege.h"
+#include "broker/broker.h"
+#include "broker/link.h"
 #include "capture/ring.h"
-#include "discovery.h"
 #include "export/push.h"
 #include "export/scrape.h"
 #include "export/table.h"
@@ -27,14 +31,12 @@
 #include "metrics/red.h"
 #include "metrics/self.h"
 #include "metrics/summary.h"
-#include "pod/place.h"
-#include "pod/spawn.h"
-#include "pod/target.h"
+#include "pod/sandbox.h"
 #include "reader.h"
-#include "targets.h"
 #include "txn/engine.h"
 
-#define EXIT_USE 2
+#define EXIT_INCOMPLETE 1
+#define EXIT_USE	2
 
 /* Of the promise to be gone three seconds after SIGTERM, what the last push may take. */
 #define STOP_DEADLINE_MS 2500
@@ -45,10 +47,7 @@
 struct run {
 	const struct options *o;
 	uv_loop_t loop;
-	struct target *target; /* that was named; owned until it is one of targets */
-	struct targets targets;
-	bool has_targets;
-	struct discovery discovery;
+	struct link link;
 	struct source *source;
 	struct reader reader;
 	bool has_reader;
@@ -60,33 +59,52 @@ struct run {
 	struct scrape *scrape;
 	struct push *push;
 	struct live live;
-	struct spawn spawn;
-	bool has_spawn;
-	uv_poll_t spawn_poll;
-	uv_signal_t signals[3];
-	uv_timer_t end_timer;
 	struct labels labels;
 	uint64_t started_ns;
 	bool is_stopping;
+	bool is_lost; /* the broker is gone */
 };
 
 static void on_event(void *ctx, const struct event *ev)
 {
 	struct run *r = ctx;
 
+	/* Announced before it was attached to: the message is in the channel. */
+	if (ev->kind == EVENT_OPEN && ev->open.container > r->link.highest)
+		link_catch_up(&r->link);
 	if (ev->kind == EVENT_CLOSE)
 		self_tcp_close(r->self, &ev->close);
 	engine_event(r->engine, ev);
 }
 
-/* The kernel half asked where frames start; an answer that cannot be given is asked for again. */
+/* The kernel half asked where frames start. */
 static void on_frame(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq)
 {
-	scoped_privilege int raised = privilege_raise();
 	struct run *r = ctx;
 
-	(void)raised;
-	(void)ring_answer(r->source, conn_id, dir, seq);
+	link_answer(&r->link, conn_id, dir, seq);
+}
+
+static void on_target(void *ctx, uint64_t number, const char *name)
+{
+	struct run *r = ctx;
+
+	if (red_container(r->red, number, name))
+		log_error("run: out of memory; container %s has no name in the metrics", name);
+}
+
+static void on_counters(void *ctx, uint64_t number, const char *name, const uint64_t *counters)
+{
+	struct run *r = ctx;
+
+	self_kernel(r->self, number, name, counters);
+}
+
+static void on_usage(void *ctx, const struct usage *broker)
+{
+	struct run *r = ctx;
+
+	self_broker(r->self, broker);
 }
 
 /* Before anybody reads the registry: all that has happened is in it. */
@@ -94,13 +112,13 @@ static void refresh(void *ctx)
 {
 	struct run *r = ctx;
 
-	if (r->has_reader)
+	if (r->has_reader) {
 		reader_drain(&r->reader);
-	if (r->has_targets)
-		targets_refresh(&r->targets);
+		link_refresh(&r->link);
+	}
 	red_active(r->red, engine_actives(r->engine), ACTIVE_CELLS + 1);
 	if (r->source)
-		self_ring(r->self, ring_malformed(r->source), ring_answers(r->source));
+		self_ring(r->self, ring_malformed(r->source), r->link.answers);
 	if (r->scrape)
 		self_scrape(r->self, scrape_evicted(r->scrape));
 	self_refresh(r->self, engine_stats(r->engine), r->push ? push_stats(r->push) : NULL);
@@ -118,13 +136,7 @@ static void close_all(struct run *r)
 	r->push = NULL;
 	scrape_close(r->scrape);
 	r->scrape = NULL;
-	for (size_t i = 0; i < 3; i++)
-		uv_close((uv_handle_t *)&r->signals[i], NULL);
-	uv_close((uv_handle_t *)&r->end_timer, NULL);
-	targets_close(&r->targets);
-	r->has_targets = false;
-	if (r->has_spawn)
-		uv_close((uv_handle_t *)&r->spawn_poll, NULL);
+	link_stop(&r->link);
 }
 
 static void on_push_done(void *ctx)
@@ -135,17 +147,19 @@ static void on_push_done(void *ctx)
 	close_all(r);
 }
 
-static void stop(struct run *r)
+static void stop(void *ctx, bool is_lost)
 {
+	struct run *r = ctx;
+
 	if (r->is_stopping)
 		return;
 	r->is_stopping = true;
+	r->is_lost = is_lost;
 	live_stop(&r->live);
 	refresh(r);
 	reader_stop(&r->reader);
 	r->has_reader = false;
-	discovery_stop(&r->discovery);
-	targets_detach(&r->targets);
+	link_detach(&r->link);
 	/* What was seen between the last drain and the end. */
 	(void)source_drain(r->source, on_event, r);
 	engine_flush(r->engine, uv_hrtime());
@@ -155,56 +169,12 @@ static void stop(struct run *r)
 		close_all(r);
 }
 
-static void on_signal(uv_signal_t *handle, int signum)
-{
-	(void)signum;
-	stop(handle->data);
-}
-
-static void on_end_timer(uv_timer_t *timer)
-{
-	struct run *r = timer->data;
-
-	if (r->has_spawn)
-		spawn_signal(&r->spawn, SIGTERM); /* its end is ours */
-	else
-		stop(r);
-}
-
-static void on_spawn(uv_poll_t *poll, int status, int events)
-{
-	struct run *r = poll->data;
-
-	(void)status; /* an error shows as readable */
-	(void)events;
-	if (spawn_read(&r->spawn) == SPAWN_ENDED) {
-		(void)uv_poll_stop(poll); /* cannot fail on an active handle */
-		stop(r);
-	}
-}
-
-/* What was named: nothing in a Pod, whose containers are found later. */
-static int open_target(struct run *r)
-{
-	const struct options *o = r->o;
-	int err;
-
-	if (!o->argv && !o->pid && !o->cgroup)
-		return place_check();
-	r->target = malloc(sizeof(*r->target));
-	if (!r->target) {
-		log_error("run: out of memory");
-		return -ENOMEM;
-	}
-	err = o->argv  ? target_create(r->target, o->argv[0])
-	      : o->pid ? target_open_pid(r->target, (pid_t)o->pid)
-		       : target_open_dir(r->target, o->cgroup);
-	if (err) {
-		free(r->target);
-		r->target = NULL;
-	}
-	return err;
-}
+static const struct link_ops link_ops = {
+	.target = on_target,
+	.counters = on_counters,
+	.usage = on_usage,
+	.stop = stop,
+};
 
 /* Everything that counts, from the registry to the engine. */
 static int make_engine(struct run *r)
@@ -237,40 +207,22 @@ fail:
 	return -EINVAL;
 }
 
-/* The named one, or those that there are. */
-static int add_targets(struct run *r)
+/* Waits for the broker. Returns 0, or negative errno after one log line of either process. */
+static int open_capture(struct run *r)
 {
-	struct target *t = r->target;
-	int err;
+	struct ring_layout ring;
+	int err = link_wait_started(&r->link, &ring);
 
-	if (!t)
-		return discovery_start(&r->discovery, &r->loop, &r->targets, r->o->containers);
-	err = targets_add(&r->targets, t);
-	if (err) {
-		log_error("run: cannot attach to cgroup %s (%s); `sidelight doctor` says what is "
-			  "missing",
-			  t->cgroup.path, strerror(-err));
-		return err;
-	}
-	r->target = NULL;
-	return 0;
-}
-
-static int make_capture(struct run *r)
-{
-	int err;
-
-	r->source = ring_new(r->o->ring_bytes);
-	if (!r->source)
-		return -EINVAL;
-	targets_init(&r->targets, &r->loop, r->source, r->red, r->self);
-	r->has_targets = true;
-	err = add_targets(r);
 	if (err)
 		return err;
-	err = reader_start(&r->reader, &r->loop, r->source, on_event, r);
+	r->source = ring_open(&ring, link_fetch_closes, &r->link);
+	err = r->source ? 0 : -errno;
+	for (size_t i = 0; i < RING_MAPS; i++)
+		(void)close(ring.fds[i]); /* they are mapped */
+	if (!err)
+		err = reader_start(&r->reader, &r->loop, r->source, on_event, r);
 	if (err) {
-		log_error("run: cannot watch the ring (%s)", strerror(-err));
+		log_error("run: cannot read the ring (%s)", strerror(-err));
 		return err;
 	}
 	r->has_reader = true;
@@ -328,39 +280,15 @@ static int make_exports(struct run *r)
 	return 0;
 }
 
-/* From here on capabilities are in force only while something is attached. CMD has its processes,
- * whose owner may be anybody, signalled by us. */
-static int lower(struct run *r)
+/* What the worker still has to read when it can open nothing else. */
+static int enter_sandbox(const struct options *o)
 {
-	int err = r->has_spawn ? 0 : privilege_lower();
+	char podinfo[PATH_MAX];
+	const char *const files[] = {podinfo,	  o->push_ca,	     o->push_cert,
+				     o->push_key, o->push_user_file, o->push_token_file};
 
-	if (err)
-		log_error("run: cannot give up capabilities (%s)", strerror(-err));
-	return err;
-}
-
-/* Signals, the time limit, and CMD: what ends the run. */
-static int watch_ends(struct run *r)
-{
-	/* With CMD, signals are CMD's: pod/spawn.h. */
-	static const int signals[3] = {SIGTERM, SIGINT, SIGHUP};
-
-	for (size_t i = 0; i < 3; i++) {
-		(void)uv_signal_init(&r->loop, &r->signals[i]); /* cannot fail after the first */
-		r->signals[i].data = r;
-		if (!r->has_spawn)
-			(void)uv_signal_start(&r->signals[i], on_signal, signals[i]);
-	}
-	(void)uv_timer_init(&r->loop, &r->end_timer); /* cannot fail */
-	r->end_timer.data = r;
-	if (r->o->for_ms)
-		(void)uv_timer_start(&r->end_timer, on_end_timer, r->o->for_ms, 0);
-	if (r->has_spawn) {
-		(void)uv_poll_init(&r->loop, &r->spawn_poll, r->spawn.fd); /* an epoll fd: can */
-		r->spawn_poll.data = r;
-		return uv_poll_start(&r->spawn_poll, UV_READABLE, on_spawn);
-	}
-	return 0;
+	(void)snprintf(podinfo, sizeof(podinfo), "%s/annotations", o->podinfo); /* cut: not read */
+	return sandbox_enter(files, sizeof(files) / sizeof(files[0]));
 }
 
 static void print_summary(struct run *r)
@@ -377,79 +305,61 @@ static void release(struct run *r)
 {
 	if (r->has_reader)
 		reader_stop(&r->reader);
-	if (r->has_targets) {
-		discovery_stop(&r->discovery);
-		targets_close(&r->targets);
-	}
 	live_stop(&r->live);
 	scrape_close(r->scrape);
 	push_close(r->push);
+	link_stop(&r->link);
 	(void)uv_run(&r->loop, UV_RUN_DEFAULT); /* lets closed handles go */
 	(void)uv_loop_close(&r->loop);
-	if (r->has_spawn)
-		spawn_close(&r->spawn);
 	engine_free(r->engine);
 	summary_free(r->summary);
 	self_free(r->self);
 	red_free(r->red);
 	registry_free(r->registry);
 	source_free(r->source);
-	targets_release(&r->targets);
 	labels_release(&r->labels);
-	if (r->target)
-		target_close(r->target);
-	free(r->target);
+	link_close(&r->link);
 }
 
-int command_run(const struct options *o)
+/* The worker's process: see broker/broker.h. */
+static int work(void *ctx, int channel)
 {
+	const struct options *o = ctx;
 	struct run r = {.o = o, .live.fd = -1};
 	int status = EXIT_USE;
-	int err;
 
-	if (open_target(&r))
-		return EXIT_USE;
-	/* Forked before anything is open or has threads. */
-	if (o->argv) {
-		err = spawn_start(&r.spawn, o->argv, &r.target->cgroup);
-		if (err) {
-			log_error("run: cannot start %s (%s)", o->argv[0], strerror(-err));
-			target_close(r.target);
-			free(r.target);
-			return EXIT_USE;
-		}
-		r.has_spawn = true;
-	}
-	/* A scraper or gateway that goes away is an error of one write. CMD has its own. */
-	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail */
+	link_init(&r.link, channel, &link_ops, &r);
 	if (uv_loop_init(&r.loop)) {
 		log_error("run: out of memory");
 		return EXIT_USE;
 	}
-	if (labels_init(&r.labels, o) || make_engine(&r) || make_capture(&r) || make_exports(&r) ||
-	    lower(&r))
+	if (labels_init(&r.labels, o) || make_engine(&r) || open_capture(&r) || make_exports(&r))
 		goto out;
 	live_start(&r.live, &r.loop, o, r.engine, r.push);
 	r.started_ns = uv_hrtime();
-	if (r.has_spawn) {
-		err = spawn_go(&r.spawn);
-		if (err) {
-			log_error("run: %s: %s", o->argv[0], strerror(-err));
-			status = r.spawn.exit_code;
-			goto out;
-		}
-	}
-	err = watch_ends(&r);
-	if (err) {
-		log_error("run: cannot watch the program (%s)", strerror(-err));
-		stop(&r);
-	}
+	(void)usage_read(); /* for the first time, while /proc can be opened */
 	resident_trim();
+	if (enter_sandbox(o))
+		goto out;
+	link_start(&r.link, &r.loop);
+	link_ready(&r.link);
 	(void)uv_run(&r.loop, UV_RUN_DEFAULT); /* ends when everything is closed */
-	status = r.has_spawn ? r.spawn.exit_code : 0;
-	if (o->has_summary)
+	status = r.is_lost ? EXIT_INCOMPLETE : 0;
+	if (o->has_summary && !r.is_lost)
 		print_summary(&r);
 out:
 	release(&r);
 	return status;
+}
+
+int command_run(const struct options *o)
+{
+	const struct broker_options bo = {.argv = o->argv,
+					  .pid = o->pid,
+					  .cgroup = o->cgroup,
+					  .containers = o->containers,
+					  .for_ms = o->for_ms,
+					  .ring_bytes = o->ring_bytes};
+
+	return broker_run(&bo, work, (void *)o);
 }

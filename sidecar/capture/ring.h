@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The live source: our BPF programs on the cgroups of targets, and the ring
- * through which they report.
- *
- * Programs and links belong to this process: they go with it, however it
- * ends. Loading needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON.
+ * The live source: the records that the BPF programs (capture/programs.h)
+ * write, read through memory that is shared with the kernel. Needs no
+ * capability, only the descriptors of the shared maps.
  */
 #ifndef SIDELIGHT_CAPTURE_RING_H
 #define SIDELIGHT_CAPTURE_RING_H
@@ -12,34 +10,36 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "capture/source.h"
 #include "bpf/event.h"
+#include "capture/source.h"
 
-/* Loads. ring_bytes is a power of two and a multiple of the page size. NULL: one line was logged.
- */
-struct source *ring_new(size_t ring_bytes);
+/* The maps that both sides share. */
+enum ring_map {
+	RING_MAP_WAKE, /* the kernel's ring buffer: wakes the reader, and may hold the records */
+	RING_MAP_SHARED, /* .data.shared: struct sl_shared */
+	RING_MAP_BSS, /* .bss: flags that the programs and the reader exchange */
+	RING_MAP_RECORDS, /* the array with the records, where `seal` is not 0 */
+	RING_MAPS,
+};
+
+struct ring_layout {
+	uint64_t bytes; /* of the records: a power of two */
+	uint64_t wake_bytes; /* size of the kernel's ring buffer */
+	uint64_t seal; /* marks a record as complete (event.h); 0: they are in the ring buffer */
+	int fds[RING_MAPS];
+};
 
 /*
- * Attaches to a cgroup. id is the kernel's id of it (its inode), container the
- * number that its events carry. Returns 0 or negative errno; nothing is left
- * attached then. At most RING_CGROUPS_MAX: -ENOSPC.
+ * Fetches CLOSE records that found no room in the ring into ret_closes, which
+ * has room for max of them. Returns how many, or negative errno.
  */
-#define RING_CGROUPS_MAX 64
-int ring_attach(struct source *s, int cgroup_fd, uint64_t id, uint64_t container);
-/* Detaches; events that are in the ring already still come. */
-void ring_detach(struct source *s, uint64_t id);
-
-/* The kernel half's counters of an attached cgroup, summed over CPUs. 0 or negative errno. */
-int ring_counters(const struct source *s, uint64_t id, uint64_t ret_counter[SL_C_MAX]);
+typedef int (*ring_closes_fn)(void *ctx, struct sl_close *ret_closes, int max);
 
 /*
- * Answers an event that asks (event.h): a frame of this direction starts at seq. An
- * answer also says that the connection speaks HTTP/2 at all. Returns 0 or negative errno;
- * an answer that is lost is asked for again.
+ * Maps the ring. The descriptors of the layout are borrowed and may be closed
+ * afterwards. NULL with errno set.
  */
-int ring_answer(struct source *s, uint64_t conn_id, enum dir dir, uint32_t seq);
-/* How many answers were given. */
-uint64_t ring_answers(const struct source *s);
+struct source *ring_open(const struct ring_layout *layout, ring_closes_fn closes, void *ctx);
 
 /* Records that made no sense. */
 uint64_t ring_malformed(const struct source *s);

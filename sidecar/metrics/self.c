@@ -4,10 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
 #include "bpf/event.h"
 
 #define KERNELS_MAX  64
@@ -224,6 +221,7 @@ struct self {
 	struct family *family[FAMILIES];
 	struct series *round_trip;
 	struct series *retransmits;
+	struct usage broker;
 	uint64_t tellings;
 	struct kernel kernels[KERNELS_MAX];
 	const struct registry *registry;
@@ -351,31 +349,23 @@ static void refresh_push(struct self *self, const struct push_stats *p)
 	set(self, PUSH_SUCCESS, p->last_success);
 }
 
-/* Field 2 of /proc/self/statm is resident pages (proc(5)). */
-static double resident_bytes(void)
+void self_broker(struct self *self, const struct usage *used)
 {
-	scoped_file FILE *file = fopen("/proc/self/statm", "re");
-	unsigned long pages = 0;
-
-	if (!file || fscanf(file, "%*u %lu", &pages) != 1)
-		return 0;
-	return (double)pages * (double)sysconf(_SC_PAGESIZE);
+	self->broker = *used;
 }
 
-static double cpu_seconds(void)
+static void refresh_usage(struct self *self)
 {
-	struct rusage u;
+	struct usage ours = usage_read();
 
-	(void)getrusage(RUSAGE_SELF, &u); /* cannot fail for ourselves */
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+	set(self, CPU_SECONDS, (double)(ours.cpu_ns + self->broker.cpu_ns) / 1e9);
+	set(self, RESIDENT_BYTES, (double)(ours.resident_bytes + self->broker.resident_bytes));
 }
 
 void self_refresh(struct self *self, const struct engine_stats *engine,
 		  const struct push_stats *push)
 {
-	set(self, CPU_SECONDS, cpu_seconds());
-	set(self, RESIDENT_BYTES, resident_bytes());
+	refresh_usage(self);
 	if (engine)
 		refresh_engine(self, engine);
 	if (push)

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "base/usage.h"
 #include "capture/event.h"
 #include "metrics/push_stats.h"
 #include "metrics/registry.h"
@@ -33,6 +34,9 @@ void self_kernel(struct self *self, uint64_t id, const char *name, const uint64_
 /* Since the start: records of the ring that made no sense, and questions of the kernel half that
  * were answered. */
 void self_ring(struct self *self, uint64_t malformed, uint64_t answers);
+
+/* What the broker (broker/broker.h) has used: it is added to what this process has. */
+void self_broker(struct self *self, const struct usage *used);
 
 /* Connections to /metrics that had to make room, since the start. */
 void self_scrape(struct self *self, uint64_t evicted);

@@ -10,6 +10,7 @@
 static const cap_value_t needed[] = {CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_PTRACE};
 
 static bool is_lowered;
+static bool keeps_kill; /* CAP_KILL stays in force */
 static int depth; /* scopes that have raised */
 
 static bool is_permitted(cap_t caps, cap_value_t which)
@@ -36,6 +37,7 @@ static int set_needed(bool in_force, bool keeps_rest)
 {
 	cap_t now = cap_get_proc();
 	cap_t next = keeps_rest ? cap_dup(now) : cap_init();
+	cap_value_t signals = CAP_KILL;
 	bool needs_admin = false;
 	int err = now && next ? 0 : -ENOMEM;
 
@@ -53,6 +55,10 @@ static int set_needed(bool in_force, bool keeps_rest)
 		    (in_force && cap_set_flag(next, CAP_EFFECTIVE, 1, &which, CAP_SET)))
 			err = -errno;
 	}
+	if (!err && keeps_kill && is_permitted(now, signals) &&
+	    (cap_set_flag(next, CAP_PERMITTED, 1, &signals, CAP_SET) ||
+	     cap_set_flag(next, CAP_EFFECTIVE, 1, &signals, CAP_SET)))
+		err = -errno;
 	if (!err && cap_set_proc(next))
 		err = -errno;
 	if (now)
@@ -67,10 +73,12 @@ int privilege_init(void)
 	return set_needed(true, true);
 }
 
-int privilege_lower(void)
+int privilege_lower(bool wants_kill)
 {
-	int err = set_needed(false, false);
+	int err;
 
+	keeps_kill = wants_kill;
+	err = set_needed(false, false);
 	if (err)
 		return err;
 	/* Nothing that we might be made to execute gets them back. */

@@ -22,8 +22,11 @@
 /* Once, at the start. Returns 0 or negative errno. */
 int privilege_init(void);
 
-/* Returns 0 or negative errno; then nothing has changed. */
-int privilege_lower(void);
+/*
+ * keeps_kill: signals may be sent to processes of any owner, at any time.
+ * Returns 0 or negative errno; then nothing has changed.
+ */
+int privilege_lower(bool keeps_kill);
 
 /* The value is to be given to privilege_drop(). */
 int privilege_raise(void);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "targets.h"
+#include "broker/targets.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pod/privilege.h"
 
@@ -10,12 +11,24 @@
 
 static void on_timer(uv_timer_t *timer);
 
-void targets_init(struct targets *t, uv_loop_t *loop, struct source *source, struct red *red,
-		  struct self *self)
+void targets_init(struct targets *t, uv_loop_t *loop, struct programs *programs, int channel)
 {
-	*t = (struct targets){.source = source, .red = red, .self = self};
+	*t = (struct targets){.programs = programs, .channel = channel};
 	(void)uv_timer_init(loop, &t->timer); /* cannot fail */
 	t->timer.data = t;
+}
+
+static void tell(struct targets *t, enum channel_kind kind, const struct target *target,
+		 const uint64_t *counters)
+{
+	struct channel_message m = {.kind = kind, .target.number = target->number};
+
+	memcpy(m.target.name, target->name, sizeof(m.target.name));
+	if (counters)
+		memcpy(m.target.counters, counters, sizeof(m.target.counters));
+	/* A worker that is gone shows as the end of the channel. */
+	if (channel_send(t->channel, &m) == -EAGAIN)
+		t->is_deaf = true;
 }
 
 static void refresh(struct targets *t, const struct target *target)
@@ -25,8 +38,8 @@ static void refresh(struct targets *t, const struct target *target)
 
 	(void)raised;
 	/* Those of a removed cgroup may be gone: what was told before stays. */
-	if (ring_counters(t->source, target->cgroup.id, counters) == 0)
-		self_kernel(t->self, target->number, target->name, counters);
+	if (programs_counters(t->programs, target->cgroup.id, counters) == 0)
+		tell(t, CHANNEL_COUNTERS, target, counters);
 }
 
 void targets_refresh(struct targets *t)
@@ -34,7 +47,7 @@ void targets_refresh(struct targets *t)
 	scoped_privilege int raised = privilege_raise();
 
 	(void)raised;
-	for (size_t i = 0; i < RING_CGROUPS_MAX; i++)
+	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++)
 		if (t->slots[i].target)
 			refresh(t, t->slots[i].target);
 }
@@ -42,7 +55,7 @@ void targets_refresh(struct targets *t)
 static void drop(struct targets *t, struct targets_slot *s)
 {
 	refresh(t, s->target);
-	ring_detach(t->source, s->target->cgroup.id);
+	programs_detach(t->programs, s->target->cgroup.id);
 	target_close(s->target);
 	free(s->target);
 	*s = (struct targets_slot){0};
@@ -53,7 +66,7 @@ static struct targets_slot *next_out(struct targets *t)
 {
 	struct targets_slot *next = NULL;
 
-	for (size_t i = 0; i < RING_CGROUPS_MAX; i++) {
+	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++) {
 		struct targets_slot *s = &t->slots[i];
 
 		if (s->target && s->until_ms && (!next || s->until_ms < next->until_ms))
@@ -88,7 +101,7 @@ static struct targets_slot *slot_free(struct targets *t)
 {
 	struct targets_slot *s;
 
-	for (size_t i = 0; i < RING_CGROUPS_MAX; i++)
+	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++)
 		if (!t->slots[i].target)
 			return &t->slots[i];
 	s = next_out(t);
@@ -104,7 +117,7 @@ int targets_add(struct targets *t, struct target *target)
 	int err;
 
 	(void)raised;
-	for (size_t i = 0; i < RING_CGROUPS_MAX; i++) {
+	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++) {
 		s = &t->slots[i];
 		if (!s->target || s->target->cgroup.id != target->cgroup.id)
 			continue;
@@ -117,9 +130,8 @@ int targets_add(struct targets *t, struct target *target)
 	s = slot_free(t);
 	if (!s)
 		return -ENOSPC;
-	err = red_container(t->red, target->number, target->name);
-	if (!err)
-		err = ring_attach(t->source, target->cgroup.fd, target->cgroup.id, target->number);
+	tell(t, CHANNEL_TARGET, target, NULL);
+	err = programs_attach(t->programs, target->cgroup.fd, target->cgroup.id, target->number);
 	if (!err)
 		*s = (struct targets_slot){.target = target};
 	return err;
@@ -127,7 +139,7 @@ int targets_add(struct targets *t, struct target *target)
 
 void targets_end(struct targets *t, uint64_t cgroup_id)
 {
-	for (size_t i = 0; i < RING_CGROUPS_MAX; i++) {
+	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++) {
 		struct targets_slot *s = &t->slots[i];
 
 		if (!s->target || s->target->cgroup.id != cgroup_id)
@@ -140,9 +152,9 @@ void targets_end(struct targets *t, uint64_t cgroup_id)
 
 void targets_detach(struct targets *t)
 {
-	for (size_t i = 0; i < RING_CGROUPS_MAX; i++)
+	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++)
 		if (t->slots[i].target)
-			ring_detach(t->source, t->slots[i].target->cgroup.id);
+			programs_detach(t->programs, t->slots[i].target->cgroup.id);
 }
 
 void targets_close(struct targets *t)
@@ -152,7 +164,7 @@ void targets_close(struct targets *t)
 
 void targets_release(struct targets *t)
 {
-	for (size_t i = 0; i < RING_CGROUPS_MAX; i++) {
+	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++) {
 		if (!t->slots[i].target)
 			continue;
 		target_close(t->slots[i].target);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "discovery.h"
+#include "broker/discovery.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,35 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The set of what is watched: each target with its attachment and its counters.
+ * The set of what is watched: each target with its attachment. The worker
+ * learns of a target before its first event, and gets its last counters before
+ * it is detached.
  *
  *   WATCHED   attached                                   targets_add()
  *   ENDED     its processes are gone; what their         targets_end()
  *             sockets still send and close is seen
  *   -         detached, ten seconds later, or when its place is needed
  */
-#ifndef SIDELIGHT_TARGETS_H
-#define SIDELIGHT_TARGETS_H
+#ifndef SIDELIGHT_BROKER_TARGETS_H
+#define SIDELIGHT_BROKER_TARGETS_H
 
+#include <stdbool.h>
 #include <uv.h>
 
-#include "capture/ring.h"
-#include "metrics/red.h"
-#include "metrics/self.h"
+#include "broker/channel.h"
+#include "capture/programs.h"
 #include "pod/target.h"
 
 struct targets {
-	struct source *source; /* the ring; borrowed, as all here */
-	struct red *red;
-	struct self *self;
+	struct programs *programs; /* borrowed */
+	int channel; /* to the worker; borrowed */
+	bool is_deaf; /* the worker did not take a message: it does not read */
 	uv_timer_t timer; /* runs while a target is ENDED */
 	struct targets_slot {
 		struct target *target; /* owned; NULL: free */
 		uint64_t until_ms; /* of the loop's clock; 0: WATCHED */
-	} slots[RING_CGROUPS_MAX];
+	} slots[PROGRAMS_CGROUPS_MAX];
 };
 
-void targets_init(struct targets *t, uv_loop_t *loop, struct source *source, struct red *red,
-		  struct self *self);
+void targets_init(struct targets *t, uv_loop_t *loop, struct programs *programs, int channel);
 
 /*
  * Attaches to a target, which was allocated and is given. A target that ENDED
@@ -40,7 +41,7 @@ int targets_add(struct targets *t, struct target *target);
 /* Its last process has ended. */
 void targets_end(struct targets *t, uint64_t cgroup_id);
 
-/* Brings the kernel's counters into the metrics. */
+/* Sends the kernel's counters of each to the worker. */
 void targets_refresh(struct targets *t);
 
 /* Detaches from all; events that are in the ring still come. */

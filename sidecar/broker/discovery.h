@@ -7,15 +7,15 @@
  * executes (capture/execs.h); where that is refused, they are looked for
  * (pod/lookout.h).
  */
-#ifndef SIDELIGHT_DISCOVERY_H
-#define SIDELIGHT_DISCOVERY_H
+#ifndef SIDELIGHT_BROKER_DISCOVERY_H
+#define SIDELIGHT_BROKER_DISCOVERY_H
 
 #include <uv.h>
 
+#include "broker/targets.h"
 #include "capture/execs.h"
 #include "pod/containers.h"
 #include "pod/lookout.h"
-#include "targets.h"
 
 struct discovery {
 	struct targets *targets; /* borrowed */

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+/* More than the broker ever takes for one message; then it is as good as gone. */
+#define WAIT_MS 5000
+
+void link_init(struct link *l, int channel, const struct link_ops *ops, void *ctx)
+{
+	*l = (struct link){.channel = channel, .ops = ops, .ctx = ctx};
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct link *l = timer->data;
+
+	l->ops->stop(l->ctx, l->is_lost);
+}
+
+/* Handed out from the loop: whoever waits for an answer is in the middle of something. */
+static void note_stop(struct link *l, bool is_lost)
+{
+	l->is_lost |= is_lost;
+	if (l->must_stop)
+		return;
+	l->must_stop = true;
+	if (l->has_handles)
+		(void)uv_timer_start(&l->timer, on_timer, 0, 0); /* has a callback */
+}
+
+static void dispatch(struct link *l, const struct channel_message *m)
+{
+	struct usage used;
+
+	switch (m->kind) {
+	case CHANNEL_TARGET:
+		l->highest = m->target.number;
+		l->ops->target(l->ctx, m->target.number, m->target.name);
+		break;
+	case CHANNEL_COUNTERS:
+		l->ops->counters(l->ctx, m->target.number, m->target.name, m->target.counters);
+		break;
+	case CHANNEL_REFRESHED:
+		used = (struct usage){m->refreshed.resident_bytes, m->refreshed.cpu_ns};
+		l->ops->usage(l->ctx, &used);
+		break;
+	case CHANNEL_STOP:
+		note_stop(l, false);
+		break;
+	default: /* somebody waits for it */
+		break;
+	}
+}
+
+/* Dispatches messages until one of this kind has come, which is in *ret_message then. */
+static int wait_for(struct link *l, enum channel_kind kind, int timeout_ms,
+		    struct channel_message *ret_message)
+{
+	struct pollfd fd = {.fd = l->channel, .events = POLLIN};
+	int n;
+	int err;
+
+	for (;;) {
+		err = channel_receive(l->channel, ret_message, SIDE_BROKER);
+		if (err == 0) {
+			dispatch(l, ret_message);
+			if (ret_message->kind == kind)
+				return 0;
+			continue;
+		}
+		n = err == -EAGAIN ? poll(&fd, 1, timeout_ms) : 0;
+		if (n == 0 || (n < 0 && errno != EINTR))
+			break;
+	}
+	note_stop(l, true);
+	return err == -EAGAIN ? -ETIMEDOUT : err;
+}
+
+int link_wait_started(struct link *l, struct ring_layout *ret_ring)
+{
+	struct channel_message m;
+	int err = wait_for(l, CHANNEL_RING, -1, &m);
+
+	if (err)
+		return err;
+	*ret_ring = m.ring;
+	err = wait_for(l, CHANNEL_STARTED, -1, &m);
+	for (size_t i = 0; err && i < RING_MAPS; i++)
+		(void)close(ret_ring->fds[i]); /* not handed over */
+	return err;
+}
+
+void link_catch_up(struct link *l)
+{
+	struct channel_message m;
+	int err;
+
+	while ((err = channel_receive(l->channel, &m, SIDE_BROKER)) == 0)
+		dispatch(l, &m);
+	if (err != -EAGAIN)
+		note_stop(l, true);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	struct link *l = poll->data;
+
+	(void)status; /* an error shows as readable */
+	(void)events;
+	link_catch_up(l);
+	if (l->is_lost)
+		(void)uv_poll_stop(poll); /* it is readable for ever */
+}
+
+void link_start(struct link *l, uv_loop_t *loop)
+{
+	(void)uv_timer_init(loop, &l->timer); /* cannot fail */
+	(void)uv_poll_init(loop, &l->poll, l->channel); /* a socket: cannot fail */
+	l->poll.data = l->timer.data = l;
+	l->has_handles = true;
+	(void)uv_poll_start(&l->poll, UV_READABLE, on_readable); /* nor this */
+	if (l->must_stop)
+		(void)uv_timer_start(&l->timer, on_timer, 0, 0); /* nor this */
+}
+
+void link_stop(struct link *l)
+{
+	if (!l->has_handles)
+		return;
+	uv_close((uv_handle_t *)&l->poll, NULL);
+	uv_close((uv_handle_t *)&l->timer, NULL);
+	l->has_handles = false;
+}
+
+void link_close(struct link *l)
+{
+	(void)close(l->channel); /* nothing is buffered */
+}
+
+static int request(struct link *l, enum channel_kind kind)
+{
+	struct channel_message m = {.kind = kind};
+
+	return l->is_lost ? -EPIPE : channel_send(l->channel, &m);
+}
+
+void link_ready(struct link *l)
+{
+	(void)request(l, CHANNEL_READY); /* a broker that is gone shows on the channel */
+}
+
+void link_refresh(struct link *l)
+{
+	struct channel_message m;
+
+	if (request(l, CHANNEL_REFRESH) == 0)
+		(void)wait_for(l, CHANNEL_REFRESHED, WAIT_MS,
+			       &m); /* else what was told before stays */
+}
+
+void link_detach(struct link *l)
+{
+	struct channel_message m;
+
+	if (request(l, CHANNEL_DETACH) == 0)
+		(void)wait_for(l, CHANNEL_DETACHED, WAIT_MS,
+			       &m); /* else the broker's end has done it */
+}
+
+void link_answer(struct link *l, uint64_t conn_id, enum dir dir, uint32_t seq)
+{
+	struct channel_message m = {.kind = CHANNEL_ANSWER,
+				    .answer = {conn_id, (uint32_t)dir, seq}};
+
+	/* When the channel is full the answer is dropped: the question comes again. */
+	if (channel_send(l->channel, &m) == 0)
+		l->answers++;
+}
+
+int link_fetch_closes(void *link, struct sl_close *ret_closes, int max)
+{
+	struct link *l = link;
+	struct channel_message m;
+	int n = 0;
+	int err;
+
+	do {
+		err = request(l, CHANNEL_FETCH);
+		if (!err)
+			err = wait_for(l, CHANNEL_CLOSES, WAIT_MS, &m);
+		if (err)
+			return n ? n : err;
+		memcpy(ret_closes + n, m.closes, m.count * sizeof(*ret_closes));
+		n += (int)m.count;
+	} while (m.count == CHANNEL_CLOSES_MAX && n + CHANNEL_CLOSES_MAX <= max);
+	return n;
+}

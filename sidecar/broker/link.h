@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker's end of the channel to the broker.
+ *
+ * Requests wait for their answer, which takes some ten microseconds, and are
+ * made when somebody reads the metrics, and when the ring was full. What comes
+ * meanwhile is dealt with, except for STOP and the end of the channel: these
+ * are handed out from the loop, so that nothing stops in the middle of itself.
+ */
+#ifndef SIDELIGHT_BROKER_LINK_H
+#define SIDELIGHT_BROKER_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/usage.h"
+#include "broker/channel.h"
+
+struct link_ops {
+	/* Events with this number may follow. */
+	void (*target)(void *ctx, uint64_t number, const char *name);
+	void (*counters)(void *ctx, uint64_t number, const char *name, const uint64_t *counters);
+	void (*usage)(void *ctx, const struct usage *broker);
+	/* Once. is_lost: the broker is gone. */
+	void (*stop)(void *ctx, bool is_lost);
+};
+
+struct link {
+	int channel;
+	const struct link_ops *ops;
+	void *ctx;
+	uint64_t highest; /* number of a target that was announced */
+	uint64_t answers; /* given */
+	bool must_stop;
+	bool is_lost;
+	bool has_handles;
+	uv_poll_t poll;
+	uv_timer_t timer; /* hands out STOP that came while we waited */
+};
+
+/* channel is owned from now on. */
+void link_init(struct link *l, int channel, const struct link_ops *ops, void *ctx);
+
+/*
+ * Waits until the broker has attached to what there is. ret_ring's descriptors
+ * are the caller's. Returns 0 or negative errno; -EPIPE: the broker has given
+ * up, and said why.
+ */
+int link_wait_started(struct link *l, struct ring_layout *ret_ring);
+
+/* From now on messages are handed out from the loop. */
+void link_start(struct link *l, uv_loop_t *loop);
+/* Closes the handles: the loop must run once more. Before link_start(): no-op. */
+void link_stop(struct link *l);
+/* Closes the channel: the broker sees that we end. */
+void link_close(struct link *l);
+
+/* All is set up: CMD may go. */
+void link_ready(struct link *l);
+/* Hands out what has come, without waiting: for an event of a target that is not known yet. */
+void link_catch_up(struct link *l);
+/* Gets the counters of all targets and the broker's usage, through the ops. */
+void link_refresh(struct link *l);
+/* Has the broker detach from everything, for good; hands out the last counters. */
+void link_detach(struct link *l);
+/* A frame of the connection starts at seq (capture/programs.h). Does not wait. */
+void link_answer(struct link *l, uint64_t conn_id, enum dir dir, uint32_t seq);
+/* For ring_open(). */
+int link_fetch_closes(void *link, struct sl_close *ret_closes, int max);
+
+#endif
