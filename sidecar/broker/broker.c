@@ -156,8 +156,10 @@ static void on_signal(uv_signal_t *handle, int signum)
 
 static void on_timer(uv_timer_t *timer)
 {
+	scoped_privilege int raised = privilege_raise();
 	struct broker *b = timer->data;
 
+	(void)raised;
 	if (b->has_spawn)
 		spawn_signal(&b->spawn, SIGTERM); /* its end is ours */
 	else
@@ -166,8 +168,10 @@ static void on_timer(uv_timer_t *timer)
 
 static void on_spawn(uv_poll_t *poll, int status, int events)
 {
+	scoped_privilege int raised = privilege_raise();
 	struct broker *b = poll->data;
 
+	(void)raised;
 	(void)status; /* an error shows as readable */
 	(void)events;
 	if (spawn_read(&b->spawn) == SPAWN_ENDED) {
@@ -176,8 +180,7 @@ static void on_spawn(uv_poll_t *poll, int status, int events)
 	}
 }
 
-/* From here on capabilities are in force only while something is attached. CMD's processes may
- * belong to anybody, and are signalled by us. */
+/* From here on capabilities are in force only while something is attached or signalled. */
 static void lower(struct broker *b)
 {
 	int err = privilege_lower(b->has_spawn);
@@ -419,6 +422,9 @@ static void start_handles(struct broker *b)
 
 static int finish(struct broker *b)
 {
+	scoped_privilege int raised = privilege_raise();
+
+	(void)raised;
 	if (b->has_spawn)
 		spawn_close(&b->spawn);
 	programs_free(b->programs);

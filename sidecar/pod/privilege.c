@@ -8,9 +8,11 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const cap_value_t needed[] = {CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_PTRACE};
+/* To signal its processes, and to remove its cgroup: the root of the mount is mode 0555. */
+static const cap_value_t for_command[] = {CAP_KILL, CAP_DAC_OVERRIDE};
 
 static bool is_lowered;
-static bool keeps_kill; /* CAP_KILL stays in force */
+static bool has_command;
 static int depth; /* scopes that have raised */
 
 static bool is_permitted(cap_t caps, cap_value_t which)
@@ -32,33 +34,46 @@ bool privilege_has(cap_value_t which)
 	return has;
 }
 
+static int set_flags(cap_t caps, cap_value_t which, bool in_force)
+{
+	return cap_set_flag(caps, CAP_PERMITTED, 1, &which, CAP_SET) ||
+			       (in_force && cap_set_flag(caps, CAP_EFFECTIVE, 1, &which, CAP_SET))
+		       ? -errno
+		       : 0;
+}
+
+/* Sets those of the list that are permitted now. Returns 0 or negative errno. */
+static int keep(cap_t now, cap_t next, const cap_value_t *list, size_t count, bool in_force)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < count; i++)
+		if (is_permitted(now, list[i]))
+			err = set_flags(next, list[i], in_force);
+	return err;
+}
+
+/* The old way to have the newer ones; not held beside them without need. */
+static bool needs_admin(cap_t now)
+{
+	return !is_permitted(now, CAP_BPF) || !is_permitted(now, CAP_NET_ADMIN) ||
+	       !is_permitted(now, CAP_PERFMON);
+}
+
 /* What is permitted of all that is needed, into this flag; into the others as told. */
 static int set_needed(bool in_force, bool keeps_rest)
 {
+	static const cap_value_t admin[] = {CAP_SYS_ADMIN};
 	cap_t now = cap_get_proc();
 	cap_t next = keeps_rest ? cap_dup(now) : cap_init();
-	cap_value_t signals = CAP_KILL;
-	bool needs_admin = false;
 	int err = now && next ? 0 : -ENOMEM;
 
-	for (size_t i = 0; !err && i <= COUNT(needed); i++) {
-		cap_value_t which = i < COUNT(needed) ? needed[i] : CAP_SYS_ADMIN;
-
-		/* The old way to have the newer ones; not held beside them without need. */
-		if (i == COUNT(needed) && !needs_admin)
-			break;
-		if (!is_permitted(now, which)) {
-			needs_admin = needs_admin || which != CAP_SYS_PTRACE;
-			continue;
-		}
-		if (cap_set_flag(next, CAP_PERMITTED, 1, &which, CAP_SET) ||
-		    (in_force && cap_set_flag(next, CAP_EFFECTIVE, 1, &which, CAP_SET)))
-			err = -errno;
-	}
-	if (!err && keeps_kill && is_permitted(now, signals) &&
-	    (cap_set_flag(next, CAP_PERMITTED, 1, &signals, CAP_SET) ||
-	     cap_set_flag(next, CAP_EFFECTIVE, 1, &signals, CAP_SET)))
-		err = -errno;
+	if (!err)
+		err = keep(now, next, needed, COUNT(needed), in_force);
+	if (!err && needs_admin(now))
+		err = keep(now, next, admin, COUNT(admin), in_force);
+	if (!err && has_command)
+		err = keep(now, next, for_command, COUNT(for_command), in_force);
 	if (!err && cap_set_proc(next))
 		err = -errno;
 	if (now)
@@ -73,11 +88,11 @@ int privilege_init(void)
 	return set_needed(true, true);
 }
 
-int privilege_lower(bool wants_kill)
+int privilege_lower(bool is_parent)
 {
 	int err;
 
-	keeps_kill = wants_kill;
+	has_command = is_parent;
 	err = set_needed(false, false);
 	if (err)
 		return err;

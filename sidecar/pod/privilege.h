@@ -23,10 +23,11 @@
 int privilege_init(void);
 
 /*
- * keeps_kill: signals may be sent to processes of any owner, at any time.
- * Returns 0 or negative errno; then nothing has changed.
+ * has_command: we are the parent of a CMD, whose processes may belong to
+ * anybody and are signalled, and whose cgroup is removed at its end. Returns 0
+ * or negative errno; then nothing has changed.
  */
-int privilege_lower(bool keeps_kill);
+int privilege_lower(bool has_command);
 
 /* The value is to be given to privilege_drop(). */
 int privilege_raise(void);

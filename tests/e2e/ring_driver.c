@@ -26,6 +26,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "capture/programs.h"
 #include "capture/ring.h"
 
 #define RING_BYTES (16u << 20)
@@ -73,7 +74,7 @@ static int drain(struct source *ring)
 }
 
 /* False at the end of the input. */
-static bool take_line(struct source *ring, uint64_t cgroup_id)
+static bool take_line(struct programs *programs, struct source *ring, uint64_t cgroup_id)
 {
 	uint64_t counters[SL_C_MAX];
 	char line[128];
@@ -85,9 +86,9 @@ static bool take_line(struct source *ring, uint64_t cgroup_id)
 		return false;
 	if (sscanf(line, "answer %" SCNx64 " %d %u", &id, &dir, &seq) == 3 && dir >= 0 &&
 	    dir <= DIR_EGRESS)
-		return ring_answer(ring, id, (enum dir)dir, seq) == 0;
+		return programs_answer(programs, id, (enum dir)dir, seq) == 0;
 	if (strncmp(line, "counters", 8) != 0 || drain(ring) < 0 ||
-	    ring_counters(ring, cgroup_id, counters))
+	    programs_counters(programs, cgroup_id, counters))
 		return false;
 	printf("counters");
 	for (int i = 0; i < SL_C_MAX; i++)
@@ -97,15 +98,21 @@ static bool take_line(struct source *ring, uint64_t cgroup_id)
 	return true;
 }
 
+static int fetch(void *programs, struct sl_close *ret_closes, int max)
+{
+	return programs_take_closes(programs, ret_closes, max);
+}
+
 int main(int argc, char **argv)
 {
-	struct source *ring = ring_new(RING_BYTES);
+	struct programs *programs = programs_new(RING_BYTES);
+	struct source *ring = programs ? ring_open(programs_ring(programs), fetch, programs) : NULL;
 	struct pollfd fds[2] = {{.fd = 0, .events = POLLIN}, {.events = POLLIN}};
 	int cgroup = argc == 2 ? open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	struct stat st;
 
 	if (!ring || cgroup < 0 || fstat(cgroup, &st) ||
-	    ring_attach(ring, cgroup, (uint64_t)st.st_ino, 1)) {
+	    programs_attach(programs, cgroup, (uint64_t)st.st_ino, 1)) {
 		(void)fprintf(stderr, "ring_driver: cannot attach to %s (%s)\n",
 			      argc == 2 ? argv[1] : "nothing", strerror(errno));
 		return 2;
@@ -122,10 +129,11 @@ int main(int argc, char **argv)
 			return 1;
 		if (fds[1].revents)
 			source_woken(ring);
-		if (fds[0].revents && !take_line(ring, (uint64_t)st.st_ino))
+		if (fds[0].revents && !take_line(programs, ring, (uint64_t)st.st_ino))
 			break;
 	}
 	source_free(ring);
+	programs_free(programs);
 	(void)close(cgroup); /* only read */
 	return 0;
 }
