@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -25,21 +26,34 @@ enum { LINK_INGRESS, LINK_EGRESS, LINK_SOCKOPS, LINK_MAX };
 
 struct attached {
 	uint64_t id; /* 0: free */
-	struct bpf_link *link[LINK_MAX];
+	int link_fds[LINK_MAX]; /* -1: not attached */
 };
 
+/* Maps that the programs and we use, beside those of the ring. */
+enum { MAP_CGROUPS, MAP_VERDICTS, MAP_LATE_CLOSES, MAP_MAX };
+
 struct programs {
-	struct socket_bpf *bpf;
+	int program_fds[LINK_MAX];
+	int map_fds[MAP_MAX];
+	int chain_fds[2]; /* arrays of programs */
 	struct ring_layout ring;
 	int cpu_count;
 	struct attached attached[PROGRAMS_CGROUPS_MAX];
 };
 
+static void close_fds(int *fds, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (fds[i] >= 0)
+			(void)close(fds[i]); /* nothing is buffered behind any of them */
+		fds[i] = -1;
+	}
+}
+
 static void detach(struct attached *a)
 {
-	for (int i = 0; i < LINK_MAX; i++)
-		(void)bpf_link__destroy(a->link[i]); /* closes the descriptor whatever it says */
-	*a = (struct attached){0};
+	close_fds(a->link_fds, LINK_MAX);
+	a->id = 0;
 }
 
 /* libbpf's own words only when somebody asks for them: ours are one line. */
@@ -96,37 +110,68 @@ static void configure(struct programs *p, struct socket_bpf *bpf)
 	bpf->bss->unplaced_max = (__u32)(ring->bytes / UNPLACED_SHARE);
 }
 
+/* A descriptor that outlives libbpf's object. Returns 0 or negative errno. */
+static int keep_fd(int fd, int *ret_fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy < 0)
+		return -errno;
+	*ret_fd = copy;
+	return 0;
+}
+
+/* All that is needed of a loaded object. */
+static int keep_fds(struct programs *p, const struct socket_bpf *bpf)
+{
+	const struct {
+		int from;
+		int *to;
+	} fds[] = {
+		{bpf_program__fd(bpf->progs.sl_ingress), &p->program_fds[LINK_INGRESS]},
+		{bpf_program__fd(bpf->progs.sl_egress), &p->program_fds[LINK_EGRESS]},
+		{bpf_program__fd(bpf->progs.sl_sockops), &p->program_fds[LINK_SOCKOPS]},
+		{bpf_map__fd(bpf->maps.cgroups), &p->map_fds[MAP_CGROUPS]},
+		{bpf_map__fd(bpf->maps.verdicts), &p->map_fds[MAP_VERDICTS]},
+		{bpf_map__fd(bpf->maps.late_closes), &p->map_fds[MAP_LATE_CLOSES]},
+		{bpf_map__fd(bpf->maps.ringbuf), &p->ring.fds[RING_MAP_WAKE]},
+		{bpf_map__fd(bpf->maps.data_shared), &p->ring.fds[RING_MAP_SHARED]},
+		{bpf_map__fd(bpf->maps.bss), &p->ring.fds[RING_MAP_BSS]},
+		{bpf_map__fd(bpf->maps.records), &p->ring.fds[RING_MAP_RECORDS]},
+		/* The programs keep no reference on what they tail-call: these arrays do. */
+		{bpf_map__fd(bpf->maps.next_ingress), &p->chain_fds[0]},
+		{bpf_map__fd(bpf->maps.next_egress), &p->chain_fds[1]},
+	};
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sizeof(fds) / sizeof(fds[0]); i++)
+		err = keep_fd(fds[i].from, fds[i].to);
+	return err;
+}
+
+/* libbpf's object holds as much memory as all the rest: it goes as soon as it is loaded. */
 static int load_object(struct programs *p, enum object object)
 {
 	struct socket_bpf *bpf = open_programs(
 		object, libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB,
 						BPF_FUNC_get_current_pid_tgid, NULL) == 1);
 	bool is_sealed = object == OBJECT_SEALED;
-	int err;
+	int err = 0;
 
 	if (!bpf)
 		return -errno;
 	/* Where the kernel's ring only wakes the reader, the least will do. */
 	p->ring.wake_bytes = is_sealed ? (size_t)sysconf(_SC_PAGESIZE) : p->ring.bytes;
 	p->ring.seal = 0;
-	if (is_sealed &&
-	    getrandom(&p->ring.seal, sizeof(p->ring.seal), 0) != sizeof(p->ring.seal)) {
+	if (is_sealed && getrandom(&p->ring.seal, sizeof(p->ring.seal), 0) != sizeof(p->ring.seal))
 		err = -errno;
-		goto fail;
-	}
 	if (is_sealed)
 		p->ring.seal |= 1ull << 63; /* a word that is not sealed must not look so */
 	configure(p, bpf);
-	err = socket_bpf__load(bpf);
-	if (err)
-		goto fail;
-	p->bpf = bpf;
-	p->ring.fds[RING_MAP_WAKE] = bpf_map__fd(bpf->maps.ringbuf);
-	p->ring.fds[RING_MAP_SHARED] = bpf_map__fd(bpf->maps.data_shared);
-	p->ring.fds[RING_MAP_BSS] = bpf_map__fd(bpf->maps.bss);
-	p->ring.fds[RING_MAP_RECORDS] = bpf_map__fd(bpf->maps.records);
-	return 0;
-fail:
+	if (!err)
+		err = socket_bpf__load(bpf);
+	if (!err)
+		err = keep_fds(p, bpf);
 	socket_bpf__destroy(bpf);
 	return err;
 }
@@ -145,6 +190,16 @@ static int load(struct programs *p)
 	return err == -E2BIG ? load_object(p, OBJECT_RINGBUF) : err;
 }
 
+static void init_fds(struct programs *p)
+{
+	memset(p->program_fds, -1, sizeof(p->program_fds));
+	memset(p->map_fds, -1, sizeof(p->map_fds));
+	memset(p->chain_fds, -1, sizeof(p->chain_fds));
+	memset(p->ring.fds, -1, sizeof(p->ring.fds));
+	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++)
+		memset(p->attached[i].link_fds, -1, sizeof(p->attached[i].link_fds));
+}
+
 struct programs *programs_new(size_t ring_bytes)
 {
 	struct programs *p = calloc(1, sizeof(*p));
@@ -152,6 +207,7 @@ struct programs *programs_new(size_t ring_bytes)
 
 	if (!p)
 		goto fail;
+	init_fds(p);
 	p->ring.bytes = ring_bytes;
 	p->cpu_count = libbpf_num_possible_cpus();
 	libbpf_set_print(print_debug);
@@ -174,7 +230,10 @@ void programs_free(struct programs *p)
 		return;
 	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++)
 		detach(&p->attached[i]);
-	socket_bpf__destroy(p->bpf);
+	close_fds(p->program_fds, LINK_MAX);
+	close_fds(p->map_fds, MAP_MAX);
+	close_fds(p->chain_fds, 2);
+	close_fds(p->ring.fds, RING_MAPS);
 	free(p);
 }
 
@@ -193,17 +252,17 @@ static int start_cgroup(struct programs *p, uint64_t id, uint64_t container)
 		return -ENOMEM;
 	for (int i = 0; i < p->cpu_count; i++)
 		values[i] = (struct sl_cgroup){.container = container, .is_attached = true};
-	err = bpf_map_update_elem(bpf_map__fd(p->bpf->maps.cgroups), &id, values, BPF_EXIST);
+	err = bpf_map_update_elem(p->map_fds[MAP_CGROUPS], &id, values, BPF_EXIST);
 	free(values);
 	return err ? -errno : 0;
 }
 
 int programs_attach(struct programs *p, int cgroup_fd, uint64_t id, uint64_t container)
 {
-	const struct bpf_program *const programs[LINK_MAX] = {
-		[LINK_INGRESS] = p->bpf->progs.sl_ingress,
-		[LINK_EGRESS] = p->bpf->progs.sl_egress,
-		[LINK_SOCKOPS] = p->bpf->progs.sl_sockops,
+	static const enum bpf_attach_type types[LINK_MAX] = {
+		[LINK_INGRESS] = BPF_CGROUP_INET_INGRESS,
+		[LINK_EGRESS] = BPF_CGROUP_INET_EGRESS,
+		[LINK_SOCKOPS] = BPF_CGROUP_SOCK_OPS,
 	};
 	struct attached *a = NULL;
 	int err = 0;
@@ -215,8 +274,8 @@ int programs_attach(struct programs *p, int cgroup_fd, uint64_t id, uint64_t con
 		return -ENOSPC;
 	a->id = id;
 	for (int i = 0; i < LINK_MAX && !err; i++) {
-		a->link[i] = bpf_program__attach_cgroup(programs[i], cgroup_fd);
-		if (!a->link[i])
+		a->link_fds[i] = bpf_link_create(p->program_fds[i], cgroup_fd, types[i], NULL);
+		if (a->link_fds[i] < 0)
 			err = -errno;
 	}
 	if (!err)
@@ -240,7 +299,7 @@ int programs_counters(const struct programs *p, uint64_t id, uint64_t ret_counte
 
 	if (!values)
 		return -ENOMEM;
-	err = bpf_map_lookup_elem(bpf_map__fd(p->bpf->maps.cgroups), &id, values);
+	err = bpf_map_lookup_elem(p->map_fds[MAP_CGROUPS], &id, values);
 	if (err) {
 		free(values);
 		return -errno;
@@ -255,7 +314,7 @@ int programs_counters(const struct programs *p, uint64_t id, uint64_t ret_counte
 
 int programs_answer(struct programs *p, uint64_t conn_id, enum dir dir, uint32_t seq)
 {
-	int fd = bpf_map__fd(p->bpf->maps.verdicts);
+	int fd = p->map_fds[MAP_VERDICTS];
 	struct sl_verdict v = {0};
 	struct timespec now;
 
@@ -272,7 +331,7 @@ int programs_answer(struct programs *p, uint64_t conn_id, enum dir dir, uint32_t
 
 int programs_take_closes(struct programs *p, struct sl_close *ret_closes, int max)
 {
-	int fd = bpf_map__fd(p->bpf->maps.late_closes);
+	int fd = p->map_fds[MAP_LATE_CLOSES];
 	int n = 0;
 
 	while (n < max && bpf_map_lookup_and_delete_elem(fd, NULL, &ret_closes[n]) == 0)
