@@ -107,7 +107,7 @@ static void on_worker_gone(struct broker *b)
 	detach(b);
 	reap(b);
 	/* CMD lives on without us; its exit status is still ours to return. */
-	if (!b->has_spawn || b->spawn.state == SPAWN_ENDED)
+	if (!b->has_spawn || b->spawn.state == SPAWN_WAITING || b->spawn.state == SPAWN_ENDED)
 		close_all(b);
 }
 

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the broker and the worker let each other say. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "broker/channel.h"
+
+static void test_who_may_say_what(void **state)
+{
+	(void)state;
+	for (uint32_t kind = 0; kind < CHANNEL_MAX + 2; kind++) {
+		struct channel_message m = {.kind = kind, .target.number = 1};
+		size_t size = channel_size(kind);
+		bool is_worker = kind >= CHANNEL_READY && kind < CHANNEL_MAX;
+
+		/* An answer's conn_id stands where a target's number does: dir is 0. */
+		assert_int_equal(channel_is_valid(&m, size, SIDE_WORKER), is_worker);
+		assert_int_equal(channel_is_valid(&m, size, SIDE_BROKER),
+				 !is_worker && kind < CHANNEL_MAX);
+		assert_false(channel_is_valid(&m, size + 1, SIDE_WORKER));
+		assert_false(channel_is_valid(&m, size + 1, SIDE_BROKER));
+		if (size) {
+			assert_false(channel_is_valid(&m, size - 1, SIDE_WORKER));
+			assert_false(channel_is_valid(&m, size - 1, SIDE_BROKER));
+		}
+	}
+}
+
+static void test_members_in_range(void **state)
+{
+	struct channel_message answer = {.kind = CHANNEL_ANSWER, .answer.dir = DIR_EGRESS + 1};
+	struct channel_message closes = {.kind = CHANNEL_CLOSES, .count = CHANNEL_CLOSES_MAX + 1};
+	struct channel_message target = {.kind = CHANNEL_TARGET, .target.number = 1};
+	struct channel_message nobody = {.kind = CHANNEL_TARGET};
+
+	(void)state;
+	memset(target.target.name, 'a', sizeof(target.target.name));
+	assert_false(channel_is_valid(&answer, channel_size(CHANNEL_ANSWER), SIDE_WORKER));
+	assert_false(channel_is_valid(&closes, channel_size(CHANNEL_CLOSES), SIDE_BROKER));
+	assert_false(channel_is_valid(&target, channel_size(CHANNEL_TARGET), SIDE_BROKER));
+	assert_false(channel_is_valid(&nobody, channel_size(CHANNEL_TARGET), SIDE_BROKER));
+}
+
+static int open_pair(int ret_ends[2])
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret_ends);
+}
+
+static void test_descriptors_travel_with_the_ring(void **state)
+{
+	struct channel_message sent = {.kind = CHANNEL_RING, .ring = {4096, 4096, 7, {0}}};
+	struct channel_message got;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(open_pair(ends), 0);
+	for (size_t i = 0; i < RING_MAPS; i++)
+		sent.ring.fds[i] = ends[0];
+	assert_int_equal(channel_receive(ends[1], &got, SIDE_BROKER), -EAGAIN);
+	assert_int_equal(channel_send(ends[0], &sent), 0);
+	assert_int_equal(channel_receive(ends[1], &got, SIDE_BROKER), 0);
+	assert_int_equal(got.ring.seal, 7);
+	for (size_t i = 0; i < RING_MAPS; i++) {
+		assert_true(got.ring.fds[i] > 2 && got.ring.fds[i] != ends[0]);
+		assert_int_equal(fcntl(got.ring.fds[i], F_GETFD), FD_CLOEXEC);
+		assert_int_equal(close(got.ring.fds[i]), 0);
+	}
+	assert_int_equal(close(ends[0]), 0);
+	assert_int_equal(channel_receive(ends[1], &got, SIDE_BROKER), -EPIPE);
+	assert_int_equal(close(ends[1]), 0);
+}
+
+/* Sends bytes with a descriptor that nobody wants. */
+static void send_with_descriptor(int fd, const void *bytes, size_t size, int passed)
+{
+	struct iovec part = {(void *)bytes, size};
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	struct msghdr packet = {.msg_iov = &part,
+				.msg_iovlen = 1,
+				.msg_control = control.bytes,
+				.msg_controllen = sizeof(control.bytes)};
+
+	memcpy(CMSG_DATA(&control.header), &passed, sizeof(passed));
+	assert_int_equal(sendmsg(fd, &packet, 0), size);
+}
+
+static int lowest_free_descriptor(void)
+{
+	int fd = dup(0);
+
+	assert_int_equal(close(fd), 0);
+	return fd;
+}
+
+static void test_uninvited_descriptors_are_closed(void **state)
+{
+	const struct channel_message ready = {.kind = CHANNEL_READY};
+	struct channel_message got;
+	int before;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(open_pair(ends), 0);
+	before = lowest_free_descriptor();
+	send_with_descriptor(ends[0], &ready, channel_size(CHANNEL_READY), ends[0]);
+	assert_int_equal(channel_receive(ends[1], &got, SIDE_WORKER), -EBADMSG);
+	assert_int_equal(lowest_free_descriptor(), before);
+	assert_int_equal(close(ends[0]), 0);
+	assert_int_equal(close(ends[1]), 0);
+}
+
+static void test_packets_that_are_no_messages(void **state)
+{
+	static char bytes[2 * sizeof(struct channel_message)];
+	struct channel_message got;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(open_pair(ends), 0);
+	for (size_t size = 1; size <= sizeof(bytes); size += 3) {
+		assert_int_equal(send(ends[0], bytes, size, 0), size);
+		assert_int_equal(channel_receive(ends[1], &got, SIDE_WORKER), -EBADMSG);
+	}
+	assert_int_equal(close(ends[0]), 0);
+	assert_int_equal(close(ends[1]), 0);
+}
+
+static void test_who_does_not_read_is_not_waited_for(void **state)
+{
+	const struct channel_message stop = {.kind = CHANNEL_STOP};
+	int ends[2];
+	int err = 0;
+
+	(void)state;
+	assert_int_equal(open_pair(ends), 0);
+	for (int i = 0; i < 1000000 && !err; i++)
+		err = channel_send(ends[0], &stop);
+	assert_int_equal(err, -EAGAIN);
+	assert_int_equal(close(ends[0]), 0);
+	assert_int_equal(close(ends[1]), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_who_may_say_what),
+		cmocka_unit_test(test_members_in_range),
+		cmocka_unit_test(test_descriptors_travel_with_the_ring),
+		cmocka_unit_test(test_uninvited_descriptors_are_closed),
+		cmocka_unit_test(test_packets_that_are_no_messages),
+		cmocka_unit_test(test_who_does_not_read_is_not_waited_for),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
