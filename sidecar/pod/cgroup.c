@@ -153,12 +153,9 @@ int cgroup_open_pid(struct cgroup *ret_cgroup, pid_t pid)
 		err = cgroup_path_of(0, own, sizeof(own));
 	if (err)
 		return err;
-	/* "/../x" is outside our cgroup namespace, in that of another container: ask there. */
-	if (strncmp(path, "/..", 3) == 0) {
-		(void)snprintf(dir, sizeof(dir), "/proc/%d/root/sys/fs/cgroup", (int)pid);
-		err = cgroup_open(ret_cgroup, dir);
-		return err == -EMEDIUMTYPE || err == -ENOENT ? -EXDEV : err;
-	}
+	/* "/../x" is outside our cgroup namespace. */
+	if (strncmp(path, "/..", 3) == 0)
+		return -EXDEV;
 	err = cgroup_mount_find(&mount, NULL, path);
 	if (err == -ENODEV && cgroup_mount_find(&mount, NULL, own) == 0)
 		return -EXDEV;

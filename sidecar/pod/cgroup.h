@@ -47,7 +47,8 @@ int cgroup_path_read(FILE *file, char *ret_path, size_t size);
 int cgroup_open(struct cgroup *ret_cgroup, const char *path);
 /* Likewise of an open directory, which is owned from now on, also on failure. */
 int cgroup_open_fd(struct cgroup *ret_cgroup, int fd, const char *path);
-/* Opens the cgroup that a process is in; -EXDEV: it is outside of what we see mounted. */
+/* Opens the cgroup that a process is in; -EXDEV: it is outside of what we see mounted, as that
+ * of another container is (pod/process.h). */
 int cgroup_open_pid(struct cgroup *ret_cgroup, pid_t pid);
 /*
  * Makes a fresh one below our own, or below the top of the mount where that

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/value.h"
+#include "pod/identity.h"
 #include "pod/privilege.h"
 
 /* Of an identifier, when there is no name: as container runtimes print them. */
@@ -43,18 +44,21 @@ struct containers {
 	bool is_full; /* the line was written */
 	char own[PATH_MAX];
 	char pod_uid[PROCESS_NAME_MAX];
+	char pods_dir[PATH_MAX];
 	struct slot slots[CONTAINERS_MAX];
 };
 
 static void read_own(struct containers *c)
 {
 	scoped_file FILE *file = fopen("/proc/self/mountinfo", "re");
-	struct process_home home;
+	scoped_free struct process_home *home = malloc(sizeof(*home));
 
 	if (cgroup_path_of(0, c->own, sizeof(c->own)))
 		memcpy(c->own, "/", 2); /* pod/place.h has refused it before */
-	if (file && process_home_read(file, c->own, c->own, &home) == 0)
-		memcpy(c->pod_uid, home.pod_uid, sizeof(c->pod_uid));
+	if (!file || !home || process_home_read(file, c->own, c->own, NULL, home))
+		return;
+	memcpy(c->pod_uid, home->pod_uid, sizeof(c->pod_uid));
+	memcpy(c->pods_dir, home->pods_dir, sizeof(c->pods_dir));
 }
 
 struct containers *containers_new(const char *only, const struct containers_ops *ops, void *ctx)
@@ -229,11 +233,14 @@ static int watch(struct containers *c, struct slot *s, struct cgroup *cgroup)
 
 static void set_names(struct container *who, const struct process_home *home, const char *path)
 {
+	char name[IDENTITY_VALUE_MAX];
+
 	process_container_id(path, who->id);
 	if (home->container[0])
-		(void)snprintf(who->name, sizeof(who->name), "%s", home->container);
+		(void)snprintf(name, sizeof(name), "%s", home->container);
 	else
-		(void)snprintf(who->name, sizeof(who->name), "%.*s", SHORT_ID, who->id);
+		(void)snprintf(name, sizeof(name), "%.*s", SHORT_ID, who->id);
+	identity_clean(who->name, name);
 }
 
 static const char *trouble(int err)
@@ -314,7 +321,7 @@ static int look(struct containers *c, const struct process *p, enum containers_l
 	/* Not of this Pod: the runtime, before it puts the process into its container. */
 	if (process_is_far(path) || process_is_above(path, c->own))
 		return how == LOOK_EARLY ? -EAGAIN : 0;
-	if (process_home(p, path, c->own, home))
+	if (process_home(p, path, c->own, c->pods_dir, home))
 		return 0; /* it has ended */
 	if (how != LOOK_LAST && !is_complete(c, p, home)) {
 		if (s)

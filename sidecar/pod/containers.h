@@ -21,13 +21,14 @@
 #include <sys/types.h>
 
 #include "pod/cgroup.h"
+#include "pod/identity.h"
 #include "pod/process.h"
 
 /* Ignored ones included; beyond it containers are not watched, and one line says so. */
 #define CONTAINERS_MAX 64
 
 struct container {
-	char name[PROCESS_ID_MAX]; /* the kubelet's, or else the first digits of id */
+	char name[IDENTITY_VALUE_MAX]; /* the kubelet's, or else the first digits of id */
 	char id[PROCESS_ID_MAX];
 	pid_t pid; /* main process: the oldest that is left */
 	uint64_t number; /* never 0, never used again */

@@ -133,8 +133,11 @@ static bool is_name(const char *name, size_t len)
 	       name[len - 1] != '-';
 }
 
-/* ".../pods/<uid>/containers/<name>/<hash>", matched from its end. */
-static void read_kubelet(const char *root, struct process_home *home)
+/*
+ * ".../pods/<uid>/containers/<name>/<hash>", matched from its end; pods_dir is
+ * what its beginning must be, or NULL. False: it is no such path.
+ */
+static bool read_kubelet(const char *root, const char *pods_dir, struct process_home *home)
 {
 	const char *end = root + strlen(root);
 	const char *part[5]; /* from the last: hash, name, "containers", uid, "pods" */
@@ -144,7 +147,7 @@ static void read_kubelet(const char *root, struct process_home *home)
 		const char *slash = memrchr(root, '/', (size_t)(end - root));
 
 		if (!slash)
-			return;
+			return false;
 		part[i] = slash + 1;
 		len[i] = (size_t)(end - part[i]);
 		end = slash;
@@ -152,12 +155,31 @@ static void read_kubelet(const char *root, struct process_home *home)
 	if (len[4] != 4 || memcmp(part[4], "pods", 4) != 0 || len[2] != 10 ||
 	    memcmp(part[2], "containers", 10) != 0 || len[0] != 8 ||
 	    strspn(part[0], "0123456789abcdef") != 8 || !is_name(part[1], len[1]) ||
-	    !is_name(part[3], len[3]))
-		return;
+	    !is_name(part[3], len[3]) || strlen(root) >= sizeof(home->pods_dir))
+		return false;
+	end = part[4] + len[4];
+	if (pods_dir &&
+	    (strncmp(root, pods_dir, (size_t)(end - root)) != 0 || pods_dir[end - root]))
+		return false;
 	memcpy(home->container, part[1], len[1]);
 	home->container[len[1]] = '\0';
 	memcpy(home->pod_uid, part[3], len[3]);
 	home->pod_uid[len[3]] = '\0';
+	memcpy(home->pods_dir, root, (size_t)(end - root));
+	home->pods_dir[end - root] = '\0';
+	return true;
+}
+
+/*
+ * Takes the container's name from a mount, if it is the kubelet's file. The
+ * one at the usual place counts more than any other.
+ */
+static void read_name(const struct mount_line *m, const char *pods_dir, struct process_home *home)
+{
+	bool is_usual = strcmp(m->point, "/dev/termination-log") == 0;
+
+	if (is_usual || !home->container[0])
+		(void)read_kubelet(m->root, is_usual ? NULL : pods_dir, home);
 }
 
 /* As no kernel writes a path; then a comparison says nothing. */
@@ -166,7 +188,7 @@ static bool has_empty_part(const char *path)
 	return !*path || path[strlen(path) - 1] == '/' || strstr(path, "//");
 }
 
-int process_home_read(FILE *mountinfo, const char *cgroup, const char *own,
+int process_home_read(FILE *mountinfo, const char *cgroup, const char *own, const char *pods_dir,
 		      struct process_home *ret_home)
 {
 	scoped_free struct process_home *home = calloc(1, sizeof(*home));
@@ -179,8 +201,7 @@ int process_home_read(FILE *mountinfo, const char *cgroup, const char *own,
 	for (int i = 0; i < MOUNTS_MAX && getline(&line, &alloc, mountinfo) > 0; i++) {
 		if (!mountinfo_parse(line, &m))
 			continue;
-		if (!home->container[0])
-			read_kubelet(m.root, home);
+		read_name(&m, pods_dir, home);
 		/* A privileged container may see the node's: that would watch every Pod. */
 		if (home->mount_id || !m.is_cgroup2 || has_empty_part(m.root) ||
 		    !path_below(cgroup, m.root) || process_is_own(m.root, own) ||
@@ -197,14 +218,14 @@ int process_home_read(FILE *mountinfo, const char *cgroup, const char *own,
 	return 0;
 }
 
-int process_home(const struct process *p, const char *cgroup, const char *own,
+int process_home(const struct process *p, const char *cgroup, const char *own, const char *pods_dir,
 		 struct process_home *ret_home)
 {
 	scoped_file FILE *file = open_file(p, "mountinfo");
 
 	if (!file)
 		return errno == ENOENT ? -ESRCH : -errno;
-	return process_home_read(file, cgroup, own, ret_home);
+	return process_home_read(file, cgroup, own, pods_dir, ret_home);
 }
 
 /* 0 if the file is in that mount, and not below something mounted over it. */
@@ -240,6 +261,27 @@ int process_open_cgroup(const struct process *p, const struct process_home *home
 		return err;
 	}
 	return cgroup_open_fd(ret_cgroup, fd, home->cgroup);
+}
+
+int process_open_cgroup_of(pid_t pid, struct cgroup *ret_cgroup)
+{
+	scoped_free struct process_home *home = malloc(sizeof(*home));
+	struct process p = {.dir_fd = -1};
+	char own[PATH_MAX];
+	char path[PATH_MAX];
+	int err = home ? cgroup_path_of(0, own, sizeof(own)) : -ENOMEM;
+
+	if (!err)
+		err = process_open(&p, pid);
+	if (err)
+		return err;
+	err = process_cgroup(&p, path, sizeof(path));
+	if (!err)
+		err = process_home(&p, path, own, "", home);
+	if (!err)
+		err = process_open_cgroup(&p, home, ret_cgroup);
+	process_close(&p);
+	return err;
 }
 
 void process_container_id(const char *cgroup, char ret_id[PROCESS_ID_MAX])

@@ -44,6 +44,8 @@ int process_started(const struct process *p, uint64_t *ret_ticks);
  * runtime mounts the container's own cgroup, usually at /sys/fs/cgroup.
  */
 struct process_home {
+	char pods_dir[PATH_MAX]; /* ".../pods/<pod uid>/containers", where the kubelet has its file
+				  */
 	char container[PROCESS_NAME_MAX]; /* "": the kubelet has not made it */
 	char pod_uid[PROCESS_NAME_MAX]; /* likewise */
 	int mount_id; /* of the cgroup's mount; 0: there is none that is the container's alone */
@@ -51,10 +53,16 @@ struct process_home {
 	char cgroup[PATH_MAX]; /* that is mounted there: that of the process, or one above */
 };
 
-/* cgroup and own are paths as process_cgroup() gives them, own that of ourselves. */
-int process_home_read(FILE *mountinfo, const char *cgroup, const char *own,
+/*
+ * cgroup and own are paths as process_cgroup() gives them, own that of
+ * ourselves. The file is the one mounted at /dev/termination-log, or, where the
+ * container has it elsewhere, one in pods_dir, which is where our own is: a volume
+ * is below another directory, whatever its path looks like. "": it is not known.
+ * NULL: the process is ourselves.
+ */
+int process_home_read(FILE *mountinfo, const char *cgroup, const char *own, const char *pods_dir,
 		      struct process_home *ret_home);
-int process_home(const struct process *p, const char *cgroup, const char *own,
+int process_home(const struct process *p, const char *cgroup, const char *own, const char *pods_dir,
 		 struct process_home *ret_home);
 
 /*
@@ -63,6 +71,12 @@ int process_home(const struct process *p, const char *cgroup, const char *own,
  */
 int process_open_cgroup(const struct process *p, const struct process_home *home,
 			struct cgroup *ret_cgroup);
+
+/*
+ * Opens the cgroup that a process outside of our cgroup namespace is in, as its
+ * own mounts show it. -EXDEV: they do not.
+ */
+int process_open_cgroup_of(pid_t pid, struct cgroup *ret_cgroup);
 
 /* The identifier in a cgroup path: its last 64 hex digits in a row, or else its last part. */
 void process_container_id(const char *cgroup, char ret_id[PROCESS_ID_MAX]);

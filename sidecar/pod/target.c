@@ -6,14 +6,16 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "pod/process.h"
 
 #define NO_CGROUP2                                                                                 \
 	"no cgroup v2 file system is mounted here; mount one (mount -t cgroup2 none DIR) and try " \
 	"again"
 
-/* The last part of a path. */
+/* The last part of a path, as a label can have it. */
 static void set_name(struct target *t, const char *path)
 {
+	char last[PATH_MAX];
 	size_t len = strlen(path);
 	const char *from;
 
@@ -21,7 +23,9 @@ static void set_name(struct target *t, const char *path)
 		len--;
 	from = memrchr(path, '/', len - (len > 0));
 	from = from ? from + 1 : path;
-	(void)snprintf(t->name, sizeof(t->name), "%.*s", (int)(path + len - from), from);
+	(void)snprintf(last, sizeof(last), "%.*s", (int)(path + len - from),
+		       from); /* longer is cut */
+	identity_clean(t->name, last);
 	t->number = 1;
 }
 
@@ -48,6 +52,8 @@ int target_open_pid(struct target *t, pid_t pid)
 
 	*t = (struct target){.cgroup.fd = -1};
 	err = cgroup_open_pid(&t->cgroup, pid);
+	if (err == -EXDEV)
+		err = process_open_cgroup_of(pid, &t->cgroup);
 	if (err == -ESRCH) {
 		log_error("run: --pid: there is no process %d", (int)pid);
 	} else if (err == -ENODEV) {
@@ -55,6 +61,10 @@ int target_open_pid(struct target *t, pid_t pid)
 	} else if (err == -EXDEV) {
 		log_error("run: --pid: the cgroup of process %d is not below any that is mounted "
 			  "here; start sidelight in the same container or outside of any",
+			  (int)pid);
+	} else if (err == -EACCES || err == -EPERM) {
+		log_error("run: --pid: not allowed to reach the cgroup of process %d; "
+			  "CAP_SYS_PTRACE is what it takes",
 			  (int)pid);
 	} else if (err) {
 		log_error("run: --pid: cannot open the cgroup of process %d (%s)", (int)pid,

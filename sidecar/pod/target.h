@@ -14,8 +14,10 @@
 #include <sys/types.h>
 
 #include "pod/cgroup.h"
+#include "pod/identity.h"
 
-#define TARGET_NAME_MAX 128
+/* The name is a label's value: clean, and cut. */
+#define TARGET_NAME_MAX IDENTITY_VALUE_MAX
 
 struct target {
 	char name[TARGET_NAME_MAX]; /* container, program, or directory */

@@ -56,6 +56,10 @@ def _make(spec):
         _call("unshare", CLONE_NEWCGROUP)
         _call("umount2", "/sys/fs/cgroup", 0)
         _call("mount", "cgroup2", "/sys/fs/cgroup", "cgroup2", 0, None)
+    if spec["cgroup_link"]:
+        _call("umount2", "/sys/fs/cgroup", 2)
+        _call("mount", "tmpfs", "/sys/fs", "tmpfs", 0, None)
+        os.symlink(spec["cgroup_link"], "/sys/fs/cgroup")
     if spec["log"]:
         _call("mount", spec["log"], spec["log_point"], None, MS_BIND, None)
     if spec["is_untraced"]:
@@ -139,7 +143,8 @@ class Pod:
 
 class Container:
     def __init__(self, pod, name, argv, capabilities=CAPABILITIES, has_cgroup=True, gate=None,
-                 pod_uid=None, user=0, has_users=False, is_untraced=False):
+                 pod_uid=None, user=0, has_users=False, is_untraced=False,
+                 cgroup_link=None):
         import harness
 
         pod_uid = pod_uid or pod.uid
@@ -162,6 +167,7 @@ class Container:
             "user": user,
             "has_users": has_users,
             "is_untraced": is_untraced,
+            "cgroup_link": cgroup_link,
             "gate": str(gate) if gate else None,
             "argv": [str(word) for word in argv],
         }

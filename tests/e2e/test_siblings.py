@@ -16,6 +16,12 @@ from observer import Sidelight, programs
 ALL = ("BPF", "NET_ADMIN", "SYS_PTRACE", "PERFMON")
 
 
+def pid_in_pod(container):
+    """The number of its process as the Pod's processes see it."""
+    status = pathlib.Path(f"/proc/{container.wait_pid()}/status").read_text()
+    return re.search(r"NSpid:.*\t(\d+)\n", status)[1]
+
+
 class InPod(Sidelight):
     """`sidelight run` as a container of a Pod."""
 
@@ -189,6 +195,21 @@ class Siblings(harness.Case):
         self.assertEqual(int(status["CapEff"], 16), 0)
         self.assertEqual(int(status["CapPrm"], 16), bits)
         self.assertEqual(status["NoNewPrivs"].strip(), "1")
+
+    def test_a_named_process_leads_to_its_own_cgroup_only(self):
+        """--pid: what the process shows as /sys/fs/cgroup is its own, or it is refused."""
+        pod = siblings.Pod(self)
+        web = self.server(pod)
+        web.process.wait_listening(web.port)
+        link = f"/proc/{pid_in_pod(web)}/root/sys/fs/cgroup"
+        liar = pod.container("liar", ["sleep", "infinity"], cgroup_link=link)
+        done = pod.container(
+            "sidelight", [harness.BINARY, "run", "--pid", pid_in_pod(liar)], capabilities=ALL
+        ).process
+        self.assertEqual(done.wait(), 2)
+        self.assertIn("is not below any that is mounted here", done.text())
+        sidelight = InPod(pod, "--pid", pid_in_pod(web), name="debugger")
+        self.ask(web, sidelight, 10, web.id)
 
     def test_killed_it_leaves_nothing(self):
         before = programs()

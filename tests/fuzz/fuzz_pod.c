@@ -26,7 +26,7 @@ static void check_home(char *text, size_t len, const char *cgroup, const char *o
 
 	if (!file)
 		return;
-	if (process_home_read(file, cgroup, own, &home) == 0) {
+	if (process_home_read(file, cgroup, own, "/kubelet/pods", &home) == 0) {
 		check_name(home.container);
 		check_name(home.pod_uid);
 		if (home.mount_id) {

@@ -14,6 +14,8 @@
 #define ID  "4f0e5a3c2b1d4f0e5a3c2b1d4f0e5a3c2b1d4f0e5a3c2b1d4f0e5a3c2b1d4f0e"
 #define LOG(root)                                                                                  \
 	"90 80 253:1 " root " /dev/termination-log rw,relatime - ext4 /dev/vda1 rw,discard\n"
+#define VOLUME(root)	   "91 80 253:1 " root " /data rw,relatime - ext4 /dev/vda1 rw,discard\n"
+#define PODS		   "/kubelet/pods"
 #define MOUNT(root, point) "77 70 0:26 " root " " point " ro,nosuid - cgroup2 cgroup rw\n"
 
 static void test_home(void **state)
@@ -26,46 +28,66 @@ static void test_home(void **state)
 		const char *container;
 		int mount_id;
 		const char *home;
+		const char *pods_dir; /* NULL: not known */
 	} rows[] = {
 		{"as containerd and the kubelet make it",
 		 MOUNT("/../" ID, "/sys/fs/cgroup")
 			 LOG("/var/lib/kubelet/pods/" UID "/containers/web/0a1b2c3d"),
-		 "/../" ID, "/", "web", 77, "/../" ID},
+		 "/../" ID, "/", "web", 77, "/../" ID, NULL},
 		{"the kubelet's folder is a file system of its own",
-		 LOG("/pods/" UID "/containers/web/0a1b2c3d"), "/../" ID, "/", "web", 0, ""},
+		 LOG("/pods/" UID "/containers/web/0a1b2c3d"), "/../" ID, "/", "web", 0, "", NULL},
 		{"systemd and crun: a cgroup below that of the scope",
 		 MOUNT("/../../crio-" ID ".scope/container", "/sys/fs/cgroup"),
 		 "/../../crio-" ID ".scope/container", "/", "", 77,
-		 "/../../crio-" ID ".scope/container"},
+		 "/../../crio-" ID ".scope/container", NULL},
 		{"a process in a cgroup that the container has made",
 		 MOUNT("/../" ID, "/sys/fs/cgroup"), "/../" ID "/init.scope", "/", "", 77,
-		 "/../" ID},
+		 "/../" ID, NULL},
 		{"the node's whole tree, as a privileged container has it, is not for us",
-		 MOUNT("/../../..", "/sys/fs/cgroup"), "/../" ID, "/", "", 0, ""},
+		 MOUNT("/../../..", "/sys/fs/cgroup"), "/../" ID, "/", "", 0, "", NULL},
 		{"nor is the Pod's, in which we are", MOUNT("/..", "/sys/fs/cgroup"), "/../" ID,
-		 "/", "", 0, ""},
-		{"nor our own", MOUNT("/", "/sys/fs/cgroup"), "/../" ID, "/", "", 0, ""},
+		 "/", "", 0, "", NULL},
+		{"nor our own", MOUNT("/", "/sys/fs/cgroup"), "/../" ID, "/", "", 0, "", NULL},
 		{"nor that of another container", MOUNT("/../other", "/sys/fs/cgroup"), "/../" ID,
-		 "/", "", 0, ""},
+		 "/", "", 0, "", NULL},
 		{"without a cgroup namespace of ours", MOUNT("/kubepods/pod1/a", "/sys/fs/cgroup"),
-		 "/kubepods/pod1/a", "/kubepods/pod1/b", "", 77, "/kubepods/pod1/a"},
+		 "/kubepods/pod1/a", "/kubepods/pod1/b", "", 77, "/kubepods/pod1/a", NULL},
 		{"the same, and the whole tree", MOUNT("/", "/sys/fs/cgroup"), "/kubepods/pod1/a",
-		 "/kubepods/pod1/b", "", 0, ""},
+		 "/kubepods/pod1/b", "", 0, "", NULL},
 		{"the first of two", MOUNT("/../" ID, "/a") MOUNT("/../" ID, "/b"), "/../" ID, "/",
-		 "", 77, "/../" ID},
+		 "", 77, "/../" ID, NULL},
 		{"names are DNS labels", LOG("/pods/" UID "/containers/We\\\"b/0a1b2c3d"),
-		 "/../" ID, "/", "", 0, ""},
+		 "/../" ID, "/", "", 0, "", NULL},
 		{"and not empty", LOG("/pods/" UID "/containers//0a1b2c3d"), "/../" ID, "/", "", 0,
-		 ""},
+		 "", NULL},
 		{"nor longer than those",
 		 LOG("/pods/" UID "/containers/"
 		     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 		     "/0a1b2c3d"),
-		 "/../" ID, "/", "", 0, ""},
+		 "/../" ID, "/", "", 0, "", NULL},
 		{"a volume of a container is no name",
-		 LOG("/pods/" UID "/volume-subpaths/config/web/0"), "/../" ID, "/", "", 0, ""},
-		{"a shorter path", LOG("/containers/web/0a1b2c3d"), "/../" ID, "/", "", 0, ""},
-		{"nothing at all", "\n \nx - y\n1 2 - cgroup2\n", "/../" ID, "/", "", 0, ""},
+		 LOG("/pods/" UID "/volume-subpaths/config/web/0"), "/../" ID, "/", "", 0, "",
+		 NULL},
+		{"a volume whose path looks like the kubelet's",
+		 VOLUME("/kubelet/pods/" UID "/volumes/x/pods/" UID "/containers/fake/0a1b2c3d")
+			 LOG("/kubelet/pods/" UID "/containers/web/0a1b2c3d"),
+		 "/../" ID, "/", "web", 0, "", PODS},
+		{"the same, behind the kubelet's file",
+		 LOG("/kubelet/pods/" UID "/containers/web/0a1b2c3d")
+			 VOLUME("/kubelet/pods/" UID "/containers/fake/0a1b2c3d"),
+		 "/../" ID, "/", "web", 0, "", PODS},
+		{"such a volume alone",
+		 VOLUME("/kubelet/pods/" UID "/volumes/x/pods/" UID "/containers/fake/0a1b2c3d"),
+		 "/../" ID, "/", "", 0, "", PODS},
+		{"the kubelet's file at another place (terminationMessagePath)",
+		 VOLUME("/kubelet/pods/" UID "/containers/web/0a1b2c3d"), "/../" ID, "/", "web", 0,
+		 "", PODS},
+		{"there, and nobody knows where the kubelet has our own",
+		 VOLUME("/kubelet/pods/" UID "/containers/web/0a1b2c3d"), "/../" ID, "/", "", 0, "",
+		 NULL},
+		{"a shorter path", LOG("/containers/web/0a1b2c3d"), "/../" ID, "/", "", 0, "",
+		 NULL},
+		{"nothing at all", "\n \nx - y\n1 2 - cgroup2\n", "/../" ID, "/", "", 0, "", NULL},
 	};
 
 	(void)state;
@@ -74,7 +96,9 @@ static void test_home(void **state)
 		struct process_home home;
 
 		assert_non_null(file);
-		assert_int_equal(process_home_read(file, rows[i].cgroup, rows[i].own, &home), 0);
+		assert_int_equal(process_home_read(file, rows[i].cgroup, rows[i].own,
+						   rows[i].pods_dir ? rows[i].pods_dir : "", &home),
+				 0);
 		(void)fclose(file);
 		if (strcmp(home.container, rows[i].container) != 0 ||
 		    home.mount_id != rows[i].mount_id || strcmp(home.cgroup, rows[i].home) != 0)

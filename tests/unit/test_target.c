@@ -25,6 +25,7 @@ static void test_name(void **state)
 		{"nginx", "nginx"},
 		{"./a b/", "a b"},
 		{"/", "/"},
+		{"app\nfake{a=\"b\"}\xff.service", "app_fake{a=\"b\"}_.service"},
 	};
 
 	(void)state;
