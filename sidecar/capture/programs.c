@@ -32,10 +32,12 @@ struct attached {
 /* Maps that the programs and we use, beside those of the ring. */
 enum { MAP_CGROUPS, MAP_VERDICTS, MAP_LATE_CLOSES, MAP_MAX };
 
+#define OBJECT_MAPS_MAX 32
+
 struct programs {
 	int program_fds[LINK_MAX];
 	int map_fds[MAP_MAX];
-	int chain_fds[2]; /* arrays of programs */
+	int object_fds[OBJECT_MAPS_MAX]; /* all maps: arrays of programs are emptied without one */
 	struct ring_layout ring;
 	int cpu_count;
 	struct attached attached[PROGRAMS_CGROUPS_MAX];
@@ -138,14 +140,15 @@ static int keep_fds(struct programs *p, const struct socket_bpf *bpf)
 		{bpf_map__fd(bpf->maps.data_shared), &p->ring.fds[RING_MAP_SHARED]},
 		{bpf_map__fd(bpf->maps.bss), &p->ring.fds[RING_MAP_BSS]},
 		{bpf_map__fd(bpf->maps.records), &p->ring.fds[RING_MAP_RECORDS]},
-		/* The programs keep no reference on what they tail-call: these arrays do. */
-		{bpf_map__fd(bpf->maps.next_ingress), &p->chain_fds[0]},
-		{bpf_map__fd(bpf->maps.next_egress), &p->chain_fds[1]},
 	};
+	struct bpf_map *map;
+	size_t n = 0;
 	int err = 0;
 
 	for (size_t i = 0; !err && i < sizeof(fds) / sizeof(fds[0]); i++)
 		err = keep_fd(fds[i].from, fds[i].to);
+	for (map = NULL; !err && (map = bpf_object__next_map(bpf->obj, map)); n++)
+		err = n < OBJECT_MAPS_MAX ? keep_fd(bpf_map__fd(map), &p->object_fds[n]) : -E2BIG;
 	return err;
 }
 
@@ -194,7 +197,7 @@ static void init_fds(struct programs *p)
 {
 	memset(p->program_fds, -1, sizeof(p->program_fds));
 	memset(p->map_fds, -1, sizeof(p->map_fds));
-	memset(p->chain_fds, -1, sizeof(p->chain_fds));
+	memset(p->object_fds, -1, sizeof(p->object_fds));
 	memset(p->ring.fds, -1, sizeof(p->ring.fds));
 	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++)
 		memset(p->attached[i].link_fds, -1, sizeof(p->attached[i].link_fds));
@@ -232,7 +235,7 @@ void programs_free(struct programs *p)
 		detach(&p->attached[i]);
 	close_fds(p->program_fds, LINK_MAX);
 	close_fds(p->map_fds, MAP_MAX);
-	close_fds(p->chain_fds, 2);
+	close_fds(p->object_fds, OBJECT_MAPS_MAX);
 	close_fds(p->ring.fds, RING_MAPS);
 	free(p);
 }

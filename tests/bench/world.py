@@ -64,6 +64,12 @@ def cpu_us(pid):
     return total / 1e3
 
 
+def with_children(pid):
+    """A process and those that it started: of sidelight the broker and the worker."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+        return [pid, *map(int, children.read().split())]
+
+
 def fdinfo(pid):
     """What the kernel says of each descriptor of a process, as dicts."""
     directory = f"/proc/{pid}/fdinfo"
@@ -241,7 +247,7 @@ class Watcher:
     process = None
 
     def cpu_us(self):
-        return cpu_us(self.process.pid)
+        return sum(map(cpu_us, with_children(self.process.pid)))
 
     def bpf_us_and_runs(self):
         """Time and runs of its programs so far; they stand still without BpfStatistics."""
@@ -301,8 +307,15 @@ class Observer(Watcher):
                                   "sidelight_events_lost_total"))
 
     def memory(self):
-        """Resident and private bytes, and those of the BPF maps."""
-        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
-            kib = dict(re.findall(r"^(VmRSS|RssAnon):\s+(\d+) kB", status.read(), re.M))
+        """
+        Resident bytes of both processes, private ones (a page that both have counts once), and
+        those of the BPF maps.
+        """
+        resident = private = 0
+        for pid in with_children(self.process.pid):
+            with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
+                kib = dict(re.findall(r"^(Rss|Pss_Anon):\s+(\d+) kB", rollup.read(), re.M))
+            resident += int(kib["Rss"]) << 10
+            private += int(kib["Pss_Anon"]) << 10
         maps = sum(int(info["memlock"]) for info in self.fdinfo("map_id"))
-        return int(kib["VmRSS"]) << 10, int(kib["RssAnon"]) << 10, maps
+        return resident, private, maps

@@ -129,6 +129,14 @@ class Pods(harness.Case):
         self.assertEqual(int(status["CapBnd"], 16), CAPABILITIES)
         self.assertEqual(int(status["CapInh"], 16), 0)
         self.assertEqual(status["NoNewPrivs"].strip(), "1")
+        (worker,) = (path.parent / "task" / path.parent.name / "children").read_text().split()
+        status = dict(
+            line.split(":\t", 1)
+            for line in pathlib.Path(f"/proc/{worker}/status").read_text().splitlines()
+        )
+        for name in ("CapEff", "CapPrm", "CapInh"):
+            self.assertEqual(int(status[name], 16), 0, name)
+        self.assertEqual(status["Seccomp"].strip(), "2")
 
     def check_counts(self, pod, sidecar):
         web = clients.send_plan(pod.web_port, [("GET", "/hello"), ("GET", "/missing")] * 100)
