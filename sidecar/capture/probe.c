@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "pod/cgroup.h"
+#include "pod/landlock.h"
 
 /* Headers of libcap and the kernel older than 5.8 have no names for these. */
 #define BIT_PERFMON 38
@@ -308,6 +309,17 @@ static int check_btf(struct probe *p, struct context *c)
 	return access("/sys/kernel/btf/vmlinux", R_OK) ? -errno : 0;
 }
 
+static int check_landlock(struct probe *p, struct context *c)
+{
+	int version = landlock_version();
+
+	(void)c;
+	if (!version)
+		return -EOPNOTSUPP;
+	detail(p, "version %d", version);
+	return 0;
+}
+
 #define NOTHING_WORKS "watching"
 
 /* In the order in which a missing one is the cause of what fails after it. */
@@ -338,6 +350,8 @@ static const struct {
 	{"BPF JIT compiler", "speed: programs are interpreted", false, false, check_jit},
 	{"CAP_SYS_PTRACE", "containers of a Pod, --pid of a process in another container", false,
 	 false, check_cap_ptrace},
+	{"Landlock", "closed file system around the process that reads traffic", false, false,
+	 check_landlock},
 	{"kernel BTF", "tracepoints with arguments", false, false, check_btf},
 };
 
