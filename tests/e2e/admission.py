@@ -65,12 +65,12 @@ class Answer:
 class Server:
     """sidelight-webhook serve, in a Case."""
 
-    def __init__(self, case, *options, drain="0", binary=WEBHOOK):
+    def __init__(self, case, *options, drain="0", binary=WEBHOOK, before=()):
         self.dir = case.scratch("tls")
         self.dir.mkdir()
         self.renew()
         self.process = case.spawn(
-            [binary, "serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
+            [*before, binary, "serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
              "--tls-cert", self.dir / "tls.crt", "--tls-key", self.dir / "tls.key",
              "--drain", drain, *options])
         found = harness.wait_for("the server", self._ports)
