@@ -88,11 +88,11 @@ int privilege_init(void)
 	return set_needed(true, true);
 }
 
-int privilege_lower(bool is_parent)
+int privilege_lower(bool with_command)
 {
 	int err;
 
-	has_command = is_parent;
+	has_command = with_command;
 	err = set_needed(false, false);
 	if (err)
 		return err;

@@ -23,11 +23,11 @@
 int privilege_init(void);
 
 /*
- * has_command: we are the parent of a CMD, whose processes may belong to
+ * with_command: we are the parent of a CMD, whose processes may belong to
  * anybody and are signalled, and whose cgroup is removed at its end. Returns 0
  * or negative errno; then nothing has changed.
  */
-int privilege_lower(bool has_command);
+int privilege_lower(bool with_command);
 
 /* The value is to be given to privilege_drop(). */
 int privilege_raise(void);

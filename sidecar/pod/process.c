@@ -265,7 +265,7 @@ int process_open_cgroup(const struct process *p, const struct process_home *home
 
 int process_open_cgroup_of(pid_t pid, struct cgroup *ret_cgroup)
 {
-	scoped_free struct process_home *home = malloc(sizeof(*home));
+	scoped_free struct process_home *home = calloc(1, sizeof(*home));
 	struct process p = {.dir_fd = -1};
 	char own[PATH_MAX];
 	char path[PATH_MAX];
