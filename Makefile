@@ -326,11 +326,13 @@ EVALUATOR := $(CURDIR)/build/kubernetes-evaluator
 .PHONY: certs policy check-policy
 certs: $(BUILD)/sidelight-webhook ## a certificate of the webhook, for kustomize/components/certs
 	@$< certs --namespace sidelight-system --dir $(CERTS_DIR)
-policy: $(BUILD)/sidelight-webhook ## make webhook-manifests/policy/policy.yaml again
+policy: $(BUILD)/sidelight-webhook ## make policy.yaml and guard.yaml of webhook-manifests again
 	@$< policy > webhook-manifests/policy/policy.yaml
+	@$< guard > webhook-manifests/guard/guard.yaml
 check-policy: all ## policies, in the API server's own code; building that takes minutes
 	@tests/kubernetes/evaluator $(EVALUATOR)
 	@EVALUATOR=$(EVALUATOR)/evaluate python3 tests/e2e/test_policy.py
+	@EVALUATOR=$(EVALUATOR)/evaluate python3 tests/e2e/test_guard.py
 
 # --- lint --------------------------------------------------------------------------
 

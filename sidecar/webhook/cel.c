@@ -36,8 +36,7 @@ void cel_newline(struct cel *c)
 		text_add_char(c->out, ' ');
 }
 
-/* Can this parameter have no value? */
-static bool may_be_empty(enum parameter_id id)
+bool cel_may_be_empty(enum parameter_id id)
 {
 	/* Of these two, `export` takes one away. */
 	return !*parameter_table[id].fallback || id == PARAM_METRICS_PORT || id == PARAM_PUSH;
@@ -49,7 +48,7 @@ static enum parameter_id condition_of(const cJSON *node)
 	struct template_string s;
 
 	if (!cJSON_IsString(node) || !template_string(node->valuestring, &s) ||
-	    !may_be_empty(s.parameter))
+	    !cel_may_be_empty(s.parameter))
 		return PARAM_MAX;
 	return s.parameter;
 }

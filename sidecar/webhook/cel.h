@@ -33,6 +33,9 @@ void cel_string(struct text *out, const char *str);
 /* variables.NAME: `-` is not a letter of names. */
 void cel_variable(struct text *out, enum parameter_id id);
 
+/* Can this parameter have no value? */
+bool cel_may_be_empty(enum parameter_id id);
+
 /* A node of the template. */
 void cel_node(struct cel *c, const cJSON *node);
 

@@ -86,6 +86,8 @@ static const struct option_command commands[WEBHOOK_COMMAND_MAX] = {
 			   "make a certificate for it; prints the Secret and the caBundle"},
 	[WEBHOOK_POLICY] = {"policy", "[OPTIONS]",
 			    "print the injection as a policy that needs no webhook (YAML)"},
+	[WEBHOOK_GUARD] = {"guard", "",
+			   "print the policy of who may have sidelight's capabilities (YAML)"},
 	[WEBHOOK_JANITOR] = {"janitor", "--gateway URL --once|--interval SECONDS",
 			     "remove what nobody pushes to any more from a Pushgateway"},
 	[WEBHOOK_TEMPLATE] = {"template", "", "print the template of what is injected"},
@@ -132,7 +134,8 @@ static const struct option_set *flag_set(void)
 		rows[set.option_count++] = (struct option){
 			.section = i == 0 ? "What is injected; annotations sidelight.dev/NAME of a "
 					    "Pod win"
-					  : NULL,
+				   : p->is_administrators ? "What annotations may choose"
+							  : NULL,
 			.flag = p->name,
 			.variable = variable_of((enum parameter_id)i),
 			.metavar = p->metavar,

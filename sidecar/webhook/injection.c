@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "webhook/image.h"
 #include "webhook/owner.h"
 #include "webhook/template.h"
 
@@ -19,16 +20,21 @@ static const char *string_member(const cJSON *object, const char *name)
 	return str ? str : "";
 }
 
-static bool is_named(const cJSON *list, const char *name)
+static const cJSON *find_named(const cJSON *list, const char *name)
 {
 	const cJSON *item;
 
 	cJSON_ArrayForEach(item, list)
 	{
 		if (strcmp(string_member(item, "name"), name) == 0)
-			return true;
+			return item;
 	}
-	return false;
+	return NULL;
+}
+
+static bool is_named(const cJSON *list, const char *name)
+{
+	return find_named(list, name);
 }
 
 static bool is_present(const cJSON *spec)
@@ -64,6 +70,15 @@ static bool is_windows(const cJSON *spec)
 		       0;
 }
 
+/* A volume of our name that is another one would be mounted into the container. */
+static bool has_other_volume(const cJSON *spec)
+{
+	const cJSON *ours = member(template_document(), "volume");
+	const cJSON *volume = find_named(member(spec, "volumes"), string_member(ours, "name"));
+
+	return volume && !template_is_volume(volume);
+}
+
 /* In the order in which a user should mend them. */
 bool injection_is_possible(const struct injection *in, const cJSON *pod, const struct values *v,
 			   struct text *why)
@@ -91,6 +106,10 @@ bool injection_is_possible(const struct injection *in, const cJSON *pod, const s
 		text_add(why, REASON_HOST_USERS);
 	else if (*port && cJSON_IsTrue(member(spec, "hostNetwork")))
 		text_add(why, REASON_HOST_NETWORK);
+	else if (!image_is_permitted(v->of[PARAM_IMAGE], in->defaults))
+		text_add(why, REASON_IMAGE);
+	else if (has_other_volume(spec))
+		text_add(why, REASON_VOLUME);
 	else if (owner)
 		text_addf(why, REASON_PORT, port, owner);
 	return why->len == 0;

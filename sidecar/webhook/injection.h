@@ -40,6 +40,9 @@
 #define REASON_HOST_NETWORK                                                                        \
 	"hostNetwork is true and the port would be the node's; "                                   \
 	"sidelight.dev/export: push needs none"
+#define REASON_IMAGE                                                                               \
+	"sidelight.dev/image names an image that the cluster's administrator does not permit"
+#define REASON_VOLUME "volume sidelight-podinfo is not the one that would be injected"
 /* Takes the port and the container's name. */
 #define REASON_PORT "port %s is used by container %.63s; sidelight.dev/metrics-port chooses another"
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "webhook/certs.h"
 #include "webhook/flags.h"
+#include "webhook/guard.h"
 #include "webhook/inject.h"
 #include "webhook/janitor.h"
 #include "webhook/policy.h"
@@ -50,10 +51,11 @@ static int command_help(const struct flags *f)
 }
 
 static int (*const commands[WEBHOOK_COMMAND_MAX])(const struct flags *f) = {
-	[WEBHOOK_SERVE] = serve_command,     [WEBHOOK_INJECT] = inject_command,
-	[WEBHOOK_CERTS] = certs_command,     [WEBHOOK_POLICY] = policy_command,
-	[WEBHOOK_JANITOR] = command_janitor, [WEBHOOK_TEMPLATE] = command_template,
-	[WEBHOOK_VERSION] = command_version, [WEBHOOK_HELP] = command_help,
+	[WEBHOOK_SERVE] = serve_command,       [WEBHOOK_INJECT] = inject_command,
+	[WEBHOOK_CERTS] = certs_command,       [WEBHOOK_POLICY] = policy_command,
+	[WEBHOOK_GUARD] = guard_command,       [WEBHOOK_JANITOR] = command_janitor,
+	[WEBHOOK_TEMPLATE] = command_template, [WEBHOOK_VERSION] = command_version,
+	[WEBHOOK_HELP] = command_help,
 };
 
 int main(int argc, char **argv)

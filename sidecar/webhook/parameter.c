@@ -15,9 +15,12 @@
 #define INTERVAL "([1-9][0-9]{0,3}s?|[1-9][0-9]{2,6}ms|[1-9][0-9]{0,2}m|([1-9]|1[0-9]|2[0-4])h)"
 #define PORT                                                                                       \
 	"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+/* As container runtimes read it; one that they cannot read would keep the Pod from starting. */
+#define LABEL	  "[a-zA-Z0-9]+(-+[a-zA-Z0-9]+)*"
+#define COMPONENT "[a-z0-9]+(([.]|__?|-+)[a-z0-9]+)*"
 #define IMAGE                                                                                      \
-	"([a-zA-Z0-9.-]+(:[0-9]{1,5})?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*"                             \
-	"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
+	"(" LABEL "([.]" LABEL ")*(:[0-9]{1,5})?/)?" COMPONENT "(/" COMPONENT ")*"                 \
+	"(:" PARAMETER_IMAGE_TAG ")?(@" PARAMETER_IMAGE_DIGEST ")?"
 #define NAMES "[a-z0-9]([a-z0-9-]{0,62})(,[a-z0-9]([a-z0-9-]{0,62}))*"
 /* Of the templates that sidelight takes (its help on --routes) those of plain characters. */
 #define SEGMENT "/([A-Za-z0-9._~!&'+;=:@%-]*|[{][A-Za-z0-9_.-]+[}])"
@@ -176,6 +179,18 @@ const struct parameter parameter_table[PARAM_MAX] = {
 			.wanted = "a name",
 			.help = "name of the workload; else that of the Pod's owner",
 		},
+	[PARAM_IMAGE_CHOICE] =
+		{
+			.name = "image-choice",
+			.metavar = "repository|any",
+			.fallback = "repository",
+			.pattern = "^(repository|any)$",
+			.max_bytes = 16,
+			.wanted = "one of repository, any",
+			.help = "images that sidelight.dev/image may name: those of the repository "
+				"of --image (if that has a digest: with this digest), or any",
+			.is_administrators = true,
+		},
 };
 
 static regex_t *pattern_of(enum parameter_id id)
@@ -244,7 +259,10 @@ static bool warn(cJSON *warnings, const struct parameter *p, const char *value)
 	text_addf(&line, PARAMETER_PREFIX "%s: \"", p->name);
 	for (size_t i = 0; value[i] && i < 60; i++)
 		text_add_char(&line, value[i] >= ' ' && value[i] < 0x7f ? value[i] : '?');
-	text_addf(&line, "\" is not %s; ignored", p->wanted);
+	if (p->is_administrators)
+		text_add(&line, "\" is not for annotations to say; ignored");
+	else
+		text_addf(&line, "\" is not %s; ignored", p->wanted);
 	ok = !line.has_failed && cJSON_AddItemToArray(warnings, cJSON_CreateString(line.ptr));
 	text_release(&line);
 	return ok;
@@ -262,7 +280,8 @@ bool values_resolve(struct values *v, const struct values *defaults, const cJSON
 		value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(annotations, name));
 		if (!value)
 			continue;
-		if (parameter_accepts((enum parameter_id)i, value))
+		if (!parameter_table[i].is_administrators &&
+		    parameter_accepts((enum parameter_id)i, value))
 			v->of[i] = value;
 		else if (!warn(warnings, &parameter_table[i], value))
 			return false;

@@ -2,8 +2,8 @@
 /*
  * What can be set of an injected container: by the cluster's administrator as
  * a flag (--NAME) of sidelight-webhook, by the owner of a Pod as an annotation
- * (sidelight.dev/NAME), which wins. The names are those of the placeholders
- * of template.json.
+ * (sidelight.dev/NAME), which wins, unless the parameter is the administrator's
+ * alone. The names are those of the placeholders of template.json.
  *
  * A value that is not as the pattern says, or too long, is as if it were not
  * there, and is told: the API server and sidelight accept every value that
@@ -25,6 +25,10 @@
 
 #define PARAMETER_PREFIX "sidelight.dev/"
 
+/* Parts of an image reference, as regular expressions. */
+#define PARAMETER_IMAGE_TAG    "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+#define PARAMETER_IMAGE_DIGEST "sha256:[0-9a-f]{64}"
+
 enum parameter_id {
 	PARAM_IMAGE,
 	PARAM_PULL_POLICY,
@@ -41,6 +45,7 @@ enum parameter_id {
 	PARAM_ROUTES,
 	PARAM_LOG_LEVEL,
 	PARAM_WORKLOAD, /* "": taken from the owner of the Pod (owner.h) */
+	PARAM_IMAGE_CHOICE, /* see image.h */
 	PARAM_MAX,
 };
 
@@ -54,6 +59,7 @@ struct parameter {
 	const char *help;
 	size_t items_max; /* of a comma-separated list; 0: no limit of their own */
 	size_t item_max_bytes;
+	bool is_administrators; /* annotations do not set it */
 };
 
 extern const struct parameter parameter_table[PARAM_MAX];

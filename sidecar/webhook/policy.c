@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 #include "webhook/cel.h"
+#include "webhook/cel_match.h"
+#include "webhook/image.h"
 #include "webhook/injection.h"
 #include "webhook/template.h"
 
@@ -158,14 +160,17 @@ static void write_check(struct text *out, const struct parameter *p)
 }
 
 /* What is said and can be used: of the annotation and the ConfigMap, else the default. */
-static void write_said(struct text *out, enum parameter_id id, const struct values *defaults)
+static void write_said(struct text *out, enum parameter_id id, const struct values *defaults,
+		       bool is_annotated)
 {
 	const struct parameter *p = &parameter_table[id];
 
-	text_addf(out,
-		  "([\"" PARAMETER_PREFIX "%s\" in variables.annotations ? "
-		  "variables.annotations[\"" PARAMETER_PREFIX "%s\"] : \"\",\n      ",
-		  p->name, p->name);
+	text_add(out, "([");
+	if (is_annotated)
+		text_addf(out,
+			  "\"" PARAMETER_PREFIX "%s\" in variables.annotations ? "
+			  "variables.annotations[\"" PARAMETER_PREFIX "%s\"] : \"\",\n      ",
+			  p->name, p->name);
 	text_addf(out, "\"%s\" in variables.parameters ? variables.parameters[\"%s\"] : \"\"",
 		  p->name, p->name);
 	if (id == PARAM_WORKLOAD && !*defaults->of[id])
@@ -185,7 +190,7 @@ static void write_limit(struct text *out, enum parameter_id id, enum parameter_i
 
 	(void)snprintf(said, sizeof(said), "%s_said", parameter_table[id].name);
 	begin_variable(out, said);
-	write_said(out, id, defaults);
+	write_said(out, id, defaults, true);
 	begin_variable(out, parameter_table[id].name);
 	cel_variable(out, id);
 	text_add(out, "_said != \"\" && quantity(");
@@ -210,7 +215,28 @@ static void write_parameter(struct text *out, enum parameter_id id, const struct
 		text_add(out, "variables.export == \"push\" ? \"\" :\n      ");
 	if (id == PARAM_PUSH)
 		text_add(out, "variables.export == \"scrape\" ? \"\" :\n      ");
-	write_said(out, id, defaults);
+	write_said(out, id, defaults, !parameter_table[id].is_administrators);
+}
+
+/* The volume of our name that the Pod has by itself must be ours. */
+static void write_volume_reason(struct text *out)
+{
+	const cJSON *volume = cJSON_GetObjectItemCaseSensitive(template_document(), "volume");
+	const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(volume, "name"));
+	struct cel cel = {.out = out, .indent = VARIABLE_INDENT};
+
+	text_add(out, "variables.volumes.exists(v, v.name == ");
+	cel_string(out, name ? name : "");
+	text_add(out, " && !(");
+	cel_match(&cel, "v", volume);
+	text_add(out, "))\n      ? \"" REASON_VOLUME "\" :\n      ");
+}
+
+static void write_image_reason(struct text *out)
+{
+	text_add_char(out, '!');
+	image_write_condition(out, "variables.image");
+	text_add(out, "\n      ? \"" REASON_IMAGE "\" :\n      ");
 }
 
 static void write_reason(struct text *out)
@@ -221,6 +247,8 @@ static void write_reason(struct text *out)
 		cel_string(out, reasons[i].reason);
 		text_add(out, " :\n      ");
 	}
+	write_image_reason(out);
+	write_volume_reason(out);
 	/* REASON_PORT with its two values put in. */
 	text_addf(out,
 		  "size(variables.port_owners) > 0\n      ? \"" REASON_PORT "\" :\n      \"\"\n",
@@ -235,6 +263,9 @@ static void write_variables(struct text *out, const struct values *defaults)
 	}
 	for (int i = 0; i < PARAM_MAX; i++)
 		write_parameter(out, (enum parameter_id)i, defaults);
+	begin_variable(out, "image_configured");
+	write_said(out, PARAM_IMAGE, defaults, false);
+	image_write_variables(out);
 	for (size_t i = 0; i < sizeof(derived) / sizeof(derived[0]); i++) {
 		begin_variable(out, derived[i].name);
 		text_addf(out, "%s\n", derived[i].expression);

@@ -181,3 +181,67 @@ cJSON *template_pod(const struct values *v)
 {
 	return part(v, "pod");
 }
+
+const cJSON *template_defaults(const char *name)
+{
+	return cJSON_GetObjectItemCaseSensitive(
+		cJSON_GetObjectItemCaseSensitive(template_document(), "defaults"), name);
+}
+
+static bool is_default(const char *parent, const cJSON *added)
+{
+	const cJSON *defaults = parent ? template_defaults(parent) : NULL;
+	const cJSON *value = cJSON_GetObjectItemCaseSensitive(defaults, added->string);
+
+	return value && (cJSON_IsNull(value) || cJSON_Compare(value, added, true));
+}
+
+static bool is_within(const cJSON *wanted, const cJSON *got);
+
+static bool is_object_within(const cJSON *wanted, const cJSON *got)
+{
+	const cJSON *child;
+
+	cJSON_ArrayForEach(child, wanted)
+	{
+		const cJSON *member = cJSON_GetObjectItemCaseSensitive(got, child->string);
+
+		if (!is_within(child, member) && (member || !cJSON_IsArray(child)))
+			return false;
+	}
+	cJSON_ArrayForEach(child, got)
+	{
+		if (!cJSON_GetObjectItemCaseSensitive(wanted, child->string) &&
+		    !is_default(wanted->string, child))
+			return false;
+	}
+	return true;
+}
+
+/* The rule of cel_match.h; as deep as the template. */
+static bool is_within(const cJSON *wanted, const cJSON *got)
+{
+	const cJSON *element;
+	const cJSON *one;
+
+	if (cJSON_IsObject(wanted))
+		return cJSON_IsObject(got) && is_object_within(wanted, got);
+	if (!cJSON_IsArray(wanted))
+		return cJSON_Compare(wanted, got, true);
+	cJSON_ArrayForEach(element, got)
+	{
+		one = wanted->child;
+		while (one && !is_within(one, element))
+			one = one->next;
+		if (!one)
+			return false;
+	}
+	return cJSON_IsArray(got);
+}
+
+bool template_is_volume(const cJSON *volume)
+{
+	const cJSON *wanted = cJSON_GetObjectItemCaseSensitive(template_document(), "volume");
+
+	return wanted && is_within(wanted, volume);
+}

@@ -9,6 +9,8 @@
  *   native     what it has in addition as an init container
  *   volume     the volume that it mounts
  *   pod        members of the Pod's spec
+ *   defaults   what the API server adds by itself, by the name of the member it
+ *              adds to; null: with any value
  *
  * Strings in it may hold one placeholder, the name of a parameter:
  *   "a${name}b"  the value, as a string, with what stands around it
@@ -37,6 +39,15 @@ const cJSON *template_document(void);
 cJSON *template_container(const struct values *v, bool is_native);
 cJSON *template_volume(const struct values *v);
 cJSON *template_pod(const struct values *v);
+
+/*
+ * Is this volume the one of the template, with nothing added but the API
+ * server's defaults?
+ */
+bool template_is_volume(const cJSON *volume);
+
+/* The defaults of the API server for the member `name`; NULL: it has none. */
+const cJSON *template_defaults(const char *name);
 
 /* A string of the template that has a placeholder. Borrowed from it. */
 struct template_string {

@@ -4,6 +4,7 @@
 The kubectl plugin, run by the real kubectl. What stands in for the API server knows one
 Pod; it records what it is told, and lets an ephemeral container end at once.
 """
+import copy
 import http.server
 import json
 import os
@@ -15,13 +16,16 @@ import harness
 import kubernetes
 import kustomize
 from admission import pod
+from test_guard import with_defaults
+from test_policy import GUARD, answers, question
 
 PLUGIN = harness.ROOT / "kustomize" / "kubectl-sidelight"
 WEBHOOK = harness.ROOT / "build" / "sidelight-webhook"
 OUTPUT = "this is what sidelight prints\n"
 RESOURCES = [("pods", "Pod"), ("pods/ephemeralcontainers", "Pod"), ("pods/log", "Pod"),
              ("pods/attach", "PodAttachOptions"), ("pods/portforward", "PodPortForwardOptions"),
-             ("namespaces", "Namespace")]
+             ("namespaces", "Namespace"), ("configmaps", "ConfigMap")]
+IMAGE = "registry.example/sidelight:7"
 
 
 def setUpModule():
@@ -32,9 +36,10 @@ def setUpModule():
 class ApiServer:
     """GET and PATCH of one Pod, as far as `kubectl get`, `debug` and `port-forward` ask."""
 
-    def __init__(self, case, obj):
+    def __init__(self, case, obj, parameters):
         api = self
         self.pod = obj
+        self.parameters = parameters
         self.requests = []
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -91,6 +96,10 @@ class ApiServer:
                                    "kind": kind, "verbs": ["get", "list", "watch", "patch",
                                                            "create"]}
                                   for name, kind in RESOURCES]}
+        if url.path == "/api/v1/namespaces/sidelight-system/configmaps/sidelight" and \
+                self.parameters is not None:
+            return {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "sidelight"},
+                    "data": self.parameters}
         if url.path == where and "watch" in query:
             # A list in the form of a watch: what there is, and where that ends.
             end = {"kind": "Pod", "apiVersion": "v1", "metadata": {
@@ -130,8 +139,10 @@ def running(annotations=None, **spec):
 
 
 class Plugin(harness.Case):
-    def start(self, obj=None):
-        self.api = ApiServer(self, obj or running())
+    def start(self, obj=None, parameters=None):
+        if parameters is None:
+            parameters = {"image": IMAGE}
+        self.api = ApiServer(self, obj or running(), parameters or None)
         home = self.scratch("home")
         home.mkdir()
         tools = home / "bin"
@@ -148,7 +159,6 @@ class Plugin(harness.Case):
         self.environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}",
                             "HOME": str(home), "KUBECONFIG": str(home / "config"),
                             "TMPDIR": str(home)}
-        self.environment.pop("SIDELIGHT_IMAGE", None)
         self.home = home
 
     def sidelight(self, *args, **environment):
@@ -174,8 +184,7 @@ class Plugin(harness.Case):
         self.assertRegex(one["name"], r"^sidelight-top-\d+-\d+$")
         self.assertEqual(one["args"], ["top"])
         self.assertNotIn("command", one)
-        self.assertEqual(one["image"], "sidelight:" + harness.run(
-            [WEBHOOK, "version"]).stdout.split()[1])
+        self.assertEqual(one["image"], IMAGE)
         names = {e["name"]: e for e in one["env"]}
         for entry in template["env"]:
             if entry["name"] in ("SIDELIGHT_NAMESPACE", "SIDELIGHT_POD"):
@@ -187,6 +196,28 @@ class Plugin(harness.Case):
             self.assertFalse(one.get(member), member)
         clean = {k: v for k, v in self.api.pod.items() if k != "status"}
         self.assertEqual(kubernetes.invalid([clean]), [[]])
+
+    def test_the_guard_permits_it(self):
+        """... and nothing else that comes this way."""
+        for args in (("top", "web-0"), ("trace", "web-0", "--", "--format", "ndjson"),
+                     ("doctor", "web-0", "--image", "registry.example/sidelight:8"),
+                     ("syscalls", "web-0", "-c", "app")):
+            self.run_one(*args)
+            self.assertEqual(self.denied(), [], args)
+        for args in (("top", "web-0", "--image", "mine:1"),
+                     ("top", "web-0", "--", "--", "/bin/sh"),
+                     ("top", "web-0", "--", "--push-token-file=/proc/1/environ")):
+            self.run_one(*args)
+            self.assertEqual(len(self.denied()), 1, args)
+
+    def denied(self):
+        """What the guard says of the update that the API server was asked for."""
+        after = with_defaults({k: v for k, v in self.api.pod.items() if k != "status"})
+        before = copy.deepcopy(after)
+        del before["spec"]["ephemeralContainers"]
+        asked = question(GUARD, after, before, {"image": IMAGE}, operation="UPDATE",
+                         subresource="ephemeralcontainers")
+        return answers([asked])[0].get("denied", [])
 
     def test_commands_and_their_arguments(self):
         for command in ("top", "trace", "syscalls", "doctor"):
@@ -204,17 +235,37 @@ class Plugin(harness.Case):
             self.assertEqual(one["targetContainerName"], wanted)
 
     def test_which_image(self):
-        ours = {"initContainers": [{"name": "sidelight", "image": "registry/sidelight:7"}]}
+        """Of --image or the platform's ConfigMap, and never that of a container of our name."""
+        evil = {"initContainers": [{"name": "sidelight", "image": "evil:7"}]}
         plain = {"containers": [{"name": "app", "image": "a:1"},
-                                {"name": "sidelight", "image": "registry/sidelight:8"}]}
-        for args, spec, environment, wanted in (
-            ((), ours, {}, "registry/sidelight:7"), ((), plain, {}, "registry/sidelight:8"),
-            ((), {}, {"SIDELIGHT_IMAGE": "mine:1"}, "mine:1"),
-            ((), ours, {"SIDELIGHT_IMAGE": "mine:1"}, "registry/sidelight:7"),
-            (("--image", "mine:2"), ours, {}, "mine:2"),
+                                {"name": "sidelight", "image": "evil:8"}]}
+        for args, spec, wanted in (
+            ((), {}, IMAGE), ((), evil, IMAGE), ((), plain, IMAGE),
+            (("--image", "mine:2"), evil, "mine:2"), (("--image=mine:2",), {}, "mine:2"),
         ):
-            one = self.run_one("top", "web-0", *args, obj=running(**spec), **environment)
+            one = self.run_one("top", "web-0", *args, obj=running(**spec),
+                               SIDELIGHT_IMAGE="evil:9")
             self.assertEqual(one["image"], wanted)
+
+    def test_no_image(self):
+        """One line, and nothing is asked of the Pod."""
+        for parameters, words in (({}, "not found"), ({"push": "http://gw"}, "has none"),
+                                  ({"image": ""}, "has none")):
+            self.start(parameters=parameters)
+            done = self.sidelight("top", "web-0")
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+            self.assertIn("say --image REF; ConfigMap sidelight in sidelight-system", done.stderr)
+            self.assertIn(words, done.stderr)
+            self.assertEqual(self.api.told(), [])
+            done = self.sidelight("top", "web-0", "--image", "mine:1")
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_the_configmap_is_the_platforms(self):
+        """Whatever namespace the Pod is in."""
+        self.run_one("top", "web-0", "-n", "shop", "--context", "elsewhere")
+        asked = [path for _, path, _ in self.api.requests if "configmaps" in path]
+        self.assertEqual(asked, ["/api/v1/namespaces/sidelight-system/configmaps/sidelight"])
 
     def test_a_second_one_beside_the_first(self):
         self.run_one("top", "web-0")

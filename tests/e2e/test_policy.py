@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 What the API server evaluates by itself: the policy that injects, compared with the
-webhook field by field; which objects reach the webhook; the guard.
+webhook field by field; which objects reach the webhook. The guard: test_guard.
 
 CEL is evaluated by an independent implementation; `make check-policy` runs
 the same cases through the API server's own code.
@@ -21,6 +21,37 @@ MANIFESTS = harness.ROOT / "webhook-manifests"
 WEBHOOK = harness.ROOT / "build" / "sidelight-webhook"
 RESOURCES = {"Deployment": "deployments", "StatefulSet": "statefulsets", "Job": "jobs",
              "DaemonSet": "daemonsets", "CronJob": "cronjobs", "Pod": "pods"}
+
+
+DIGEST, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+# Configured, said in an annotation, is permitted.
+IMAGES = [
+    ("sidelight:1", "sidelight:1", True), ("sidelight:1", "sidelight", True),
+    ("sidelight:1", "sidelight:2", True), ("sidelight:1", "sidelight@" + DIGEST, True),
+    ("sidelight:1", "library/sidelight:2", True), ("sidelight:1", "docker.io/sidelight", True),
+    ("sidelight:1", "docker.io/library/sidelight:2@" + DIGEST, True),
+    ("sidelight:1", "index.docker.io/library/sidelight", True),
+    ("sidelight:1", "sidelights:1", False), ("sidelight:1", "x/sidelight:1", False),
+    ("sidelight:1", "sidelight/x", False), ("sidelight:1", "library/library/sidelight", False),
+    ("sidelight:1", "docker.io.example/sidelight", False), ("sidelight:1", "sidelight-x", False),
+    ("sidelight:1", "localhost/sidelight:1", False), ("sidelight:1", "a.b/sidelight:1", False),
+    ("sidelight:1", "docker.io:443/library/sidelight", False), ("sidelight:1", "evil", False),
+    ("team/app", "docker.io/team/app:7", True), ("team/app", "library/team/app", False),
+    ("docker.io/library/sidelight:1", "sidelight", True), ("docker.io/x", "library/x", True),
+    ("index.docker.io/team/app", "team/app", True), ("team/app", "Team/team/app", False),
+    ("docker.io/a.b/c", "a.b/c", False), ("docker.io/a.b/c", "index.docker.io/a.b/c:1", True),
+    ("docker.io/localhost/c", "localhost/c", False), ("localhost/c", "localhost/c:2", True),
+    ("a.b/c:1", "a.b/c:2", True), ("a.b/c:1", "axb/c:1", False), ("a.b/c:1", "a.b/c/d:1", False),
+    ("a.b/c:1", "a.b:443/c:1", False), ("a.b/c:1", "A.b/c:1", False), ("a.b/c:1", "b/c", False),
+    ("a.b/c:1", "docker.io/a.b/c:1", False), ("a.b:5000/c", "a.b:5000/c:1", True),
+    ("a.b:5000/c", "a.b/c:5000", False), ("a.b:5000/c/d.e", "a.b:5000/c/d.e:9", True),
+    ("a.b:5000/c/d.e", "a.b:5000/c/dxe", False), ("Reg/c:1", "Reg/c", True),
+    ("Reg/c:1", "reg/c:1", False), ("reg:1/c", "reg:1/c:2", True),
+    ("a.b/c@" + DIGEST, "a.b/c@" + DIGEST, True), ("a.b/c@" + DIGEST, "a.b/c:2", False),
+    ("a.b/c@" + DIGEST, "a.b/c:9@" + DIGEST, True), ("a.b/c@" + DIGEST, "a.b/c@" + OTHER, False),
+    ("a.b/c:1@" + DIGEST, "a.b/c@" + DIGEST, True), ("a.b/c:1@" + DIGEST, "a.b/c:1", False),
+    ("a.b/c:1@" + DIGEST, "a.b/d:1@" + DIGEST, False),
+]
 
 
 def setUpModule():
@@ -70,6 +101,9 @@ def outcomes(questions):
         result.append(normal(obj))
     return result
 
+
+
+GUARD = documents(MANIFESTS / "guard" / "guard.yaml")[0]
 
 
 class Injection(Case):
@@ -133,6 +167,59 @@ class Injection(Case):
         for one, obj in zip(asked, outcomes(asked)):
             with self.subTest(one["params"]["data"]):
                 self.assertEqual(obj, good)
+
+    def test_who_chooses_the_image(self):
+        """Webhook, policy and guard read references alike: (configured, said, is permitted)."""
+        pods = {said: pod({"sidelight.dev/image": said}) for _, said, _ in IMAGES}
+        for configured in sorted({one[0] for one in IMAGES}):
+            mine = [(said, is_permitted) for c, said, is_permitted in IMAGES if c == configured]
+            cases = [(f"{configured}: {said}", pods[said]) for said, _ in mine]
+            server = Server(self, "--image", configured)
+            self.same(cases, server, data={"image": configured})
+            made = outcomes([question(self.POLICY, pods[said], data={"image": configured})
+                             for said, _ in mine])
+            judged = []
+            for (said, is_permitted), obj in zip(mine, made):
+                status = obj["metadata"]["annotations"]["sidelight.dev/status"]
+                self.assertEqual(status == "injected", is_permitted, (configured, said, status))
+                chosen = outcomes([question(self.POLICY, pods[said], data={
+                    "image": configured, "image-choice": "any"})])[0]
+                self.assertEqual(chosen["spec"]["initContainers"][0]["image"], said)
+                judged.append(question(GUARD, chosen, data={"image": configured}))
+            for (said, is_permitted), answer in zip(mine, answers(judged)):
+                self.assertEqual(not answer.get("denied"), is_permitted, (configured, said))
+
+    def test_any_image_where_the_administrator_says_so(self):
+        cases = [(said, pod({"sidelight.dev/image": said})) for _, said, _ in IMAGES]
+        self.same(cases, Server(self, "--image-choice", "any"), data={"image-choice": "any"})
+        for annotations in ({"image-choice": "any", "image": "registry.example/mine:1"},
+                            {"image-choice": "any"}):
+            said = {f"sidelight.dev/{k}": v for k, v in annotations.items()}
+            self.same([("not by annotation", pod(said))], Server(self))
+            status = outcomes([question(self.POLICY, pod(said))])[0]["metadata"]["annotations"]
+            self.assertEqual(status["sidelight.dev/status"] == "injected",
+                             "image" not in annotations)
+
+    def test_volumes_of_our_name(self):
+        ours = outcomes([question(self.POLICY, pod())])[0]["spec"]["volumes"][0]
+        source = ours["downwardAPI"]
+        items = [{**i, "fieldRef": {**i["fieldRef"], "apiVersion": "v1"}} for i in source["items"]]
+        cases = []
+        for volume, is_ours in (
+            (ours, True), ({**ours, "downwardAPI": {"items": items, "defaultMode": 420}}, True),
+            ({**ours, "downwardAPI": {"items": items[:1]}}, True),
+            ({**ours, "downwardAPI": {"items": items, "defaultMode": 511}}, False),
+            ({**ours, "downwardAPI": {"items": [{**items[0], "path": "x"}]}}, False),
+            ({**ours, "downwardAPI": {"items": [{**items[0], "mode": 511}]}}, False),
+            ({**ours, "emptyDir": {}}, False), ({"name": ours["name"], "emptyDir": {}}, False),
+            ({"name": ours["name"], "configMap": {"name": "mine"}}, False),
+        ):
+            obj = pod(spec={"volumes": [volume]})
+            cases.append((str(volume), obj))
+            made = outcomes([question(self.POLICY, obj)])[0]
+            status = made["metadata"]["annotations"]["sidelight.dev/status"]
+            self.assertEqual(status == "injected", is_ours, volume)
+        self.same(cases, Server(self))
 
     def test_values_that_depend_on_others(self):
         cases = []
@@ -219,101 +306,6 @@ class Calls(Case):
         bare = workload("CronJob")
         template_of(bare).pop("metadata", None)
         self.assertEqual(self.called(bare), [])
-
-
-class Guard(Case):
-    POLICY = documents(MANIFESTS / "guard" / "guard.yaml")[0]
-    IMAGE = "registry.example/sidelight:1"
-
-    def denied(self, spec, data=None, **more):
-        obj = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "shop"},
-               "spec": {"containers": [{"name": "app", "image": "a"}], **spec}}
-        data = {"image": self.IMAGE} if data is None else data
-        return answers([question(self.POLICY, obj, data=data, **more)])[0].get("denied", [])
-
-    def container(self, *add, name="sidelight", image=IMAGE, **security):
-        return {"name": name, "image": image, "securityContext": {
-            "capabilities": {"drop": ["ALL"], "add": list(add)}, **security}}
-
-    def test_the_injected_pod_passes(self):
-        server = Server(self, "--image", self.IMAGE)
-        for annotations in ({}, {"sidelight.dev/native": "false"}):
-            obj = pod(annotations)
-            now = kubernetes.patched([(obj, server.review(obj).patch)])[0]
-            self.assertEqual(self.denied(now["spec"]), [])
-
-    def test_who_may_add_them(self):
-        ours = ["BPF", "NET_ADMIN", "SYS_PTRACE", "PERFMON"]
-        for kind in ("containers", "initContainers", "ephemeralContainers"):
-            for one, is_allowed in (
-                (self.container(*ours), True),
-                (self.container(*ours, name="sidelight-debug-x7"), True),
-                (self.container("BPF", name="app"), False),
-                (self.container("BPF", name="sidelights"), False),
-                (self.container("PERFMON", image="evil"), False),
-                (self.container("SYS_PTRACE", image=self.IMAGE + "0"), False),
-                (self.container("NET_ADMIN", name="x", image="y"), False),
-                (self.container("BPF", "SYS_ADMIN"), False),
-                (self.container("ALL"), False),
-                (self.container("CAP_BPF", name="app"), False),
-                (self.container("SYS_ADMIN", name="app", image="a"), False),
-                (self.container("NET_BIND_SERVICE", "CHOWN", name="app", image="a"), True),
-                (self.container(name="app", image="a"), True),
-                (self.container(name="app", image="a", privileged=True), False),
-                (self.container(*ours, privileged=True), False),
-            ):
-                with self.subTest(kind=kind, container=one):
-                    denied = self.denied({kind: [one]})
-                    self.assertEqual(denied == [], is_allowed, denied)
-                    for line in denied:
-                        self.assertIn(one["name"], line)
-
-    def test_one_among_many(self):
-        many = [self.container(name=f"c{n}", image="a") for n in range(30)]
-        self.assertEqual(self.denied({"containers": many}), [])
-        many[17]["securityContext"]["capabilities"]["add"] = ["BPF"]
-        self.assertIn("c17", self.denied({"containers": many})[0])
-
-    def test_other_ways_out(self):
-        for spec in ({"hostPID": True}, {"hostIPC": True}, {"hostNetwork": True},
-                     {"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}):
-            self.assertEqual(len(self.denied(spec)), 1, spec)
-        self.assertEqual(self.denied({"volumes": [{"name": "v", "emptyDir": {}}]}), [])
-
-    def test_without_an_image_nobody_may(self):
-        for data in ({}, {"image": ""}):
-            denied = self.denied({"containers": [self.container("BPF", image="")]}, data=data)
-            self.assertEqual(len(denied), 1)
-
-    def test_updates(self):
-        """A Pod from before the guard can lose its finalizer, and not get another image."""
-        before = {"apiVersion": "v1", "kind": "Pod", "metadata": {
-            "name": "p", "namespace": "shop", "finalizers": ["batch.kubernetes.io/job-tracking"]},
-            "spec": {"hostPID": True, "containers": [self.container("BPF")]}}
-        after = copy.deepcopy(before)
-        del after["metadata"]["finalizers"]
-        said = answers([question(self.POLICY, after, before, {"image": self.IMAGE},
-                                 operation="UPDATE")])
-        self.assertEqual(said, [{"matches": False}])
-        after = copy.deepcopy(before)
-        after["spec"]["containers"][0]["image"] = "evil"
-        del before["spec"]["hostPID"], after["spec"]["hostPID"]
-        said = answers([question(self.POLICY, after, before, {"image": self.IMAGE},
-                                 operation="UPDATE")])[0]
-        self.assertEqual(len(said["denied"]), 1)
-        debug = copy.deepcopy(before)
-        debug["spec"]["ephemeralContainers"] = [self.container("PERFMON", name="debugger")]
-        said = answers([question(self.POLICY, debug, before, {"image": self.IMAGE},
-                                 operation="UPDATE", subresource="ephemeralcontainers")])[0]
-        self.assertIn("debugger", said["denied"][0])
-
-    def test_where_and_when(self):
-        policy, binding = documents(MANIFESTS / "guard" / "guard.yaml")
-        self.assertEqual(binding["spec"]["policyName"], policy["metadata"]["name"])
-        self.assertEqual(binding["spec"]["matchResources"]["namespaceSelector"]["matchLabels"],
-                         {"sidelight.dev/guard": "enforce"})
-        self.assertEqual(binding["spec"]["paramRef"]["parameterNotFoundAction"], "Deny")
-        self.assertEqual(policy["spec"]["failurePolicy"], "Fail")
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ SHAPES = [
     ("plain container", pod({"sidelight.dev/native": "false"})),
     ("names with slashes and tildes in annotations", pod({"a.b/c~d": "~1/", "e~0": "/"})),
     ("all that can be said", pod({
-        "sidelight.dev/image": "registry.example:5000/team/sidelight:1.2@sha256:" + "a" * 64,
+        "sidelight.dev/image": "docker.io/library/sidelight:1.2@sha256:" + "a" * 64,
         "sidelight.dev/pull-policy": "Always", "sidelight.dev/cpu": "0.25",
         "sidelight.dev/cpu-limit": "1", "sidelight.dev/memory": "64Mi",
         "sidelight.dev/memory-limit": "1Gi", "sidelight.dev/metrics-port": "19465",
@@ -86,11 +86,15 @@ SKIPPED = [
     ({}, {"nodeSelector": {"kubernetes.io/os": "windows"}}, "for Windows"),
     ({"sidelight.dev/metrics-port": "8080"}, {}, "port 8080 is used by container app"),
     ({"kubernetes.io/config.mirror": "f3"}, {}, "static Pods"),
+    ({"sidelight.dev/image": "registry.example/mine:1"}, {}, "administrator does not permit"),
+    ({}, {"volumes": [{"name": "sidelight-podinfo", "configMap": {"name": "mine"}}]},
+     "volume sidelight-podinfo is not"),
 ]
 
 # Values that would keep the Pod from starting, or sidelight in it.
 HOSTILE = {
-    "image": ["a b", "x/UPPER:1", "x:1\n", "-x", "x" * 300, "x@sha256:12", "$(x)"],
+    "image": ["a b", "a//b", "a/-b", "a..b", ".a/b", "a_/b", "a/b-", "a:b:c", "a@b", "a/B", "x/UPPER:1", "x:1\n", "-x", "x" * 300, "x@sha256:12", "$(x)"],
+    "image-choice": ["none", "Any", "repository,any"],
     "pull-policy": ["always", "Sometimes"],
     "native": ["yes", "True", "0"],
     "cpu": ["-1", "0", "0m", "1e3", "1Gi", "9999999", "1.2345", " 1"],

@@ -60,10 +60,23 @@ static const struct {
 	 OUTCOME_INJECTED,
 	 STATUS SHARED "add /spec/volumes\nadd /spec/volumes/-\n"
 		       "add /spec/initContainers\nadd /spec/initContainers/0\n"},
-	{"a volume of our name is taken for ours",
+	{"our volume is not added again",
 	 "{" ASKS ",\"spec\":{\"containers\":[],\"shareProcessNamespace\":true,"
-	 "\"volumes\":[{\"name\":\"sidelight-podinfo\"}],\"initContainers\":[]}}",
+	 "\"volumes\":[{\"name\":\"sidelight-podinfo\",\"downwardAPI\":{\"defaultMode\":420}}],"
+	 "\"initContainers\":[]}}",
 	 OUTCOME_INJECTED, STATUS "add /spec/initContainers/0\n"},
+	{"a volume of our name with a content of its own would be refused by the guard",
+	 "{" ASKS ",\"spec\":{\"containers\":[],"
+	 "\"volumes\":[{\"name\":\"sidelight-podinfo\",\"emptyDir\":{}}]}}",
+	 OUTCOME_SKIPPED, STATUS},
+	{"a volume of our name without any content",
+	 "{" ASKS ",\"spec\":{\"containers\":[],"
+	 "\"volumes\":[{\"name\":\"sidelight-podinfo\"}]}}",
+	 OUTCOME_SKIPPED, STATUS},
+	{"an image of another repository",
+	 "{\"metadata\":{\"annotations\":{\"sidelight.dev/inject\":\"true\","
+	 "\"sidelight.dev/image\":\"mine:1\"}},\"spec\":{\"containers\":[]}}",
+	 OUTCOME_SKIPPED, STATUS},
 	{"a container of our name is ours, whatever it is",
 	 "{" ASKS ",\"spec\":{\"containers\":[{\"name\":\"sidelight\"}]}}", OUTCOME_PRESENT, ""},
 	{"as an init container too",

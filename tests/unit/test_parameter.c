@@ -30,7 +30,11 @@ static const struct {
 } rows[] = {
 	{"image", "sidelight", true},
 	{"image", "localhost:5000/a/b_c.d:Tag-1", true},
-	{"image", "a/b//c", true}, /* a runtime refuses it, but it is one word */
+	{"image", "a/b//c", false}, /* container runtimes refuse it and its Pod */
+	{"image", "a__b/c--d.e", true},
+	{"image", "a___b", false},
+	{"image", "a..b", false},
+	{"image", "-a.b/c", false},
 	{"image", "a:b:c", false},
 	{"image", "", false},
 	{"native", "true", true},
@@ -189,6 +193,7 @@ static void test_resolve(void **state)
 	check_values("{\"sidelight.dev/push\":\"http://own\"}", "push", "http://own", 0);
 	check_values("{\"sidelight.dev/push\":\"own\"}", "push", "http://default:9091", 1);
 	check_values("{\"sidelight.dev/push\":7}", "push", "http://default:9091", 0);
+	check_values("{\"sidelight.dev/image-choice\":\"any\"}", "image-choice", "repository", 1);
 	check_values("{\"sidelight.dev/export\":\"scrape\"}", "push", "", 0);
 	check_values("{\"sidelight.dev/export\":\"push\"}", "metrics-port", "", 0);
 	check_values("{\"sidelight.dev/memory\":\"1Gi\"}", "memory-limit", "1Gi", 0);
