@@ -305,9 +305,11 @@ kernels: deps-guest ## the same binary on Debian's 5.10, 6.1 and 6.12, in emulat
 	@$(MAKE) --no-print-directory -s -j2 all
 	@tests/guest/kernels
 bench: deps-bench ## what it costs on this machine; leaves build/bench.md
-	@$(MAKE) --no-print-directory -s -j2 all $(BARE) $(TOOLS) $(BUILD)/peers/go.built
+	@$(MAKE) --no-print-directory -s -j2 all $(BARE) $(TOOLS) $(BUILD)/peers/go.built \
+		$(BUILD)/tests/e2e/push_driver
 	@tests/bench/run --markdown $(BUILD)/bench.md $(BIN)
 	@tests/bench/http2 --markdown $(BUILD)/bench.md $(BIN)
+	@tests/bench/scrapes --markdown $(BUILD)/bench.md
 	@tests/bench/webhook
 bench-exact: deps-guest ## instructions per request, in an emulated guest
 	@$(MAKE) --no-print-directory -s -j2 all $(NOTHING)

@@ -112,6 +112,7 @@ static void refresh(void *ctx)
 {
 	struct run *r = ctx;
 
+	self_collect(r->self);
 	if (r->has_reader) {
 		reader_drain(&r->reader);
 		link_refresh(&r->link);
@@ -120,7 +121,7 @@ static void refresh(void *ctx)
 	if (r->source)
 		self_ring(r->self, ring_malformed(r->source), r->link.answers);
 	if (r->scrape)
-		self_scrape(r->self, scrape_evicted(r->scrape));
+		self_scrape(r->self, scrape_stats(r->scrape));
 	self_refresh(r->self, engine_stats(r->engine), r->push ? push_stats(r->push) : NULL);
 }
 

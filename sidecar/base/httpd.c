@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/httpd.h"
 
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,6 +30,9 @@ struct httpd {
 	bool has_closed; /* a connection, since MHD_run() was called */
 	uint64_t asked;
 	uint64_t evicted;
+	uint64_t discarded;
+	uint64_t unread_since_ms; /* when the count of unread bytes began */
+	size_t unread;
 	struct client clients[];
 };
 
@@ -37,9 +44,44 @@ static struct client *client_find(struct httpd *s, int fd)
 	return NULL;
 }
 
-static int connection_fd(struct MHD_Connection *c)
+int httpd_fd(struct MHD_Connection *c)
 {
 	return MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+}
+
+/* A close() that follows discards what is unread, and resets the connection. */
+static void discard_on_close(int fd)
+{
+	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)); /* is a socket */
+}
+
+void httpd_reset(int fd)
+{
+	discard_on_close(fd);
+	/* The daemon sees the end of the stream and closes its side. */
+	(void)shutdown(fd, SHUT_RDWR); /* fails only if it is gone already */
+}
+
+/* What a client has not read stays in the kernel after close(): all of it together has a cap. */
+static void limit_unread(struct httpd *s, int fd)
+{
+	uint64_t now = uv_hrtime() / 1000000;
+	int unread = 0;
+
+	if (!s->options.unread_max || ioctl(fd, SIOCOUTQ, &unread) < 0 || unread <= 0)
+		return;
+	if (now - s->unread_since_ms >= s->options.unread_seconds * UINT64_C(1000)) {
+		s->unread_since_ms = now;
+		s->unread = 0;
+	}
+	s->unread += (size_t)unread;
+	if (s->unread <= s->options.unread_max)
+		return;
+	s->unread -= (size_t)unread;
+	s->discarded++;
+	discard_on_close(fd);
 }
 
 /* If every place is taken now, one is made for who comes next. */
@@ -54,15 +96,14 @@ static void client_evict(struct httpd *s)
 			oldest = &s->clients[i];
 	}
 	s->evicted++;
-	/* The daemon sees the end of the stream and closes its side. */
-	(void)shutdown(oldest->fd, SHUT_RDWR); /* fails only if it is gone already */
+	httpd_reset(oldest->fd);
 }
 
 static void on_connection(void *ctx, struct MHD_Connection *c, void **context,
 			  enum MHD_ConnectionNotificationCode code)
 {
 	struct httpd *s = ctx;
-	int fd = connection_fd(c);
+	int fd = httpd_fd(c);
 	struct client *client;
 
 	(void)context;
@@ -75,6 +116,7 @@ static void on_connection(void *ctx, struct MHD_Connection *c, void **context,
 		return;
 	}
 	s->has_closed = true;
+	limit_unread(s, fd);
 	client = client_find(s, fd);
 	if (!client)
 		return;
@@ -132,6 +174,18 @@ static struct MHD_Daemon *start(struct httpd *s, int fd)
 		o->tls ? o->tls : plain, MHD_OPTION_END);
 }
 
+/* Connections inherit it from the listening socket (inet_csk_clone_lock() of the kernel). */
+static bool limit_socket(const struct httpd_options *o, int fd)
+{
+	unsigned timeout_ms = o->unread_seconds * 1000;
+
+	return (!o->socket_bytes ||
+		(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &o->socket_bytes, sizeof(int)) == 0 &&
+		 setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &o->socket_bytes, sizeof(int)) == 0)) &&
+	       (!timeout_ms || setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms,
+					  sizeof(timeout_ms)) == 0);
+}
+
 struct httpd *httpd_new(uv_loop_t *loop, const struct httpd_options *options,
 			const char **ret_error)
 {
@@ -151,7 +205,8 @@ struct httpd *httpd_new(uv_loop_t *loop, const struct httpd_options *options,
 	s->port = listen_port(fd);
 	for (size_t i = 0; i < options->connections_max; i++)
 		s->clients[i].fd = -1;
-	s->daemon = start(s, fd);
+	if (limit_socket(options, fd))
+		s->daemon = start(s, fd);
 	if (!s->daemon) {
 		(void)close(fd); /* nobody has connected */
 		free(s);
@@ -190,10 +245,29 @@ uint64_t httpd_evicted(const struct httpd *s)
 
 void httpd_asked(struct httpd *s, struct MHD_Connection *c)
 {
-	struct client *client = client_find(s, connection_fd(c));
+	struct client *client = client_find(s, httpd_fd(c));
 
 	if (client)
 		client->asked = ++s->asked;
+}
+
+uint64_t httpd_discarded(const struct httpd *s)
+{
+	return s->discarded;
+}
+
+enum MHD_Result httpd_queue(struct MHD_Connection *c, unsigned status, struct MHD_Response *r,
+			    const struct httpd_field *fields, size_t field_count)
+{
+	enum MHD_Result ret = MHD_YES;
+
+	for (size_t i = 0; i < field_count && ret == MHD_YES; i++)
+		if (fields[i].value)
+			ret = MHD_add_response_header(r, fields[i].name, fields[i].value);
+	if (ret == MHD_YES)
+		ret = MHD_queue_response(c, status, r);
+	MHD_destroy_response(r);
+	return ret;
 }
 
 enum MHD_Result httpd_answer(struct MHD_Connection *c, unsigned status, struct text *body,
@@ -202,7 +276,6 @@ enum MHD_Result httpd_answer(struct MHD_Connection *c, unsigned status, struct t
 	static char nothing[1];
 	bool is_empty = body->len == 0;
 	struct MHD_Response *r = NULL;
-	enum MHD_Result ret = MHD_YES;
 
 	if (!body->has_failed)
 		r = MHD_create_response_from_buffer(body->len, is_empty ? nothing : body->ptr,
@@ -212,13 +285,7 @@ enum MHD_Result httpd_answer(struct MHD_Connection *c, unsigned status, struct t
 		text_release(body);
 		return MHD_NO; /* closes the connection: there is no memory for an answer */
 	}
-	for (size_t i = 0; i < field_count && ret == MHD_YES; i++)
-		if (fields[i].value)
-			ret = MHD_add_response_header(r, fields[i].name, fields[i].value);
-	if (ret == MHD_YES)
-		ret = MHD_queue_response(c, status, r);
-	MHD_destroy_response(r);
-	return ret;
+	return httpd_queue(c, status, r, fields, field_count);
 }
 
 void httpd_stop_listening(struct httpd *s)

@@ -21,6 +21,14 @@ struct httpd_options {
 	const char *listen; /* HOST:PORT as base/listen.h takes it */
 	unsigned connections_max;
 	unsigned idle_seconds; /* after which a silent connection is closed */
+	/* What the kernel may keep of a connection in each direction; 0: what it likes. */
+	int socket_bytes;
+	/* After so long without an acknowledgement the kernel gives a connection up; 0: by itself.
+	 */
+	unsigned unread_seconds;
+	/* Bytes that closed connections may leave unread in unread_seconds; beyond, they are
+	 * discarded. 0: any number. */
+	size_t unread_max;
 	struct MHD_OptionItem *tls; /* ends with MHD_OPTION_END; NULL without TLS */
 	MHD_AccessHandlerCallback request;
 	MHD_RequestCompletedCallback completed; /* may be NULL */
@@ -39,6 +47,8 @@ struct httpd *httpd_new(uv_loop_t *loop, const struct httpd_options *options,
 uint16_t httpd_port(const struct httpd *s);
 unsigned httpd_connections(const struct httpd *s);
 uint64_t httpd_evicted(const struct httpd *s);
+/* Connections that were closed with more unread than unread_max allows. */
+uint64_t httpd_discarded(const struct httpd *s);
 
 /* There is a request: of all connections this one is the last to make room. */
 void httpd_asked(struct httpd *s, struct MHD_Connection *c);
@@ -52,6 +62,16 @@ struct httpd_field {
 /* Takes the body. What it returns is for the request callback to return. */
 enum MHD_Result httpd_answer(struct MHD_Connection *c, unsigned status, struct text *body,
 			     const struct httpd_field *fields, size_t field_count);
+
+/* Takes the response. What it returns is for the request callback to return. */
+enum MHD_Result httpd_queue(struct MHD_Connection *c, unsigned status, struct MHD_Response *r,
+			    const struct httpd_field *fields, size_t field_count);
+
+/* The connection's socket; valid until its answer is released. */
+int httpd_fd(struct MHD_Connection *c);
+
+/* Ends a connection by its socket: the kernel discards what the client has not read. */
+void httpd_reset(int fd);
 
 /* Takes no new connections. */
 void httpd_stop_listening(struct httpd *s);

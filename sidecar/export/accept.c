@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/accept.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -94,18 +95,27 @@ enum text_format accept_format(const char *accept)
 	return openmetrics > 0 && openmetrics >= plain ? TEXT_OPENMETRICS : TEXT_PROMETHEUS;
 }
 
-bool accept_gzip(const char *accept_encoding)
+enum accept_coding accept_coding(const char *accept_encoding)
 {
 	struct span list = span_of(accept_encoding ? accept_encoding : "");
-	int any = 0; /* of `*` */
+	int gzip = -1; /* not named */
+	int identity = -1;
+	int any = -1; /* of `*` */
 
 	while (list.len > 0) {
 		struct range r = range_cut(&list);
 
 		if (span_is_word(r.name, "gzip") || span_is_word(r.name, "x-gzip"))
-			return r.quality > 0;
-		if (span_is_word(r.name, "*"))
+			gzip = r.quality > gzip ? r.quality : gzip;
+		else if (span_is_word(r.name, "identity"))
+			identity = r.quality;
+		else if (span_is_word(r.name, "*"))
 			any = r.quality;
 	}
-	return any > 0;
+	if (gzip < 0)
+		gzip = any > 0 ? any : 0;
+	if (gzip > 0 && gzip >= identity)
+		return ACCEPT_GZIP;
+	/* The identity needs no mention, but it can be refused, by name or by `*;q=0`. */
+	return identity == 0 || (identity < 0 && any == 0) ? ACCEPT_NOTHING : ACCEPT_IDENTITY;
 }

@@ -3,14 +3,17 @@
 #ifndef SIDELIGHT_EXPORT_ACCEPT_H
 #define SIDELIGHT_EXPORT_ACCEPT_H
 
-#include <stdbool.h>
-
 #include "metrics/text.h"
 
 /* By the Accept field: OpenMetrics only for those who name it and like it as much as text. */
 enum text_format accept_format(const char *accept);
 
-/* By the Accept-Encoding field. */
-bool accept_gzip(const char *accept_encoding);
+enum accept_coding { ACCEPT_NOTHING, ACCEPT_IDENTITY, ACCEPT_GZIP };
+
+/*
+ * By the Accept-Encoding field (section 12.5.3): gzip if the client takes it and does not like
+ * the identity better; ACCEPT_NOTHING if it refuses both.
+ */
+enum accept_coding accept_coding(const char *accept_encoding);
 
 #endif

@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "export/client.h"
 #include "export/group.h"
-#include "export/gzip.h"
 #include "export/request.h"
 
 #define FIRST_MS	5000u /* the first push comes within this time */
@@ -60,27 +59,11 @@ static void wait_ms(struct push *p, uint64_t ms)
 }
 
 /* The registry as it is now; NULL: no memory. */
-static char *make_body(struct push *p, size_t *ret_len)
+static struct page *make_body(struct push *p)
 {
-	struct text body;
-	char *packed = NULL;
-
 	if (p->options.before)
 		p->options.before(p->options.ctx);
-	text_init(&body);
-	text_encode(&body, p->options.registry, TEXT_PROMETHEUS, p->labels, p->label_count);
-	if (body.has_failed || body.len == 0) {
-		text_release(&body);
-		return NULL;
-	}
-	if (p->is_plain) {
-		*ret_len = body.len;
-		return body.ptr; /* given */
-	}
-	if (gzip_span(text_span(&body), &packed, ret_len) < 0)
-		packed = NULL;
-	text_release(&body);
-	return packed;
+	return page_new(p->options.registry, TEXT_PROMETHEUS, p->labels, p->label_count);
 }
 
 static uint64_t backoff_ms(struct push *p, enum push_result result)
@@ -152,16 +135,15 @@ static void put_next(struct push *p, const struct outcome *o)
 /* Starts a PUT or a DELETE; false if it cannot even be tried. */
 static bool begin(struct push *p, bool is_put, uint64_t timeout_ms, struct outcome *ret_outcome)
 {
-	char *body = NULL;
-	size_t len = 0;
+	struct page *body = NULL;
 	CURL *easy;
 
 	p->started_ns = uv_hrtime();
 	*ret_outcome = (struct outcome){.result = PUSH_LOCAL, .detail = "no memory"};
-	if (is_put && !(body = make_body(p, &len)))
+	if (is_put && !(body = make_body(p)))
 		return false;
-	easy = request_prepare(p->request, body, len, !p->is_plain, timeout_ms ? timeout_ms : 1,
-			       ret_outcome);
+	easy = request_prepare(p->request, body, p->is_plain ? PAGE_IDENTITY : PAGE_GZIP,
+			       timeout_ms ? timeout_ms : 1, ret_outcome);
 	if (!easy)
 		return false;
 	if (client_start(p->client, easy) < 0) {

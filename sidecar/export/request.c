@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/secret.h"
 #include "metrics/text.h"
@@ -14,7 +15,10 @@ struct request {
 	struct request_options options;
 	CURL *easy;
 	struct curl_slist *fields;
-	char *body;
+	struct page *body; /* NULL: none is sent */
+	struct page_reader *body_reader;
+	size_t answer_fields; /* bytes */
+	size_t answer_body; /* bytes */
 	char error[CURL_ERROR_SIZE];
 	char reply[sizeof(((struct outcome *)0)->detail)]; /* its beginning */
 	size_t reply_len;
@@ -35,12 +39,21 @@ struct request *request_new(const struct request_options *options)
 	return r;
 }
 
+static void release_body(struct request *r)
+{
+	page_reader_free(r->body_reader);
+	page_free(r->body);
+	r->body_reader = NULL;
+	r->body = NULL;
+}
+
 static void request_clear(struct request *r)
 {
+	release_body(r);
 	curl_slist_free_all(r->fields);
-	free(r->body);
 	r->fields = NULL;
-	r->body = NULL;
+	r->answer_fields = 0;
+	r->answer_body = 0;
 	r->error[0] = '\0';
 	r->reply_len = 0;
 }
@@ -63,7 +76,49 @@ static size_t on_reply(char *data, size_t size, size_t count, void *ctx)
 
 	memcpy(r->reply + r->reply_len, data, len < room ? len : room);
 	r->reply_len += len < room ? len : room;
-	return len; /* the rest is dropped */
+	r->answer_body += len;
+	return r->answer_body > REQUEST_BODY_MAX ? CURL_WRITEFUNC_ERROR : len;
+}
+
+/*
+ * A line of interim answers (1xx), of the answer, and of its trailers. libcurl stores each of them
+ * until the transfer ends; it limits the length of a line (100 KiB) but not the number of trailers.
+ */
+static size_t on_answer_field(char *data, size_t size, size_t count, void *ctx)
+{
+	struct request *r = ctx;
+
+	(void)data;
+	r->answer_fields += size * count;
+	return r->answer_fields > REQUEST_FIELDS_MAX ? CURL_WRITEFUNC_ERROR : size * count;
+}
+
+static size_t on_body_wanted(char *buf, size_t size, size_t count, void *ctx)
+{
+	struct request *r = ctx;
+	ssize_t n = page_read(r->body_reader, buf, size * count);
+
+	return n < 0 ? CURL_READFUNC_ABORT : (size_t)n;
+}
+
+/* A kept connection that has ended meanwhile: libcurl sends the body again, over a new one. */
+static int on_body_rewind(void *ctx, curl_off_t offset, int origin)
+{
+	struct request *r = ctx;
+
+	if (offset != 0 || origin != SEEK_SET || page_rewind(r->body_reader) < 0)
+		return CURL_SEEKFUNC_FAIL;
+	return CURL_SEEKFUNC_OK;
+}
+
+/* The kernel would make it up to 6 MB (tcp_rmem) for a gateway that sends fast. */
+static int on_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
+{
+	const int bytes = 64 << 10;
+
+	(void)ctx, (void)purpose;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)); /* or it is larger */
+	return CURL_SOCKOPT_OK;
 }
 
 static bool add_field(struct request *r, const char *line)
@@ -120,8 +175,48 @@ static bool add_credentials(struct request *r, struct outcome *ret_outcome)
 	return is_ok;
 }
 
-CURL *request_prepare(struct request *r, char *body, size_t len, bool is_gzip, uint64_t timeout_ms,
-		      struct outcome *ret_outcome)
+/* Options that take no memory cannot fail. */
+static void set_limits(struct request *r, uint64_t timeout_ms)
+{
+	CURL *easy = r->easy;
+
+	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+	(void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	/* Frames of HTTP/2 would be one more thing that a hostile gateway can send without end. */
+	(void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_reply);
+	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, r);
+	(void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_answer_field);
+	(void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, r);
+	(void)curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
+	/* libcurl fills this buffer up to a hundred times before it gives control back. */
+	(void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 1024L);
+	/* A resolver that hangs in its thread must not keep us from exiting. */
+	(void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+}
+
+static bool set_body(struct request *r, enum page_coding coding)
+{
+	CURL *easy = r->easy;
+
+	r->body_reader = page_reader_new(r->body, coding);
+	if (!r->body_reader)
+		return false;
+	(void)curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+			       (curl_off_t)page_length(r->body, coding));
+	(void)curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_body_wanted);
+	(void)curl_easy_setopt(easy, CURLOPT_READDATA, r);
+	(void)curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_body_rewind);
+	(void)curl_easy_setopt(easy, CURLOPT_SEEKDATA, r);
+	/* No 100-continue: one more round trip, and old proxies stumble over it. */
+	return add_field(r, "Content-Type: " TEXT_PROMETHEUS_TYPE) && add_field(r, "Expect:") &&
+	       (coding != PAGE_GZIP || add_field(r, "Content-Encoding: gzip"));
+}
+
+CURL *request_prepare(struct request *r, struct page *body, enum page_coding coding,
+		      uint64_t timeout_ms, struct outcome *ret_outcome)
 {
 	CURL *easy = r->easy;
 
@@ -129,39 +224,24 @@ CURL *request_prepare(struct request *r, char *body, size_t len, bool is_gzip, u
 	r->body = body;
 	*ret_outcome = (struct outcome){.result = PUSH_LOCAL};
 	curl_easy_reset(easy);
-	/* Options that take no memory cannot fail. */
-	(void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, body ? "PUT" : "DELETE");
+	set_limits(r, timeout_ms);
 	(void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "sidelight/" SIDELIGHT_VERSION);
-	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	(void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
-	(void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	(void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, r->error);
-	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_reply);
-	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, r);
-	/* A resolver that hangs in its thread must not keep us from exiting. */
-	(void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 	/* Setting no CA would unset the system's. */
 	if (curl_easy_setopt(easy, CURLOPT_URL, r->options.url) != CURLE_OK ||
 	    (r->options.ca && curl_easy_setopt(easy, CURLOPT_CAINFO, r->options.ca) != CURLE_OK) ||
 	    curl_easy_setopt(easy, CURLOPT_SSLCERT, r->options.cert) != CURLE_OK ||
-	    curl_easy_setopt(easy, CURLOPT_SSLKEY, r->options.key) != CURLE_OK)
-		goto no_memory;
-	if (body) {
-		(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
-		(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
-		/* No 100-continue: one more round trip, and old proxies stumble over it. */
-		if (!add_field(r, "Content-Type: " TEXT_PROMETHEUS_TYPE) ||
-		    !add_field(r, "Expect:") ||
-		    (is_gzip && !add_field(r, "Content-Encoding: gzip")))
-			goto no_memory;
+	    curl_easy_setopt(easy, CURLOPT_SSLKEY, r->options.key) != CURLE_OK ||
+	    (body && !set_body(r, coding)) ||
+	    /* After CURLOPT_POST, which would make it a POST. */
+	    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, body ? "PUT" : "DELETE") != CURLE_OK) {
+		describe(ret_outcome, "no memory", SIZE_MAX);
+		return NULL;
 	}
 	if (!add_credentials(r, ret_outcome))
 		return NULL;
 	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, r->fields);
 	return easy;
-no_memory:
-	describe(ret_outcome, "no memory", SIZE_MAX);
-	return NULL;
 }
 
 static enum push_result answered(long status)
@@ -209,7 +289,20 @@ void request_outcome(struct request *r, CURLcode code, struct outcome *ret_outco
 	char *location = NULL;
 	long os_error = 0;
 
+	release_body(r);
 	*ret_outcome = (struct outcome){0};
+	(void)curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &ret_outcome->status);
+	if (code == CURLE_FILESIZE_EXCEEDED || r->answer_fields > REQUEST_FIELDS_MAX) {
+		ret_outcome->result = PUSH_FAILED;
+		describe(ret_outcome,
+			 r->answer_fields > REQUEST_FIELDS_MAX
+				 ? "the header fields of its answer do not end"
+				 : "its answer does not end",
+			 SIZE_MAX);
+		return;
+	}
+	if (r->answer_body > REQUEST_BODY_MAX)
+		code = CURLE_OK; /* the status says all there is to know */
 	if (code != CURLE_OK) {
 		(void)curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &os_error);
 		ret_outcome->result = unanswered(code);
@@ -227,7 +320,6 @@ void request_outcome(struct request *r, CURLcode code, struct outcome *ret_outco
 				(char)tolower((unsigned char)ret_outcome->detail[0]);
 		return;
 	}
-	(void)curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &ret_outcome->status);
 	ret_outcome->result = answered(ret_outcome->status);
 	if (ret_outcome->result == PUSH_OK)
 		return;

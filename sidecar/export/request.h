@@ -2,16 +2,22 @@
 /*
  * One request to a gateway after the other: what it carries, and what its
  * end means. Transfers are run by somebody else (client.h).
+ *
+ * The gateway may be hostile. Header fields of an answer (interim answers and trailers included)
+ * are bounded by REQUEST_FIELDS_MAX bytes, and its body by REQUEST_BODY_MAX: whichever is over ends
+ * the transfer. What never becomes a field or a body, the client bounds.
  */
 #ifndef SIDELIGHT_EXPORT_REQUEST_H
 #define SIDELIGHT_EXPORT_REQUEST_H
 
 #include <curl/curl.h>
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
+#include "export/page.h"
 #include "metrics/push_stats.h"
+
+#define REQUEST_FIELDS_MAX 32768u
+#define REQUEST_BODY_MAX   8192u
 
 struct request;
 
@@ -37,12 +43,11 @@ struct request *request_new(const struct request_options *options);
 void request_free(struct request *r);
 
 /*
- * Makes it a PUT of this body, which is taken (malloc'ed), or a DELETE if
- * body is NULL. The answer is ready to be run; NULL with *ret_outcome filled
- * if it cannot be tried.
+ * Makes it a PUT of this page, which is taken, or a DELETE if body is NULL. What is returned is
+ * ready to be run; NULL with *ret_outcome filled if it cannot be tried.
  */
-CURL *request_prepare(struct request *r, char *body, size_t len, bool is_gzip, uint64_t timeout_ms,
-		      struct outcome *ret_outcome);
+CURL *request_prepare(struct request *r, struct page *body, enum page_coding coding,
+		      uint64_t timeout_ms, struct outcome *ret_outcome);
 
 /* What the end of the transfer means. */
 void request_outcome(struct request *r, CURLcode code, struct outcome *ret_outcome);

@@ -5,7 +5,8 @@
  * It lives in the caller's loop, without a thread, and does nothing at all
  * while nobody is connected. Clients may be hostile: connections are capped,
  * and when the cap is near, the one that asked nothing for the longest time is
- * closed, so that nobody can keep a scraper out.
+ * closed, so that nobody can keep a scraper out. All of them share a few pages
+ * (snapshots.h), so that memory does not grow with the number of readers.
  */
 #ifndef SIDELIGHT_EXPORT_SCRAPE_H
 #define SIDELIGHT_EXPORT_SCRAPE_H
@@ -15,6 +16,7 @@
 #include <uv.h>
 
 #include "metrics/registry.h"
+#include "metrics/scrape_stats.h"
 #include "metrics/text.h"
 
 struct scrape;
@@ -25,7 +27,7 @@ struct scrape_options {
 	const struct registry *registry;
 	const struct label *labels; /* on every series */
 	size_t label_count;
-	/* All may be NULL. Called before the registry is read. */
+	/* All may be NULL. Called before the registry is read, at most once a second. */
 	void (*before)(void *ctx);
 	/* NULL if ready, else why not, in a few words. */
 	const char *(*unready)(void *ctx);
@@ -41,7 +43,7 @@ void scrape_close(struct scrape *s);
 
 uint16_t scrape_port(const struct scrape *s);
 
-/* Connections ended to make room for others, since the start. */
-uint64_t scrape_evicted(const struct scrape *s);
+/* What happened so far; valid until the next call. */
+const struct scrape_stats *scrape_stats(struct scrape *s);
 
 #endif

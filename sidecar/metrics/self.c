@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "bpf/event.h"
 
@@ -12,6 +13,7 @@
 
 enum family_id {
 	BUILD_INFO,
+	COLLECTED,
 	CPU_SECONDS,
 	RESIDENT_BYTES,
 	SERIES,
@@ -36,6 +38,8 @@ enum family_id {
 	HTTP2_UNKNOWN_FIELDS,
 	HTTP2_TABLE_BYTES,
 	SCRAPE_EVICTED,
+	SCRAPE_PAGES,
+	SCRAPE_PAGE_BYTES,
 	PUSHES,
 	PUSHES_SKIPPED,
 	PUSH_SECONDS,
@@ -75,6 +79,9 @@ static const double round_trip_bounds[] = {.00003, .0001, .0003, .001, .003, .01
 static const struct family_desc descs[FAMILIES] = {
 	[BUILD_INFO] = LABELLED(METRIC_GAUGE, build_labels, "sidelight_build_info",
 				"Always 1; the labels say what runs."),
+	[COLLECTED] = PLAIN(METRIC_GAUGE, "sidelight_collected_timestamp_seconds",
+			    "When these values were collected, Unix time; all who ask within a "
+			    "second get the same."),
 	[CPU_SECONDS] = PLAIN(METRIC_COUNTER, "sidelight_cpu_seconds_total",
 			      "CPU time of this process, user and system."),
 	[RESIDENT_BYTES] = PLAIN(METRIC_GAUGE, "sidelight_resident_memory_bytes",
@@ -107,8 +114,13 @@ static const struct family_desc descs[FAMILIES] = {
 			      "Connections that were followed."),
 	[CONNECTIONS_EVICTED] = PLAIN(METRIC_COUNTER, "sidelight_connections_evicted_total",
 				      "Connections given up because there were too many."),
-	[SCRAPE_EVICTED] = PLAIN(METRIC_COUNTER, "sidelight_scrape_connections_evicted_total",
-				 "Connections to /metrics ended to make room for others."),
+	[SCRAPE_EVICTED] = LABELLED(METRIC_COUNTER, reason_labels,
+				    "sidelight_scrape_connections_evicted_total",
+				    "Connections to /metrics ended to bound what they cost."),
+	[SCRAPE_PAGES] = PLAIN(METRIC_COUNTER, "sidelight_scrape_pages_total",
+			       "Pages made for /metrics; scrapes within a second share one."),
+	[SCRAPE_PAGE_BYTES] = PLAIN(METRIC_GAUGE, "sidelight_scrape_page_bytes",
+				    "Memory of the pages that are being read, compressed."),
 	[CONNECTIONS_MUTED] =
 		LABELLED(METRIC_COUNTER, reason_labels, "sidelight_connections_muted_total",
 			 "Connections that are not, or no longer, plain HTTP."),
@@ -335,9 +347,13 @@ void self_ring(struct self *self, uint64_t malformed, uint64_t answers)
 	set(self, HTTP2_ANSWERS, (double)answers);
 }
 
-void self_scrape(struct self *self, uint64_t evicted)
+void self_scrape(struct self *self, const struct scrape_stats *stats)
 {
-	set(self, SCRAPE_EVICTED, (double)evicted);
+	for (int i = 0; i < SCRAPE_EVICT_MAX; i++)
+		set_by(self, SCRAPE_EVICTED, scrape_eviction_name((enum scrape_eviction)i),
+		       stats->evicted[i]);
+	set(self, SCRAPE_PAGES, (double)stats->pages);
+	set(self, SCRAPE_PAGE_BYTES, (double)stats->page_bytes);
 }
 
 static void refresh_push(struct self *self, const struct push_stats *p)
@@ -360,6 +376,14 @@ static void refresh_usage(struct self *self)
 
 	set(self, CPU_SECONDS, (double)(ours.cpu_ns + self->broker.cpu_ns) / 1e9);
 	set(self, RESIDENT_BYTES, (double)(ours.resident_bytes + self->broker.resident_bytes));
+}
+
+void self_collect(struct self *self)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail */
+	set(self, COLLECTED, (double)now.tv_sec + (double)now.tv_nsec / 1e9);
 }
 
 void self_refresh(struct self *self, const struct engine_stats *engine,

@@ -13,6 +13,7 @@
 #include "capture/event.h"
 #include "metrics/push_stats.h"
 #include "metrics/registry.h"
+#include "metrics/scrape_stats.h"
 #include "txn/engine.h"
 
 struct self;
@@ -38,8 +39,12 @@ void self_ring(struct self *self, uint64_t malformed, uint64_t answers);
 /* What the broker (broker/broker.h) has used: it is added to what this process has. */
 void self_broker(struct self *self, const struct usage *used);
 
-/* Connections to /metrics that had to make room, since the start. */
-void self_scrape(struct self *self, uint64_t evicted);
+/* Values are collected from now on: the time that readers are told. Call it before what is
+ * collected is looked at. */
+void self_collect(struct self *self);
+
+/* How the scrapes went, since the start. */
+void self_scrape(struct self *self, const struct scrape_stats *stats);
 
 /* A connection has ended: round-trip time and retransmissions. */
 void self_tcp_close(struct self *self, const struct event_close *close);

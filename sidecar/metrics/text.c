@@ -8,11 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A part is handed over as soon as it has this many bytes; it ends with a series. */
+#define PART_BYTES (8u << 10)
+
 /* Up to this, every integer is a double, and printing it as one is exact. */
 #define EXACT_MAX 9007199254740992.0 /* 2^53 */
 
 struct encoder {
 	struct text *out;
+	text_part_fn fn; /* NULL: everything stays in out */
+	void *ctx; /* of fn */
+	bool has_stopped; /* fn wants no more */
 	enum text_format format;
 	const struct label *constants;
 	size_t constant_count;
@@ -196,12 +202,21 @@ static void add_series(struct encoder *e, const struct series *s)
 	text_add_char(e->out, '\n');
 }
 
+/* Hands the text over that is there. */
+static void flush(struct encoder *e)
+{
+	if (!e->fn || e->out->has_failed)
+		return;
+	e->has_stopped = !e->fn(e->ctx, text_span(e->out));
+	text_clear(e->out);
+}
+
 static void encode_family(void *ctx, const struct family_desc *desc,
 			  const struct series *const *series, size_t series_count)
 {
 	struct encoder *e = ctx;
 
-	if (series_count == 0)
+	if (series_count == 0 || e->has_stopped)
 		return;
 	e->desc = desc;
 	text_clear(&e->constant_labels);
@@ -217,8 +232,24 @@ static void encode_family(void *ctx, const struct family_desc *desc,
 			(void)strncat(e->le[i], ".0", 3); /* 17 digits at most are in 32 bytes */
 	}
 	add_head(e);
-	for (size_t i = 0; i < series_count; i++)
+	for (size_t i = 0; i < series_count && !e->has_stopped; i++) {
 		add_series(e, series[i]);
+		if (e->out->len >= PART_BYTES)
+			flush(e);
+	}
+}
+
+static void encode(struct encoder *e, const struct registry *r)
+{
+	text_init(&e->constant_labels);
+	text_init(&e->labels);
+	registry_each(r, encode_family, e);
+	if (e->format == TEXT_OPENMETRICS)
+		text_add(e->out, "# EOF\n");
+	if (e->constant_labels.has_failed || e->labels.has_failed)
+		e->out->has_failed = true;
+	text_release(&e->constant_labels);
+	text_release(&e->labels);
 }
 
 void text_encode(struct text *out, const struct registry *r, enum text_format format,
@@ -231,13 +262,29 @@ void text_encode(struct text *out, const struct registry *r, enum text_format fo
 		.constant_count = constant_count,
 	};
 
-	text_init(&e.constant_labels);
-	text_init(&e.labels);
-	registry_each(r, encode_family, &e);
-	if (format == TEXT_OPENMETRICS)
-		text_add(out, "# EOF\n");
-	if (e.constant_labels.has_failed || e.labels.has_failed)
-		out->has_failed = true;
-	text_release(&e.constant_labels);
-	text_release(&e.labels);
+	encode(&e, r);
+}
+
+bool text_encode_parts(const struct registry *r, enum text_format format,
+		       const struct label *constants, size_t constant_count, text_part_fn fn,
+		       void *ctx)
+{
+	struct text part;
+	struct encoder e = {
+		.out = &part,
+		.fn = fn,
+		.ctx = ctx,
+		.format = format,
+		.constants = constants,
+		.constant_count = constant_count,
+	};
+	bool is_whole;
+
+	text_init(&part);
+	encode(&e, r);
+	if (!e.has_stopped)
+		flush(&e);
+	is_whole = !part.has_failed && !e.has_stopped;
+	text_release(&part);
+	return is_whole;
 }

@@ -11,6 +11,7 @@
 #ifndef SIDELIGHT_METRICS_TEXT_H
 #define SIDELIGHT_METRICS_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/text.h"
@@ -31,6 +32,17 @@ struct label {
 /* Appends all families that have series. Check out->has_failed afterwards. */
 void text_encode(struct text *out, const struct registry *r, enum text_format format,
 		 const struct label *constants, size_t constant_count);
+
+/* Receives the next part of the text, borrowed during the call. Returns false to stop. */
+typedef bool (*text_part_fn)(void *ctx, struct span part);
+
+/*
+ * Like text_encode(), but hands the text over in parts of about 8 KiB, so that it never stands
+ * whole in memory. Returns false if memory ran out or fn stopped it: then the text is cut short.
+ */
+bool text_encode_parts(const struct registry *r, enum text_format format,
+		       const struct label *constants, size_t constant_count, text_part_fn fn,
+		       void *ctx);
 
 /* Appends the shortest decimal that reads back as the same double; `+Inf`, `-Inf`, `NaN`. */
 void text_add_double(struct text *out, double value);

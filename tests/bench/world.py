@@ -54,6 +54,25 @@ def http_get(port, path):
         connection.close()
 
 
+COLLECTED = re.compile(r"^sidelight_collected_timestamp_seconds (\S+)$", re.M)
+
+
+def metrics_now(port):
+    """/metrics with all that has happened until now; requests within a second share a page."""
+    asked = time.time()
+    pages = []
+
+    def is_new():
+        pages[:] = [http_get(port, "/metrics")]
+        if pages[0] is None:
+            raise BenchError("no answer from /metrics")
+        collected = COLLECTED.search(pages[0])
+        return not collected or float(collected.group(1)) >= asked
+
+    wait_until("a page that is new", is_new, 15, .02)
+    return pages[0]
+
+
 def cpu_us(pid):
     """Time on a CPU of all threads, by the scheduler's clock (utime counts 10 ms ticks)."""
     total = 0
@@ -298,9 +317,7 @@ class Observer(Watcher):
 
     def totals(self):
         """Server requests counted, and events lost."""
-        text = http_get(self.port, "/metrics")
-        if text is None:
-            raise BenchError("no answer from /metrics")
+        text = metrics_now(self.port)
         return tuple(int(sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
                              if line.startswith(name + "{")))
                      for name in ("http_server_request_duration_seconds_count",

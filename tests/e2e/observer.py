@@ -9,6 +9,7 @@ or, when none came, the error_type.
 import collections
 import json
 import re
+import time
 import urllib.error
 import urllib.request
 
@@ -46,6 +47,10 @@ class Metrics:
                 if key in self.samples:
                     raise AssertionError(f"the same series twice: {line}")
                 self.samples[key] = value
+
+    def is_collected_since(self, seconds):
+        """Whether all values were collected at this Unix time or later."""
+        return self.sum("sidelight_collected_timestamp_seconds") >= seconds
 
     def each(self, name, **labels):
         """(labels as dict, value) of every series of that name that has these labels."""
@@ -87,6 +92,10 @@ class Metrics:
             for have, value in self.each("sidelight_events_lost_total")
             if value
         }
+
+
+def _sentinels(page):
+    return page.sum("http_server_request_duration_seconds_count", http_route=SENTINEL)
 
 
 def _parse_sample(line):
@@ -134,6 +143,22 @@ class Sidelight:
         return harness.is_listening(self.port) and http_get(self.port, "/readyz")[0] == 200
 
     def scrape(self):
+        """
+        All that has happened until now. Who asks within a second of another gets the same page, so
+        this waits for one that was made after the call.
+        """
+        asked = time.time()
+        latest = []
+
+        def event():
+            latest[:] = [self.latest_page()]
+            return latest[0].is_collected_since(asked)
+
+        harness.wait_for("a page that is new", event, seconds=15, pause=0.02)
+        return latest[0]
+
+    def latest_page(self):
+        """What /metrics says now, which may be a second old."""
         status, text = http_get(self.port, "/metrics")
         self.case.assertEqual(
             status, 200, f"/metrics of sidelight; its output:\n{self.process.text()}"
@@ -145,7 +170,7 @@ class Sidelight:
         latest = []
 
         def event():
-            latest[:] = [self.scrape()]
+            latest[:] = [self.latest_page()]
             return latest[0].requests(side, **labels).total() >= total
 
         try:
@@ -163,15 +188,14 @@ class Sidelight:
         if isinstance(ask, int):
             port = ask
             ask = lambda target: clients.get(port, target)
-        before = self._sentinels()
+        before = _sentinels(self.scrape())
         ask(SENTINEL)
-        harness.wait_for(
-            "the sentinel to be counted", lambda: self._sentinels() > before, pause=0.02
-        )
-        return self.scrape()
 
-    def _sentinels(self):
-        return self.scrape().sum("http_server_request_duration_seconds_count", http_route=SENTINEL)
+        def event():
+            page = self.latest_page()
+            return page if _sentinels(page) > before else None
+
+        return harness.wait_for("the sentinel to be counted", event, pause=0.02)
 
     def assert_counted(self, expected, ask, side="server", seconds=10, **labels):
         """Exactly these requests were counted: none missing, none twice, none invented."""

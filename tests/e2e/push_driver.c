@@ -7,8 +7,9 @@
  * Flags are those of the table below. Lines on standard input:
  *     feed N    N requests to each of: GET /ok 200 (2 ms), GET /slow/{id} 200
  *               (300 ms), POST /fail 503 (20 ms)
+ *     widen N   one request to each of N more routes, whose names are long
  *     unready   /readyz says no from now on
- * Lines on standard output: `port N` (of --listen), `fed N`, `unready`.
+ * Lines on standard output: `port N` (of --listen), `fed N`, `widened N`, `unready`.
  * SIGTERM and the end of standard input stop it as they stop the program.
  */
 #include <getopt.h>
@@ -25,6 +26,7 @@
 #include "metrics/self.h"
 
 #define LABELS_MAX 8
+#define SERIES_MAX 2500
 
 static struct {
 	struct registry *registry;
@@ -68,9 +70,35 @@ static void feed(long n)
 	}
 }
 
+static void widen(long n)
+{
+	static char routes[SERIES_MAX][80]; /* who counts keeps the address of a route */
+	static size_t count;
+
+	for (long i = 0; i < n && count < SERIES_MAX; i++) {
+		char *route = routes[count++];
+		const struct transaction t = {
+			.role = ROLE_SERVER,
+			.container = 1,
+			.version = HTTP_1_1,
+			.known_method = "GET",
+			.route = route,
+			.server_address = "",
+			.status = 404,
+			.end_ns = 1000000,
+		};
+
+		(void)snprintf(route, sizeof(routes[0]), "/%060zu", count);
+		red_sink.done(the.red, &t);
+	}
+}
+
 static void before(void *ctx)
 {
 	(void)ctx;
+	self_collect(the.self);
+	if (the.scrape)
+		self_scrape(the.self, scrape_stats(the.scrape));
 	self_refresh(the.self, NULL, the.push ? push_stats(the.push) : NULL);
 }
 
@@ -125,6 +153,9 @@ static void on_input(uv_poll_t *poll, int status, int events)
 	if (strncmp(line, "feed ", 5) == 0) {
 		feed(atol(line + 5));
 		(void)printf("fed %ld\n", atol(line + 5));
+	} else if (strncmp(line, "widen ", 6) == 0) {
+		widen(atol(line + 6));
+		(void)printf("widened %ld\n", atol(line + 6));
 	} else {
 		the.is_unready = true;
 		(void)printf("unready\n");
@@ -224,7 +255,7 @@ int main(int argc, char **argv)
 		}
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
-	the.registry = registry_new(1000);
+	the.registry = registry_new(SERIES_MAX);
 	the.red = red_new(the.registry, &(struct red_options){.wants_body_sizes = false});
 	the.self = self_new(the.registry);
 	(void)red_container(the.red, 1, "app");

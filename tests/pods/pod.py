@@ -323,7 +323,7 @@ class InPod(Sidelight):
         self.pod = pod
         self.port = pod.metrics_port
 
-    def scrape(self):
+    def latest_page(self):
         status, text = http_get(self.port, "/metrics")
         self.case.assertEqual(status, 200, f"/metrics of the sidecar:\n{self.pod.output()}")
         return Metrics(text)

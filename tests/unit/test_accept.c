@@ -49,26 +49,38 @@ static void test_format(void **state)
 			fail_msg("%s: %s", rows[i].why, rows[i].accept);
 }
 
-static void test_gzip(void **state)
+static void test_coding(void **state)
 {
 	static const struct {
 		const char *why;
 		const char *accept;
-		bool want;
+		enum accept_coding want;
 	} rows[] = {
-		{"no field", NULL, false},
-		{"the usual", "gzip", true},
-		{"a list", "deflate, gzip;q=0.8", true},
-		{"its old name", "x-gzip", true},
-		{"refused", "gzip;q=0, *;q=1", false},
-		{"anything", "*", true},
-		{"nothing encoded", "identity", false},
-		{"a longer word", "gzipped", false},
+		{"no field", NULL, ACCEPT_IDENTITY},
+		{"an empty field", "", ACCEPT_IDENTITY},
+		{"the usual", "gzip", ACCEPT_GZIP},
+		{"a list", "deflate, gzip;q=0.8", ACCEPT_GZIP},
+		{"its old name", "x-gzip", ACCEPT_GZIP},
+		{"either of its names is enough", "x-gzip;q=0, gzip", ACCEPT_GZIP},
+		{"refused", "gzip;q=0, *;q=1", ACCEPT_IDENTITY},
+		{"refused in three digits", "gzip;q=0.000", ACCEPT_IDENTITY},
+		{"a little", "gzip;q=0.001", ACCEPT_GZIP},
+		{"anything", "*", ACCEPT_GZIP},
+		{"nothing but gzip", "gzip, *;q=0", ACCEPT_GZIP},
+		{"nothing encoded", "identity", ACCEPT_IDENTITY},
+		{"both alike", "identity;q=0.5, gzip;q=0.5", ACCEPT_GZIP},
+		{"the identity is liked better", "gzip;q=0.1, identity", ACCEPT_IDENTITY},
+		{"the identity is refused", "identity;q=0", ACCEPT_NOTHING},
+		{"everything is refused", "*;q=0", ACCEPT_NOTHING},
+		{"all but the identity is refused", "*;q=0, identity;q=0.1", ACCEPT_IDENTITY},
+		{"all that we have is refused", "br, gzip;q=0, identity;q=0", ACCEPT_NOTHING},
+		{"others only", "br, zstd", ACCEPT_IDENTITY},
+		{"a longer word", "gzipped", ACCEPT_IDENTITY},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (accept_gzip(rows[i].accept) != rows[i].want)
+		if (accept_coding(rows[i].accept) != rows[i].want)
 			fail_msg("%s: %s", rows[i].why, rows[i].accept);
 }
 
@@ -76,7 +88,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_format),
-		cmocka_unit_test(test_gzip),
+		cmocka_unit_test(test_coding),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
