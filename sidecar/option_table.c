@@ -55,6 +55,10 @@ const struct option option_table[] = {
 	{NULL, "conn-cap", "SIDELIGHT_CONN_CAP", "N", "20000",
 	 "connections followed at once; beyond it the longest idle is given up", KIND_NUMBER,
 	 IN_ENGINE, AT(conn_cap), 1, 10 * MILLION},
+	{NULL, "memory", "SIDELIGHT_MEMORY", "BYTES", NULL,
+	 "memory for the state of all connections; when it is exhausted the longest idle is given "
+	 "up [32M, or a quarter of the cgroup's memory limit where that is less]",
+	 KIND_BYTES, IN_ENGINE, AT(memory_bytes), 1u << 20, UINT64_C(1) << 40},
 	{NULL, "ring-bytes", "SIDELIGHT_RING_BYTES", "BYTES", "2M",
 	 "buffer between kernel and user space; rounded up to a power of two", KIND_BYTES,
 	 IN_RUN | IN_DOCTOR, AT(ring_bytes), 64u << 10, 1u << 30},

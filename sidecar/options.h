@@ -63,6 +63,7 @@ struct options {
 	uint64_t route_cap;
 	uint64_t series_cap;
 	uint64_t conn_cap;
+	uint64_t memory_bytes; /* 0: to be chosen */
 	uint64_t ring_bytes; /* a power of two */
 
 	/* export */

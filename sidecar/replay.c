@@ -49,6 +49,7 @@ static int replay_init(struct replay *r, const struct options *o, struct text *e
 	struct streams_options streams = {.conn_cap = o->conn_cap,
 					  .observes_client = o->side == SIDE_CLIENT};
 	struct engine_options engine = {.conn_cap = o->conn_cap,
+					.memory_cap = o->memory_bytes,
 					.route_templates = o->routes,
 					.route_cap = o->route_cap,
 					.wants_target = !o->wants_metrics};
@@ -143,6 +144,7 @@ static void log_summary(const struct replay *r, uint64_t unanswered)
 	add_count(&t, streams->bytes_cut, "bytes cut off by the snapshot length", &separator);
 	add_count(&t, streams->bytes_missing, "bytes that the capture missed", &separator);
 	add_count(&t, streams->conns_evicted, "connections evicted", &separator);
+	add_count(&t, engine->conns_evicted_memory, "connections given up for memory", &separator);
 	if (!t.has_failed)
 		log_info("%s", t.ptr);
 	text_release(&t);

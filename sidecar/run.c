@@ -31,6 +31,7 @@
 #include "metrics/red.h"
 #include "metrics/self.h"
 #include "metrics/summary.h"
+#include "pod/memory_limit.h"
 #include "pod/sandbox.h"
 #include "reader.h"
 #include "txn/engine.h"
@@ -177,6 +178,20 @@ static const struct link_ops link_ops = {
 	.stop = stop,
 };
 
+/*
+ * Bytes for the state of connections. A quarter of the container's limit leaves room for what this
+ * process has beside it (12 MB with its libraries, series, a page of metrics), for the kernel's
+ * maps, ring and socket storage, which are charged to the same cgroup, and for the heap's gaps.
+ */
+static size_t memory_cap(const struct options *o)
+{
+	uint64_t quarter = memory_limit_read("") / 4;
+
+	if (o->memory_bytes)
+		return o->memory_bytes;
+	return quarter && quarter < ENGINE_MEMORY_DEFAULT ? quarter : ENGINE_MEMORY_DEFAULT;
+}
+
 /* Everything that counts, from the registry to the engine. */
 static int make_engine(struct run *r)
 {
@@ -192,6 +207,7 @@ static int make_engine(struct run *r)
 	if (!r->red || !r->self || !r->summary)
 		goto fail;
 	r->engine = engine_new(&(struct engine_options){.conn_cap = o->conn_cap,
+							.memory_cap = memory_cap(o),
 							.route_templates = o->routes,
 							.route_cap = o->route_cap,
 							.on_frame = on_frame,

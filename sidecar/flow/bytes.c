@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/bytes.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* What waits for a hole before it. The bytes follow the struct. */
@@ -97,10 +96,10 @@ static void emit_first_early(struct bytes *b, enum dir dir, const struct bytes_s
 	if (seq_diff(piece.from_seq, b->next) > 0)
 		emit_lost(b, dir, piece.from_seq, e->time_ns, sink, ctx);
 	emit_piece(b, &piece, e->time_ns, sink, ctx);
-	free(e);
+	memory_free(b->memory, e);
 }
 
-/* False: no memory, or the cap is reached. */
+/* False: no memory, or a cap is reached. */
 static bool keep_early(struct bytes *b, const struct event_data *piece, uint64_t time_ns)
 {
 	struct bytes_piece **at = &b->early;
@@ -108,7 +107,7 @@ static bool keep_early(struct bytes *b, const struct event_data *piece, uint64_t
 
 	if (early_cost(piece->data.len) > BYTES_EARLY_MAX - b->early_bytes)
 		return false;
-	e = malloc(sizeof(*e) + piece->data.len);
+	e = memory_alloc(b->memory, sizeof(*e) + piece->data.len);
 	if (!e)
 		return false;
 	*e = (struct bytes_piece){
@@ -219,7 +218,7 @@ void bytes_release(struct bytes *b)
 		struct bytes_piece *e = b->early;
 
 		b->early = e->next;
-		free(e);
+		memory_free(b->memory, e);
 	}
 	b->early_bytes = 0;
 }

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/memory.h"
 #include "capture/event.h"
 
 /* Memory for what one direction has waiting for a hole: the copied bytes of one
@@ -36,6 +37,7 @@ struct bytes {
 	uint64_t last_ns; /* when the newest byte that went out was seen */
 	uint32_t early_bytes;
 	struct bytes_piece *early;
+	struct memory_account *memory; /* that early pieces are charged to; borrowed; may be NULL */
 };
 
 struct bytes_sink {

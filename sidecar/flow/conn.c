@@ -10,6 +10,7 @@
 
 #include "flow/conn.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,10 @@
 /* How long a connection may be busy before it is put back in front. */
 #define TOUCH_NS 1000000000u
 
+/* What the hash table takes for a connection beside its handle: one bucket, at least half of them
+ * in use. */
+#define BUCKET_BYTES (2 * sizeof(UT_hash_bucket))
+
 struct conns {
 	struct conn *by_id;
 	struct conn *recent[1 << RECENT_BITS];
@@ -26,10 +31,12 @@ struct conns {
 	struct conn *oldest;
 	size_t cap;
 	size_t user_size;
+	struct memory_budget *budget;
 	const struct conn_sink *sink;
 	void *owner;
 	uint64_t total;
 	uint64_t evicted;
+	uint64_t evicted_memory;
 	uint64_t refused;
 };
 
@@ -54,6 +61,7 @@ static struct conn **recent_of(struct conns *t, uint64_t id)
 
 static void free_conn(struct conns *t, struct conn *c)
 {
+	struct memory_account account;
 	struct conn **recent = recent_of(t, c->id);
 
 	if (*recent == c)
@@ -62,18 +70,65 @@ static void free_conn(struct conns *t, struct conn *c)
 	HASH_DEL(t->by_id, c);
 	bytes_release(&c->bytes[DIR_INGRESS]);
 	bytes_release(&c->bytes[DIR_EGRESS]);
-	free(c);
+	account = c->memory; /* which goes with c */
+	memory_credit(&account, BUCKET_BYTES);
+	memory_free(&account, c);
+	assert(account.used == 0);
 }
 
 static void end_conn(struct conns *t, struct conn *c, enum conn_end how, uint64_t time_ns)
 {
 	/* Evicted, it gives way to another's event: what waited in it is not told of. */
-	if (how != CONN_EVICTED) {
+	if (how != CONN_EVICTED && how != CONN_EVICTED_MEMORY) {
 		bytes_flush(&c->bytes[DIR_INGRESS], DIR_INGRESS, &t->sink->bytes, c);
 		bytes_flush(&c->bytes[DIR_EGRESS], DIR_EGRESS, &t->sink->bytes, c);
 	}
 	t->sink->end(c, how, time_ns);
 	free_conn(t, c);
+}
+
+/* The time of the newest byte is kept for each direction, that of the last event is not. */
+static uint64_t active_ns(const struct conn *c)
+{
+	uint64_t in = c->bytes[DIR_INGRESS].last_ns;
+	uint64_t out = c->bytes[DIR_EGRESS].last_ns;
+
+	return in > out ? in : out;
+}
+
+/*
+ * The connection that was silent for longest; not that of the account `keep`. The list has the
+ * order of touched_ns, which is renewed once in TOUCH_NS, so those that were active since then are
+ * put back in front first: else a flood of new connections could push a busy one out within that
+ * time.
+ */
+static struct conn *longest_idle(struct conns *t, const struct memory_account *keep)
+{
+	struct conn *c;
+
+	for (;;) {
+		c = t->oldest;
+		if (c && &c->memory == keep)
+			c = c->newer;
+		if (!c || active_ns(c) <= c->touched_ns)
+			return c;
+		c->touched_ns = active_ns(c);
+		unlink_conn(t, c);
+		link_newest(t, c);
+	}
+}
+
+/* For struct memory_budget. */
+static bool evict_for_memory(void *ctx, const struct memory_account *keep)
+{
+	struct conns *t = ctx;
+	struct conn *c = longest_idle(t, keep);
+
+	if (!c)
+		return false;
+	t->evicted_memory++;
+	end_conn(t, c, CONN_EVICTED_MEMORY, c->touched_ns);
+	return true;
 }
 
 static inline struct conn *find_conn(struct conns *t, uint64_t id, uint64_t time_ns)
@@ -95,15 +150,33 @@ static inline struct conn *find_conn(struct conns *t, uint64_t id, uint64_t time
 	return c;
 }
 
+/* Charged to an account of its own, which is a part of it. */
+static struct conn *alloc_conn(struct conns *t)
+{
+	struct memory_account account = {.budget = t->budget};
+	struct conn *c = NULL;
+
+	if (!memory_charge(&account, BUCKET_BYTES))
+		return NULL;
+	c = memory_calloc(&account, 1, sizeof(*c) + t->user_size);
+	if (!c) {
+		memory_credit(&account, BUCKET_BYTES);
+		return NULL;
+	}
+	c->memory = account;
+	c->bytes[DIR_INGRESS].memory = c->bytes[DIR_EGRESS].memory = &c->memory;
+	return c;
+}
+
 static struct conn *add_conn(struct conns *t, const struct event *ev)
 {
 	struct conn *c;
 
 	if (HASH_COUNT(t->by_id) >= t->cap) {
 		t->evicted++;
-		end_conn(t, t->oldest, CONN_EVICTED, ev->time_ns);
+		end_conn(t, longest_idle(t, NULL), CONN_EVICTED, ev->time_ns);
 	}
-	c = calloc(1, sizeof(*c) + t->user_size);
+	c = alloc_conn(t);
 	if (!c) {
 		t->refused++;
 		return NULL;
@@ -113,8 +186,11 @@ static struct conn *add_conn(struct conns *t, const struct event *ev)
 	c->owner = t->owner;
 	HASH_ADD(hh, t->by_id, id, sizeof(c->id), c);
 	if (!c->hh.tbl) {
+		struct memory_account account = c->memory;
+
 		t->refused++;
-		free(c);
+		memory_credit(&account, BUCKET_BYTES);
+		memory_free(&account, c);
 		return NULL;
 	}
 	link_newest(t, c);
@@ -245,7 +321,8 @@ void conns_event(struct conns *t, const struct event *ev)
 	any_event(t, ev);
 }
 
-struct conns *conns_new(size_t cap, size_t user_size, const struct conn_sink *sink, void *owner)
+struct conns *conns_new(size_t cap, size_t user_size, struct memory_budget *budget,
+			const struct conn_sink *sink, void *owner)
 {
 	struct conns *t = calloc(1, sizeof(*t));
 
@@ -255,6 +332,11 @@ struct conns *conns_new(size_t cap, size_t user_size, const struct conn_sink *si
 	t->user_size = user_size;
 	t->sink = sink;
 	t->owner = owner;
+	t->budget = budget;
+	if (budget) {
+		budget->evict = evict_for_memory;
+		budget->ctx = t;
+	}
 	return t;
 }
 
@@ -286,6 +368,11 @@ uint64_t conns_total(const struct conns *t)
 uint64_t conns_evicted(const struct conns *t)
 {
 	return t->evicted;
+}
+
+uint64_t conns_evicted_memory(const struct conns *t)
+{
+	return t->evicted_memory;
 }
 
 uint64_t conns_refused(const struct conns *t)

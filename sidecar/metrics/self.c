@@ -28,6 +28,10 @@ enum family_id {
 	CONNECTIONS_OPEN,
 	CONNECTIONS,
 	CONNECTIONS_EVICTED,
+	MEMORY_EVICTED,
+	MEMORY_REFUSED,
+	MEMORY_USED,
+	MEMORY_BUDGET,
 	CONNECTIONS_MUTED,
 	REQUESTS_LOST,
 	RESPONSES_UNPAIRED,
@@ -114,6 +118,15 @@ static const struct family_desc descs[FAMILIES] = {
 			      "Connections that were followed."),
 	[CONNECTIONS_EVICTED] = PLAIN(METRIC_COUNTER, "sidelight_connections_evicted_total",
 				      "Connections given up because there were too many."),
+	[MEMORY_EVICTED] = PLAIN(METRIC_COUNTER, "sidelight_memory_evicted_connections_total",
+				 "Connections given up because the memory budget was exhausted."),
+	[MEMORY_REFUSED] =
+		PLAIN(METRIC_COUNTER, "sidelight_memory_refused_total",
+		      "Allocations refused because a connection had its share of the budget."),
+	[MEMORY_USED] = PLAIN(METRIC_GAUGE, "sidelight_memory_used_bytes",
+			      "Memory that connections take of the budget."),
+	[MEMORY_BUDGET] = PLAIN(METRIC_GAUGE, "sidelight_memory_budget_bytes",
+				"Memory that all connections together may take."),
 	[SCRAPE_EVICTED] = LABELLED(METRIC_COUNTER, reason_labels,
 				    "sidelight_scrape_connections_evicted_total",
 				    "Connections to /metrics ended to bound what they cost."),
@@ -324,6 +337,10 @@ static void refresh_engine(struct self *self, const struct engine_stats *e)
 	set(self, CONNECTIONS_OPEN, (double)e->conns_open);
 	set(self, CONNECTIONS, (double)e->conns_total);
 	set(self, CONNECTIONS_EVICTED, (double)e->conns_evicted);
+	set(self, MEMORY_EVICTED, (double)e->conns_evicted_memory);
+	set(self, MEMORY_REFUSED, (double)e->memory_refused);
+	set(self, MEMORY_USED, (double)e->memory_used);
+	set(self, MEMORY_BUDGET, (double)e->memory_cap);
 	set_by(self, EVENTS_REFUSED, "memory", e->events_refused);
 	set(self, BYTES_LOST, (double)e->bytes_lost);
 	set(self, RESPONSES_UNPAIRED, (double)e->responses_unpaired);

@@ -270,7 +270,7 @@ static __attribute__((noinline)) size_t on_unknown(struct http1 *p, struct span 
 		bad_start(p, out);
 		return 0;
 	default:
-		p->partial = http1_partial_new(time_ns);
+		p->partial = http1_partial_new(p->memory, time_ns);
 		if (!p->partial)
 			fail(p, out, PARSE_FAIL_LOST, false);
 		else

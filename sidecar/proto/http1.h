@@ -48,6 +48,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/memory.h"
 #include "base/span.h"
 #include "proto/message.h"
 
@@ -99,6 +100,7 @@ struct http1 {
 	uint64_t body_bytes; /* seen so far of this message's body */
 	uint64_t last_ns; /* when the newest byte of the direction was seen */
 	struct http1_partial *partial; /* HEAD: owned */
+	struct memory_account *memory; /* that it is charged to; borrowed; may be NULL */
 };
 
 void http1_init(struct http1 *p, bool is_response);

@@ -2,7 +2,6 @@
 #include "proto/http1_partial.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "proto/http1_chunk.h"
@@ -10,12 +9,14 @@
 /* Most heads fit; doubled as needed. */
 #define ALLOC_FIRST 1024u
 
-struct http1_partial *http1_partial_new(uint64_t time_ns)
+struct http1_partial *http1_partial_new(struct memory_account *memory, uint64_t time_ns)
 {
-	struct http1_partial *part = calloc(1, sizeof(*part));
+	struct http1_partial *part = memory_calloc(memory, 1, sizeof(*part));
 
-	if (part)
-		part->time_ns = time_ns;
+	if (!part)
+		return NULL;
+	part->memory = memory;
+	part->time_ns = time_ns;
 	return part;
 }
 
@@ -23,8 +24,8 @@ void http1_partial_free(struct http1_partial *part)
 {
 	if (!part)
 		return;
-	free(part->buf);
-	free(part);
+	memory_free(part->memory, part->buf);
+	memory_free(part->memory, part);
 }
 
 /* Room for n more bytes, at most up to the limit. */
@@ -38,7 +39,7 @@ static int reserve(struct http1_partial *part, size_t n)
 		return 0;
 	while (alloc < want)
 		alloc *= 2;
-	buf = realloc(part->buf, alloc);
+	buf = memory_realloc(part->memory, part->buf, alloc);
 	if (!buf)
 		return -ENOMEM;
 	part->buf = buf;

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/memory.h"
 #include "proto/http1.h"
 #include "proto/http1_head.h"
 
@@ -28,6 +29,7 @@ struct http1_partial {
 	enum http1_body body; /* reported: the answer */
 	struct http1_framing framing; /* reported: as far as known */
 	char *buf;
+	struct memory_account *memory; /* that it is charged to; borrowed; may be NULL */
 };
 
 enum http1_partial_result {
@@ -38,7 +40,7 @@ enum http1_partial_result {
 };
 
 /* NULL if memory is short. */
-struct http1_partial *http1_partial_new(uint64_t time_ns);
+struct http1_partial *http1_partial_new(struct memory_account *memory, uint64_t time_ns);
 /* NULL is fine. */
 void http1_partial_free(struct http1_partial *part);
 

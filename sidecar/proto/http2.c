@@ -2,7 +2,6 @@
 #include "proto/http2.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "proto/grpc.h"
@@ -33,7 +32,7 @@ void http2_release(struct http2 *p)
 	drop_block(p);
 	if (p->heads)
 		http2_heads_release(p->heads);
-	free(p->heads);
+	memory_free(p->memory->account, p->heads);
 	p->heads = NULL;
 }
 
@@ -65,7 +64,7 @@ bool http2_next_frame(const struct http2 *p, uint32_t *ret_ahead)
 static struct http2_heads *heads_of(struct http2 *p)
 {
 	if (!p->heads) {
-		p->heads = calloc(1, sizeof(*p->heads));
+		p->heads = memory_calloc(p->memory->account, 1, sizeof(*p->heads));
 		if (p->heads) {
 			p->heads->hpack.memory = p->memory;
 			p->heads->keeps_words = p->keeps_words;
@@ -182,7 +181,7 @@ static inline bool whole_block(struct http2 *p, struct span payload, const struc
 static void begin_block(struct http2 *p, const struct out *out)
 {
 	if (!p->block)
-		p->block = http2_block_new(&p->frame, p->frame_ns);
+		p->block = http2_block_new(p->memory->account, &p->frame, p->frame_ns);
 	if (!p->block) {
 		fail(p, out, PARSE_FAIL_MEMORY);
 		return;

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/http2_block.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "proto/http2.h"
 
-struct http2_block *http2_block_new(const struct http2_frame *f, uint64_t time_ns)
+struct http2_block *http2_block_new(struct memory_account *memory, const struct http2_frame *f,
+				    uint64_t time_ns)
 {
-	struct http2_block *b = calloc(1, sizeof(*b));
+	struct http2_block *b = memory_calloc(memory, 1, sizeof(*b));
 
 	if (!b)
 		return NULL;
+	b->memory = memory;
 	b->time_ns = time_ns;
 	b->stream = f->stream;
 	b->is_push = f->type == HTTP2_PUSH_PROMISE;
@@ -23,8 +24,8 @@ void http2_block_free(struct http2_block *b)
 {
 	if (!b)
 		return;
-	free(b->data);
-	free(b);
+	memory_free(b->memory, b->data);
+	memory_free(b->memory, b);
 }
 
 void http2_block_frame(struct http2_block *b)
@@ -38,7 +39,7 @@ void http2_block_lose(struct http2_block *b, enum parse_fail why)
 		return;
 	b->is_lost = true;
 	b->why = (uint8_t)why;
-	free(b->data);
+	memory_free(b->memory, b->data);
 	b->data = NULL;
 	b->len = b->alloc = b->frame_at = 0;
 }
@@ -57,9 +58,9 @@ void http2_block_add(struct http2_block *b, struct span payload)
 
 		while (alloc < b->len + payload.len)
 			alloc *= 2;
-		data = realloc(b->data, alloc);
+		data = memory_realloc(b->memory, b->data, alloc);
 		if (!data) {
-			http2_block_lose(b, PARSE_FAIL_LOST);
+			http2_block_lose(b, PARSE_FAIL_MEMORY);
 			return;
 		}
 		b->data = data;

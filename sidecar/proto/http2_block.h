@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/memory.h"
 #include "base/span.h"
 #include "proto/http2_frame.h"
 #include "proto/message.h"
@@ -26,10 +27,12 @@ struct http2_block {
 	uint32_t alloc;
 	uint32_t frame_at; /* where the payload of the frame at hand starts */
 	char *data;
+	struct memory_account *memory; /* that it is charged to; borrowed; may be NULL */
 };
 
 /* Its first frame begins. NULL: no memory. */
-struct http2_block *http2_block_new(const struct http2_frame *f, uint64_t time_ns);
+struct http2_block *http2_block_new(struct memory_account *memory, const struct http2_frame *f,
+				    uint64_t time_ns);
 /* NULL is fine. */
 void http2_block_free(struct http2_block *b);
 

@@ -29,7 +29,7 @@ struct scan {
 static void *count(struct http2_memory *m, void *ptr)
 {
 	if (ptr)
-		m->used += malloc_usable_size(ptr);
+		*m->total += malloc_usable_size(ptr);
 	return ptr;
 }
 
@@ -37,7 +37,7 @@ static void *mem_malloc(size_t size, void *user)
 {
 	struct http2_memory *m = user;
 
-	return m->used + size > m->cap ? NULL : count(m, malloc(size));
+	return count(m, memory_alloc(m->account, size));
 }
 
 static void mem_free(void *ptr, void *user)
@@ -45,36 +45,34 @@ static void mem_free(void *ptr, void *user)
 	struct http2_memory *m = user;
 
 	if (ptr)
-		m->used -= malloc_usable_size(ptr);
-	free(ptr);
+		*m->total -= malloc_usable_size(ptr);
+	memory_free(m->account, ptr);
 }
 
 static void *mem_calloc(size_t n, size_t size, void *user)
 {
 	struct http2_memory *m = user;
 
-	return m->used + n * size > m->cap ? NULL : count(m, calloc(n, size));
+	return count(m, memory_calloc(m->account, n, size));
 }
 
 static void *mem_realloc(void *ptr, size_t size, void *user)
 {
 	struct http2_memory *m = user;
 	size_t old = ptr ? malloc_usable_size(ptr) : 0;
-	void *p;
+	void *p = memory_realloc(m->account, ptr, size);
 
-	if (m->used + size > m->cap)
-		return NULL;
-	p = realloc(ptr, size);
 	if (!p)
 		return NULL;
-	m->used -= old;
+	*m->total -= old;
 	return count(m, p);
 }
 
-void http2_memory_init(struct http2_memory *m, size_t cap)
+void http2_memory_init(struct http2_memory *m, struct memory_account *account, size_t *total)
 {
 	*m = (struct http2_memory){
-		.cap = cap,
+		.account = account,
+		.total = total,
 		.hooks = {.mem_user_data = m,
 			  .malloc = mem_malloc,
 			  .free = mem_free,

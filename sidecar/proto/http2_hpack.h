@@ -26,19 +26,20 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "base/memory.h"
 #include "base/span.h"
 
 /*
- * Memory of all tables that share it: `used` bytes, never more than `cap`. To be initialised with
+ * Where the header tables of one connection take their memory. To be initialised with
  * http2_memory_init(), must outlive the tables, and must not move.
  */
 struct http2_memory {
-	size_t used;
-	size_t cap;
+	struct memory_account *account; /* borrowed; may be NULL */
+	size_t *total; /* bytes that all tables of all connections take; borrowed */
 	nghttp2_mem hooks;
 };
 
-void http2_memory_init(struct http2_memory *m, size_t cap);
+void http2_memory_init(struct http2_memory *m, struct memory_account *account, size_t *total);
 
 /* The least size of a table of ours that takes any entry of two strings of 64 KiB, libnghttp2's
  * limit: no size that a peer chooses is larger, as far as we keep entries. */

@@ -39,7 +39,6 @@ static struct call *pool_take(struct call_pool *pool)
 
 static void pool_give(struct call_pool *pool, struct call *c)
 {
-	free(c->wire);
 	pool->count--;
 	if (pool->free_count >= FREE_MAX) {
 		free(c);
@@ -65,20 +64,26 @@ void call_pool_release(struct call_pool *pool)
 static bool grow(struct calls *calls)
 {
 	struct calls old = *calls;
+	uint32_t size = old.size ? old.size * 2 : SIZE_MIN;
+	size_t bytes = (size - old.size) * sizeof(struct call);
+	struct call **slots;
 
-	calls->size = old.size ? old.size * 2 : SIZE_MIN;
-	calls->slots = calloc(calls->size, sizeof(struct call *));
-	if (!calls->slots) {
-		*calls = old;
+	if (!memory_charge(calls->memory, bytes))
+		return false;
+	slots = memory_calloc(calls->memory, size, sizeof(*slots));
+	if (!slots) {
+		memory_credit(calls->memory, bytes);
 		return false;
 	}
+	calls->size = size;
+	calls->slots = slots;
 	for (struct call *c = old.oldest; c; c = c->newer) {
 		struct call **slot = slot_of(calls, c->stream);
 
 		c->next = *slot;
 		*slot = c;
 	}
-	free(old.slots);
+	memory_free(calls->memory, old.slots);
 	return true;
 }
 
@@ -127,6 +132,8 @@ void calls_remove(struct calls *calls, struct call_pool *pool, struct call *c)
 	if (calls->last == c)
 		calls->last = NULL;
 	calls->count--;
+	if (c->wire)
+		memory_free(calls->memory, c->wire);
 	pool_give(pool, c);
 }
 
@@ -134,6 +141,7 @@ void calls_release(struct calls *calls, struct call_pool *pool)
 {
 	while (calls->oldest)
 		calls_remove(calls, pool, calls->oldest);
-	free(calls->slots);
-	*calls = (struct calls){0};
+	memory_free(calls->memory, calls->slots);
+	memory_credit(calls->memory, calls->size * sizeof(struct call));
+	*calls = (struct calls){.memory = calls->memory};
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/memory.h"
 #include "proto/grpc.h"
 
 struct active;
@@ -62,7 +63,7 @@ void call_pool_release(struct call_pool *pool);
 /* More than the 100 to 1,000 that servers allow (SETTINGS_MAX_CONCURRENT_STREAMS). */
 #define CALLS_MAX 4096
 
-/* Zeroed, it is empty. */
+/* Zeroed but for memory, it is empty. */
 struct calls {
 	struct call **slots;
 	uint32_t size; /* power of two, or 0 */
@@ -70,9 +71,14 @@ struct calls {
 	struct call *newest;
 	struct call *oldest;
 	struct call *last; /* looked up last; may be NULL */
+	struct memory_account *memory; /* charged for calls and slots; borrowed; may be NULL */
 };
 
-/* A new call for a stream that has none. NULL: no memory. CALLS_MAX is for the caller. */
+/*
+ * A new call for a stream that has none. NULL: no memory. CALLS_MAX is for the caller. What a call
+ * takes is charged when the slots grow, for as many calls as there are slots: a call of its own
+ * costs no charge.
+ */
 struct call *calls_add(struct calls *calls, struct call_pool *pool, uint32_t stream);
 void calls_remove(struct calls *calls, struct call_pool *pool, struct call *c);
 /* No calls left, memory freed. */

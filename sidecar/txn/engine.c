@@ -4,16 +4,15 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "flow/conn.h"
 #include "txn/session.h"
 
 /* Hosts that a client's metrics name one by one. */
 #define ADDRESS_CAP 200
 
-/* For header tables of HTTP/2, which take 2 to 8 KiB for a usual connection. */
-#define HTTP2_MEMORY_MAX (64u << 20)
-
 struct engine {
+	struct memory_budget memory;
 	struct conns *conns;
 	struct session_env env;
 };
@@ -43,8 +42,10 @@ struct engine *engine_new(const struct engine_options *options, const char **ret
 	e->env.on_frame = options->on_frame;
 	e->env.frame_ctx = options->frame_ctx;
 	e->env.number = ++engine_count;
-	http2_memory_init(&e->env.http2_memory, HTTP2_MEMORY_MAX);
-	e->conns = conns_new(options->conn_cap, sizeof(struct session), &session_sink, &e->env);
+	memory_budget_init(&e->memory,
+			   options->memory_cap ? options->memory_cap : ENGINE_MEMORY_DEFAULT);
+	e->conns = conns_new(options->conn_cap, sizeof(struct session), &e->memory, &session_sink,
+			     &e->env);
 	e->env.addresses = addresses_new(ADDRESS_CAP);
 	e->env.rpc_methods = rpc_methods_new(options->route_cap);
 	if (!e->conns || !e->env.addresses || !e->env.rpc_methods)
@@ -67,6 +68,7 @@ void engine_free(struct engine *e)
 	if (e->conns)
 		engine_flush(e, 0);
 	conns_free(e->conns);
+	assert(e->memory.used == 0);
 	addresses_free(e->env.addresses);
 	rpc_methods_free(e->env.rpc_methods);
 	call_pool_release(&e->env.calls);
@@ -129,6 +131,10 @@ const struct engine_stats *engine_stats(struct engine *e)
 	s->events_refused = conns_refused(e->conns);
 	s->routes_overflowed = routes_overflowed(e->env.routes);
 	s->routes_overflowed += rpc_methods_overflowed(e->env.rpc_methods);
-	s->http2_table_bytes = e->env.http2_memory.used;
+	s->http2_table_bytes = e->env.http2_table_bytes;
+	s->conns_evicted_memory = conns_evicted_memory(e->conns);
+	s->memory_used = e->memory.used;
+	s->memory_cap = e->memory.cap;
+	s->memory_refused = e->memory.refused;
 	return s;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "txn/exchange.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "txn/transaction.h"
@@ -9,7 +8,7 @@
 static void free_ring(struct exchanges *q)
 {
 	if (q->ring != &q->one)
-		free(q->ring);
+		memory_free(q->memory, q->ring);
 }
 
 struct exchange *exchanges_push(struct exchanges *q, bool *ret_is_full)
@@ -25,7 +24,7 @@ struct exchange *exchanges_push(struct exchanges *q, bool *ret_is_full)
 			*ret_is_full = true;
 			return NULL;
 		}
-		ring = alloc == 1 ? &q->one : calloc(alloc, sizeof(*ring));
+		ring = alloc == 1 ? &q->one : memory_calloc(q->memory, alloc, sizeof(*ring));
 		if (!ring)
 			return NULL;
 		for (unsigned i = 0; i < q->count; i++)
@@ -45,7 +44,7 @@ void exchanges_pop(struct exchanges *q)
 	struct exchange *e = exchanges_oldest(q);
 
 	if (e->wire)
-		free(e->wire);
+		memory_free(q->memory, e->wire);
 	q->first = (uint16_t)((q->first + 1u) & (q->alloc - 1u));
 	q->count--;
 }
@@ -55,15 +54,15 @@ void exchanges_release(struct exchanges *q)
 	while (q->count)
 		exchanges_pop(q);
 	free_ring(q);
-	*q = (struct exchanges){0};
+	*q = (struct exchanges){.memory = q->memory};
 }
 
-void exchange_keep(struct exchange *e, const struct message *m)
+void exchanges_keep(struct exchanges *q, struct exchange *e, const struct message *m)
 {
 	size_t method = m->method.len < TXN_TARGET_MAX ? m->method.len : TXN_TARGET_MAX;
 	size_t target = m->target.len < TXN_TARGET_MAX ? m->target.len : TXN_TARGET_MAX;
 
-	e->wire = malloc(method + target + 1);
+	e->wire = memory_alloc(q->memory, method + target + 1);
 	if (!e->wire)
 		return;
 	memcpy(e->wire, m->method.ptr, method);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/memory.h"
 #include "proto/message.h"
 
 struct active;
@@ -38,13 +39,14 @@ struct exchange {
 /* Deeper pipelines than any client builds; browsers had 8, proxies 100. */
 #define EXCHANGES_MAX 1024
 
-/* A ring of exchanges. Zeroed, it is empty; it may not be moved. */
+/* A ring of exchanges. Zeroed but for memory, it is empty; it may not be moved. */
 struct exchanges {
 	struct exchange *ring;
 	struct exchange one; /* the ring of those who do not pipeline */
 	uint16_t alloc; /* power of two, or 0 */
 	uint16_t first;
 	uint16_t count;
+	struct memory_account *memory; /* charged for ring and wire; borrowed; may be NULL */
 };
 
 /* Room for one more at the end, zeroed. NULL: EXCHANGES_MAX reached (*ret_is_full), or no memory.
@@ -65,6 +67,6 @@ void exchanges_pop(struct exchanges *q);
 void exchanges_release(struct exchanges *q);
 
 /* Copies method and target of a request, cut to TXN_TARGET_MAX each; not, if memory is short. */
-void exchange_keep(struct exchange *e, const struct message *m);
+void exchanges_keep(struct exchanges *q, struct exchange *e, const struct message *m);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "txn/multiplex.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "txn/call.h"
@@ -12,6 +11,7 @@
 
 struct multiplex {
 	struct http2 parser[2]; /* by enum dir */
+	struct http2_memory http2_memory;
 	struct calls calls;
 	enum role role; /* a guess until is_role_known */
 	bool is_role_known;
@@ -53,14 +53,17 @@ static void set_role(struct multiplex *m, enum role role)
 	m->parser[dir_other(request)].is_response = true;
 }
 
-struct multiplex *multiplex_new(struct session_env *env, enum role role, bool joins, unsigned seen)
+struct multiplex *multiplex_new(struct conn *c, enum role role, bool joins, unsigned seen)
 {
-	struct multiplex *m = calloc(1, sizeof(*m));
+	struct multiplex *m = memory_calloc(&c->memory, 1, sizeof(*m));
+	struct session_env *env = env_of(c);
 
 	if (!m)
 		return NULL;
+	m->calls.memory = &c->memory;
+	http2_memory_init(&m->http2_memory, &c->memory, &env->http2_table_bytes);
 	for (int dir = 0; dir < 2; dir++) {
-		http2_init(&m->parser[dir], false, &env->http2_memory);
+		http2_init(&m->parser[dir], false, &m->http2_memory);
 		m->parser[dir].keeps_words = env->wants_target;
 		if (joins)
 			http2_join(&m->parser[dir]);
@@ -75,14 +78,14 @@ struct multiplex *multiplex_new(struct session_env *env, enum role role, bool jo
 	return m;
 }
 
-void multiplex_free(struct multiplex *m, struct session_env *env)
+void multiplex_free(struct multiplex *m, struct conn *c)
 {
 	if (!m)
 		return;
-	calls_release(&m->calls, &env->calls);
+	calls_release(&m->calls, &env_of(c)->calls);
 	http2_release(&m->parser[0]);
 	http2_release(&m->parser[1]);
-	free(m);
+	memory_free(&c->memory, m);
 }
 
 static void close_call(struct multiplex *m, struct conn *c, struct call *call)
@@ -114,12 +117,12 @@ static void report(struct multiplex *m, struct conn *c, struct call *call, enum 
 
 /* --- requests -------------------------------------------------------------------- */
 
-static void keep_wire(struct call *call, const struct http2_head *head)
+static void keep_wire(struct multiplex *m, struct call *call, const struct http2_head *head)
 {
 	size_t method = head->method.len;
 	size_t target = head->path.len < TXN_TARGET_MAX ? head->path.len : TXN_TARGET_MAX;
 
-	call->wire = malloc(method + target + 1);
+	call->wire = memory_alloc(m->calls.memory, method + target + 1);
 	if (!call->wire)
 		return;
 	if (method)
@@ -180,7 +183,7 @@ static void begin_call(struct multiplex *m, struct conn *c, uint32_t stream,
 	call->grpc_status = GRPC_STATUS_NONE;
 	call->tid = m->tid;
 	if (env->wants_target)
-		keep_wire(call, head);
+		keep_wire(m, call, head);
 	if (call->is_probe)
 		return;
 	count_open(m, c, call, note->active);
@@ -455,8 +458,9 @@ void multiplex_end(struct multiplex *m, struct conn *c, enum conn_end how, uint6
 	while (m->calls.oldest) {
 		struct call *call = m->calls.oldest;
 
-		if (how == CONN_EVICTED)
-			lose(m, c, call, ENGINE_LOST_EVICTED);
+		if (how == CONN_EVICTED || how == CONN_EVICTED_MEMORY)
+			lose(m, c, call,
+			     how == CONN_EVICTED ? ENGINE_LOST_EVICTED : ENGINE_LOST_MEMORY);
 		else if (how == CONN_MUTED || how == CONN_CUT)
 			close_call(m, c, call);
 		else if (call->is_suspect || is_lost)

@@ -22,16 +22,15 @@
 #include "txn/exchange.h"
 
 struct multiplex;
-struct session_env;
 
 /*
- * NULL: no memory. role ROLE_UNKNOWN: the first request or response tells. joins: the connection is
- * older than what is seen of it; else the client's preface comes next, of which `seen` bytes are
- * known already.
+ * NULL: no memory. c is the connection that it is charged to. role ROLE_UNKNOWN: the first request
+ * or response tells. joins: the connection is older than what is seen of it; else the client's
+ * preface comes next, of which `seen` bytes are known already.
  */
-struct multiplex *multiplex_new(struct session_env *env, enum role role, bool joins, unsigned seen);
+struct multiplex *multiplex_new(struct conn *c, enum role role, bool joins, unsigned seen);
 /* Accepts NULL. No calls are left: multiplex_end() it. */
-void multiplex_free(struct multiplex *m, struct session_env *env);
+void multiplex_free(struct multiplex *m, struct conn *c);
 
 /* Upgrade: h2c. The request becomes stream 1 (RFC 7540 section 3.2), and is e's no longer. */
 void multiplex_upgrade(struct multiplex *m, struct conn *c, struct exchange *e);

@@ -32,6 +32,7 @@ static void begin_http1(struct conn *c, struct session *s, enum role role)
 	s->role = role;
 	http1_init(&s->parser[request_dir(role)], false);
 	http1_init(&s->parser[dir_other(request_dir(role))], true);
+	s->parser[0].memory = s->parser[1].memory = s->open.memory = &c->memory;
 	if (held)
 		session_sink.bytes.data(c, request_dir(role), (struct span){HTTP2_PREFACE, held},
 					s->held_ns);
@@ -39,7 +40,7 @@ static void begin_http1(struct conn *c, struct session *s, enum role role)
 
 static bool begin_http2(struct conn *c, struct session *s, enum role role, bool joins)
 {
-	s->http2 = multiplex_new(c->owner, role, joins, s->held);
+	s->http2 = multiplex_new(c, role, joins, s->held);
 	if (!s->http2)
 		env_of(c)->stats.parse_failed[PARSE_FAIL_MEMORY]++;
 	return s->http2;
@@ -169,7 +170,7 @@ void protocol_end(struct conn *c, struct session *s, enum conn_end how, uint64_t
 	if (!s->http2)
 		return;
 	multiplex_end(s->http2, c, how, time_ns);
-	multiplex_free(s->http2, c->owner);
+	multiplex_free(s->http2, c);
 	s->http2 = NULL;
 }
 

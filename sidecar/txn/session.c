@@ -143,7 +143,7 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 		s->role == ROLE_CLIENT ? addresses_find(env->addresses, m->host, &c->remote) : "";
 	e->tid = s->tid;
 	if (env->wants_target)
-		exchange_keep(e, m);
+		exchanges_keep(&s->open, e, m);
 	if (e->is_probe)
 		return HTTP1_BODY_FRAMED;
 	if (!active_is(note->active, s->role, c->container, note->known_method))
@@ -441,10 +441,12 @@ static void end_open(struct conn *c, struct session *s, enum conn_end how, uint6
 			report(c, s, how == CONN_RESET ? TXN_RESET : TXN_CLOSED, time_ns, 0);
 		break;
 	case CONN_EVICTED:
+	case CONN_EVICTED_MEMORY:
 		if (c->is_early)
 			drop_open(c, s, NULL);
 		else
-			lose_open(c, s, ENGINE_LOST_EVICTED);
+			lose_open(c, s,
+				  how == CONN_EVICTED ? ENGINE_LOST_EVICTED : ENGINE_LOST_MEMORY);
 		break;
 	case CONN_MUTED:
 	case CONN_CUT:

@@ -36,7 +36,7 @@ struct session_env {
 	struct addresses *addresses;
 	struct rpc_methods *rpc_methods;
 	struct call_pool calls;
-	struct http2_memory http2_memory;
+	size_t http2_table_bytes; /* of all connections */
 	void (*on_frame)(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq); /* or NULL */
 	void *frame_ctx;
 	bool wants_target;

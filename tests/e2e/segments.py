@@ -55,10 +55,10 @@ class Link(network.Namespaces):
 class Peer:
     """One connection to port. Offsets count the bytes we send, from 0."""
 
-    def __init__(self, link, port):
+    def __init__(self, link, port, local_port=None):
         self.link = link
         self.port = port
-        self.local_port = random.randrange(20000, 60000)
+        self.local_port = local_port or random.randrange(20000, 60000)
         self.first = random.randrange(1 << 32)
         self.there = 0  # the next sequence number of the server
         self.acked = 0  # how many of our bytes it has acknowledged

@@ -18,7 +18,10 @@
 #include "proto/http2.h"
 
 struct run {
+	struct memory_budget budget;
+	struct memory_account account;
 	struct http2_memory memory;
+	size_t table_bytes;
 	struct http2 p;
 	struct text trace;
 	uint64_t fed;
@@ -87,7 +90,9 @@ static const struct http2_sink sink = {
 static void begin(struct run *r, uint8_t flags)
 {
 	memset(r, 0, sizeof(*r));
-	http2_memory_init(&r->memory, 1 << 20);
+	memory_budget_init(&r->budget, MEMORY_SHARES << 20);
+	r->account.budget = &r->budget;
+	http2_memory_init(&r->memory, &r->account, &r->table_bytes);
 	text_init(&r->trace);
 	http2_init(&r->p, flags & 1, &r->memory);
 	r->p.keeps_words = flags & 8;
@@ -101,7 +106,7 @@ static void finish(struct run *r)
 {
 	text_release(&r->trace);
 	http2_release(&r->p);
-	fuzz_check(r->memory.used == 0);
+	fuzz_check(r->account.used == 0 && r->budget.used == 0 && r->table_bytes == 0);
 }
 
 /* One piece, in memory of its own size. */
@@ -117,7 +122,7 @@ static void feed(struct run *r, const uint8_t *data, size_t n, bool is_frame)
 			   is_frame ? HTTP2_START_FRAME : HTTP2_START_UNTOLD, 1, &sink, r);
 	free(copy);
 	fuzz_check(r->body <= r->fed);
-	fuzz_check(r->memory.used <= r->memory.cap + 64);
+	fuzz_check(r->account.used <= r->budget.account_cap + 64);
 }
 
 static void script(uint8_t flags, const uint8_t *data, size_t size)

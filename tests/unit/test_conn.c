@@ -77,7 +77,7 @@ static void set_up(struct fixture *f, size_t cap)
 {
 	*f = (struct fixture){0};
 	text_init(&f->text);
-	f->conns = conns_new(cap, 64, &sink, f);
+	f->conns = conns_new(cap, 64, NULL, &sink, f);
 	assert_non_null(f->conns);
 }
 
@@ -278,7 +278,7 @@ static void test_open_twice(void **state)
 		struct fixture f = {0};
 
 		text_init(&f.text);
-		f.conns = conns_new(0, 64, &looks, &f); /* room for one, at least */
+		f.conns = conns_new(0, 64, NULL, &looks, &f); /* room for one, at least */
 		assert_non_null(f.conns);
 		for (int j = 0; j < 2; j++)
 			open_as(&f, 1, cases[i].role[j], cases[i].is_early[j]);

@@ -119,6 +119,7 @@ static void test_defaults(void **state)
 	assert_int_equal(o.push_on_exit, ON_EXIT_DELETE);
 	assert_int_equal(o.route_cap, 100);
 	assert_int_equal(o.ring_bytes, 2u << 20);
+	assert_int_equal(o.memory_bytes, 0);
 	assert_int_equal(o.for_ms, 0);
 	assert_int_equal(o.log_level, LOG_LEVEL_INFO);
 	text_release(&error);
