@@ -2,7 +2,16 @@
 #include "export/client.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
+
+#include "base/received.h"
+
+/*
+ * libcurl 7.88 says that memory has run out when a header line is longer than its
+ * CURL_MAX_HTTP_HEADER, 100 KiB. If more than this had arrived before it read, it is the line.
+ */
+#define CLIENT_LINE_FROM 1024u
 
 struct client {
 	CURLM *multi;
@@ -10,6 +19,8 @@ struct client {
 	uv_timer_t timer;
 	client_fn fn;
 	void *ctx;
+	struct watch *watch; /* of the transfer that runs; NULL: it has no socket */
+	uint64_t received; /* by that transfer, when it was looked at last */
 };
 
 /* A socket that libcurl wants watched; lives until it says REMOVE. */
@@ -17,6 +28,8 @@ struct watch {
 	uv_poll_t poll;
 	curl_socket_t fd;
 	struct client *client;
+	CURL *easy;
+	uint64_t received_before; /* over this connection, by earlier transfers */
 };
 
 static void report_ended(struct client *c)
@@ -31,15 +44,39 @@ static void report_ended(struct client *c)
 		if (msg->msg != CURLMSG_DONE)
 			continue;
 		(void)curl_multi_remove_handle(c->multi, easy); /* it was added */
+		if (code == CURLE_OUT_OF_MEMORY && c->received > CLIENT_LINE_FROM)
+			code = CURLE_FILESIZE_EXCEEDED;
 		c->fn(c->ctx, easy, code);
 	}
 }
 
-/* Errors of the multi interface show as errors of the transfer. */
+/* Ends the transfer that has received too much. */
+static bool end_endless(struct client *c)
+{
+	struct watch *w = c->watch;
+	CURL *easy;
+
+	if (!w)
+		return false;
+	c->received = received_bytes(w->fd) - w->received_before;
+	if (c->received <= CLIENT_RECEIVED_MAX)
+		return false;
+	easy = w->easy;
+	(void)curl_multi_remove_handle(c->multi, easy); /* closes the connection, and w */
+	c->fn(c->ctx, easy, CURLE_FILESIZE_EXCEEDED);
+	return true;
+}
+
+/*
+ * Errors of the multi interface show as errors of the transfer. libcurl reads from sockets in
+ * its timers, too.
+ */
 static void act(struct client *c, curl_socket_t fd, int events)
 {
 	int running;
 
+	if (end_endless(c))
+		return;
 	(void)curl_multi_socket_action(c->multi, fd, events, &running);
 	report_ended(c);
 }
@@ -74,8 +111,9 @@ static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *ctx, void
 	struct watch *w = socket_ctx;
 	int events = 0;
 
-	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
+		if (w && c->watch == w)
+			c->watch = NULL;
 		if (w)
 			uv_close((uv_handle_t *)&w->poll, on_watch_closed);
 		return 0;
@@ -91,8 +129,11 @@ static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *ctx, void
 		w->poll.data = w;
 		w->fd = fd;
 		w->client = c;
+		w->received_before = received_bytes(fd);
 		(void)curl_multi_assign(c->multi, fd, w); /* fd is one of its own */
 	}
+	w->easy = easy;
+	c->watch = w;
 	if (what & CURL_POLL_IN)
 		events |= UV_READABLE;
 	if (what & CURL_POLL_OUT)
@@ -157,6 +198,7 @@ void client_close(struct client *c)
 
 int client_start(struct client *c, CURL *easy)
 {
+	c->received = 0;
 	return curl_multi_add_handle(c->multi, easy) == CURLM_OK ? 0 : -ENOMEM;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libcurl's transfers in a libuv loop: no thread of ours, no timer and no
- * descriptor watched while no transfer runs.
+ * descriptor watched while no transfer runs. One transfer runs at a time.
  */
 #ifndef SIDELIGHT_EXPORT_CLIENT_H
 #define SIDELIGHT_EXPORT_CLIENT_H
@@ -10,6 +10,13 @@
 #include <uv.h>
 
 struct client;
+
+/*
+ * A transfer that receives more than this ends with CURLE_FILESIZE_EXCEEDED: as the kernel counts
+ * it, so with all that libcurl reads and hands to nobody (handshakes, chunk extensions). It has
+ * room for the certificates of a handshake.
+ */
+#define CLIENT_RECEIVED_MAX 262144u
 
 /* The transfer has ended; easy is out of the client's hands. */
 typedef void (*client_fn)(void *ctx, CURL *easy, CURLcode code);

@@ -301,6 +301,12 @@ void request_outcome(struct request *r, CURLcode code, struct outcome *ret_outco
 			 SIZE_MAX);
 		return;
 	}
+	/* libcurl calls a trailer over 4 KiB an error of memory. */
+	if (code == CURLE_RECV_ERROR && strstr(r->error, "chunked-encoding")) {
+		ret_outcome->result = PUSH_FAILED;
+		describe(ret_outcome, "the chunked coding of its answer is malformed", SIZE_MAX);
+		return;
+	}
 	if (r->answer_body > REQUEST_BODY_MAX)
 		code = CURLE_OK; /* the status says all there is to know */
 	if (code != CURLE_OK) {

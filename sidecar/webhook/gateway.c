@@ -16,6 +16,15 @@
 
 /* A listing of 2,000 Pods with 2,000 series each is about this long; nobody means more. */
 #define LISTING_MAX (UINT64_C(4) << 30)
+/* Time for all of it, at 7 MB a second. */
+#define LISTING_MS 600000L
+/* Bytes of a body per second, over the time that --timeout gives: slower is as good as silent. */
+#define SPEED_MIN 1000L
+
+/* Of an answer: its header fields, interim answers and trailers included, which libcurl stores
+ * until the transfer ends; and its body, when nobody wants it. */
+#define FIELDS_MAX 65536u
+#define BODY_MAX   65536u
 
 struct gateway {
 	struct gateway_options options;
@@ -24,6 +33,8 @@ struct gateway {
 	struct listing *listing; /* NULL: the answer's body is of no interest */
 	int listing_error;
 	uint64_t listed_bytes;
+	size_t field_bytes;
+	size_t body_bytes; /* of no interest */
 	double *now_s; /* from the Date of an answer that is a list */
 	char words[CURL_ERROR_SIZE];
 	char error[CURL_ERROR_SIZE + 64];
@@ -65,8 +76,10 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 	long status = 0;
 
 	(void)curl_easy_getinfo(g->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (!g->listing || status != 200)
-		return len;
+	if (!g->listing || status != 200) {
+		g->body_bytes += len;
+		return g->body_bytes > BODY_MAX ? CURL_WRITEFUNC_ERROR : len;
+	}
 	g->listed_bytes += len;
 	if (*g->now_s <= 0)
 		g->listing_error = -ENOENT;
@@ -85,6 +98,9 @@ static size_t on_field(char *data, size_t size, size_t count, void *ctx)
 	char value[64];
 	time_t seconds;
 
+	g->field_bytes += len;
+	if (g->field_bytes > FIELDS_MAX)
+		return CURL_WRITEFUNC_ERROR;
 	if (len > sizeof(name) && len < sizeof(value) &&
 	    strncasecmp(data, name, sizeof(name) - 1) == 0) {
 		(void)snprintf(value, sizeof(value), "%.*s", (int)(len - sizeof(name) + 1),
@@ -147,6 +163,8 @@ static int prepare(struct gateway *g, const char *method, const char *url)
 	g->listing = NULL;
 	g->listing_error = 0;
 	g->listed_bytes = 0;
+	g->field_bytes = 0;
+	g->body_bytes = 0;
 	g->now_s = NULL;
 	curl_slist_free_all(g->fields);
 	g->fields = NULL;
@@ -156,9 +174,13 @@ static int prepare(struct gateway *g, const char *method, const char *url)
 	(void)curl_easy_setopt(g->easy, CURLOPT_USERAGENT, "sidelight/" SIDELIGHT_VERSION);
 	(void)curl_easy_setopt(g->easy, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(g->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)g->options.timeout_ms);
-	(void)curl_easy_setopt(g->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	(void)curl_easy_setopt(g->easy, CURLOPT_LOW_SPEED_LIMIT, SPEED_MIN);
 	(void)curl_easy_setopt(g->easy, CURLOPT_LOW_SPEED_TIME, timeout_s);
+	(void)curl_easy_setopt(g->easy, CURLOPT_TIMEOUT_MS,
+			       timeout_s * 1000 > LISTING_MS ? timeout_s * 1000 : LISTING_MS);
 	(void)curl_easy_setopt(g->easy, CURLOPT_FOLLOWLOCATION, 0L);
+	/* Frames of HTTP/2 would be one more thing that a hostile gateway can send without end. */
+	(void)curl_easy_setopt(g->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	(void)curl_easy_setopt(g->easy, CURLOPT_ERRORBUFFER, g->words);
 	(void)curl_easy_setopt(g->easy, CURLOPT_WRITEFUNCTION, on_body);
 	(void)curl_easy_setopt(g->easy, CURLOPT_WRITEDATA, g);
@@ -186,6 +208,13 @@ static int perform(struct gateway *g)
 
 	(void)curl_easy_setopt(g->easy, CURLOPT_HTTPHEADER, g->fields);
 	code = curl_easy_perform(g->easy);
+	if (g->field_bytes > FIELDS_MAX) {
+		(void)snprintf(g->error, sizeof(g->error),
+			       "the header fields of its answer do not end");
+		return -EFBIG;
+	}
+	if (g->body_bytes > BODY_MAX)
+		code = CURLE_OK; /* the status says all there is to know */
 	if (g->listing_error) {
 		(void)snprintf(g->error, sizeof(g->error), "%s",
 			       g->listing_error == -EINVAL   ? "its list of groups cannot be read"
@@ -238,5 +267,8 @@ int gateway_delete(struct gateway *g, const char *path)
 	group_add_root(&url, g->options.url, path);
 	err = url.has_failed ? -ENOMEM : prepare(g, "DELETE", url.ptr);
 	text_release(&url);
-	return err ? err : perform(g);
+	if (err)
+		return err;
+	(void)curl_easy_setopt(g->easy, CURLOPT_TIMEOUT_MS, (long)g->options.timeout_ms);
+	return perform(g);
 }

@@ -4,7 +4,8 @@
  *
  * Every function returns 0 or a negative errno, with gateway_error() saying
  * in a few words what happened: no answer, an answer other than 2xx, or one
- * that is not a Pushgateway's.
+ * that is not a Pushgateway's. Memory does not grow with the answer, whatever
+ * is in it: the list is read as it arrives, and all else has a cap.
  */
 #ifndef SIDELIGHT_WEBHOOK_GATEWAY_H
 #define SIDELIGHT_WEBHOOK_GATEWAY_H
@@ -20,7 +21,8 @@ struct gateway;
 /* Borrowed until gateway_free(). All but url may be NULL. */
 struct gateway_options {
 	const char *url;
-	uint64_t timeout_ms; /* of a request; of one that still brings bytes it is without end */
+	/* Of a request; a list may take ten minutes while it still brings bytes. */
+	uint64_t timeout_ms;
 	const char *ca; /* PEM file */
 	const char *user_file; /* USER:PASSWORD; read again for each request, as is the token */
 	const char *token_file;

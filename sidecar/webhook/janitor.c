@@ -12,8 +12,10 @@
 #include "base/log.h"
 #include "base/text.h"
 
-/* A sweep removes no more than so many; the next one goes on. */
-#define STALE_MAX 100000
+/* A sweep removes no more than so many, whose paths are no longer than this in total; the next one
+ * goes on. */
+#define STALE_MAX	100000
+#define STALE_BYTES_MAX (16u << 20)
 
 /* The paths of groups and when they were pushed, in the order of their paths. */
 struct stale {
@@ -24,6 +26,7 @@ struct stale {
 	} * entries;
 	size_t count;
 	size_t alloc;
+	size_t bytes; /* of all paths */
 	size_t beyond; /* did not fit */
 	bool has_failed; /* no memory */
 };
@@ -59,7 +62,7 @@ static void stale_add(struct stale *s, const char *path, double pushed_s)
 	size_t alloc = s->alloc ? 2 * s->alloc : 64;
 	struct entry *grown;
 
-	if (s->count == STALE_MAX) {
+	if (s->count == STALE_MAX || s->bytes + strlen(path) > STALE_BYTES_MAX) {
 		s->beyond++;
 		return;
 	}
@@ -75,10 +78,12 @@ static void stale_add(struct stale *s, const char *path, double pushed_s)
 		s->alloc = alloc;
 	}
 	s->entries[s->count] = (struct entry){.path = strdup(path), .pushed_s = pushed_s};
-	if (s->entries[s->count].path)
+	if (s->entries[s->count].path) {
 		s->count++;
-	else
+		s->bytes += strlen(path);
+	} else {
 		s->has_failed = true;
+	}
 }
 
 /* job comes first, whatever the order of the others. */

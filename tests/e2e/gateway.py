@@ -167,7 +167,7 @@ class FakeGateway:
     released), or a function of the request that returns one of these.
     """
 
-    def __init__(self, case, answer=200, context=None, delay=None):
+    def __init__(self, case, answer=200, context=None, delay=None, port=0):
         self.answer = answer
         self.requests = []
         self.released = threading.Event()
@@ -193,7 +193,7 @@ class FakeGateway:
             def handle_error(self, *_):
                 pass  # clients that give up are what some tests are about
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", port), Handler)
         if context:
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]

@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 
 import harness
+from endless import HostileGateway, repeat
 from gateway import Pushgateway
 
 WEBHOOK = harness.ROOT / "build" / "sidelight-webhook"
@@ -272,6 +273,46 @@ class Trouble(harness.Case):
             ["prlimit", "--as=104857600", WEBHOOK, "janitor", "--gateway", server.url, "--once"])
         self.assertEqual(process.wait(60), 0, process.text())
         self.assertRegex(process.text(), "121 groups, removed 0")
+
+    def test_answers_without_end(self):
+        chunked = b"Transfer-Encoding: chunked\r\n\r\n"
+        list_head = b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 18:00:00 GMT\r\n"
+        for why, script, words in (
+            ("header fields", repeat(list_head, b"X-A: " + b"y" * 1000 + b"\r\n"), "do not end"),
+            ("interim answers", repeat(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 999), "do not end"),
+            ("trailers", repeat(list_head + chunked + b'b\r\n{"data":[]}\r\n0\r\n',
+                                b"X-T: y\r\n" * 999), "do not end"),
+            ("a body that nobody wants", repeat(b"HTTP/1.1 500 no\r\n\r\n", b"x" * 65536),
+             "answers 500"),
+            ("an extension of a chunk", repeat(list_head + chunked + b"1;", b"e=f;" * 9999),
+             "too slow|timed out"),
+            ("a list that drips", repeat(list_head + b'\r\n{"data":[', b"x" * 9, 0.2), "timed out|too slow"),
+        ):
+            with self.subTest(why=why):
+                hostile = HostileGateway(self, script)
+                process = self.spawn(
+                    ["prlimit", "--as=104857600", WEBHOOK, "janitor", "--gateway", hostile.url,
+                     "--once", "--timeout", "1"])
+                self.assertEqual(process.wait(20), 1, process.text())
+                self.assertEqual(len(process.text().splitlines()), 1, process.text())
+                self.assertRegex(process.text(), words)
+
+    def test_groups_with_long_names(self):
+        # 60 kB of each name, which are to be remembered: more than the janitor may take.
+        old = '{"metrics":[{"value":"1"}]}'
+
+        def group(n):
+            return (f'{{"labels":{{"job":"j{n}","x":"{"y" * 60000}"}},'
+                    f'"push_time_seconds":{old}}}').encode()
+
+        body = b'{"data":[' + b",".join(group(n) for n in range(1000)) + b"]}"
+        server = Server(self, self.DATE + body)
+        process = self.spawn(["prlimit", "--as=104857600", WEBHOOK, "janitor", "--gateway",
+                              server.url, "--once", "--dry-run"])
+        self.assertEqual(process.wait(60), 0, process.text()[:2000])
+        kept = process.text().count("would remove /metrics")
+        self.assertIn(f"{1000 - kept} more are old; left to the next sweep", process.text())
+        self.assertGreater(kept, 100)
 
     def test_a_group_that_will_not_go(self):
         class Refusing(http.server.BaseHTTPRequestHandler):
