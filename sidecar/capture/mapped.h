@@ -124,7 +124,7 @@ static inline void mapped_rewind(struct mapped *m)
 /* All that is there is of no interest. */
 static inline void mapped_skip(struct mapped *m)
 {
-	m->at = mapped_produced(m);
+	m->at = m->end = mapped_produced(m);
 	mapped_release(m);
 }
 
