@@ -5,6 +5,8 @@
 #
 # An image holds one program and the libraries that it needs: no shell, no
 # package manager. --platform linux/arm64 is compiled on the machine at hand.
+#
+# A tag moves: a release says --build-arg BASE=docker.io/library/debian@sha256:DIGEST.
 
 ARG BASE=docker.io/library/debian:trixie-slim
 FROM --platform=$BUILDPLATFORM $BASE AS build

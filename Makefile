@@ -81,11 +81,24 @@ endif
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef \
 	-Wpointer-arith -Wvla -Wwrite-strings -Wimplicit-fallthrough -Wformat=2 \
 	-Wconversion -Wno-sign-conversion
-CPPFLAGS += -D_GNU_SOURCE -Isidecar -I. -I$(BUILD) $(CPPFLAGS_PKGS) \
-	-DSIDELIGHT_VERSION='"$(VERSION)"' -DSIDELIGHT_REVISION='"$(REVISION)"'
+# Those of Debian's dpkg-buildflags, whatever CFLAGS and LDFLAGS the command line adds. A
+# sanitizer has checks of its own; without optimization there is no _FORTIFY_SOURCE.
+MACHINE  := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 CFLAGS   ?= -O2 -g
-CFLAGS   += -std=gnu11 $(WARNINGS) $(SANITIZE_FLAGS) $(LTO)
-LDFLAGS  += $(SANITIZE_FLAGS)
+HARDEN   := $(if $(SANITIZE),,-fPIE -fstack-protector-strong -fstack-clash-protection \
+	-Werror=format-security \
+	$(if $(filter x86_64,$(MACHINE)),-fcf-protection) \
+	$(if $(filter aarch64,$(MACHINE)),-mbranch-protection=standard) \
+	$(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+HARDEN_LINK := $(if $(SANITIZE),,-pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
+override CPPFLAGS += -D_GNU_SOURCE -Isidecar -I. -I$(BUILD) $(CPPFLAGS_PKGS) \
+	-DSIDELIGHT_VERSION='"$(VERSION)"' -DSIDELIGHT_REVISION='"$(REVISION)"'
+override CFLAGS := -std=gnu11 $(WARNINGS) $(HARDEN) $(CFLAGS) $(SANITIZE_FLAGS) $(LTO)
+override LDFLAGS := $(HARDEN_LINK) $(LDFLAGS) $(SANITIZE_FLAGS)
+# For libcurl: tests/build-curl.
+.PHONY: deps-flags
+deps-flags:
+	@echo $(HARDEN)
 EXTRA_LDLIBS := $(LDLIBS)
 LDLIBS   += $(LDLIBS_PKGS)
 
