@@ -10,6 +10,7 @@
 #include "metrics/duration.h"
 #include "metrics/rpc.h"
 #include "proto/grpc.h"
+#include "txn/label_values.h"
 
 #define CONTAINERS_MAX 64
 #define CELLS	       256u /* 16 KiB: twice the routes of a usual Pod, times its statuses */
@@ -244,7 +245,7 @@ static cold void cell_fill(struct red *red, struct cell *cell, const struct tran
 	cell->route = t->route;
 	cell->method = t->known_method;
 	cell->container = t->container;
-	if (t->server_port)
+	if (t->server_port && t->server_address != label_other)
 		(void)snprintf(port, sizeof(port), "%u", t->server_port);
 	for (size_t i = 0; i < SHAPES; i++)
 		cell->shape[i] = families[i] ? family_series(families[i], values)->histogram : NULL;

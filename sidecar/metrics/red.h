@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Transactions into RED metrics: rate, errors, duration, by the OpenTelemetry
- * conventions in Prometheus spelling.
+ * conventions in Prometheus spelling. A client's port is no label where its address is _OTHER.
  *
  * A transaction like one seen before costs one look-up in a small cache, by
  * the addresses of its interned strings: known_method, route and

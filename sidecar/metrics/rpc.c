@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "metrics/duration.h"
 #include "proto/grpc.h"
+#include "txn/label_values.h"
 
 #define CELLS	     128u /* twice the methods of a usual service, times its statuses */
 #define PORT_SIZE    8
@@ -160,7 +161,7 @@ static __attribute__((cold, noinline)) void fill(struct rpc *rpc, struct cell *c
 		port,
 	};
 
-	if (t->server_port)
+	if (t->server_port && t->server_address != label_other)
 		(void)snprintf(port, sizeof(port), "%u", t->server_port);
 	cell->timeout = NULL;
 	cell->duration = family_series(family, values)->histogram;

@@ -19,6 +19,7 @@ enum family_id {
 	SERIES,
 	SERIES_OVERFLOWED,
 	ROUTES_OVERFLOWED,
+	ADDRESSES_OVERFLOWED,
 	EVENTS_CAPTURED,
 	EVENTS_LOST,
 	SEGMENTS,
@@ -95,8 +96,11 @@ static const struct family_desc descs[FAMILIES] = {
 				    "Look-ups of new series beyond the cap; they count as _OTHER."),
 	[ROUTES_OVERFLOWED] =
 		PLAIN(METRIC_COUNTER, "sidelight_routes_overflowed_total",
-		      "Requests whose route or method of gRPC is _OTHER because of the "
-		      "cap."),
+		      "Requests whose route or method of gRPC is _OTHER: it has not earned a "
+		      "place under the cap."),
+	[ADDRESSES_OVERFLOWED] =
+		PLAIN(METRIC_COUNTER, "sidelight_addresses_overflowed_total",
+		      "Requests whose server_address is _OTHER: it has not earned a place."),
 	[EVENTS_CAPTURED] =
 		LABELLED(METRIC_COUNTER, container_labels, "sidelight_events_captured_total",
 			 "Records that the kernel half sent."),
@@ -348,6 +352,7 @@ static void refresh_engine(struct self *self, const struct engine_stats *e)
 	set(self, HTTP2_UNKNOWN_FIELDS, (double)e->http2_unknown_fields);
 	set(self, HTTP2_TABLE_BYTES, (double)e->http2_table_bytes);
 	set(self, ROUTES_OVERFLOWED, (double)e->routes_overflowed);
+	set(self, ADDRESSES_OVERFLOWED, (double)e->addresses_overflowed);
 	for (size_t i = 1; i < COUNT(mute_reasons); i++)
 		set_by(self, CONNECTIONS_MUTED, mute_reasons[i], e->conns_muted[i]);
 	if (e->conns_muted[0])

@@ -24,6 +24,7 @@ struct http2_note {
 	const char *rpc_method;
 	const char *server_address;
 	struct active *active;
+	uint8_t candidates;
 	bool is_set;
 };
 

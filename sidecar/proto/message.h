@@ -45,6 +45,7 @@ struct message_note {
 	bool is_connect;
 	bool is_probe;
 	bool is_grpc_web;
+	uint8_t candidates; /* the owner's */
 };
 
 struct message {

@@ -1,48 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define HASH_NONFATAL_OOM 1
-
 #include "txn/address.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <stdlib.h>
-#include <uthash.h>
+#include <string.h>
 
 /* The longest domain name (RFC 1035 section 2.3.4). */
-#define HOST_MAX 255
-
-struct address {
-	UT_hash_handle hh;
-	char name[];
-};
-
-struct addresses {
-	struct address *by_name;
-	size_t cap;
-};
-
-struct addresses *addresses_new(size_t cap)
-{
-	struct addresses *a = calloc(1, sizeof(*a));
-
-	if (a)
-		a->cap = cap;
-	return a;
-}
-
-void addresses_free(struct addresses *a)
-{
-	struct address *i;
-	struct address *next;
-
-	if (!a)
-		return;
-	HASH_ITER (hh, a->by_name, i, next) {
-		HASH_DEL(a->by_name, i);
-		free(i);
-	}
-	free(a);
-}
+#define HOST_MAX   255
+#define PORT_BYTES 2
 
 /* The host of `uri-host [ ":" port ]` (RFC 9110 section 7.2), in lower case. Its length, 0 if none.
  */
@@ -74,31 +39,23 @@ static size_t host_name(struct span host, char *name)
 	return n;
 }
 
-const char *addresses_find(struct addresses *a, struct span host, const struct endpoint *peer)
+const char *addresses_find(struct label_values *addresses, struct span host,
+			   const struct endpoint *peer, struct memory_account *memory,
+			   bool *ret_is_candidate)
 {
-	char name[HOST_MAX + 1];
+	char name[HOST_MAX + 1 + PORT_BYTES];
 	size_t len = host_name(host, name);
-	struct address *found;
 
+	*ret_is_candidate = false;
 	if (len == 0) {
-		if (!peer->family || !inet_ntop(peer->family == 4 ? AF_INET : AF_INET6, peer->addr,
-						name, sizeof(name)))
+		if (!peer->family ||
+		    !inet_ntop(peer->family == 4 ? AF_INET : AF_INET6, peer->addr, name, HOST_MAX))
 			return "";
 		len = strlen(name);
 	}
-	HASH_FIND(hh, a->by_name, name, len, found);
-	if (found)
-		return found->name;
-	if (HASH_COUNT(a->by_name) >= a->cap)
-		return ADDRESS_OTHER;
-	found = calloc(1, sizeof(*found) + len + 1);
-	if (!found)
-		return ADDRESS_OTHER;
-	memcpy(found->name, name, len + 1);
-	HASH_ADD_KEYPTR(hh, a->by_name, found->name, len, found);
-	if (!found->hh.tbl) {
-		free(found);
-		return ADDRESS_OTHER;
-	}
-	return found->name;
+	/* The port stands behind the end of the string: only the table sees it. */
+	name[len + 1] = (char)(peer->port >> 8);
+	name[len + 2] = (char)peer->port;
+	return label_values_find(addresses, ROLE_CLIENT, (struct span){name, len + 1 + PORT_BYTES},
+				 memory, ret_is_candidate);
 }

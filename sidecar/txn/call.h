@@ -39,6 +39,7 @@ struct call {
 	uint16_t status; /* of the final response; 0: none yet */
 	uint16_t grpc_status; /* enum grpc_status */
 	uint8_t kind; /* enum call_kind */
+	uint8_t candidates; /* candidate.h */
 	bool is_probe;
 	bool is_connect;
 	bool is_suspect; /* frames were missed since it began: it may have ended */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "txn/call_report.h"
 
+#include "txn/candidate.h"
 #include "txn/session.h"
 
 static uint16_t grpc_status_of(const struct call *call, enum txn_error error)
@@ -14,10 +15,20 @@ static uint16_t grpc_status_of(const struct call *call, enum txn_error error)
 	return (uint16_t)grpc_status_of_http(call->status);
 }
 
-void call_report(struct call *call, struct conn *c, enum role role, enum txn_error error,
+/* The call, to be reported: its label values are final. */
+static inline const struct call *settled(struct call *call, struct conn *c, enum role role,
+					 enum txn_error error)
+{
+	if (__builtin_expect(call->candidates, 0))
+		candidates_settle_call(c, role, call, grpc_status_of(call, error));
+	return call;
+}
+
+void call_report(struct call *ended, struct conn *c, enum role role, enum txn_error error,
 		 uint64_t end_ns)
 {
 	struct session_env *env = c->owner;
+	const struct call *call = settled(ended, c, role, error);
 	uint64_t first_ns = call->first_byte_ns ? call->first_byte_ns : call->start_ns;
 	/* Every member is named: else all of it is cleared first, which costs as much again. */
 	struct transaction t = {

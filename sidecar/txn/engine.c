@@ -8,7 +8,7 @@
 #include "flow/conn.h"
 #include "txn/session.h"
 
-/* Hosts that a client's metrics name one by one. */
+/* Hosts, with their ports, that a client's metrics name one by one. */
 #define ADDRESS_CAP 200
 
 struct engine {
@@ -46,11 +46,12 @@ struct engine *engine_new(const struct engine_options *options, const char **ret
 			   options->memory_cap ? options->memory_cap : ENGINE_MEMORY_DEFAULT);
 	e->conns = conns_new(options->conn_cap, sizeof(struct session), &e->memory, &session_sink,
 			     &e->env);
-	e->env.addresses = addresses_new(ADDRESS_CAP);
-	e->env.rpc_methods = rpc_methods_new(options->route_cap);
-	if (!e->conns || !e->env.addresses || !e->env.rpc_methods)
+	e->env.addresses = label_values_new(ADDRESS_CAP);
+	e->env.rpc_methods = label_values_new(options->route_cap);
+	e->env.route_names = label_values_new(options->route_cap);
+	if (!e->conns || !e->env.addresses || !e->env.rpc_methods || !e->env.route_names)
 		goto fail;
-	e->env.routes = routes_new(options->route_templates, options->route_cap, ret_error);
+	e->env.routes = routes_new(e->env.route_names, options->route_templates, ret_error);
 	if (!e->env.routes)
 		goto fail;
 	return e;
@@ -69,10 +70,11 @@ void engine_free(struct engine *e)
 		engine_flush(e, 0);
 	conns_free(e->conns);
 	assert(e->memory.used == 0);
-	addresses_free(e->env.addresses);
-	rpc_methods_free(e->env.rpc_methods);
-	call_pool_release(&e->env.calls);
 	routes_free(e->env.routes);
+	label_values_free(e->env.route_names);
+	label_values_free(e->env.rpc_methods);
+	label_values_free(e->env.addresses);
+	call_pool_release(&e->env.calls);
 	free(e);
 }
 
@@ -129,8 +131,9 @@ const struct engine_stats *engine_stats(struct engine *e)
 	s->conns_total = conns_total(e->conns);
 	s->conns_evicted = conns_evicted(e->conns);
 	s->events_refused = conns_refused(e->conns);
-	s->routes_overflowed = routes_overflowed(e->env.routes);
-	s->routes_overflowed += rpc_methods_overflowed(e->env.rpc_methods);
+	s->routes_overflowed = label_values_overflowed(e->env.route_names) +
+			       label_values_overflowed(e->env.rpc_methods);
+	s->addresses_overflowed = label_values_overflowed(e->env.addresses);
 	s->http2_table_bytes = e->env.http2_table_bytes;
 	s->conns_evicted_memory = conns_evicted_memory(e->conns);
 	s->memory_used = e->memory.used;

@@ -63,7 +63,8 @@ struct engine_stats {
 	uint64_t parse_failed[PARSE_FAIL_MAX];
 	uint64_t bytes_lost; /* that nobody will hand in */
 	uint64_t responses_unpaired; /* responses whose request was never seen */
-	uint64_t routes_overflowed; /* and methods of gRPC */
+	uint64_t routes_overflowed; /* requests whose route or method of gRPC is _OTHER */
+	uint64_t addresses_overflowed; /* ... whose server_address is */
 	uint64_t
 		grpc_web_requests; /* among those of HTTP, whose status says little of the call's */
 	uint64_t http2_unknown_fields; /* header fields of a table whose beginning was not seen */

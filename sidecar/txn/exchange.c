@@ -59,7 +59,7 @@ void exchanges_release(struct exchanges *q)
 
 void exchanges_keep(struct exchanges *q, struct exchange *e, const struct message *m)
 {
-	size_t method = m->method.len < TXN_TARGET_MAX ? m->method.len : TXN_TARGET_MAX;
+	size_t method = m->method.len < UINT8_MAX ? m->method.len : UINT8_MAX;
 	size_t target = m->target.len < TXN_TARGET_MAX ? m->target.len : TXN_TARGET_MAX;
 
 	e->wire = memory_alloc(q->memory, method + target + 1);
@@ -68,6 +68,6 @@ void exchanges_keep(struct exchanges *q, struct exchange *e, const struct messag
 	memcpy(e->wire, m->method.ptr, method);
 	if (target)
 		memcpy(e->wire + method, m->target.ptr, target);
-	e->wire_method_len = (uint16_t)method;
+	e->wire_method_len = (uint8_t)method;
 	e->wire_target_len = (uint16_t)target;
 }

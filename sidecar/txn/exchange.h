@@ -24,10 +24,11 @@ struct exchange {
 	const char *server_address;
 	struct active *active; /* where it is counted as open; NULL if it is not */
 	char *wire; /* owned: method, then target, as on the wire; NULL if nobody wants them */
-	uint16_t wire_method_len;
 	uint16_t wire_target_len;
 	uint16_t status;
+	uint8_t wire_method_len;
 	uint8_t version; /* enum http_version */
+	uint8_t candidates; /* candidate.h */
 	bool is_connect;
 	bool is_head;
 	bool expects_continue; /* and has had no answer, not even 100 */
@@ -66,7 +67,8 @@ static inline struct exchange *exchanges_oldest(struct exchanges *q)
 void exchanges_pop(struct exchanges *q);
 void exchanges_release(struct exchanges *q);
 
-/* Copies method and target of a request, cut to TXN_TARGET_MAX each; not, if memory is short. */
+/* Copies method and target of a request, cut to UINT8_MAX and TXN_TARGET_MAX; not, if memory is
+ * short. */
 void exchanges_keep(struct exchanges *q, struct exchange *e, const struct message *m);
 
 #endif

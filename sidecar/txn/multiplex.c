@@ -6,6 +6,7 @@
 #include "txn/call.h"
 #include "txn/call_kind.h"
 #include "txn/call_report.h"
+#include "txn/candidate.h"
 #include "txn/note.h"
 #include "txn/session.h"
 
@@ -88,14 +89,21 @@ void multiplex_free(struct multiplex *m, struct conn *c)
 	memory_free(&c->memory, m);
 }
 
+static void count_out(struct conn *c, struct call *call)
+{
+	if (call->active) {
+		call->active->count--;
+		env_of(c)->stats.requests_open--;
+	}
+}
+
 static void close_call(struct multiplex *m, struct conn *c, struct call *call)
 {
 	struct session_env *env = env_of(c);
 
-	if (call->active) {
-		call->active->count--;
-		env->stats.requests_open--;
-	}
+	count_out(c, call);
+	if (__builtin_expect(call->candidates, 0))
+		candidates_drop_call(c, call);
 	calls_remove(&m->calls, &env->calls, call);
 }
 
@@ -137,7 +145,11 @@ static void count_open(struct multiplex *m, struct conn *c, struct call *call, s
 {
 	struct session_env *env = env_of(c);
 	bool is_rpc = call->kind == CALL_GRPC;
-	const char *method = is_rpc ? call->rpc_method : call->known_method;
+	/* A gauge has no method that has not earned its place. */
+	bool is_candidate = call->candidates & CANDIDATE_METHOD;
+	const char *method = !is_rpc	    ? call->known_method
+			     : is_candidate ? label_other
+					    : call->rpc_method;
 
 	if (!active_is(guess, m->role, c->container, method)) {
 		guess = actives_find(&env->actives, m->role, c->container, method);
@@ -168,12 +180,13 @@ static void begin_call(struct multiplex *m, struct conn *c, uint32_t stream,
 		m->newest_stream = stream;
 	call_kind_head(call, &m->kinds, head);
 	env->stats.grpc_web_requests += head->content == HTTP2_CONTENT_GRPC_WEB;
-	note = note_find_http2(env, m->role, (enum call_kind)call->kind, head, &c->remote);
+	note = note_find_http2(c, m->role, (enum call_kind)call->kind, head);
 	call->start_ns = time_ns;
 	call->known_method = note->known_method;
 	call->route = note->route;
 	call->rpc_method = note->rpc_method;
 	call->server_address = note->server_address;
+	call->candidates = note->candidates;
 	call_kind_request(call, &m->kinds, is_end);
 	call->is_connect = head->is_connect;
 	call->is_probe = head->is_probe && m->role == ROLE_SERVER;
@@ -276,6 +289,17 @@ static void on_head(void *ctx, bool is_response, uint32_t stream, const struct h
 		on_request(m, c, stream, head, is_end, time_ns);
 }
 
+/* A call that may last has shown by its first response message that its method is served. */
+static __attribute__((noinline)) void show_method(struct multiplex *m, struct conn *c,
+						  struct call *call)
+{
+	candidates_settle_method(c, m->role, call);
+	if (!call->active)
+		return;
+	count_out(c, call);
+	count_open(m, c, call, call->active);
+}
+
 static void on_body(void *ctx, bool is_response, uint32_t stream, struct span body, bool is_end)
 {
 	struct conn *c = ctx;
@@ -298,6 +322,9 @@ static void on_body(void *ctx, bool is_response, uint32_t stream, struct span bo
 			grpc_messages_data(&call->messages[is_response], body);
 		else
 			grpc_messages_skip(&call->messages[is_response], body.len);
+		if (call->candidates & CANDIDATE_METHOD && call->kind == CALL_GRPC && is_response &&
+		    call->messages[true].count)
+			show_method(m, c, call);
 	}
 	if (is_end && is_response)
 		end_response(m, c, call);
@@ -383,6 +410,8 @@ void multiplex_upgrade(struct multiplex *m, struct conn *c, struct exchange *e)
 	call->wire_method_len = e->wire_method_len;
 	call->wire_target_len = e->wire_target_len;
 	call->active = e->active;
+	call->candidates = e->candidates;
+	e->candidates = 0;
 	e->wire = NULL;
 	e->active = NULL;
 }

@@ -10,16 +10,16 @@
 #include "proto/message.h"
 #include "txn/session.h"
 
-/* Looked up, or made: in *own, if the parser does not remember the head. */
-struct message_note *note_find(struct session_env *env, enum role role, const struct message *m,
+/* Looked up, or made: in *own, if the parser does not remember the head. Candidates are the
+ * caller's to settle or drop. */
+struct message_note *note_find(struct conn *c, enum role role, const struct message *m,
 			       struct message_note *own);
 
 /* A method of gRPC that is not known is not the method of HTTP that is not. */
 extern const char note_unknown_rpc[];
 
-/* Likewise head->note, of a request of that kind that came from or goes to `remote`. */
-const struct http2_note *note_find_http2(struct session_env *env, enum role role,
-					 enum call_kind kind, const struct http2_head *head,
-					 const struct endpoint *remote);
+/* Likewise head->note, of a request of that kind. */
+const struct http2_note *note_find_http2(struct conn *c, enum role role, enum call_kind kind,
+					 const struct http2_head *head);
 
 #endif

@@ -8,10 +8,6 @@
 
 #include "base/hash.h"
 
-/* Entries are few whoever names them: no seed. */
-#define HASH_FUNCTION(key, len, value) ((value) = (unsigned)hash_bytes(key, len, 0))
-#include <uthash.h>
-
 #include "txn/route_path.h"
 #include "txn/route_pattern.h"
 
@@ -19,7 +15,6 @@
 
 /* Names of templates are kept for good, because metrics have them: so many in a life. */
 #define PATTERN_NAMES_MAX 4096
-#define ROLES		  2
 
 /*
  * Targets seen lately and their routes, by hash, 128 bytes each: a service's paths are few, or
@@ -37,54 +32,26 @@ struct slot {
 
 _Static_assert(sizeof(struct slot) == 128, "two cache lines");
 
-static const char other[] = ROUTE_OTHER;
 static const char authority[] = ROUTE_AUTHORITY;
 static const char invalid[] = ROUTE_INVALID;
 static const char asterisk[] = "*";
-
-/* An interned route. */
-struct entry {
-	UT_hash_handle hh;
-	bool is_pattern; /* the user's: no cap */
-	bool is_counted[ROLES]; /* against the cap of that role */
-	char name[];
-};
 
 /* The user's, in their order. */
 struct patterns {
 	size_t count;
 	struct pattern {
 		struct route_pattern pattern;
-		struct entry *entry;
+		const char *name;
 	} * list;
 };
 
 struct routes {
 	uint64_t seed;
-	uint64_t overflowed;
-	size_t cap;
-	size_t count[ROLES];
-	struct entry *entries;
+	struct label_values *names; /* borrowed */
 	struct patterns patterns;
 	size_t pattern_names;
 	struct slot cache[CACHE_SLOTS];
 };
-
-/* The entry of that name, made if it is new; NULL if memory is short. */
-static struct entry *intern(struct routes *r, struct span name)
-{
-	struct entry *e;
-
-	HASH_FIND(hh, r->entries, name.ptr, name.len, e);
-	if (e)
-		return e;
-	e = calloc(1, sizeof(*e) + name.len + 1);
-	if (!e)
-		return NULL;
-	memcpy(e->name, name.ptr, name.len);
-	HASH_ADD_KEYPTR(hh, r->entries, e->name, name.len, e);
-	return e;
-}
 
 static struct span trim(struct span s)
 {
@@ -99,16 +66,16 @@ static const char *add_pattern(struct routes *r, struct patterns *patterns, stru
 {
 	struct pattern *p = &patterns->list[patterns->count];
 	const char *error = route_pattern_parse(&p->pattern, text);
-	unsigned before = HASH_COUNT(r->entries);
+	bool is_new;
 
 	if (error)
 		return error;
 	if (r->pattern_names >= PATTERN_NAMES_MAX)
 		return "too many different route templates since the start";
-	p->entry = intern(r, text);
-	if (!p->entry)
+	p->name = label_values_keep(r->names, text, &is_new);
+	if (!p->name)
 		return "no memory for route templates";
-	r->pattern_names += HASH_COUNT(r->entries) - before;
+	r->pattern_names += is_new;
 	patterns->count++;
 	return NULL;
 }
@@ -147,16 +114,16 @@ const char *routes_set(struct routes *r, const char *templates)
 		return error;
 	}
 	for (size_t i = 0; i < r->patterns.count; i++)
-		r->patterns.list[i].entry->is_pattern = false;
+		label_values_pin(r->patterns.list[i].name, false);
 	for (size_t i = 0; i < next.count; i++)
-		next.list[i].entry->is_pattern = true;
+		label_values_pin(next.list[i].name, true);
 	free(r->patterns.list);
 	r->patterns = next;
 	memset(r->cache, 0, sizeof(r->cache));
 	return NULL;
 }
 
-struct routes *routes_new(const char *templates, size_t cap, const char **ret_error)
+struct routes *routes_new(struct label_values *names, const char *templates, const char **ret_error)
 {
 	struct routes *r = calloc(1, sizeof(*r));
 	const char *error;
@@ -165,7 +132,7 @@ struct routes *routes_new(const char *templates, size_t cap, const char **ret_er
 		*ret_error = "no memory for routes";
 		return NULL;
 	}
-	r->cap = cap;
+	r->names = names;
 	/* Without randomness the cache can be made to miss, which costs time only. */
 	(void)!getrandom(&r->seed, sizeof(r->seed), GRND_NONBLOCK);
 	error = routes_set(r, templates);
@@ -179,61 +146,44 @@ struct routes *routes_new(const char *templates, size_t cap, const char **ret_er
 
 void routes_free(struct routes *r)
 {
-	struct entry *e;
-	struct entry *next;
-
 	if (!r)
 		return;
-	HASH_ITER (hh, r->entries, e, next) {
-		HASH_DEL(r->entries, e);
-		free(e);
-	}
 	free(r->patterns.list);
 	free(r);
 }
 
-/* The automatic route of a path. */
-static const char *automatic(struct routes *r, unsigned role, struct span path)
+/* One look-up. */
+struct query {
+	enum role role;
+	struct memory_account *memory;
+	bool *ret_is_candidate;
+};
+
+static const char *resolve(struct routes *r, const struct query *q, struct span path)
 {
 	char buf[ROUTE_PATH_MAX];
-	struct span name = {buf, route_template(path, buf, sizeof(buf))};
-	struct entry *e;
-
-	HASH_FIND(hh, r->entries, name.ptr, name.len, e);
-	if (e && (e->is_pattern || e->is_counted[role]))
-		return e->name;
-	if (r->count[role] >= r->cap)
-		return other;
-	e = intern(r, name);
-	if (!e)
-		return other;
-	e->is_counted[role] = true;
-	r->count[role]++;
-	return e->name;
-}
-
-static const char *resolve(struct routes *r, unsigned role, struct span path)
-{
-	char buf[ROUTE_PATH_MAX];
-	struct span normal = {buf, 0};
+	struct span name = {buf, 0};
 
 	if (r->patterns.count > 0)
-		normal.len = route_path_normal(path, buf, sizeof(buf));
+		name.len = route_path_normal(path, buf, sizeof(buf));
 	for (size_t i = 0; i < r->patterns.count; i++) {
-		if (route_pattern_matches(&r->patterns.list[i].pattern, normal))
-			return r->patterns.list[i].entry->name;
+		if (route_pattern_matches(&r->patterns.list[i].pattern, name))
+			return r->patterns.list[i].name;
 	}
-	return automatic(r, role, path);
+	name.len = route_template(path, buf, sizeof(buf));
+	return label_values_find(r->names, q->role, name, q->memory, q->ret_is_candidate);
 }
 
+/* One that is remembered. */
 static const char *answer(struct routes *r, const char *route)
 {
-	r->overflowed += route == other;
+	if (route == label_other)
+		label_values_count_overflow(r->names);
 	return route;
 }
 
 /* Where s belongs in the cache. */
-static struct slot *slot_of(struct routes *r, unsigned role, struct span s, uint64_t *ret_hash)
+static struct slot *slot_of(struct routes *r, enum role role, struct span s, uint64_t *ret_hash)
 {
 	uint64_t hash = hash_bytes(s.ptr, s.len, r->seed + role);
 
@@ -241,23 +191,33 @@ static struct slot *slot_of(struct routes *r, unsigned role, struct span s, uint
 	return &r->cache[hash % CACHE_SLOTS];
 }
 
-static bool is_in(const struct slot *slot, uint64_t hash, unsigned role, struct span s)
+static bool is_in(const struct slot *slot, uint64_t hash, enum role role, struct span s)
 {
 	return slot->hash == hash && slot->len == s.len && slot->role == role && slot->route &&
 	       memcmp(slot->target, s.ptr, s.len) == 0;
 }
 
-const char *routes_find(struct routes *r, enum role role, struct span target)
+/* Until a route has earned its place, each request has to ask for it. */
+static bool is_final(const struct routes *r, const struct query *q, const char *route)
 {
-	unsigned which = role == ROLE_CLIENT;
+	return route == label_other ? label_values_are_full(r->names, q->role)
+				    : !*q->ret_is_candidate;
+}
+
+const char *routes_find(struct routes *r, enum role role, struct span target,
+			struct memory_account *memory, bool *ret_is_candidate)
+{
+	const struct query q = {role, memory, ret_is_candidate};
 	struct slot *slot = NULL;
+	const char *route;
 	uint64_t hash = 0;
 	struct span path;
 
+	*ret_is_candidate = false;
 	/* A target without a query, as most have none, needs no look inside. */
 	if (target.len <= sizeof(slot->target)) {
-		slot = slot_of(r, which, target, &hash);
-		if (is_in(slot, hash, which, target))
+		slot = slot_of(r, role, target, &hash);
+		if (is_in(slot, hash, role, target))
 			return answer(r, slot->route);
 	}
 	switch (route_path_of(target, &path)) {
@@ -271,19 +231,15 @@ const char *routes_find(struct routes *r, enum role role, struct span target)
 		return invalid;
 	}
 	if (path.len < target.len && path.len <= sizeof(slot->target)) {
-		slot = slot_of(r, which, path, &hash);
-		if (is_in(slot, hash, which, path))
+		slot = slot_of(r, role, path, &hash);
+		if (is_in(slot, hash, role, path))
 			return answer(r, slot->route);
 	}
-	if (path.len > sizeof(slot->target))
-		return answer(r, resolve(r, which, path));
-	*slot = (struct slot){.hash = hash, .len = (uint16_t)path.len, .role = (uint8_t)which};
+	route = resolve(r, &q, path);
+	if (path.len > sizeof(slot->target) || !is_final(r, &q, route))
+		return route;
+	*slot = (struct slot){
+		.hash = hash, .len = (uint16_t)path.len, .role = (uint8_t)role, .route = route};
 	memcpy(slot->target, path.ptr, path.len);
-	slot->route = resolve(r, which, path);
-	return answer(r, slot->route);
-}
-
-uint64_t routes_overflowed(const struct routes *r)
-{
-	return r->overflowed;
+	return route;
 }

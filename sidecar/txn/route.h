@@ -14,8 +14,8 @@
  *
  * Query, fragment and path parameters never reach a template; empty segments
  * are dropped, a last slash is kept; deep paths end in `*`. Templates
- * consist of visible ASCII characters. Once `cap` different automatic routes
- * exist in a direction, new ones are `_OTHER`.
+ * consist of visible ASCII characters. Automatic routes have to earn their
+ * place under a cap, else they are `_OTHER`: label_values.h.
  */
 #ifndef SIDELIGHT_TXN_ROUTE_H
 #define SIDELIGHT_TXN_ROUTE_H
@@ -25,19 +25,20 @@
 
 #include "base/span.h"
 #include "capture/event.h"
+#include "txn/label_values.h"
 
-#define ROUTE_OTHER	"_OTHER"
 #define ROUTE_AUTHORITY "{authority}" /* authority-form: the target of CONNECT */
 #define ROUTE_INVALID	"{invalid}" /* a target in no form; servers answer it with 400 */
 
 struct routes;
 
 /*
- * `templates` is the users' comma-separated list, NULL or "" for none; cap is
- * per direction (server, client). Returns NULL and sets *ret_error (static
- * text) if a template is malformed or memory is short.
+ * `templates` is the users' comma-separated list, NULL or "" for none. `names` is borrowed.
+ * Returns NULL and sets *ret_error (static text) if a template is malformed or memory is
+ * short.
  */
-struct routes *routes_new(const char *templates, size_t cap, const char **ret_error);
+struct routes *routes_new(struct label_values *names, const char *templates,
+			  const char **ret_error);
 void routes_free(struct routes *r);
 
 /*
@@ -46,12 +47,10 @@ void routes_free(struct routes *r);
  */
 const char *routes_set(struct routes *r, const char *templates);
 
-/* The template of a target in any form (RFC 9112 section 3.2). Interned: lives
- * as long as r; equal routes are equal pointers. Never NULL. */
-const char *routes_find(struct routes *r, enum role role, struct span target);
-
-/* Targets that were answered with _OTHER because of the cap. */
-uint64_t routes_overflowed(const struct routes *r);
+/* The template of a target in any form (RFC 9112 section 3.2), as label_values_find() answers;
+ * a candidate is to be settled or dropped with `names`. Never NULL. */
+const char *routes_find(struct routes *r, enum role role, struct span target,
+			struct memory_account *memory, bool *ret_is_candidate);
 
 /* The automatic template of a path, for tests and tools: appended to buf, cut at size.
  * Returns its length. */

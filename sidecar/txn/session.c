@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "txn/candidate.h"
 #include "txn/note.h"
 #include "txn/protocol.h"
 #include "txn/turn.h"
@@ -18,8 +19,8 @@ static struct session_env *env_of(struct conn *c)
 	return c->owner;
 }
 
-/* The oldest open request is done with. */
-static inline void end_oldest(struct conn *c, struct session *s)
+/* The oldest open request is done with, and holds no candidates. */
+static inline void end_settled(struct conn *c, struct session *s)
 {
 	struct active *active = exchanges_oldest(&s->open)->active;
 
@@ -28,6 +29,14 @@ static inline void end_oldest(struct conn *c, struct session *s)
 		env_of(c)->stats.requests_open--;
 	}
 	exchanges_pop(&s->open);
+}
+
+/* The oldest open request is done with. */
+static inline void end_oldest(struct conn *c, struct session *s)
+{
+	if (exchanges_oldest(&s->open)->candidates)
+		candidates_drop_exchange(c, exchanges_oldest(&s->open));
+	end_settled(c, s);
 }
 
 /* Of a body that has not ended, at the time of its response: what came until now. */
@@ -42,12 +51,22 @@ static uint64_t request_so_far(struct conn *c, struct session *s)
 	return p->body_bytes + (behind < left ? behind : left);
 }
 
+/* The oldest open request, to be reported: its label values are final. */
+static inline struct exchange *settled_oldest(struct conn *c, struct session *s)
+{
+	struct exchange *e = exchanges_oldest(&s->open);
+
+	if (__builtin_expect(e->candidates, 0))
+		candidates_settle_exchange(c, s->role, e);
+	return e;
+}
+
 /* The oldest open request is complete, with or without a response. */
 static void report(struct conn *c, struct session *s, enum txn_error error, uint64_t end_ns,
 		   uint64_t response_bytes)
 {
 	struct session_env *env = env_of(c);
-	struct exchange *e = exchanges_oldest(&s->open);
+	struct exchange *e = settled_oldest(c, s);
 	uint64_t response_so_far =
 		error && e->status ? s->parser[dir_other(request_dir(s))].body_bytes : 0;
 	uint64_t first_ns = e->first_byte_ns ? e->first_byte_ns : e->start_ns;
@@ -87,7 +106,7 @@ static void report(struct conn *c, struct session *s, enum txn_error error, uint
 	env->stats.transactions++;
 	for (size_t i = 0; i < env->sink_count; i++)
 		env->sinks[i]->done(env->sink_ctx[i], &t);
-	end_oldest(c, s);
+	end_settled(c, s);
 	s->is_suspect = false;
 	turn_settle(s);
 }
@@ -131,7 +150,7 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 		s->is_tainted |= s->is_suspect;
 	e->start_ns = m->time_ns;
 	e->version = (uint8_t)m->version;
-	note = note_find(env, s->role, m, &own);
+	note = note_find(c, s->role, m, &own);
 	e->known_method = note->known_method;
 	e->route = note->route;
 	e->is_head = note->is_head;
@@ -139,8 +158,8 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 	e->expects_continue = m->expects_continue;
 	e->is_probe = note->is_probe;
 	env->stats.grpc_web_requests += note->is_grpc_web;
-	e->server_address =
-		s->role == ROLE_CLIENT ? addresses_find(env->addresses, m->host, &c->remote) : "";
+	e->candidates = note->candidates;
+	e->server_address = s->role == ROLE_CLIENT ? candidates_find_address(c, e, m->host) : "";
 	e->tid = s->tid;
 	if (env->wants_target)
 		exchanges_keep(&s->open, e, m);

@@ -33,8 +33,9 @@
 /* What all sessions of an engine share: conn.owner. */
 struct session_env {
 	struct routes *routes;
-	struct addresses *addresses;
-	struct rpc_methods *rpc_methods;
+	struct label_values *route_names; /* of routes */
+	struct label_values *addresses;
+	struct label_values *rpc_methods;
 	struct call_pool calls;
 	size_t http2_table_bytes; /* of all connections */
 	void (*on_frame)(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq); /* or NULL */

@@ -11,7 +11,7 @@
 
 #include "base/text.h"
 #include "fuzz.h"
-#include "txn/route.h"
+#include "../unit/route_served.h"
 
 #define CAP 4
 
@@ -25,20 +25,20 @@ static void check_automatic(struct span target)
 		fuzz_check(buf[i] > ' ' && buf[i] < 0x7f && !strchr("?#;\"\\", buf[i]));
 }
 
-static const char *check_target(struct routes *r, struct span target)
+static const char *check_target(struct served *r, struct span target)
 {
-	const char *route = routes_find(r, ROLE_SERVER, target);
+	const char *route = served_find(r, ROLE_SERVER, target);
 	struct text longer;
 
 	fuzz_check(route && *route);
-	fuzz_check(routes_find(r, ROLE_SERVER, target) == route);
+	fuzz_check(served_find(r, ROLE_SERVER, target) == route);
 	check_automatic(target);
 	if (strcmp(route, "*") == 0 || target.len == 0)
 		return route;
 	text_init(&longer);
 	text_add_span(&longer, target);
 	text_add(&longer, "?a=/b");
-	fuzz_check(routes_find(r, ROLE_SERVER, text_span(&longer)) == route);
+	fuzz_check(served_find(r, ROLE_SERVER, text_span(&longer)) == route);
 	text_release(&longer);
 	return route;
 }
@@ -60,18 +60,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *error = NULL;
 	const char *found[CAP + 1] = {NULL};
 	size_t count = 0;
-	struct routes *r;
+	struct served r;
 
 	fuzz_check(templates != NULL);
-	r = routes_new(templates, CAP, &error);
-	if (!r) {
+	r = served_new(templates, CAP, &error);
+	if (!r.routes) {
 		fuzz_check(error && *error);
-		r = routes_new(NULL, CAP, &error);
+		served_free(&r);
+		r = served_new(NULL, CAP, &error);
 		*templates = '\0';
 	}
-	fuzz_check(r != NULL);
+	fuzz_check(r.routes != NULL);
 	while (rest.len > 0) {
-		const char *route = check_target(r, next_line(&rest));
+		const char *route = check_target(&r, next_line(&rest));
 		size_t i = 0;
 
 		/* Without templates, all that begins with a slash is automatic. */
@@ -83,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			found[count++] = route;
 		fuzz_check(count <= CAP);
 	}
-	routes_free(r);
+	served_free(&r);
 	free(templates);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "metrics/red.h"
+#include "txn/label_values.h"
 #include "metrics/text.h"
 
 static const char get[] = "GET";
@@ -188,6 +189,12 @@ static void test_client(void **state)
 	"server_address=\"db.shop\",server_port="
 	assert_line(f, CLIENT_COUNT "\"8080\"} 1\n");
 	assert_line(f, CLIENT_COUNT "\"8081\"} 1\n");
+	/* Ports of hosts that have no label of their own have none either. */
+	t.server_address = label_other;
+	done(f, &t);
+	t.server_port = 8082;
+	done(f, &t);
+	assert_line(f, ",error_type=\"404\",server_address=\"_OTHER\"} 2\n");
 }
 
 /* Whatever differs in labels must not meet in the cache. */

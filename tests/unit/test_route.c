@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "guard.h"
-#include "txn/route.h"
+#include "route_served.h"
 
 struct test_case {
 	const char *why;
@@ -117,41 +117,41 @@ static const struct test_case own[] = {
 
 static struct guard guard;
 
-static void run(struct routes *r, const struct test_case *cases, size_t n)
+static void run(struct served *r, const struct test_case *cases, size_t n)
 {
 	for (const struct test_case *c = cases; c < cases + n; c++) {
 		struct span target = guard_put(&guard, span_of(c->target));
-		const char *got = routes_find(r, ROLE_SERVER, target);
+		const char *got = served_find(r, ROLE_SERVER, target);
 
 		if (strcmp(got, c->want) != 0)
 			fail_msg("%s: %s gives %s, not %s", c->why, c->target, got, c->want);
 		/* From the cache, and interned. */
-		assert_ptr_equal(got, routes_find(r, ROLE_SERVER, target));
-		assert_ptr_equal(got, routes_find(r, ROLE_CLIENT, target));
+		assert_ptr_equal(got, served_find(r, ROLE_SERVER, target));
+		assert_ptr_equal(got, served_find(r, ROLE_CLIENT, target));
 	}
 }
 
 static void test_automatic(void **state)
 {
 	const char *error = NULL;
-	struct routes *r = routes_new(NULL, 1000, &error);
+	struct served r = served_new(NULL, 1000, &error);
 
 	(void)state;
-	assert_non_null(r);
-	run(r, automatic, sizeof(automatic) / sizeof(*automatic));
-	assert_int_equal(routes_overflowed(r), 0);
-	routes_free(r);
+	assert_non_null(r.routes);
+	run(&r, automatic, sizeof(automatic) / sizeof(*automatic));
+	assert_int_equal(label_values_overflowed(r.names), 0);
+	served_free(&r);
 }
 
 static void test_own(void **state)
 {
 	const char *error = NULL;
-	struct routes *r = routes_new(templates, 1000, &error);
+	struct served r = served_new(templates, 1000, &error);
 
 	(void)state;
-	assert_non_null(r);
-	run(r, own, sizeof(own) / sizeof(*own));
-	routes_free(r);
+	assert_non_null(r.routes);
+	run(&r, own, sizeof(own) / sizeof(*own));
+	served_free(&r);
 }
 
 static const struct {
@@ -179,7 +179,10 @@ static void test_malformed(void **state)
 	for (size_t i = 0; i < sizeof(malformed) / sizeof(*malformed); i++) {
 		const char *error = "";
 
-		assert_null(routes_new(malformed[i].templates, 10, &error));
+		struct served r = served_new(malformed[i].templates, 10, &error);
+
+		assert_null(r.routes);
+		served_free(&r);
 		if (!strstr(error, malformed[i].error))
 			fail_msg("%s gives '%s'", malformed[i].templates, error);
 	}
@@ -189,88 +192,88 @@ static void test_malformed(void **state)
 static void test_set(void **state)
 {
 	const char *error;
-	struct routes *r = routes_new("/a/{x}", 1, &error);
+	struct served r = served_new("/a/{x}", 1, &error);
 	struct span target = span_of("/a/b");
-	const char *first = routes_find(r, ROLE_SERVER, target);
+	const char *first = served_find(&r, ROLE_SERVER, target);
 	char name[32];
 
 	(void)state;
 	assert_string_equal(first, "/a/{x}");
-	assert_non_null(routes_set(r, "/b,no slash"));
-	assert_ptr_equal(routes_find(r, ROLE_SERVER, target), first);
-	assert_null(routes_set(r, "/{y}/b"));
-	assert_string_equal(routes_find(r, ROLE_SERVER, target), "/{y}/b");
-	assert_null(routes_set(r, NULL));
-	assert_string_equal(routes_find(r, ROLE_SERVER, target), "/a/b");
+	assert_non_null(routes_set(r.routes, "/b,no slash"));
+	assert_ptr_equal(served_find(&r, ROLE_SERVER, target), first);
+	assert_null(routes_set(r.routes, "/{y}/b"));
+	assert_string_equal(served_find(&r, ROLE_SERVER, target), "/{y}/b");
+	assert_null(routes_set(r.routes, NULL));
+	assert_string_equal(served_find(&r, ROLE_SERVER, target), "/a/b");
 	assert_string_equal(first, "/a/{x}");
 	/* What was a template counts as any other path when it is none any more. */
-	assert_null(routes_set(r, "/c"));
-	assert_null(routes_set(r, ""));
-	assert_string_equal(routes_find(r, ROLE_SERVER, span_of("/c")), ROUTE_OTHER);
-	assert_null(routes_set(r, "/a/{x}"));
-	assert_ptr_equal(routes_find(r, ROLE_SERVER, target), first);
+	assert_null(routes_set(r.routes, "/c"));
+	assert_null(routes_set(r.routes, ""));
+	assert_string_equal(served_find(&r, ROLE_SERVER, span_of("/c")), LABEL_OTHER);
+	assert_null(routes_set(r.routes, "/a/{x}"));
+	assert_ptr_equal(served_find(&r, ROLE_SERVER, target), first);
 	/* The same ones again and again cost nothing; different ones have an end. */
 	for (int i = 0; i < 10000; i++)
-		assert_null(routes_set(r, "/a/{x},/c"));
+		assert_null(routes_set(r.routes, "/a/{x},/c"));
 	error = NULL;
 	for (int i = 0; i < 5000 && !error; i++) {
 		(void)snprintf(name, sizeof(name), "/n%d", i);
-		error = routes_set(r, name);
+		error = routes_set(r.routes, name);
 	}
 	assert_non_null(error);
-	routes_free(r);
+	served_free(&r);
 }
 
 static void test_cap(void **state)
 {
 	const char *error = NULL;
-	struct routes *r = routes_new("/own/{id}", 3, &error);
+	struct served r = served_new("/own/{id}", 3, &error);
 	char path[32];
 
 	(void)state;
-	assert_non_null(r);
+	assert_non_null(r.routes);
 	for (int i = 0; i < 10; i++) {
 		const char *want;
 
 		(void)snprintf(path, sizeof(path), "/word%c", 'a' + i);
-		want = i < 3 ? path : ROUTE_OTHER;
-		assert_string_equal(routes_find(r, ROLE_SERVER, span_of(path)), want);
+		want = i < 3 ? path : LABEL_OTHER;
+		assert_string_equal(served_find(&r, ROLE_SERVER, span_of(path)), want);
 	}
-	assert_int_equal(routes_overflowed(r), 7);
+	assert_int_equal(label_values_overflowed(r.names), 7);
 	/* Those that came in time stay, templates of the user's are not counted, and the other
 	 * direction has a cap of its own. */
-	assert_string_equal(routes_find(r, ROLE_SERVER, span_of("/worda")), "/worda");
-	assert_string_equal(routes_find(r, ROLE_SERVER, span_of("/own/x")), "/own/{id}");
-	assert_string_equal(routes_find(r, ROLE_CLIENT, span_of("/wordj")), "/wordj");
-	assert_int_equal(routes_overflowed(r), 7);
+	assert_string_equal(served_find(&r, ROLE_SERVER, span_of("/worda")), "/worda");
+	assert_string_equal(served_find(&r, ROLE_SERVER, span_of("/own/x")), "/own/{id}");
+	assert_string_equal(served_find(&r, ROLE_CLIENT, span_of("/wordj")), "/wordj");
+	assert_int_equal(label_values_overflowed(r.names), 7);
 	/* Cached or not, each one is counted. */
-	assert_string_equal(routes_find(r, ROLE_SERVER, span_of("/wordj")), ROUTE_OTHER);
-	assert_string_equal(routes_find(r, ROLE_SERVER, span_of("/wordj")), ROUTE_OTHER);
-	assert_int_equal(routes_overflowed(r), 9);
-	routes_free(r);
+	assert_string_equal(served_find(&r, ROLE_SERVER, span_of("/wordj")), LABEL_OTHER);
+	assert_string_equal(served_find(&r, ROLE_SERVER, span_of("/wordj")), LABEL_OTHER);
+	assert_int_equal(label_values_overflowed(r.names), 9);
+	served_free(&r);
 }
 
 /* A target longer than anything that is kept. */
 static void test_long(void **state)
 {
 	const char *error = NULL;
-	struct routes *r = routes_new("/files/*", 10, &error);
+	struct served r = served_new("/files/*", 10, &error);
 	char *target = malloc(16384);
 	const char *route;
 
 	(void)state;
-	assert_non_null(r);
+	assert_non_null(r.routes);
 	assert_non_null(target);
 	memset(target, '%', 16384);
 	memcpy(target, "/files/", 7);
-	route = routes_find(r, ROLE_SERVER, guard_put(&guard, (struct span){target, 16384}));
+	route = served_find(&r, ROLE_SERVER, guard_put(&guard, (struct span){target, 16384}));
 	assert_string_equal(route, "/files/*");
 	for (size_t i = 0; i < 16384; i++)
 		target[i] = i % 2 ? 'a' : '/';
-	route = routes_find(r, ROLE_SERVER, guard_put(&guard, (struct span){target, 16384}));
+	route = served_find(&r, ROLE_SERVER, guard_put(&guard, (struct span){target, 16384}));
 	assert_string_equal(route, "/a/a/a/a/a/a/a/a/a/a/*");
 	free(target);
-	routes_free(r);
+	served_free(&r);
 }
 
 /* A template that does not fit is cut, never written behind its buffer. */

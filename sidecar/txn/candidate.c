@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "txn/candidate.h"
+
+static struct session_env *env_of(struct conn *c)
+{
+	return c->owner;
+}
+
+const char *candidates_find_address(struct conn *c, struct exchange *e, struct span host)
+{
+	bool is_candidate;
+	const char *address =
+		addresses_find(env_of(c)->addresses, host, &c->remote, &c->memory, &is_candidate);
+
+	if (is_candidate)
+		e->candidates |= CANDIDATE_ADDRESS;
+	return address;
+}
+
+static const char *settle_address(struct conn *c, const char *address, enum label_answer answer)
+{
+	if (answer == LABEL_REFUSED)
+		answer = LABEL_ANSWERED;
+	return label_values_settle(env_of(c)->addresses, ROLE_CLIENT, address, &c->memory, answer);
+}
+
+static const char *settle_route(struct conn *c, enum role role, const char *route,
+				enum label_answer answer)
+{
+	return label_values_settle(env_of(c)->route_names, role, route, &c->memory, answer);
+}
+
+static const char *settle_method(struct conn *c, enum role role, const char *method,
+				 enum label_answer answer)
+{
+	return label_values_settle(env_of(c)->rpc_methods, role, method, &c->memory, answer);
+}
+
+void candidates_settle_exchange(struct conn *c, enum role role, struct exchange *e)
+{
+	enum label_answer answer = label_answer_of_http(e->status);
+
+	if (e->candidates & CANDIDATE_ROUTE)
+		e->route = settle_route(c, role, e->route, answer);
+	if (e->candidates & CANDIDATE_ADDRESS)
+		e->server_address = settle_address(c, e->server_address, answer);
+	e->candidates = 0;
+}
+
+void candidates_drop_exchange(struct conn *c, struct exchange *e)
+{
+	if (e->candidates & CANDIDATE_ROUTE)
+		label_values_drop(env_of(c)->route_names, e->route, &c->memory);
+	if (e->candidates & CANDIDATE_ADDRESS)
+		label_values_drop(env_of(c)->addresses, e->server_address, &c->memory);
+	e->candidates = 0;
+}
+
+void candidates_settle_call(struct conn *c, enum role role, struct call *call, uint16_t grpc_status)
+{
+	bool is_rpc = call->kind == CALL_GRPC;
+	enum label_answer answer =
+		is_rpc ? label_answer_of_grpc(grpc_status) : label_answer_of_http(call->status);
+
+	if (call->candidates & CANDIDATE_ADDRESS)
+		call->server_address = settle_address(c, call->server_address, answer);
+	if (call->candidates & CANDIDATE_METHOD && is_rpc)
+		call->rpc_method = settle_method(c, role, call->rpc_method, answer);
+	if (call->candidates & CANDIDATE_ROUTE && !is_rpc)
+		call->route = settle_route(c, role, call->route, answer);
+	call->candidates &= is_rpc ? CANDIDATE_ROUTE : CANDIDATE_METHOD;
+	candidates_drop_call(c, call);
+}
+
+void candidates_drop_call(struct conn *c, struct call *call)
+{
+	if (call->candidates & CANDIDATE_ROUTE)
+		label_values_drop(env_of(c)->route_names, call->route, &c->memory);
+	if (call->candidates & CANDIDATE_METHOD)
+		label_values_drop(env_of(c)->rpc_methods, call->rpc_method, &c->memory);
+	if (call->candidates & CANDIDATE_ADDRESS)
+		label_values_drop(env_of(c)->addresses, call->server_address, &c->memory);
+	call->candidates = 0;
+}
+
+void candidates_settle_method(struct conn *c, enum role role, struct call *call)
+{
+	call->rpc_method = settle_method(c, role, call->rpc_method, LABEL_SERVED);
+	call->candidates &= (uint8_t)~CANDIDATE_METHOD;
+}
