@@ -70,7 +70,7 @@ const struct option option_table[] = {
 	 "serve /metrics, /healthz and /readyz there (usual: :9465)", KIND_ADDRESS, IN_RUN,
 	 AT(metrics_listen), 0, 0},
 	{NULL, "push", "SIDELIGHT_PUSH", "URL", NULL, "push to this Prometheus Pushgateway",
-	 KIND_URL, IN_RUN, AT(push), 0, 0},
+	 KIND_TEXT, IN_RUN, AT(push), 0, 0},
 	{NULL, "push-interval", "SIDELIGHT_PUSH_INTERVAL", "SECONDS", "15", "time between pushes",
 	 KIND_DURATION, IN_RUN | OPTION_IS_LIVE, AT(push_interval_ms), 100, DAY_MS},
 	{NULL, "push-timeout", "SIDELIGHT_PUSH_TIMEOUT", "SECONDS", "5",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/option.h"
+#include "base/push_url.h"
 #include "base/value.h"
 #include "option_table.h"
 
@@ -67,6 +68,21 @@ static bool is_given(uint64_t given, const char *flag)
 	return given >> (option_find(&option_set, span_of(flag)) - option_table) & 1;
 }
 
+/*
+ * A URL from the environment of a Pod was written by somebody who does not see this program's
+ * errors: without a gateway it still serves /metrics. Who gives a flag is there.
+ */
+static void check_push(struct options *o, struct text *error)
+{
+	if (!o->push || push_url_is_valid(o->push))
+		return;
+	if (is_given(o->flags_given, "push"))
+		text_add(error, "--push: not " PUSH_URL_WANTED);
+	else
+		o->is_push_refused = true;
+	o->push = NULL;
+}
+
 static int check_run(struct options *o, uint64_t given, struct text *error)
 {
 	int targets = (o->argv != NULL) + (o->pid != 0) + (o->cgroup != NULL);
@@ -81,6 +97,8 @@ static int check_run(struct options *o, uint64_t given, struct text *error)
 	else if (o->push_user_file && o->push_token_file)
 		text_add(error, "--push-user-file and --push-token-file exclude one another; "
 				"give one");
+	else
+		check_push(o, error);
 	if (error->len)
 		return -EINVAL;
 	if (!is_given(given, "summary"))

@@ -19,6 +19,7 @@
 #include <uv.h>
 
 #include "base/log.h"
+#include "base/push_url.h"
 #include "base/resident.h"
 #include "broker/broker.h"
 #include "broker/link.h"
@@ -268,6 +269,9 @@ static int make_exports(struct run *r)
 		}
 		log_info("run: serving /metrics on port %u", scrape_port(r->scrape));
 	}
+	/* Without the URL, here and below: it may hold a password. */
+	if (o->is_push_refused)
+		log_warn("run: SIDELIGHT_PUSH is not " PUSH_URL_WANTED ": nothing is pushed");
 	if (o->push) {
 		r->push = push_new(
 			&r->loop,
@@ -289,7 +293,6 @@ static int make_exports(struct run *r)
 					       .ctx = r},
 			&error);
 		if (!r->push) {
-			/* Without the URL: it may hold a password. */
 			log_error("run: --push: %s", error);
 			return -EINVAL;
 		}

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/push_url.h"
+
 #define CPU    "([1-9][0-9]{0,5}m|[1-9][0-9]{0,2}([.][0-9]{1,3})?|0[.][0-9]{0,2}[1-9])"
 #define MEMORY "([1-9][0-9]{0,4}Mi?|[1-9][0-9]{0,2}Gi?)"
 /* Below 30 MB it would be killed again and again, and a native sidecar that does not
@@ -122,9 +124,9 @@ const struct parameter parameter_table[PARAM_MAX] = {
 			.name = "push",
 			.metavar = "URL",
 			.fallback = "",
-			.pattern = "^https?://[][A-Za-z0-9.:@_~/?&=%+,;!*()-]+$",
-			.max_bytes = 1024,
-			.wanted = "a URL that starts with http:// or https://",
+			.pattern = PUSH_URL_PATTERN,
+			.max_bytes = PUSH_URL_BYTES_MAX,
+			.wanted = PUSH_URL_WANTED,
 			.help = "Pushgateway to push to; nothing is pushed if not said",
 		},
 	[PARAM_PUSH_INTERVAL] =

@@ -38,7 +38,7 @@ class RunCommand(harness.Case):
     def test_waits_where_its_end_would_hold_up_the_pod(self):
         """As the injected container runs: bad values and failures end in a wait for SIGTERM."""
         for args, env, why in [(["--cgroup", "/nowhere"], {}, "cannot open /nowhere"),
-                               ([], {"SIDELIGHT_PUSH": "gw"}, "SIDELIGHT_PUSH")]:
+                               ([], {"SIDELIGHT_CONN_CAP": "no"}, "SIDELIGHT_CONN_CAP")]:
             with self.subTest(why):
                 waiting = self.spawn([harness.BINARY, "run", *args],
                                      env={"SIDELIGHT_ON_ERROR": "wait", **env})
@@ -47,6 +47,21 @@ class RunCommand(harness.Case):
                 self.assertTrue(waiting.is_running())
                 waiting.send(signal.SIGTERM)
                 self.assertEqual(waiting.wait(), 2)
+
+    def test_bad_push_url_turns_off_pushing_only(self):
+        """From the environment, where who wrote it does not see this; a flag ends it."""
+        for url in ("gw", "http://gw:99999", "http://u:secret@gw?a=b", "http://[::1", "http://g w"):
+            with self.subTest(url):
+                done = sidelight("run", "--", "sh", "-c", "exit 7",
+                                 env={**os.environ, "SIDELIGHT_PUSH": url})
+                self.assertEqual(done.returncode, 7)
+                said = [line for line in done.stderr.splitlines() if "SIDELIGHT_PUSH" in line]
+                self.assertEqual(len(said), 1, done.stderr)
+                self.assertIn("nothing is pushed", said[0])
+                self.assertNotIn("secret", done.stderr)
+                done = sidelight("run", "--push", url, "--", "true")
+                self.assertEqual(done.returncode, 2)
+                self.assertEqual(len(done.stderr.splitlines()), 1)
 
     def test_output_and_arguments_are_untouched(self):
         done = sidelight("run", "--", "printf", "%s|", "a b", "--help", "")

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,7 +58,8 @@ static const struct {
 	{"metrics-port", "65536", false},
 	{"metrics-port", "01", false},
 	{"push", "http://gw:9091", true},
-	{"push", "https://user:word@[fd00::1]:9091/prefix?a=b", true},
+	{"push", "https://user:word@[fd00::1]:9091/prefix", true},
+	{"push", "https://user:word@[fd00::1]:9091/prefix?a=b", false},
 	{"push", "http:/gw", false},
 	{"push", "http://$(X)", false},
 	{"push-interval", "100ms", true},
@@ -137,6 +139,145 @@ static void test_sidelight_takes_what_is_accepted(void **state)
 	assert_int_equal(count, 14);
 }
 
+/* A URL is put together from these. */
+static const char *const schemes[] = {"http://",  "https://",	    "HTTP://", "ftp://",
+				      "http:/",	  "http:",	    "//",      "",
+				      "http:///", "http://http://", " http://"};
+static const char *const users[] = {"",	    "u@",     "u:p@",  "u:@",	"@",	 ":@",
+				    ":p@",  "u:p:q@", "u%40@", "u%@",	"u%00@", "u\xc3\xa4@",
+				    "u@v@", "u/@",    "$(X)@", "u:p[@", "u:p#@", "u\\@"};
+static const char *const hosts[] = {"gw",
+				    "gw.shop.svc.cluster.local",
+				    "gw.",
+				    "gw..",
+				    ".gw",
+				    "..",
+				    "g w",
+				    "g_w",
+				    "-gw",
+				    "gw-",
+				    "127.0.0.1",
+				    "127.1",
+				    "256.1.1.1",
+				    "0x7f.1",
+				    "4294967296",
+				    "[::1]",
+				    "[fd00::1]",
+				    "[::]",
+				    "[::1",
+				    "::1",
+				    "[1::2::3]",
+				    "[12345::]",
+				    "[::1%25eth0]",
+				    "[1:2:3:4:5:6:7:8]",
+				    "[1:2:3:4:5:6:7]",
+				    "[1:2:3:4:5:6:7:8:9]",
+				    "[1::8]",
+				    "[]",
+				    "[gw]",
+				    "[::ffff:1.2.3.4]",
+				    "",
+				    "g%77",
+				    "g*",
+				    "g,w",
+				    "g\tw",
+				    "\xc3\xa4",
+				    "g[w",
+				    "g]w",
+				    "(gw)",
+				    "~gw",
+				    "gw;"};
+static const char *const ports[] = {"",	    ":9091", ":1",  ":65535", ":65536", ":0",		":",
+				    ":080", ":-1",   ":9a", ": 1",    ":1:2",	":999999999999"};
+static const char *const paths[] = {"",	     "/",    "/a/b/", "//",  "/a%20b", "/a%",  "/a b",
+				    "/?a=b", "?a",   "?",     "#",   "/#f",    "/a[",  "/a]",
+				    "/$(X)", "/a\n", "/@:",   "\\a", "/..",    "/\x7f"};
+
+/* libcurl can ask for it, and there is room for the path of a group behind it. */
+static bool curl_accepts(const char *url)
+{
+	CURLU *u = curl_url();
+	char *scheme = NULL;
+	char *extra = NULL;
+	bool ok = u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+		  curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+		  (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
+		  curl_url_get(u, CURLUPART_QUERY, &extra, 0) != CURLUE_OK &&
+		  curl_url_get(u, CURLUPART_FRAGMENT, &extra, 0) != CURLUE_OK;
+
+	curl_free(scheme);
+	curl_free(extra);
+	curl_url_cleanup(u);
+	return ok;
+}
+
+/* What `run` makes of SIDELIGHT_PUSH: it never ends because of it. */
+static bool run_pushes_to(const char *url)
+{
+	const char *argv[] = {"sidelight", "run", "--pid", "1", NULL};
+	char line[512];
+	char *environ[] = {line, NULL};
+	struct text error;
+	struct options o;
+
+	(void)snprintf(line, sizeof(line), "SIDELIGHT_PUSH=%s", url);
+	text_init(&error);
+	if (options_parse(&o, 4, (char **)argv, environ, &error))
+		fail_msg("%s: %s", line, error.ptr);
+	if (*url && o.is_push_refused == (o.push != NULL))
+		fail_msg("%s: neither refused nor used", line);
+	text_release(&error);
+	return o.push != NULL;
+}
+
+/* As a flag, the same URL is used, or ends the program with one line. */
+static bool flag_is_taken(const char *url)
+{
+	const char *argv[] = {"sidelight", "run", "--pid", "1", "--push", url, NULL};
+	char *environ[] = {NULL};
+	struct text error;
+	struct options o;
+	bool is_taken;
+
+	text_init(&error);
+	is_taken = options_parse(&o, 6, (char **)argv, environ, &error) == 0;
+	assert_true(is_taken || (error.len > 0 && !strchr(error.ptr, '\n')));
+	text_release(&error);
+	return is_taken;
+}
+
+static void compare(const char *url, int *accepted)
+{
+	bool by_webhook = parameter_accepts(PARAM_PUSH, url);
+
+	if (by_webhook != run_pushes_to(url) || by_webhook != flag_is_taken(url))
+		fail_msg("\"%s\": the webhook says %d", url, by_webhook);
+	if (by_webhook && !curl_accepts(url))
+		fail_msg("\"%s\" is accepted, and cannot be pushed to", url);
+	*accepted += by_webhook;
+}
+
+#define EACH(i, list) for (size_t i = 0; i < sizeof(list) / sizeof((list)[0]); i++)
+
+/* One part at a time is odd, and any two of them. */
+static void test_every_shape_of_url(void **state)
+{
+	int accepted = 0;
+
+	(void)state;
+	EACH(s, schemes) EACH(u, users) EACH(h, hosts) EACH(p, ports) EACH(t, paths)
+	{
+		char url[256];
+
+		if ((s > 0) + (u > 0) + (h > 0) + (p > 0) + (t > 0) > 2)
+			continue;
+		(void)snprintf(url, sizeof(url), "%s%s%s%s%s", schemes[s], users[u], hosts[h],
+			       ports[p], paths[t]);
+		compare(url, &accepted);
+	}
+	assert_in_range(accepted, 200, 1000);
+}
+
 static void test_table(void **state)
 {
 	(void)state;
@@ -214,6 +355,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_accepts),
 		cmocka_unit_test(test_sidelight_takes_what_is_accepted),
+		cmocka_unit_test(test_every_shape_of_url),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_resolve),
