@@ -211,7 +211,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(WEBHOOK_LIBRARY) $(LIBRARY)
 
 # Half of the program each: the exporters without a kernel, the kernel half without the rest; and
 # a client that is faster than any script.
-E2E_DRIVERS := $(patsubst %,$(BUILD)/tests/e2e/%_driver,push ring flood takeover)
+E2E_DRIVERS := $(patsubst %,$(BUILD)/tests/e2e/%_driver,push ring flood takeover crowd)
 -include $(E2E_DRIVERS:=.d)
 
 $(BUILD)/tests/e2e/%: $(BUILD)/tests/e2e/%.o $(LIBRARY)

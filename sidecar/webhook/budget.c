@@ -5,34 +5,68 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-static size_t limit;
-static size_t used;
+const char *const budget_shares[BUDGET_SHARE_MAX] = {"json", "requests"};
 
-static void *budget_malloc(size_t n)
+static size_t limits[BUDGET_SHARE_MAX] = {BUDGET_JSON_BYTES, BUDGET_REQUESTS_BYTES};
+static size_t used[BUDGET_SHARE_MAX];
+static uint64_t refused[BUDGET_SHARE_MAX];
+
+static bool take(enum budget_share share, size_t n)
 {
-	void *ptr = used < limit && n <= limit - used ? malloc(n) : NULL;
+	if (used[share] >= limits[share] || n > limits[share] - used[share]) {
+		refused[share]++;
+		return false;
+	}
+	used[share] += n;
+	return true;
+}
 
+static void *json_malloc(size_t n)
+{
+	void *ptr;
+
+	if (!take(BUDGET_JSON, n))
+		return NULL;
+	used[BUDGET_JSON] -= n;
+	ptr = malloc(n);
 	if (ptr)
-		used += malloc_usable_size(ptr);
+		used[BUDGET_JSON] += malloc_usable_size(ptr);
 	return ptr;
 }
 
-static void budget_free(void *ptr)
+static void json_free(void *ptr)
 {
 	if (ptr)
-		used -= malloc_usable_size(ptr);
+		used[BUDGET_JSON] -= malloc_usable_size(ptr);
 	free(ptr);
 }
 
-void budget_install(size_t bytes)
+void budget_install(size_t json_bytes)
 {
-	cJSON_Hooks hooks = {budget_malloc, budget_free};
+	cJSON_Hooks hooks = {json_malloc, json_free};
 
-	limit = bytes;
+	limits[BUDGET_JSON] = json_bytes;
 	cJSON_InitHooks(&hooks);
 }
 
-size_t budget_used(void)
+bool budget_hold(size_t *held, size_t want)
 {
-	return used;
+	if (want > *held) {
+		if (!take(BUDGET_REQUESTS, want - *held))
+			return false;
+	} else {
+		used[BUDGET_REQUESTS] -= *held - want;
+	}
+	*held = want;
+	return true;
+}
+
+size_t budget_used(enum budget_share share)
+{
+	return used[share];
+}
+
+uint64_t budget_refused(enum budget_share share)
+{
+	return refused[share];
 }

@@ -30,6 +30,10 @@ static const struct option fixed[] = {
 	 IN_SERVE, AT(tls_cert), 0, 0},
 	{NULL, "tls-key", NULL, "FILE", NULL, "its private key (PEM)", KIND_TEXT, IN_SERVE,
 	 AT(tls_key), 0, 0},
+	{NULL, "client-ca", NULL, "FILE", NULL,
+	 "answer only clients whose certificate leads to one in this file (PEM); read again when "
+	 "it changes",
+	 KIND_TEXT, IN_SERVE, AT(client_ca), 0, 0},
 	{NULL, "metrics-listen", NULL, "HOST:PORT", ":9465",
 	 "serve /metrics, /healthz and /readyz there, without TLS", KIND_ADDRESS, IN_SERVE,
 	 AT(metrics_listen), 0, 0},

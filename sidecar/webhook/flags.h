@@ -39,6 +39,7 @@ struct flags {
 	const char *metrics_listen;
 	const char *tls_cert; /* never NULL after flags_parse() of this command; nor tls_key */
 	const char *tls_key;
+	const char *client_ca; /* NULL: clients need no certificate */
 	uint64_t drain_ms;
 
 	/* certs */

@@ -1,192 +1,241 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "webhook/http.h"
 
-#include <microhttpd.h>
+#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-#include "base/httpd.h"
-#include "webhook/cert.h"
+#include "base/listen.h"
+#include "webhook/http_server.h"
 
-/* Three API servers keep 25 idle connections each. */
-#define CONNECTIONS_MAX 256
-/* API servers drop idle connections after 90 s: they must be the first, because a review that
- * meets a closing connection is lost. */
-#define IDLE_SECONDS   130u
-#define ALL_BODIES_MAX (32u << 20)
-#define OVERRUN_MAX    (4u << 20) /* read, and thrown away, of a body that nobody wants */
-
-struct http {
-	struct http_options options;
-	struct httpd *httpd;
-	bool is_draining;
-	size_t body_bytes; /* of all uploads */
-	unsigned uploads;
+const char *const http_drop_reasons[DROP_MAX] = {
+	"silent", "hello",	  "handshake",	"open",	       "proven", "memory",
+	"tls",	  "no_handshake", "no_request", "not_reading", "idle",	 "descriptors",
 };
 
-/* One request that is on its way. */
-struct upload {
-	struct text body;
-	unsigned status; /* it is refused by, or 0 */
-	size_t overrun;
+/*
+ * Three API servers keep 25 idle connections each. A silent connection costs 4 KB of kernel
+ * memory, and 1,024 of them are 25 ms of a flood of 40,000 a second: as long as a client may
+ * take from the handshake of TCP to its first byte. A session of TLS costs 20 KB.
+ */
+static const unsigned tls_capacities[HTTP_ROOM_MAX] = {1024, 256, 256, 128, 256};
+static const unsigned plain_capacities[HTTP_ROOM_MAX] = {64, 1, 1, 64, 32};
+#define SILENT_MIN	 32u
+#define DESCRIPTORS_KEPT 64u /* for all else */
+#define BACKLOG		 4096
+/* The window of who has proven nothing; the kernel doubles it. */
+#define NEWCOMER_WINDOW (8 << 10)
+#define COMPUTE_NS	3000000u /* for handshakes, in one turn */
+
+/*
+ * API servers wait up to 30 s for a review, and drop idle connections after 90 s: they must be
+ * the first, because a review that meets a closing connection is lost.
+ */
+const uint64_t http_phase_max_ms[] = {
+	[PHASE_HANDSHAKE] = 5000, [PHASE_IDLE] = 130000, [PHASE_REQUEST] = 30000,
+	[PHASE_ANSWER] = 10000,	  [PHASE_LINGER] = 2000,
 };
 
-static const char *field(struct MHD_Connection *c, const char *name)
+void http_resume_listening(struct http *h)
 {
-	const char *value = MHD_lookup_connection_value(c, MHD_HEADER_KIND, name);
+	struct epoll_event e = {.events = EPOLLIN, .data.ptr = NULL};
 
-	return value ? value : "";
+	if (h->is_paused && h->listen_fd >= 0)
+		h->is_paused = epoll_ctl(h->epoll_fd, EPOLL_CTL_ADD, h->listen_fd, &e) != 0;
 }
 
-static enum MHD_Result answer(struct http *h, struct MHD_Connection *c,
-			      const struct http_request *r, unsigned status)
+void http_on_compute(uv_timer_t *timer)
 {
-	struct http_answer a = {.status = status, .type = "text/plain; charset=utf-8"};
-
-	text_init(&a.body);
-	h->options.answer(h->options.ctx, r, &a);
-	return httpd_answer(c, a.status, &a.body,
-			    (struct httpd_field[]){
-				    {MHD_HTTP_HEADER_CONTENT_TYPE, a.type},
-				    {MHD_HTTP_HEADER_ALLOW, a.allow},
-				    {MHD_HTTP_HEADER_CONNECTION, h->is_draining ? "close" : NULL},
-			    },
-			    3);
+	http_turn(timer->data);
 }
 
-/* Returns false to close the connection. */
-static bool upload_add(struct http *h, struct upload *u, struct span data)
+static void on_readable(uv_poll_t *poll, int status, int events)
 {
-	if (!u->status && u->body.len + data.len > h->options.body_max)
-		u->status = MHD_HTTP_CONTENT_TOO_LARGE;
-	if (!u->status && h->body_bytes + data.len > ALL_BODIES_MAX)
-		u->status = MHD_HTTP_SERVICE_UNAVAILABLE;
-	if (u->status) {
-		u->overrun += data.len;
-		return u->overrun <= OVERRUN_MAX;
+	(void)status;
+	(void)events;
+	http_turn(poll->data);
+}
+
+/* --- deadlines ------------------------------------------------------------------ */
+
+static enum http_drop reason_of(const struct http_conn *c)
+{
+	switch (c->phase) {
+	case PHASE_HANDSHAKE:
+		return DROP_NO_HANDSHAKE;
+	case PHASE_REQUEST:
+		return DROP_NO_REQUEST;
+	case PHASE_ANSWER:
+		return DROP_NOT_READING;
+	case PHASE_IDLE:
+	case PHASE_LINGER:
+		break;
 	}
-	text_add_span(&u->body, data);
-	h->body_bytes += data.len;
-	if (u->body.has_failed)
-		u->status = MHD_HTTP_SERVICE_UNAVAILABLE;
-	return true;
+	return DROP_IDLE;
 }
 
-static enum MHD_Result on_head(struct http *h, struct MHD_Connection *c,
-			       const struct http_request *r, void **ret_upload)
+/* Drops what is late in one room; returns when the next one will be. */
+static uint64_t expire(struct room *r, uint64_t now_ms)
 {
-	const char *length = field(c, MHD_HTTP_HEADER_CONTENT_LENGTH);
-	struct upload *u = calloc(1, sizeof(*u));
+	uint64_t next_ms = UINT64_MAX;
 
-	if (!u)
-		return MHD_NO;
-	httpd_asked(h->httpd, c);
-	text_init(&u->body);
-	/* Who is refused is answered behind the body: data that nobody has read turns
-	 * the end of a connection into a reset, and the answer is lost. */
-	u->status = h->options.refuse(h->options.ctx, r);
-	if (!u->status && strtoull(length, NULL, 10) > h->options.body_max)
-		u->status = MHD_HTTP_CONTENT_TOO_LARGE;
-	h->uploads++;
-	*ret_upload = u;
-	return MHD_YES;
-}
+	for (unsigned i = 0; i < r->used; i++) {
+		struct room_member *m = r->sources[i].count ? r->sources[i].oldest : NULL;
 
-static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const char *url,
-				  const char *method, const char *version, const char *data,
-				  size_t *data_len, void **request)
-{
-	struct http *h = ctx;
-	struct upload *u = *request;
-	struct http_request r = {.method = method,
-				 .path = url,
-				 .content_type = field(c, MHD_HTTP_HEADER_CONTENT_TYPE)};
+		while (m) {
+			struct http_conn *c = http_conn_of(m);
+			uint64_t end_ms = c->phase_ms + http_phase_max_ms[c->phase];
 
-	(void)version;
-	if (!u)
-		return on_head(h, c, &r, request);
-	if (*data_len > 0) {
-		bool ok = upload_add(h, u, (struct span){data, *data_len});
-
-		*data_len = 0;
-		return ok ? MHD_YES : MHD_NO;
+			m = m->newer;
+			if (end_ms > now_ms)
+				next_ms = end_ms < next_ms ? end_ms : next_ms;
+			else if (c->phase == PHASE_LINGER)
+				http_drop(c, true);
+			else
+				http_drop_for(c, reason_of(c));
+		}
 	}
-	r.body = text_span(&u->body);
-	return answer(h, c, &r, u->status);
+	return next_ms;
 }
 
-static void on_completed(void *ctx, struct MHD_Connection *c, void **request,
-			 enum MHD_RequestTerminationCode code)
+static void on_timer(uv_timer_t *timer)
 {
-	struct http *h = ctx;
-	struct upload *u = *request;
+	struct http *h = timer->data;
+	uint64_t next_ms = UINT64_MAX;
 
-	(void)c;
-	(void)code;
-	if (!u)
+	http_resume_listening(h);
+	for (int i = 0; i < HTTP_ROOM_MAX; i++) {
+		uint64_t room_ms = expire(&h->rooms[i], uv_now(timer->loop));
+
+		next_ms = room_ms < next_ms ? room_ms : next_ms;
+	}
+	http_free_dead(h);
+	if (next_ms < UINT64_MAX)
+		http_schedule(h, next_ms);
+}
+
+/* A timer that runs is only made earlier, and a bit late: so that a flood does not restart it. */
+void http_schedule(struct http *h, uint64_t at_ms)
+{
+	uint64_t now_ms = uv_now(h->timer.loop);
+
+	at_ms = at_ms / HTTP_DEADLINE_STEP_MS * HTTP_DEADLINE_STEP_MS + HTTP_DEADLINE_STEP_MS;
+	if (uv_is_active((uv_handle_t *)&h->timer) && h->timer_ms <= at_ms)
 		return;
-	h->body_bytes -= u->body.len;
-	h->uploads--;
-	text_release(&u->body);
-	free(u);
-	*request = NULL;
+	h->timer_ms = at_ms;
+	(void)uv_timer_start(&h->timer, on_timer, at_ms > now_ms ? at_ms - now_ms : 0, 0);
 }
 
-static void *hold(void)
+/* --- begin and end -------------------------------------------------------------- */
+
+/* As many silent connections as there are descriptors for. */
+static unsigned silent_capacity(const unsigned *capacities)
 {
-	return cert_hold();
+	struct rlimit limit;
+	rlim_t needed = DESCRIPTORS_KEPT;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == RLIM_INFINITY)
+		return capacities[ROOM_SILENT];
+	for (int i = ROOM_HELLO; i < HTTP_ROOM_MAX; i++)
+		needed += capacities[i];
+	if (limit.rlim_cur < needed + SILENT_MIN)
+		return SILENT_MIN;
+	return limit.rlim_cur - needed < capacities[ROOM_SILENT]
+		       ? (unsigned)(limit.rlim_cur - needed)
+		       : capacities[ROOM_SILENT];
 }
 
-static void drop(void *cert)
+static void release(struct http *h)
 {
-	cert_drop(cert);
+	for (int i = 0; i < HTTP_ROOM_MAX; i++)
+		room_release(&h->rooms[i]);
+	free(h->events);
+	if (h->listen_fd >= 0)
+		(void)close(h->listen_fd); /* nothing was written through it */
+	if (h->epoll_fd >= 0)
+		(void)close(h->epoll_fd); /* likewise */
+	free(h);
+}
+
+static int make_rooms(struct http *h)
+{
+	const unsigned *capacities = h->options.has_tls ? tls_capacities : plain_capacities;
+
+	for (int i = 0; i < HTTP_ROOM_MAX; i++) {
+		unsigned n = i == ROOM_SILENT ? silent_capacity(capacities) : capacities[i];
+
+		if (room_init(&h->rooms[i], n))
+			return -ENOMEM;
+		h->events_max += n;
+	}
+	h->events_max++; /* the listening socket */
+	h->events = calloc(h->events_max, sizeof(*h->events));
+	return h->events ? 0 : -ENOMEM;
+}
+
+/* A listening socket hands its buffer sizes down. */
+static int open_sockets(struct http *h, const char **ret_error)
+{
+	const int window = NEWCOMER_WINDOW;
+
+	h->listen_fd = listen_open(h->options.listen, ret_error);
+	if (h->listen_fd < 0)
+		return -EADDRNOTAVAIL;
+	*ret_error = "no descriptor or memory for it";
+	h->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	h->is_paused = true;
+	if (h->epoll_fd < 0 || listen(h->listen_fd, BACKLOG) ||
+	    (h->options.has_tls &&
+	     setsockopt(h->listen_fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof(window))))
+		return -errno;
+	http_resume_listening(h);
+	return h->is_paused ? -ENOMEM : 0;
 }
 
 struct http *http_new(uv_loop_t *loop, const struct http_options *options, const char **ret_error)
 {
-	static char versions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
-	static struct MHD_OptionItem tls[] = {
-		{MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)cert_choose},
-		{MHD_OPTION_HTTPS_PRIORITIES, 0, versions},
-		{MHD_OPTION_END, 0, NULL},
-	};
 	struct http *h = calloc(1, sizeof(*h));
 
-	if (!h) {
-		*ret_error = "no memory";
+	*ret_error = "no memory";
+	if (!h)
 		return NULL;
-	}
 	h->options = *options;
-	h->httpd = httpd_new(loop,
-			     &(struct httpd_options){.listen = options->listen,
-						     .connections_max = CONNECTIONS_MAX,
-						     .idle_seconds = IDLE_SECONDS,
-						     .tls = options->has_tls ? tls : NULL,
-						     .request = on_request,
-						     .completed = on_completed,
-						     .ctx = h,
-						     .hold = options->has_tls ? hold : NULL,
-						     .drop = drop},
-			     ret_error);
-	if (h->httpd)
-		return h;
-	free(h);
+	h->listen_fd = h->epoll_fd = -1;
+	if (make_rooms(h) || open_sockets(h, ret_error))
+		goto fail;
+	*ret_error = "its descriptor cannot be polled";
+	if (uv_poll_init(loop, &h->poll, h->epoll_fd) < 0)
+		goto fail;
+	(void)uv_timer_init(loop, &h->timer); /* cannot fail */
+	(void)uv_timer_init(loop, &h->compute_timer); /* likewise */
+	h->open_handles = 3;
+	h->poll.data = h->timer.data = h->compute_timer.data = h;
+	(void)uv_poll_start(&h->poll, UV_READABLE, on_readable); /* is not closing */
+	return h;
+fail:
+	release(h);
 	return NULL;
 }
 
 uint16_t http_port(const struct http *h)
 {
-	return httpd_port(h->httpd);
+	return listen_port(h->listen_fd);
 }
 
 unsigned http_connections(const struct http *h)
 {
-	return httpd_connections(h->httpd);
+	unsigned n = 0;
+
+	for (int i = 0; i < HTTP_ROOM_MAX; i++)
+		n += h->rooms[i].count;
+	return n;
 }
 
-uint64_t http_evicted(const struct http *h)
+uint64_t http_dropped(const struct http *h, enum http_drop reason)
 {
-	return httpd_evicted(h->httpd);
+	return h->dropped[reason];
 }
 
 void http_drain(struct http *h)
@@ -196,18 +245,44 @@ void http_drain(struct http *h)
 
 void http_stop_listening(struct http *h)
 {
-	httpd_stop_listening(h->httpd);
+	if (h->listen_fd >= 0)
+		(void)close(h->listen_fd); /* nothing was written through it */
+	h->listen_fd = -1;
 }
 
 unsigned http_requests(const struct http *h)
 {
-	return h->uploads;
+	unsigned n = 0;
+
+	for (int i = ROOM_OPEN; i < HTTP_ROOM_MAX; i++)
+		for (unsigned j = 0; j < h->rooms[i].used; j++)
+			for (struct room_member *m = h->rooms[i].sources[j].count
+							     ? h->rooms[i].sources[j].oldest
+							     : NULL;
+			     m; m = m->newer)
+				n += http_exchange_is_open(&http_conn_of(m)->exchange);
+	return n;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct http *h = handle->data;
+
+	if (--h->open_handles == 0)
+		release(h);
 }
 
 void http_close(struct http *h)
 {
+	struct room_member *m;
+
 	if (!h)
 		return;
-	httpd_close(h->httpd);
-	free(h);
+	for (int i = 0; i < HTTP_ROOM_MAX; i++)
+		while ((m = room_next(&h->rooms[i])))
+			http_drop(http_conn_of(m), false);
+	http_free_dead(h);
+	uv_close((uv_handle_t *)&h->poll, on_closed);
+	uv_close((uv_handle_t *)&h->timer, on_closed);
+	uv_close((uv_handle_t *)&h->compute_timer, on_closed);
 }

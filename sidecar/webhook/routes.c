@@ -15,7 +15,11 @@ enum {
 	STATUS_METHOD = 405,
 	STATUS_SIZE = 413,
 	STATUS_TYPE = 415,
+	STATUS_EXPECTATION = 417,
+	STATUS_HEAD_SIZE = 431,
+	STATUS_NOT_IMPLEMENTED = 501,
 	STATUS_UNAVAILABLE = 503,
+	STATUS_VERSION = 505,
 };
 
 struct route {
@@ -41,12 +45,17 @@ static void get_ready(const struct routes_state *state, struct http_answer *a)
 
 static void get_metrics(const struct routes_state *state, struct http_answer *a)
 {
-	struct stats_state s = {.cert_expiry = cert_expiry(), .json_bytes = budget_used()};
+	struct stats_state s = {.cert_expiry = cert_expiry()};
 
+	for (int i = 0; i < BUDGET_SHARE_MAX; i++) {
+		s.memory_bytes[i] = budget_used((enum budget_share)i);
+		s.memory_refused[i] = budget_refused((enum budget_share)i);
+	}
 	if (state->tls) {
 		s.connections = http_connections(state->tls);
 		s.requests = http_requests(state->tls);
-		s.evicted = http_evicted(state->tls);
+		for (int i = 0; i < DROP_MAX; i++)
+			s.dropped[i] = http_dropped(state->tls, (enum http_drop)i);
 	}
 	a->type = STATS_TYPE;
 	stats_print(&state->stats, &s, &a->body);
@@ -116,6 +125,15 @@ static void answer_refusal(struct routes_state *state, const struct route *route
 	case STATUS_UNAVAILABLE:
 		s->refused[REFUSED_BUSY]++;
 		text_add(&a->body, "too much at once; try again\n");
+		break;
+	case STATUS_BAD_REQUEST:
+	case STATUS_EXPECTATION:
+	case STATUS_HEAD_SIZE:
+	case STATUS_NOT_IMPLEMENTED:
+	case STATUS_VERSION:
+		s->refused[REFUSED_MALFORMED]++;
+		text_add(&a->body, "not a request that RFC 9112 allows, or a larger head than "
+				   "this server takes\n");
 		break;
 	default:
 		text_add(&a->body, "no such page; reviews: /mutate-pod, /mutate-workload\n");

@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "webhook/serve.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <uv.h>
 
 #include "base/log.h"
 #include "webhook/budget.h"
 #include "webhook/cert.h"
 #include "webhook/routes.h"
+#include "webhook/tls.h"
 
 #define EXIT_USE 2
 /* kubelet exchanges the files of a Secret about a minute after it changed. */
 #define CERT_POLL_MS 2000
 #define BUSY_POLL_MS 20
 #define BUSY_MAX_MS  3000 /* for requests that are half here at the end */
-/* Of a real review a tree takes up to ten times its text. */
-#define JSON_BYTES_MAX (48u << 20)
+/* Freed memory goes back to the kernel: what one share of the budget had, another may need. */
+#define MMAP_FROM  (64 << 10)
+#define TRIM_ABOVE (256 << 10)
 
 struct server {
 	const struct flags *flags;
@@ -28,6 +32,7 @@ struct server {
 	struct http *plain; /* NULL: not wanted */
 	uv_fs_poll_t cert_poll;
 	uv_fs_poll_t key_poll;
+	uv_fs_poll_t client_poll; /* of the clients' authority, if there is one */
 	uv_signal_t term;
 	uv_signal_t interrupt;
 	uv_timer_t timer; /* the end of draining */
@@ -42,6 +47,7 @@ static void stop(struct server *s)
 	s->tls = s->plain = NULL;
 	uv_close((uv_handle_t *)&s->cert_poll, NULL);
 	uv_close((uv_handle_t *)&s->key_poll, NULL);
+	uv_close((uv_handle_t *)&s->client_poll, NULL);
 	uv_close((uv_handle_t *)&s->term, NULL);
 	uv_close((uv_handle_t *)&s->interrupt, NULL);
 	uv_close((uv_handle_t *)&s->timer, NULL);
@@ -102,6 +108,24 @@ static void on_cert_changed(uv_fs_poll_t *poll, int status, const uv_stat_t *bef
 	text_release(&error);
 }
 
+static void on_clients_changed(uv_fs_poll_t *poll, int status, const uv_stat_t *before,
+			       const uv_stat_t *now)
+{
+	struct server *s = poll->data;
+	struct text error;
+
+	(void)before;
+	(void)now;
+	if (status < 0)
+		return; /* as above */
+	text_init(&error);
+	if (tls_require_clients(s->flags->client_ca, &error))
+		log_warn("the authority of clients stays the one it was: %s", error.ptr);
+	else
+		log_info("a new authority of clients is in use");
+	text_release(&error);
+}
+
 static struct http *listen_on(struct server *s, const char *where, bool has_tls,
 			      struct routes *routes)
 {
@@ -138,30 +162,63 @@ static void watch(struct server *s)
 	/* These fail only for memory, and then the program ends soon by itself. */
 	(void)uv_fs_poll_init(&s->loop, &s->cert_poll);
 	(void)uv_fs_poll_init(&s->loop, &s->key_poll);
+	(void)uv_fs_poll_init(&s->loop, &s->client_poll);
 	(void)uv_signal_init(&s->loop, &s->term);
 	(void)uv_signal_init(&s->loop, &s->interrupt);
 	(void)uv_timer_init(&s->loop, &s->timer);
+	s->client_poll.data = s;
 	s->cert_poll.data = s->key_poll.data = s->term.data = s->interrupt.data = s->timer.data = s;
 	(void)uv_fs_poll_start(&s->cert_poll, on_cert_changed, s->flags->tls_cert, CERT_POLL_MS);
 	(void)uv_fs_poll_start(&s->key_poll, on_cert_changed, s->flags->tls_key, CERT_POLL_MS);
+	if (s->flags->client_ca)
+		(void)uv_fs_poll_start(&s->client_poll, on_clients_changed, s->flags->client_ca,
+				       CERT_POLL_MS);
 	(void)uv_signal_start(&s->term, on_signal, SIGTERM);
 	(void)uv_signal_start(&s->interrupt, on_signal, SIGINT);
+}
+
+/* Both files; says what is wrong with them. */
+static bool load(const struct flags *f)
+{
+	struct text error;
+	bool is_loaded = false;
+
+	text_init(&error);
+	if (cert_load(f->tls_cert, f->tls_key, &error))
+		log_error("%s; \"sidelight-webhook certs\" makes a certificate", error.ptr);
+	else if (f->client_ca && tls_require_clients(f->client_ca, &error))
+		log_error("--client-ca: %s", error.ptr);
+	else if (tls_start())
+		log_error("no memory for TLS");
+	else
+		is_loaded = true;
+	text_release(&error);
+	return is_loaded;
+}
+
+static void set_limits(void)
+{
+	struct rlimit limit;
+
+	/* Many wait, and few are served; without more, fewer wait. */
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	(void)mallopt(M_MMAP_THRESHOLD, MMAP_FROM);
+	(void)mallopt(M_TRIM_THRESHOLD, TRIM_ABOVE);
+	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail for this signal */
+	budget_install(BUDGET_JSON_BYTES);
 }
 
 int serve_command(const struct flags *f)
 {
 	static struct server s;
-	struct text error;
 	int status = 0;
 
-	text_init(&error);
-	if (cert_load(f->tls_cert, f->tls_key, &error)) {
-		log_error("%s; \"sidelight-webhook certs\" makes a certificate", error.ptr);
-		text_release(&error);
+	if (!load(f))
 		return EXIT_USE;
-	}
-	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail for this signal */
-	budget_install(JSON_BYTES_MAX);
+	set_limits();
 	s = (struct server){.flags = f, .state = {.defaults = &f->values}};
 	s.reviews = (struct routes){&s.state, true};
 	s.pages = (struct routes){&s.state, false};
@@ -179,6 +236,7 @@ int serve_command(const struct flags *f)
 	}
 	(void)uv_run(&s.loop, UV_RUN_DEFAULT); /* until all handles are closed */
 	(void)uv_loop_close(&s.loop); /* likewise */
+	tls_stop();
 	cert_release();
 	return status;
 }

@@ -5,7 +5,8 @@
 
 static const uint64_t bounds_us[STATS_BUCKETS] = {100, 250, 500, 1000, 2500, 5000, 10000, 100000};
 static const char *const targets[] = {"pod", "workload"};
-static const char *const refusals[REFUSED_MAX] = {"method", "content_type", "size", "busy"};
+static const char *const refusals[REFUSED_MAX] = {"method", "content_type", "size", "busy",
+						  "malformed"};
 
 void stats_count(struct stats *s, enum review_target target, enum review_result result,
 		 uint64_t duration_ns)
@@ -52,6 +53,37 @@ static void print_durations(const struct stats *s, struct text *out)
 		  count, (double)s->duration_ns / 1e9, count);
 }
 
+static void print_dropped(const struct stats_state *state, struct text *out)
+{
+	uint64_t evicted = 0;
+
+	for (int i = DROP_SILENT; i <= DROP_MEMORY; i++)
+		evicted += state->dropped[i];
+	value(out, "sidelight_webhook_connections_evicted_total", "counter",
+	      "Connections ended to make room for others.", evicted);
+	head(out, "sidelight_webhook_connections_dropped_total", "counter",
+	     "Connections that the server ended, by reason; the first six are evictions.");
+	for (int i = 0; i < DROP_MAX; i++)
+		text_addf(out,
+			  "sidelight_webhook_connections_dropped_total{reason=\"%s\"} %" PRIu64
+			  "\n",
+			  http_drop_reasons[i], state->dropped[i]);
+}
+
+static void print_memory(const struct stats_state *state, struct text *out)
+{
+	value(out, "sidelight_webhook_json_bytes", "gauge", "Memory that parsed JSON takes.",
+	      state->memory_bytes[BUDGET_JSON]);
+	value(out, "sidelight_webhook_request_bytes", "gauge",
+	      "Memory that requests and answers take that are on their way.",
+	      state->memory_bytes[BUDGET_REQUESTS]);
+	head(out, "sidelight_webhook_memory_refused_total", "counter",
+	     "Times that a share of the memory budget was used up.");
+	for (int i = 0; i < BUDGET_SHARE_MAX; i++)
+		text_addf(out, "sidelight_webhook_memory_refused_total{share=\"%s\"} %" PRIu64 "\n",
+			  budget_shares[i], state->memory_refused[i]);
+}
+
 void stats_print(const struct stats *s, const struct stats_state *state, struct text *out)
 {
 	head(out, "sidelight_webhook_reviews_total", "counter", "Reviews answered, by result.");
@@ -72,8 +104,7 @@ void stats_print(const struct stats *s, const struct stats_state *state, struct 
 	      state->connections);
 	value(out, "sidelight_webhook_requests_open", "gauge",
 	      "Requests that have begun and are not answered.", state->requests);
-	value(out, "sidelight_webhook_connections_evicted_total", "counter",
-	      "Connections ended to make room for others.", state->evicted);
+	print_dropped(state, out);
 	value(out, "sidelight_webhook_certificate_expiry_timestamp_seconds", "gauge",
 	      "When the certificate in use ends.", (uint64_t)state->cert_expiry);
 	head(out, "sidelight_webhook_certificate_reloads_total", "counter",
@@ -82,8 +113,7 @@ void stats_print(const struct stats *s, const struct stats_state *state, struct 
 		  "sidelight_webhook_certificate_reloads_total{result=\"ok\"} %" PRIu64 "\n"
 		  "sidelight_webhook_certificate_reloads_total{result=\"failed\"} %" PRIu64 "\n",
 		  s->reloads, s->reload_failures);
-	value(out, "sidelight_webhook_json_bytes", "gauge", "Memory that parsed JSON takes.",
-	      state->json_bytes);
+	print_memory(state, out);
 	head(out, "sidelight_webhook_build_info", "gauge", "What it is.");
 	text_addf(out, "sidelight_webhook_build_info{version=\"%s\",revision=\"%s\"} 1\n",
 		  SIDELIGHT_VERSION, SIDELIGHT_REVISION);

@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 #include "base/text.h"
+#include "webhook/budget.h"
+#include "webhook/http.h"
 #include "webhook/review.h"
 
 #define STATS_TYPE "text/plain; version=0.0.4; charset=utf-8"
@@ -17,6 +19,7 @@ enum stats_refusal {
 	REFUSED_TYPE,
 	REFUSED_SIZE,
 	REFUSED_BUSY, /* too many bodies at once */
+	REFUSED_MALFORMED, /* no proper HTTP */
 	REFUSED_MAX,
 };
 
@@ -39,9 +42,10 @@ void stats_count(struct stats *s, enum review_target target, enum review_result 
 struct stats_state {
 	unsigned connections;
 	unsigned requests;
-	uint64_t evicted;
+	uint64_t dropped[DROP_MAX];
 	int64_t cert_expiry;
-	uint64_t json_bytes;
+	uint64_t memory_bytes[BUDGET_SHARE_MAX];
+	uint64_t memory_refused[BUDGET_SHARE_MAX];
 };
 
 void stats_print(const struct stats *s, const struct stats_state *state, struct text *out);

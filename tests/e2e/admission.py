@@ -25,12 +25,14 @@ GROUPS = {"Pod": ("", "v1", "pods"), "Job": ("batch", "v1", "jobs"),
 class Connection(http.client.HTTPSConnection):
     """To the port of this machine, but for the Service's name, as in a cluster."""
 
-    def __init__(self, port, authority, timeout=20):
-        self.tls = ssl.create_default_context(cafile=str(authority))
+    def __init__(self, port, authority, timeout=20, source=None, tls=None):
+        self.tls = tls or ssl.create_default_context(cafile=str(authority))
+        self.source = source
         super().__init__(SERVICE, port, timeout=timeout, context=self.tls)
 
     def connect(self):
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=self.timeout)
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=self.timeout,
+                                         source_address=self.source and (self.source, 0))
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = self.tls.wrap_socket(plain, server_hostname=self.host)
 
@@ -65,14 +67,14 @@ class Answer:
 class Server:
     """sidelight-webhook serve, in a Case."""
 
-    def __init__(self, case, *options, drain="0", binary=WEBHOOK, before=()):
+    def __init__(self, case, *options, drain="0", binary=WEBHOOK, cgroup=None, before=()):
         self.dir = case.scratch("tls")
         self.dir.mkdir()
         self.renew()
         self.process = case.spawn(
             [*before, binary, "serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
              "--tls-cert", self.dir / "tls.crt", "--tls-key", self.dir / "tls.key",
-             "--drain", drain, *options])
+             "--drain", drain, *options], cgroup=cgroup)
         found = harness.wait_for("the server", self._ports)
         self.port, self.plain_port = map(int, found.groups())
         self._connection = None
@@ -96,8 +98,8 @@ class Server:
             os.rename(made / name, self.dir / name)
         made.rmdir()
 
-    def connect(self):
-        return Connection(self.port, self.dir / "ca.crt")
+    def connect(self, **options):
+        return Connection(self.port, self.dir / "ca.crt", **options)
 
     def request(self, method, path, body=None, headers=None, connection=None):
         """On a kept connection unless one is given."""

@@ -12,7 +12,7 @@ import socket
 import ssl
 import warnings
 
-from admission import WEBHOOK, Server, pod, review, workload
+from admission import SERVICE, WEBHOOK, Server, pod, review, workload
 from harness import Case, main, run, wait_for
 
 MIB = 1 << 20
@@ -173,14 +173,6 @@ class Strangers(Case):
         self.assertLess(resident_mib(pid), 110)
         self.is_alive()
 
-    def test_silent_connections(self):
-        """At the limit, who is silent for longest makes room for who has something to say."""
-        held = [self.own(socket.create_connection(("127.0.0.1", self.server.port)))
-                for _ in range(300)]
-        self.is_alive()
-        self.assertEqual(len(held), 300)
-        self.assertGreater(self.server.metric("sidelight_webhook_connections_evicted_total"), 0)
-
     def test_not_tls(self):
         with socket.create_connection(("127.0.0.1", self.server.port), timeout=10) as plain:
             plain.sendall(b"POST /mutate-pod HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -302,6 +294,106 @@ class Certificates(Case):
                 self.assertEqual(done.returncode, 2)
                 self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
                 self.assertIn(why, done.stderr)
+
+
+class Clients(Case):
+    """--client-ca: who shows no certificate of that authority gets no answer."""
+
+    def authority(self, name):
+        """A directory with an authority, and a certificate for clients and one for servers."""
+        where = self.scratch(name)
+        where.mkdir()
+        run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-subj", "/CN=" + name, "-days", "2", "-keyout", where / "ca.key",
+             "-out", where / "ca.crt"])
+        for use in ("clientAuth", "serverAuth"):
+            (where / "ext").write_text("extendedKeyUsage=" + use)
+            run(["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                 "-nodes", "-subj", "/CN=kube-apiserver", "-keyout", where / (use + ".key"),
+                 "-out", where / "csr"])
+            run(["openssl", "x509", "-req", "-in", where / "csr", "-CA", where / "ca.crt",
+                 "-CAkey", where / "ca.key", "-CAcreateserial", "-days", "2",
+                 "-extfile", where / "ext", "-out", where / (use + ".crt")])
+        return where
+
+    def status(self, server, where=None, use="clientAuth", version=ssl.TLSVersion.TLSv1_3):
+        """Of a review; None if the connection is refused."""
+        connection = self.own(server.connect())
+        connection.tls.maximum_version = version
+        if where:
+            connection.tls.load_cert_chain(where / (use + ".crt"), where / (use + ".key"))
+        try:
+            return server.post("/mutate-pod", review(pod()), connection=connection).status
+        except OSError:
+            return None
+
+    def test_client_ca(self):
+        ours, others = self.authority("ours"), self.authority("others")
+        server = Server(self, "--client-ca", ours / "ca.crt")
+        for why, status, answer in [
+            ("ours", 200, self.status(server, ours)),
+            ("ours, by TLS 1.2", 200, self.status(server, ours, version=ssl.TLSVersion.TLSv1_2)),
+            ("none", None, self.status(server)),
+            ("none, by TLS 1.2", None, self.status(server, version=ssl.TLSVersion.TLSv1_2)),
+            ("of another authority", None, self.status(server, others)),
+            ("ours, but not for clients", None, self.status(server, ours, "serverAuth")),
+        ]:
+            with self.subTest(why):
+                self.assertEqual(answer, status)
+        self.assertEqual(server.metric(
+            'sidelight_webhook_connections_dropped_total{reason="tls"}'), 4)
+        (others / "ca.crt").rename(ours / "ca.crt")
+        wait_for("the new authority", lambda: self.status(server, others) == 200)
+        self.assertIsNone(self.status(server, ours))
+        (ours / "ca.crt").write_text("nonsense")
+        wait_for("a failed reload", lambda: "stays the one it was" in server.process.text())
+        self.assertEqual(self.status(server, others), 200)
+
+    def test_bad_file(self):
+        where = self.scratch("tls")
+        where.mkdir()
+        run([WEBHOOK, "certs", "--dir", where])
+        for file in ("/nowhere", where / "tls.key"):
+            done = run([WEBHOOK, "serve", "--tls-cert", where / "tls.crt", "--tls-key",
+                        where / "tls.key", "--client-ca", file], check=False)
+            self.assertEqual(done.returncode, 2)
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+            self.assertIn("--client-ca", done.stderr)
+
+
+class Strictness(Case):
+    """Over the wire: what is ambiguous is refused, and ends the connection."""
+
+    def exchange(self, server, request):
+        tls = ssl.create_default_context(cafile=str(server.dir / "ca.crt"))
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as plain, \
+                tls.wrap_socket(plain, server_hostname=SERVICE) as connection:
+            connection.sendall(request)
+            answer = b""
+            while piece := connection.recv(65536):  # to the end: the server closes
+                answer += piece
+            return answer
+
+    def test_refused(self):
+        server = Server(self)
+        post = b"POST /mutate-pod HTTP/1.1\r\n"
+        next_one = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+        for why, request in [
+            ("both lengths", post + b"Host: x\r\nContent-Length: 4\r\n"
+             b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+            ("a bare LF", b"GET /healthz HTTP/1.1\nHost: x\n\n"),
+            ("obs-fold", post + b"Host: x\r\nX-A: b\r\n c\r\n\r\n"),
+            ("no Host", b"GET /healthz HTTP/1.1\r\n\r\n"),
+            ("two Hosts", b"GET /healthz HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n"),
+            ("NUL in the request line", b"GET /healthz\0 HTTP/1.1\r\nHost: x\r\n\r\n"),
+        ]:
+            with self.subTest(why):
+                answer = self.exchange(server, request + next_one)
+                self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), answer)
+                self.assertEqual(answer.count(b"HTTP/1.1 "), 1, answer)
+                self.assertIn(b"\r\nConnection: close\r\n", answer)
+        self.assertEqual(server.metric(
+            'sidelight_webhook_requests_refused_total{reason="malformed"}'), 6)
 
 
 class ComingAndGoing(Case):

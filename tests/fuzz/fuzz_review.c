@@ -94,13 +94,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	r.target = data[0] & 1 ? REVIEW_WORKLOAD : REVIEW_POD;
 	r.is_restricted = data[0] & 2;
-	before = budget_used();
+	before = budget_used(BUDGET_JSON);
 	text_init(&out);
 	result = review_answer(&r, body, &out);
 	check_answer(result, &out);
 	text_release(&out);
 	if (result != RESULT_MALFORMED)
 		check_twice(&r, body);
-	fuzz_check(budget_used() == before);
+	fuzz_check(budget_used(BUDGET_JSON) == before);
 	return 0;
 }
