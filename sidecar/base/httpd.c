@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/httpd_strict.h"
 #include "base/listen.h"
 
 #define MEMORY_PER_CONN (16u << 10) /* request head and response head */
@@ -159,6 +160,22 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	httpd_run(poll->data);
 }
 
+/* The first call of a request has its head, and nothing in *request. */
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const char *url,
+				  const char *method, const char *version, const char *data,
+				  size_t *data_len, void **request)
+{
+	const struct httpd_options *o = &((struct httpd *)ctx)->options;
+	const struct httpd_field closing = {MHD_HTTP_HEADER_CONNECTION, "close"};
+	struct text body;
+
+	if (*request || !httpd_is_ambiguous(c, version))
+		return o->request(o->ctx, c, url, method, version, data, data_len, request);
+	text_init(&body);
+	text_add(&body, "this request is ambiguous (RFC 9112)\n");
+	return httpd_answer(c, MHD_HTTP_BAD_REQUEST, &body, &closing, 1);
+}
+
 static struct MHD_Daemon *start(struct httpd *s, int fd)
 {
 	const struct httpd_options *o = &s->options;
@@ -166,7 +183,7 @@ static struct MHD_Daemon *start(struct httpd *s, int fd)
 
 	/* Without a thread and without a poll of its own: MHD_run() is called by the loop. */
 	return MHD_start_daemon(
-		MHD_USE_EPOLL | (o->tls ? MHD_USE_TLS : 0u), 0, NULL, NULL, o->request, o->ctx,
+		MHD_USE_EPOLL | (o->tls ? MHD_USE_TLS : 0u), 0, NULL, NULL, on_request, s,
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, o->connections_max,
 		MHD_OPTION_CONNECTION_TIMEOUT, o->idle_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)MEMORY_PER_CONN, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
