@@ -105,7 +105,7 @@ def scanner(port):
             for _ in range(50):
                 line = f"{word(4).upper()} /{word(8)}/{word(5)} HTTP/1.1"
                 exchange(sock, f"{line}\r\nHost: {word(12)}\r\n\r\n".encode())
-                line = f"GET /{word(8)}/{word(5)}?{word(9)} HTTP/1.1"
+                line = f"GET /www/{word(8)}/{word(5)}?{word(9)} HTTP/1.1"
                 exchange(sock, f"{line}\r\nHost: {word(12)}\r\n\r\n".encode())
 
     repeat(0.1, attack)

@@ -142,6 +142,7 @@ class Siege(harness.Case):
         victim = Sidelight(self, "--push", f"http://127.0.0.1:{hostile}", "--push-interval", "1",
                            cgroup=server.cgroup, before=bad.enter)
         self.webhook = admission.Server(self, before=hook.enter)
+        self.sidelight.settle(server.port)
         kept = Client(server.port)
         self.stack.callback(lambda: kept.sock and kept.close())
         self.honest("requests", 0.005, kept.ask)
