@@ -7,12 +7,6 @@
 
 #include "base/received.h"
 
-/*
- * libcurl 7.88 says that memory has run out when a header line is longer than its
- * CURL_MAX_HTTP_HEADER, 100 KiB. If more than this had arrived before it read, it is the line.
- */
-#define CLIENT_LINE_FROM 1024u
-
 struct client {
 	CURLM *multi;
 	uv_loop_t *loop;
@@ -20,7 +14,6 @@ struct client {
 	client_fn fn;
 	void *ctx;
 	struct watch *watch; /* of the transfer that runs; NULL: it has no socket */
-	uint64_t received; /* by that transfer, when it was looked at last */
 };
 
 /* A socket that libcurl wants watched; lives until it says REMOVE. */
@@ -31,6 +24,18 @@ struct watch {
 	CURL *easy;
 	uint64_t received_before; /* over this connection, by earlier transfers */
 };
+
+/*
+ * libcurl 7.88 says that memory has run out when a header line is longer than its
+ * CURL_MAX_HTTP_HEADER, 100 KiB: while an answer is being read, it is rather the line.
+ */
+static bool has_answer_begun(CURL *easy)
+{
+	curl_off_t us = 0;
+
+	(void)curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &us); /* or it stays 0 */
+	return us > 0;
+}
 
 static void report_ended(struct client *c)
 {
@@ -44,7 +49,7 @@ static void report_ended(struct client *c)
 		if (msg->msg != CURLMSG_DONE)
 			continue;
 		(void)curl_multi_remove_handle(c->multi, easy); /* it was added */
-		if (code == CURLE_OUT_OF_MEMORY && c->received > CLIENT_LINE_FROM)
+		if (code == CURLE_OUT_OF_MEMORY && has_answer_begun(easy))
 			code = CURLE_FILESIZE_EXCEEDED;
 		c->fn(c->ctx, easy, code);
 	}
@@ -58,8 +63,7 @@ static bool end_endless(struct client *c)
 
 	if (!w)
 		return false;
-	c->received = received_bytes(w->fd) - w->received_before;
-	if (c->received <= CLIENT_RECEIVED_MAX)
+	if (received_bytes(w->fd) - w->received_before <= CLIENT_RECEIVED_MAX)
 		return false;
 	easy = w->easy;
 	(void)curl_multi_remove_handle(c->multi, easy); /* closes the connection, and w */
@@ -198,7 +202,6 @@ void client_close(struct client *c)
 
 int client_start(struct client *c, CURL *easy)
 {
-	c->received = 0;
 	return curl_multi_add_handle(c->multi, easy) == CURLM_OK ? 0 : -ENOMEM;
 }
 

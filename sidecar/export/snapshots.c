@@ -7,7 +7,7 @@
 
 #define FRESH_MS     1000u
 #define FRESH_MAX_MS 10000u
-#define RENDER_SHARE 64u /* making pages takes at most this part of the time */
+#define RENDER_SHARE 64u /* making pages of a format takes at most this part of the time */
 #define TICK_MS	     1000u
 
 struct slot {

@@ -5,11 +5,12 @@
  *
  * Invariants, true between any two calls:
  *   - at most SNAPSHOTS_MAX pages are in memory, however many clients read and however slowly;
- *   - a page of one format is made at most once a second, and so rarely that making pages takes
- *     at most a sixty-fourth of the time;
+ *   - a page of one format is made at most once a second, and so rarely that making pages of it
+ *     takes at most a sixty-fourth of the time, unless one would be older than ten seconds;
  *   - a delivery of which nothing was read for SNAPSHOTS_STALL_MS, or that is not over after
  *     SNAPSHOTS_SLOW_MS, is cancelled within a second. When a new page needs memory, the deliveries
- *     of the oldest page are cancelled: each has had at least SNAPSHOTS_MAX - 1 seconds.
+ *     of the oldest page are cancelled: each has had at least a second, or three if nobody asks for
+ *     the other format.
  *
  * The timer runs only while a page is in memory.
  */
