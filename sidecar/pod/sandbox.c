@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -193,8 +194,8 @@ static int allow_if(scmp_filter_ctx filter, int number, struct scmp_arg_cmp cond
 static int add_conditions(scmp_filter_ctx filter)
 {
 	static const int domains[] = {AF_INET, AF_INET6, AF_NETLINK};
-	static const unsigned requests[] = {FIONBIO, FIONREAD, FIOCLEX,
-					    0x5401 /* TCGETS: isatty() */};
+	static const unsigned requests[] = {FIONBIO, FIONREAD, FIOCLEX, SIOCOUTQ,
+					    TCGETS /* isatty() */};
 	const uint64_t writes = O_ACCMODE | O_CREAT | O_TRUNC;
 	int err = 0;
 
