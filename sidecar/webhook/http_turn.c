@@ -6,8 +6,9 @@
 
 #include "webhook/http_server.h"
 
-#define ACCEPTS_PER_TURN 512
+#define ACCEPTS_PER_TURN 256
 #define COMPUTE_NS	 2000000u /* for handshakes, in one turn */
+#define NEWCOMERS_NS	 3000000u /* for what others have sent who are not proven */
 /*
  * A client has at least so long for its part of the handshake, however many others want one: a
  * flood of handshakes that nobody goes on with is held to the room's capacity in this time.
@@ -190,14 +191,35 @@ static void handshake(struct http_conn *c)
 	}
 }
 
-/* Something has come from it, or its end. */
-static void leave_silence(struct http_conn *c)
+/*
+ * First come, first computed: else, when more come than can be computed, all would give way just
+ * before their turn. So a source that has most of ROOM_HELLO waits in ROOM_SILENT, and another
+ * one displaces its newest.
+ */
+static bool has_room_for_hello(struct http_conn *c)
 {
 	struct room *hello = &c->http->rooms[ROOM_HELLO];
 	struct room_source *largest;
-	char byte;
-	ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 
+	if (!room_is_full(hello))
+		return true;
+	largest = room_largest(hello);
+	if (room_count_of(hello, c->key) + 1 >= largest->count)
+		return false;
+	http_drop_for(http_conn_of(largest->newest), DROP_HELLO);
+	return true;
+}
+
+/* Something has come from it, or its end. */
+static void leave_silence(struct http_conn *c)
+{
+	char byte;
+	ssize_t n;
+
+	/* Before it is looked at: in a flood, hundreds wait so. */
+	if (c->http->options.has_tls && !has_room_for_hello(c))
+		return;
+	n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
@@ -208,17 +230,6 @@ static void leave_silence(struct http_conn *c)
 		move(c, ROOM_OPEN);
 		serve(c, false);
 		return;
-	}
-	if (room_is_full(hello)) {
-		/*
-		 * First come, first computed: else, when more come than can be computed, all
-		 * would give way just before their turn. So a source that has most of them
-		 * waits in ROOM_SILENT, and another one displaces its newest.
-		 */
-		largest = room_largest(hello);
-		if (room_count_of(hello, c->key) + 1 >= largest->count)
-			return;
-		http_drop_for(http_conn_of(largest->newest), DROP_HELLO);
 	}
 	move(c, ROOM_HELLO);
 	watch(c); /* its bytes stay in the socket, and are no news */
@@ -372,22 +383,23 @@ void http_turn(struct http *h)
 {
 	int n = epoll_wait(h->epoll_fd, h->events, (int)h->events_max, 0);
 	unsigned count = n > 0 ? (unsigned)n : 0;
-	bool has_newcomers = false;
+	bool has_arrivals = false;
 	struct http_conn *c;
+	uint64_t end;
 
 	for (unsigned i = 0; i < count; i++) {
 		c = h->events[i].data.ptr;
-		has_newcomers |= !c;
+		has_arrivals |= !c;
 		if (c && !c->is_dead && c->room == ROOM_PROVEN)
 			serve(c, false);
 	}
-	h->rotation++;
-	for (unsigned i = 0; i < count; i++) {
-		c = h->events[(h->rotation + i) % count].data.ptr;
+	end = uv_hrtime() + NEWCOMERS_NS; /* epoll tells of the others again */
+	for (unsigned i = 0; i < count && uv_hrtime() < end; i++) {
+		c = h->events[h->rotation++ % count].data.ptr;
 		if (c && !c->is_dead)
 			serve_newcomer(c);
 	}
-	if (has_newcomers)
+	if (has_arrivals)
 		accept_all(h);
 	compute(h);
 	serve_large(h, count);
