@@ -53,7 +53,7 @@ POD_PACKAGES := podman buildah runc conmon catatonit netavark jq python3-jsonpat
 	util-linux iproute2
 TEST_PACKAGES := $(DEMO_PACKAGES) $(E2E_PACKAGES) $(PEER_PACKAGES) $(POD_PACKAGES) $(IMAGE_PACKAGES) libcmocka-dev python3 python3-yaml \
 	prometheus openssl
-BENCH_PACKAGES := nginx-light wrk curl python3 nghttp2-server nghttp2-client golang-go \
+BENCH_PACKAGES := nginx-light wrk curl python3 valgrind nghttp2-server nghttp2-client golang-go \
 	golang-google-grpc-dev
 GUEST_PACKAGES := nginx-light wrk curl python3 nghttp2-server nghttp2-client qemu-system-x86 busybox-static apache2-utils
 IMAGE_PACKAGES := binutils ca-certificates dpkg-dev libcap2-bin
@@ -323,6 +323,7 @@ bench: deps-bench ## what it costs on this machine; leaves build/bench.md
 	@tests/bench/run --markdown $(BUILD)/bench.md $(BIN)
 	@tests/bench/http2 --markdown $(BUILD)/bench.md $(BIN)
 	@tests/bench/scrapes --markdown $(BUILD)/bench.md
+	@tests/bench/fields $(BIN)
 	@tests/bench/webhook
 bench-exact: deps-guest ## instructions per request, in an emulated guest
 	@$(MAKE) --no-print-directory -s -j2 all $(NOTHING)

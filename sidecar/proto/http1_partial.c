@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/http1_chunk.h"
+#include "proto/http1_scan.h"
 
 /* Most heads fit; doubled as needed. */
 #define ALLOC_FIRST 1024u
@@ -66,52 +67,95 @@ static bool is_empty_line(const struct http1_partial *part)
 	return n == 0 || (n == 1 && part->buf[part->line] == '\r');
 }
 
+/* Does an empty line end with the LF at p + at? The line before it ends at or behind p. */
+static bool ends_head(const char *p, size_t at)
+{
+	return p[at] == '\n' && at > 0 &&
+	       (p[at - 1] == '\n' || (at > 1 && p[at - 1] == '\r' && p[at - 2] == '\n'));
+}
+
+/*
+ * Behind the empty line in p[0, len), 0 if there is none. Only line ends that are one or two bytes
+ * apart are looked at: a head may have thousands of short lines.
+ */
+static size_t find_end(const char *p, size_t len)
+{
+	uint32_t before = 0; /* of the block before */
+
+	for (size_t block = 0; block < len; block += HTTP1_SCAN_BLOCK) {
+		size_t left = len - block;
+		uint32_t ends = left < HTTP1_SCAN_BLOCK ? http1_scan_few(p + block, left)
+							: http1_scan_block(p + block);
+		uint32_t near = ends << 1 | before >> 31 | ends << 2 | before >> 30;
+
+		for (uint32_t mask = ends & near; mask; mask &= mask - 1) {
+			size_t at = block + (unsigned)__builtin_ctz(mask);
+
+			if (ends_head(p, at))
+				return at + 1;
+		}
+		before = ends;
+	}
+	return 0;
+}
+
+/* The first line, or what has come of it. *ret_used is at most data.len. */
+static int add_start_line(struct http1_partial *part, struct span data, bool is_response,
+			  size_t *ret_used)
+{
+	size_t room = HTTP1_HEAD_MAX - part->len;
+	const char *lf = memchr(data.ptr, '\n', data.len < room ? data.len : room);
+	size_t n = lf ? (size_t)(lf + 1 - data.ptr) : data.len < room ? data.len : room;
+	bool is_decided = part->len > HTTP1_METHOD_MAX;
+	int rc = append(part, data.ptr, n);
+
+	if (rc < 0)
+		return rc;
+	*ret_used = n;
+	/* Without a whole line, only the first characters can say no. */
+	if ((lf || !is_decided) &&
+	    !http1_head_starts((struct span){part->buf, part->len}, is_response))
+		return HTTP1_PARTIAL_BAD;
+	if (lf)
+		part->line = part->len;
+	return part->len == HTTP1_HEAD_MAX ? HTTP1_PARTIAL_FULL : HTTP1_PARTIAL_MORE;
+}
+
 /* Within the limit: everything is kept. */
 static int add_kept(struct http1_partial *part, struct span data, bool is_response,
 		    size_t *ret_used)
 {
-	size_t used = 0;
+	size_t room;
+	size_t from;
+	size_t end;
+	const char *lf;
+	int rc;
 
-	while (used < data.len) {
-		struct span rest = span_from(data, used);
-		size_t room = HTTP1_HEAD_MAX - part->len;
-		const char *lf;
-		bool is_empty;
-		size_t n;
-		int rc;
-
-		if (rest.len > room)
-			rest.len = room;
-		lf = memchr(rest.ptr, '\n', rest.len);
-		n = lf ? (size_t)(lf - rest.ptr) : rest.len;
-		rc = append(part, rest.ptr, n);
-		if (rc < 0)
+	if (part->line == 0) {
+		rc = add_start_line(part, data, is_response, ret_used);
+		if (rc != HTTP1_PARTIAL_MORE || part->line == 0)
 			return rc;
-		used += n;
-		*ret_used = used;
-		/* Without a whole line, only the first characters can say no. */
-		if (!lf && part->line == 0 && part->len - n <= HTTP1_METHOD_MAX &&
-		    !http1_head_starts((struct span){part->buf, part->len}, is_response))
-			return HTTP1_PARTIAL_BAD;
-		if (!lf && part->len == HTTP1_HEAD_MAX)
-			return HTTP1_PARTIAL_FULL;
-		if (!lf)
-			continue;
-		is_empty = is_empty_line(part);
-		rc = append(part, "\n", 1);
-		if (rc < 0)
-			return rc;
-		*ret_used = ++used;
-		if (part->line == 0 &&
-		    !http1_head_starts((struct span){part->buf, part->len}, is_response))
-			return HTTP1_PARTIAL_BAD;
-		if (is_empty)
-			return HTTP1_PARTIAL_DONE;
-		part->line = part->len;
-		if (part->len == HTTP1_HEAD_MAX)
-			return HTTP1_PARTIAL_FULL;
+		data = span_from(data, *ret_used);
 	}
-	return HTTP1_PARTIAL_MORE;
+	/* The end of the line that is before the empty one may have come earlier. */
+	from = part->len - part->line < 2 ? part->line - 1 : part->len - 2;
+	room = HTTP1_HEAD_MAX - part->len;
+	if (data.len > room)
+		data.len = room;
+	rc = append(part, data.ptr, data.len);
+	if (rc < 0)
+		return rc;
+	*ret_used += data.len;
+	end = find_end(part->buf + from, part->len - from);
+	if (end) {
+		*ret_used -= part->len - (from + end);
+		part->len = (uint32_t)(from + end);
+		return HTTP1_PARTIAL_DONE;
+	}
+	lf = memrchr(part->buf + from, '\n', part->len - from);
+	if (lf)
+		part->line = (uint32_t)(lf + 1 - part->buf);
+	return part->len == HTTP1_HEAD_MAX ? HTTP1_PARTIAL_FULL : HTTP1_PARTIAL_MORE;
 }
 
 /* Beyond it: one line at a time, and of a line no more than the limit. */

@@ -2,7 +2,6 @@
 #include "proto/http2_hpack.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +11,7 @@
 #define INSERTING      6 /* bits of the index in a literal that is kept (section 6.2.1) */
 #define INITIAL_SIZE   4096 /* RFC 9113 section 6.5.2 */
 #define INT_MAX_BYTES  6 /* of an integer: no index and no length that counts has more */
+#define STRING_MAX     (64u << 10) /* libnghttp2's limit for one string */
 
 /* What a block will do, found before it is decoded. */
 struct scan {
@@ -26,46 +26,44 @@ struct scan {
 
 /* --- memory that is counted ------------------------------------------------------ */
 
-static void *count(struct http2_memory *m, void *ptr)
+/* What the connection's account has gained or lost since it was at `before`. */
+static void *count(struct http2_memory *m, size_t before, void *ptr)
 {
-	if (ptr)
-		*m->total += malloc_usable_size(ptr);
+	*m->total += m->account->used - before;
 	return ptr;
 }
 
 static void *mem_malloc(size_t size, void *user)
 {
 	struct http2_memory *m = user;
+	size_t before = m->account->used;
 
-	return count(m, memory_alloc(m->account, size));
+	return count(m, before, memory_alloc(m->account, size));
 }
 
 static void mem_free(void *ptr, void *user)
 {
 	struct http2_memory *m = user;
+	size_t before = m->account->used;
 
-	if (ptr)
-		*m->total -= malloc_usable_size(ptr);
 	memory_free(m->account, ptr);
+	(void)count(m, before, NULL);
 }
 
 static void *mem_calloc(size_t n, size_t size, void *user)
 {
 	struct http2_memory *m = user;
+	size_t before = m->account->used;
 
-	return count(m, memory_calloc(m->account, n, size));
+	return count(m, before, memory_calloc(m->account, n, size));
 }
 
 static void *mem_realloc(void *ptr, size_t size, void *user)
 {
 	struct http2_memory *m = user;
-	size_t old = ptr ? malloc_usable_size(ptr) : 0;
-	void *p = memory_realloc(m->account, ptr, size);
+	size_t before = m->account->used;
 
-	if (!p)
-		return NULL;
-	*m->total -= old;
-	return count(m, p);
+	return count(m, before, memory_realloc(m->account, ptr, size));
 }
 
 void http2_memory_init(struct http2_memory *m, struct memory_account *account, size_t *total)
@@ -178,6 +176,31 @@ static bool scan_literal(struct scan *s, struct span *in, unsigned bits)
 	return true;
 }
 
+/*
+ * A literal with a new name that is not kept, both strings short and without Huffman code: its
+ * length, 0 if the field at the beginning of in is another. A block may consist of thousands.
+ */
+static inline size_t short_literal(struct span in, struct span *ret_name, struct span *ret_value)
+{
+	const uint8_t *p = (const uint8_t *)in.ptr;
+	size_t name;
+	size_t value;
+
+	/* 0000: without indexing, 0001: never indexed (sections 6.2.2 and 6.2.3); lengths below the
+	 * prefix's 127 have one byte. */
+	if (p[0] & 0xef || in.len < 3 || p[1] >= 0x7f)
+		return 0;
+	name = p[1];
+	if (name + 3 > in.len || p[name + 2] >= 0x7f)
+		return 0;
+	value = p[name + 2];
+	if (name + value + 3 > in.len)
+		return 0;
+	*ret_name = (struct span){in.ptr + 2, name};
+	*ret_value = (struct span){in.ptr + name + 3, value};
+	return name + value + 3;
+}
+
 /* False: it is no header block. */
 static bool scan_block(struct scan *s, const struct http2_hpack *h, struct span in)
 {
@@ -187,8 +210,13 @@ static bool scan_block(struct scan *s, const struct http2_hpack *h, struct span 
 	*s = (struct scan){.table = h, .smallest = UINT32_MAX};
 	while (in.len) {
 		uint8_t first = (uint8_t)in.ptr[0];
+		struct span value;
+		struct span name;
 
-		if (first & 0x80) {
+		n = (uint32_t)short_literal(in, &name, &value);
+		if (n) {
+			in = span_from(in, n);
+		} else if (first & 0x80) {
 			if (!scan_int(&in, 7, &n) || n == 0)
 				return false;
 			scan_index(s, n);
@@ -229,19 +257,70 @@ static struct span value_of(const nghttp2_nv *nv)
 	return (struct span){(const char *)nv->value, nv->valuelen};
 }
 
+/* A string without Huffman code. */
+static bool read_plain_string(struct span *in, struct span *ret)
+{
+	uint32_t n;
+
+	if (in->len == 0 || in->ptr[0] & 0x80 || !scan_int(in, 7, &n) || n > in->len ||
+	    n > STRING_MAX)
+		return false;
+	*ret = (struct span){in->ptr, n};
+	*in = span_from(*in, n);
+	return true;
+}
+
+/* A literal that is not kept, of strings without Huffman code; false, and *in as it was, if the
+ * field at the beginning of *in is none. */
+static bool read_plain_literal(const struct http2_hpack *h, struct span *in, struct span *ret_name,
+			       struct span *ret_value)
+{
+	struct span at = *in;
+	uint32_t index;
+
+	if (at.ptr[0] & 0xe0 || !scan_int(&at, 4, &index))
+		return false;
+	if (index) {
+		const nghttp2_nv *entry = nghttp2_hd_inflate_get_table_entry(h->inflater, index);
+
+		if (!entry)
+			return false;
+		*ret_name = name_of(entry);
+	} else if (!read_plain_string(&at, ret_name)) {
+		return false;
+	}
+	if (!read_plain_string(&at, ret_value))
+		return false;
+	*in = at;
+	return true;
+}
+
 /*
- * Fields that are all in the table, which most are, change nothing there: they are looked up. The
- * rest is for the inflater, which takes one at a time.
+ * Fields that are all in the table, which most are, and literals that are not kept change nothing
+ * there: they are read here. The rest is for the inflater, which takes one at a time and some 1,200
+ * instructions for it.
  */
 static int inflate(struct http2_hpack *h, struct span in, http2_field_fn fn, void *ctx)
 {
 	while (in.len) {
 		const nghttp2_nv *entry;
 		nghttp2_nv nv;
+		struct span value;
+		struct span name;
 		uint32_t index;
 		int flags = 0;
 		ssize_t n;
 
+		n = (ssize_t)short_literal(in, &name, &value);
+		if (n) {
+			in = span_from(in, (size_t)n);
+			fn(ctx, name, value);
+			continue;
+		}
+		if (read_plain_literal(h, &in, &name, &value)) {
+			fn(ctx, name, value);
+			continue;
+		}
 		if (in.ptr[0] & 0x80) {
 			entry = scan_int(&in, 7, &index)
 					? nghttp2_hd_inflate_get_table_entry(h->inflater, index)

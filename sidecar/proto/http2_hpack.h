@@ -34,7 +34,7 @@
  * http2_memory_init(), must outlive the tables, and must not move.
  */
 struct http2_memory {
-	struct memory_account *account; /* borrowed; may be NULL */
+	struct memory_account *account; /* borrowed */
 	size_t *total; /* bytes that all tables of all connections take; borrowed */
 	nghttp2_mem hooks;
 };

@@ -18,7 +18,7 @@ class Scanner(harness.Case):
         server = servers.Nginx(self)
         sidelight = Sidelight(self, cgroup=server.cgroup)
         words = WORDS.split()
-        scanned = [("GET", f"/{a}/{b}.php") for a in words for b in words]
+        scanned = [("GET", f"/www/{a}/{b}.php") for a in words for b in words]
         served = [("GET", target) for target in ("/users/1842", "/hello", "/api/hello.world")] * 5
         sent = clients.send_plan(server.port, scanned + served)
         sidelight.wait_counted(len(sent))
