@@ -104,6 +104,7 @@ class Memory(harness.Case):
             peers[-1].send(stream, 0, first)
             for at in range(first + 1, WINDOW, SEGMENT):
                 peers[-1].send(stream, at, at + SEGMENT)
+            peers[-1].wait_acked(first)  # and what came before is read
             if i % 50 == 0:
                 honest.send(request * (asked + 1), asked * len(request), (asked + 1) * len(request))
                 asked += 1
@@ -122,7 +123,6 @@ class Memory(harness.Case):
         if not scrape.lost():
             self.assertEqual(scrape.requests().total() + scrape.lost_requests(), asked + GAPS)
         for peer in peers:
-            peer.acked = first  # nobody read what it was told
             peer.close()
         self.wait_given_back()
 
