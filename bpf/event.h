@@ -47,7 +47,11 @@ enum sl_role {
 /* sl_header.flags */
 enum {
 	SL_F_FIN = 1 << 0, /* DATA: the direction ends after to_seq */
-	SL_F_HOLE = 1 << 1, /* DATA: segments of this direction below from_seq are still missing */
+	/*
+	 * DATA, ingress: out of order. When it was seen, the socket did not have the bytes below
+	 * from_seq: they may still come, or these bytes may never become part of the stream.
+	 */
+	SL_F_AHEAD = 1 << 1,
 	SL_F_RESET = 1 << 2, /* CLOSE: ended by RST */
 	SL_F_EARLY =
 		1 << 3, /* OPEN: data came before the socket; OPEN comes again with the socket */
@@ -203,7 +207,12 @@ enum sl_counter {
 	SL_C_LOST_CLOSE, /* CLOSE records that the queue had no room for either; MUTE records */
 	SL_C_LOST_HELPER, /* a kernel helper refused: segment not copied */
 	SL_C_LOST_STORAGE, /* no memory for the state of a socket */
+	SL_C_LOST_CAP, /* sockets that are not followed: as many as may be are */
 	SL_C_LOST_CHAIN, /* more records of one segment than tail calls allow */
+	SL_C_OUT_OF_WINDOW, /* ingress segments that the socket drops: nothing of them is believed
+			     */
+	SL_C_FOLLOWED, /* sockets that got a state, */
+	SL_C_RELEASED, /* and that gave it back */
 	SL_C_ASKED, /* questions where frames start: records with SL_F_ASK */
 	SL_C_ACCEPTED, /* connections, by who opened them */
 	SL_C_CONNECTED,

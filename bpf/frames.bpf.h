@@ -13,7 +13,7 @@
  *                    is still to come.
  *
  * The place is checked by sequence number at each piece, so it does not matter
- * why bytes are missing: a hole, a helper that refused, a second CPU at the same
+ * why bytes are missing: a gap, a helper that refused, a second CPU at the same
  * direction, for which see order.bpf.h.
  */
 #ifndef SIDELIGHT_FRAMES_BPF_H
@@ -57,9 +57,14 @@
 /* Frames of one piece. */
 #define WALK_STEPS 8
 
-/* A question is not repeated sooner ... */
-#define ASK_LEAST_NS (1000ull * 1000)
-/* ... and is, if the answer does not come. */
+/*
+ * A question is not asked sooner after the last one of its direction, whatever was lost since; the
+ * time doubles with each, up to ASK_BACKOFF_MAX times, until none was asked for ASK_CALM_NS ...
+ */
+#define ASK_LEAST_NS	(1000ull * 1000)
+#define ASK_BACKOFF_MAX 4
+#define ASK_CALM_NS	(1000ull * 1000 * 1000)
+/* ... and is repeated, if the answer does not come. */
 #define ASK_AGAIN_NS (250ull * 1000 * 1000)
 /* An answer may name a frame behind one of the largest size. */
 #define ANSWER_AHEAD (1u << 25)
@@ -69,6 +74,13 @@ static __always_inline void begin_frames(struct frames *f, __u32 seq, enum frame
 	__builtin_memset(f, 0, sizeof(*f));
 	f->at_seq = seq;
 	f->state = state;
+}
+
+/* Are the bytes from the place up to seq + len known to be payload that is skipped? */
+static __always_inline bool is_payload(const struct frames *f, __u32 seq, __u32 len)
+{
+	return f->state == FRAMES_KNOWN && f->keep == 0 && seq - f->at_seq <= f->skip &&
+	       seq - f->at_seq + len <= f->skip;
 }
 
 /*
@@ -110,11 +122,11 @@ static __always_inline bool find_place(struct sock_state *st, struct frames *f, 
 	const struct sl_verdict *v = bpf_map_lookup_elem(&verdicts, &st->id);
 	__u64 now = bpf_ktime_get_ns();
 	struct half *h = &st->half[dir];
-	__u64 waited;
+	__u64 waited = now - h->ask_ns;
 
 	if (v && v->is_http2)
 		st->is_sure = true;
-	if (v && f->has_asked && v->time_ns[dir] > f->ask_ns) {
+	if (v && f->has_asked && v->time_ns[dir] > h->ask_ns) {
 		__u32 answer = v->seq[dir];
 
 		if (f->state == FRAMES_TRIAL && answer == f->ask_seq) {
@@ -128,22 +140,23 @@ static __always_inline bool find_place(struct sock_state *st, struct frames *f, 
 			h->is_unplaced = false;
 			return true;
 		}
-	} else if (f->has_asked) {
-		waited = now - f->ask_ns;
-		if (f->state == FRAMES_TRIAL && waited < ASK_AGAIN_NS) {
-			f->is_quiet = h->is_unplaced && !has_room();
-			return true;
-		}
-		if (waited < ASK_LEAST_NS)
-			return !h->is_unplaced || has_room();
+	} else if (f->has_asked && f->state == FRAMES_TRIAL && waited < ASK_AGAIN_NS) {
+		f->is_quiet = h->is_unplaced && !has_room();
+		return true;
 	}
 	if (h->is_unplaced && !has_room())
 		return false;
+	if (h->ask_ns && waited < ASK_LEAST_NS << (h->ask_backoff & 7))
+		return true;
+	if (waited > ASK_CALM_NS)
+		h->ask_backoff = 0;
+	else if (h->ask_backoff < ASK_BACKOFF_MAX)
+		h->ask_backoff++;
 	count_exact(SL_C_ASKED);
 	begin_frames(f, seq, FRAMES_TRIAL);
 	f->has_asked = true;
 	f->ask_seq = seq;
-	f->ask_ns = now;
+	h->ask_ns = now;
 	f->flags = SL_F_ASK;
 	return true;
 }

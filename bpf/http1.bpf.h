@@ -53,7 +53,7 @@ static __always_inline __u64 newline_marks(__u64 w)
  * Loads of a chunk, lines, and words that are looked at together: a head of 800 bytes with 30
  * lines, or 1,400 bytes with few. Longer ones are copied with what follows, up to the budget.
  */
-#define SCAN_STEPS 54
+#define SCAN_STEPS 57
 #define SCAN_WORDS 4
 
 /* What scan_head() answers, in one number: the only thing that a global function may return. */
@@ -117,28 +117,39 @@ static __always_inline __u64 parse_length(__u64 first, __u64 second)
 	return digits + eight_digits(first >> 8 * k | second << (64 - 8 * k)) + 1;
 }
 
-/*
- * Where does the head end that starts at off in the packet, and how long is
- * its body? n bytes are there, n < SCAN_MAX.
- *
- * A global function: the verifier takes it by itself, once, and not again for
- * every path that calls it. What is kept between steps lives in map memory, of which
- * the verifier tracks no values: one step is then verified once, and not once
- * for every way to get there.
- */
-__noinline __u64 scan_head(struct __sk_buff *skb, __u32 off, __u32 n, __u32 is_response)
+/* struct scan is the caller's, until end_scan(). False: the other direction has it, or HTTP/2. */
+static __always_inline bool begin_scan(struct sock_state *st)
 {
-	volatile struct scan *s;
-	struct sock_state *st = state_of(skb);
+	bool is_ours;
+
+	bpf_spin_lock(&st->lock);
+	is_ours = !st->is_scanning && !st->is_http2;
+	if (is_ours)
+		st->is_scanning = true;
+	bpf_spin_unlock(&st->lock);
+	return is_ours;
+}
+
+static __always_inline void end_scan(struct sock_state *st)
+{
+	bpf_spin_lock(&st->lock);
+	st->is_scanning = false;
+	bpf_spin_unlock(&st->lock);
+}
+
+/* For scan_head(), which has the lock of it. What is kept between steps lives in map memory, of
+ * which the verifier tracks no values: one step is then verified once, and not once for every way
+ * to get there.
+ */
+static __always_inline __u64 scan_chunks(struct __sk_buff *skb, struct sock_state *st, __u32 off,
+					 __u32 n, __u32 is_response)
+{
+	volatile struct scan *s = &st->scan;
 	__u64 pos;
 	__u64 at;
 	__u64 w;
-	__u8 *buf;
+	__u8 *buf = st->scan.buf;
 
-	if (!st)
-		return 0;
-	s = &st->scan;
-	buf = st->scan.buf;
 	s->pos = s->base = s->filled = s->length_at = s->coding_at = 0;
 	for (int i = 0; i < SCAN_STEPS; i++) {
 		pos = s->pos;
@@ -205,6 +216,25 @@ found:
 	if (!load_bytes(skb, off + s->length_at, buf, at, 16))
 		return pos;
 	return (parse_length(*(__u64 *)buf, *(__u64 *)(buf + 8)) << 12) | pos;
+}
+
+/*
+ * Where does the head end that starts at off in the packet, and how long is
+ * its body? n bytes are there, n < SCAN_MAX.
+ *
+ * A global function: the verifier takes it by itself, once, and not again for
+ * every path that calls it.
+ */
+__noinline __u64 scan_head(struct __sk_buff *skb, __u32 off, __u32 n, __u32 is_response)
+{
+	struct sock_state *st = state_of(skb);
+	__u64 found;
+
+	if (!st || !begin_scan(st))
+		return 0;
+	found = scan_chunks(skb, st, off, n, is_response);
+	end_scan(st);
+	return found;
 }
 
 #endif

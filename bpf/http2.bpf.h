@@ -36,7 +36,6 @@ static __always_inline enum hold begin_piece(struct __sk_buff *skb, struct sock_
 		if (f->state == FRAMES_KNOWN && f->keep == 0 && missing <= f->skip) {
 			f->skip -= missing;
 		} else {
-			note_missing(&st->half[dir], dir, f->at_seq, seq);
 			begin_frames(f, seq, FRAMES_LOST);
 		}
 	}
@@ -123,7 +122,7 @@ static __always_inline void http2_send(struct __sk_buff *skb, struct sock_state 
 		return;
 	opaque(from_seq);
 	begin_data(rec, skb, st, dir);
-	end_data(rec, st, dir, flags, from_seq, seq, n, to_seq);
+	end_data(rec, dir, flags, from_seq, seq, n, to_seq);
 	/* All is sent until somebody answers. */
 	if (flags & SL_F_ASK)
 		ring_submit_urgent(&rec->h);
@@ -148,6 +147,7 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 	__u64 start = 0;
 	__u64 from_seq;
 	enum hold hold;
+	bool is_settled;
 	bool is_ours;
 	__u64 end;
 	__u64 done;
@@ -159,15 +159,15 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 	h = &st->half[dir];
 	if (h->walk == WALK_UNBEGUN)
 		begin_once(st, dir, seq);
-	if (dir == SL_INGRESS && f->at_seq != (__u32)seq && !has_hole(h))
-		await_ingress(skb, seq, AWAIT_WALKED);
+	is_settled = dir == SL_EGRESS || f->at_seq == (__u32)seq ||
+		     (__s32)(received_seq(skb, f->at_seq) - (__u32)seq) >= 0;
 	end = done = len < SL_DATA_LARGE ? len : SL_DATA_LARGE;
 	from_seq = seq;
-	is_ours = begin_walk(st, dir, seq);
+	is_ours = begin_walk(st, dir, seq, is_settled);
 	if (is_ours) {
 		hold = begin_piece(skb, st, dir, off, len, seq);
 		if (hold == HOLD_NOT) {
-			http2_leave(st, dir);
+			http2_leave(skb, st, dir);
 			return st->mute ? len : 0;
 		}
 		if (hold == HOLD_WAIT) {
@@ -198,7 +198,7 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 			done += n;
 			f->is_first &= f->allowed != f->allowed_next;
 		} else if (!st->is_sure && f->state == FRAMES_KNOWN) {
-			http2_leave(st, dir);
+			http2_leave(skb, st, dir);
 			return st->mute ? len : 0;
 		} else {
 			f->state = FRAMES_LOST;
@@ -217,8 +217,9 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 			unplaced_bytes += end;
 		if (!st->is_sure)
 			st->maybe_left[dir] -= end;
-	} else {
-		note_missing(h, dir, f->at_seq, seq);
+	} else if (dir == SL_INGRESS) {
+		note_ahead(h, AHEAD_WITHOUT_WALK);
+		flags = SL_F_AHEAD;
 	}
 	if (done == len && tcp_flags & TCP_FIN)
 		flags |= SL_F_FIN;
@@ -301,8 +302,7 @@ static __always_inline bool http2_short(struct __sk_buff *skb, struct sock_state
 		f->at_seq = seg->seq + len;
 		return true;
 	}
-	end_data(rec, st, dir, SL_F_FRAME, told_before(h, seg->seq), seg->seq, useful,
-		 seg->seq + len);
+	end_data(rec, dir, SL_F_FRAME, told_before(h, seg->seq), seg->seq, useful, seg->seq + len);
 	h->told_seq = seg->seq + len;
 	ring_submit(&rec->h);
 	h->records++;

@@ -23,6 +23,7 @@
 #define TCP_SYN 0x02
 #define TCP_RST 0x04
 #define TCP_PSH 0x08
+#define TCP_ACK 0x10
 
 /* What skb->cb is for: where a tail call goes on in the segment, zero when a packet comes in. */
 enum { CB_OFF, CB_LEFT, CB_TCP_FLAGS, CB_SEQ };
@@ -167,6 +168,15 @@ static __always_inline bool load_bytes(struct __sk_buff *skb, __u32 off, void *t
 	if (n > cap)
 		return false;
 	return bpf_skb_load_bytes(skb, off, to, n) == 0;
+}
+
+/* How far the packet's socket has received in order; `otherwise` if it does not tell. */
+static __always_inline __u32 received_seq(struct __sk_buff *skb, __u32 otherwise)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct bpf_tcp_sock *tcp = sk ? bpf_tcp_sock(sk) : NULL;
+
+	return tcp ? tcp->rcv_nxt : otherwise;
 }
 
 /* Addresses as the observed side names them. */

@@ -135,7 +135,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 			ring_discard(&rec->h);
 			if (why == MAYBE_HTTP2)
 				return true;
-			mute(st, why);
+			mute(skb, st, why);
 			return false;
 		}
 	}
@@ -204,12 +204,12 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	h->told_seq = to_seq;
 	h->records++;
 	h->bytes_sent += n;
-	end_data(rec, st, dir, left == 0 && seg->tcp_flags & TCP_FIN ? SL_F_FIN : 0, from_seq, seq,
-		 n, to_seq);
+	end_data(rec, dir, left == 0 && seg->tcp_flags & TCP_FIN ? SL_F_FIN : 0, from_seq, seq, n,
+		 to_seq);
 	ring_submit(&rec->h);
 	if (why) {
 		if (st->is_connect[!dir]) {
-			mute(st, why);
+			mute(skb, st, why);
 			return false;
 		}
 		http2_upgrade(st, dir, is_known ? to_seq : 0);

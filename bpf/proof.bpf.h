@@ -92,7 +92,7 @@ static __always_inline void http2_upgrade(struct sock_state *st, __u8 dir, __u32
 }
 
 /* It is not HTTP/2. */
-static __always_inline void http2_leave(struct sock_state *st, __u8 dir)
+static __always_inline void http2_leave(struct __sk_buff *skb, struct sock_state *st, __u8 dir)
 {
 	struct half *h = &st->half[dir];
 
@@ -101,7 +101,7 @@ static __always_inline void http2_leave(struct sock_state *st, __u8 dir)
 	st->half[SL_INGRESS].walk = WALK_UNBEGUN;
 	st->half[SL_EGRESS].walk = WALK_UNBEGUN;
 	if (st->is_upgrade) {
-		mute(st, SL_MUTE_UPGRADE);
+		mute(skb, st, SL_MUTE_UPGRADE);
 		return;
 	}
 	h->turn_ack = h->ack;

@@ -64,11 +64,42 @@ static __always_inline void send_mute(__u64 id, __u8 why)
 	count(SL_C_RECORDS, 1);
 }
 
-static __always_inline void mute(struct sock_state *st, enum sl_mute why)
+/*
+ * Of a muted connection, a few bytes are kept in place of the state. Who is at it on another CPU
+ * may go on: the kernel frees it when no program runs that was there. A global function: the
+ * verifier takes it by itself.
+ */
+__noinline __u32 shrink_state(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct muted_state *rest;
+	struct sock_state *st;
+
+	if (!sk)
+		return 0;
+	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
+	if (!st)
+		return 0;
+	/* Without memory for that, the state stays, and says that it is muted. */
+	rest = bpf_sk_storage_get(&muted, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!rest)
+		return 0;
+	rest->id = st->id;
+	rest->is_open = st->is_open;
+	tell_volume(&st->half[SL_INGRESS]);
+	tell_volume(&st->half[SL_EGRESS]);
+	/* No callback will tell of its end. */
+	if (st->is_midstream && !st->is_closed)
+		release_state();
+	return bpf_sk_storage_delete(&socks, sk) == 0;
+}
+
+static __always_inline void mute(struct __sk_buff *skb, struct sock_state *st, enum sl_mute why)
 {
 	st->mute = why;
 	if (st->is_open)
 		send_mute(st->id, why);
+	shrink_state(skb);
 }
 
 static __always_inline void fill_close(struct sl_close *rec, const struct sock_state *st,
@@ -77,21 +108,36 @@ static __always_inline void fill_close(struct sl_close *rec, const struct sock_s
 {
 	const struct half *in = &st->half[SL_INGRESS];
 	const struct half *out = &st->half[SL_EGRESS];
-	__u32 to_seq = in->next;
-	__u32 told_seq = in->told_seq;
 
-	/* What came behind a hole, the socket never had in order. */
-	if (has_hole(in))
-		to_seq = told_seq = in->hole_lo;
 	fill_header(&rec->h, SL_CLOSE | FIRST_FLAGS(is_reset ? SL_F_RESET : 0), st->id);
 	rec->bytes[SL_INGRESS] = bytes_in;
 	rec->bytes[SL_EGRESS] = bytes_out;
-	rec->to_seq[SL_INGRESS] = to_seq;
+	rec->to_seq[SL_INGRESS] = in->next;
 	rec->to_seq[SL_EGRESS] = out->next;
-	rec->told_seq[SL_INGRESS] = told_seq;
+	rec->told_seq[SL_INGRESS] = in->told_seq;
 	rec->told_seq[SL_EGRESS] = out->told_seq;
 	rec->srtt_us = srtt_us;
 	rec->retransmits = retransmits;
+}
+
+/* The end of a muted connection: its numbers of TCP, and no place in a stream. */
+static __always_inline void send_muted_close(__u64 id, bool is_reset, __u64 bytes_in,
+					     __u64 bytes_out, __u32 srtt_us, __u32 retransmits)
+{
+	struct sl_close *rec = ring_reserve(sizeof(*rec));
+
+	if (!rec) {
+		count_exact(SL_C_LOST_CLOSE);
+		return;
+	}
+	__builtin_memset(rec, 0, sizeof(*rec));
+	fill_header(&rec->h, SL_CLOSE | FIRST_FLAGS(is_reset ? SL_F_RESET : 0), id);
+	rec->bytes[SL_INGRESS] = bytes_in;
+	rec->bytes[SL_EGRESS] = bytes_out;
+	rec->srtt_us = srtt_us;
+	rec->retransmits = retransmits;
+	ring_submit(&rec->h);
+	count(SL_C_RECORDS, 1);
 }
 
 static __always_inline void send_close(const struct sock_state *st, bool is_reset, __u64 bytes_in,
@@ -149,11 +195,9 @@ static __always_inline void begin_data(struct sl_data *rec, const struct __sk_bu
 }
 
 /* n bytes from seq on; news up to to_seq. */
-static __always_inline void end_data(struct sl_data *rec, const struct sock_state *st, __u8 dir,
-				     __u32 flags, __u32 from_seq, __u32 seq, __u32 n, __u32 to_seq)
+static __always_inline void end_data(struct sl_data *rec, __u8 dir, __u32 flags, __u32 from_seq,
+				     __u32 seq, __u32 n, __u32 to_seq)
 {
-	if (dir == SL_INGRESS && has_hole(&st->half[dir]))
-		flags |= SL_F_HOLE;
 	*(__u64 *)&rec->h = SL_DATA | dir << 8 | FIRST_FLAGS(flags) | (__u64)n << 32;
 	rec->seq = seq;
 	rec->from_seq = from_seq;
@@ -173,7 +217,7 @@ static __always_inline void send_progress(struct sock_state *st, __u8 dir, __u32
 		return;
 	}
 	begin_data(rec, NULL, st, dir);
-	end_data(rec, st, dir, is_fin ? SL_F_FIN : 0, told_before(h, to_seq), to_seq, 0, to_seq);
+	end_data(rec, dir, is_fin ? SL_F_FIN : 0, told_before(h, to_seq), to_seq, 0, to_seq);
 	h->told_seq = to_seq;
 	h->records++;
 	ring_submit(&rec->h);
@@ -184,7 +228,8 @@ static __always_inline void send_progress(struct sock_state *st, __u8 dir, __u32
  * Returns how many, 0 if they are lost, which is counted.
  */
 static __always_inline __u32 send_raw(struct __sk_buff *skb, __u64 id, __u32 flags, __u32 off,
-				      __u32 seq, __u64 n, __u32 peer_seq, bool is_request)
+				      __u32 from_seq, __u32 seq, __u64 n, __u32 peer_seq,
+				      bool is_request)
 {
 	struct sl_data *rec;
 
@@ -205,7 +250,7 @@ static __always_inline __u32 send_raw(struct __sk_buff *skb, __u64 id, __u32 fla
 	}
 	fill_header(&rec->h, SL_DATA | SL_INGRESS << 8 | FIRST_FLAGS(flags) | n << 32, id);
 	rec->seq = seq;
-	rec->from_seq = seq;
+	rec->from_seq = from_seq;
 	rec->to_seq = seq + n;
 	rec->peer_seq = peer_seq;
 	rec->tid = 0;

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * What a segment changes before anything of it is sent: sequence numbers,
- * holes, whose turn it is, and which bytes are known to be body.
+ * whose turn it is, and which bytes are known to be body.
  */
 #ifndef SIDELIGHT_SEGMENT_BPF_H
 #define SIDELIGHT_SEGMENT_BPF_H
 
-#include "hole.bpf.h"
 #include "packet.bpf.h"
 #include "piece.bpf.h"
 #include "record.bpf.h"
 #include "state.bpf.h"
+#include "window.bpf.h"
 
-/*
- * Bytes below next, of which none is to fill a hole. True if the segment has new bytes behind
- * them.
- */
+/* Bytes below next. True if the segment has new bytes behind them. */
 static __always_inline bool take_old(const struct half *h, struct segment *seg)
 {
 	__u32 behind = (__u32)h->next - seg->seq;
@@ -45,7 +42,7 @@ static __always_inline __u32 end_half(struct sock_state *st, struct half *h, boo
 	if (!st->is_midstream || !st->is_open || st->mute || st->is_closed)
 		return 0;
 	if (!is_reset) {
-		if (h->is_finished || has_hole(h))
+		if (h->is_finished)
 			return 0;
 		h->is_finished = true;
 		/* The second of two CPUs sees both. If both do: user space takes one CLOSE. */
@@ -54,6 +51,7 @@ static __always_inline __u32 end_half(struct sock_state *st, struct half *h, boo
 			return 0;
 	}
 	st->is_closed = true;
+	release_state();
 	send_close(st, is_reset, 0, 0, 0, 0);
 	return 1;
 }
@@ -85,7 +83,7 @@ static __always_inline void end_direction(struct __sk_buff *skb, __u8 dir, bool 
 		end_egress(skb, is_reset);
 }
 
-/* Without data: the direction's FIN, or an RST. */
+/* The direction's FIN without data, or an RST. */
 static __always_inline void take_fin(struct __sk_buff *skb, struct sock_state *st,
 				     const struct segment *seg, __u8 dir)
 {
@@ -99,8 +97,15 @@ static __always_inline void take_fin(struct __sk_buff *skb, struct sock_state *s
 	/* Who has sent its FIN, and gets data all the same, answers with an RST behind that. */
 	if (is_reset && h->is_finished)
 		next++;
+	if (!st->is_open || st->mute || st->is_closed)
+		return;
+	/* What is before it may have come out of order. */
+	if (dir == SL_INGRESS && seg->seq != next) {
+		next = received_seq(skb, next);
+		h->told_seq = next;
+	}
 	/* In sequence, as the socket itself believes an RST (RFC 5961 section 3). */
-	if (!st->is_open || st->mute || st->is_closed || seg->seq != next)
+	if (seg->seq != next)
 		return;
 	/* A request never ends with its direction: nobody waits for that FIN. */
 	if (!is_reset && (dir != request_dir || st->role == SL_ROLE_UNKNOWN))
@@ -114,8 +119,6 @@ static __always_inline void start_half(struct half *h, __u32 seq, __u32 other_fi
 	h->next = seq;
 	h->first_seq = seq;
 	h->told_seq = seq;
-	h->hole_lo = seq;
-	h->hole_hi = seq;
 	h->ack = other_first_seq;
 	h->turn_ack = other_first_seq - 1;
 }
@@ -123,7 +126,7 @@ static __always_inline void start_half(struct half *h, __u32 seq, __u32 other_fi
 enum take {
 	TAKE_NOTHING, /* of it is to be sent */
 	TAKE_REST, /* what is left in *seg */
-	TAKE_HOLE, /* it makes or fills one: for take_hole(); nothing was changed */
+	TAKE_AHEAD, /* bytes before it are missing: for sl_ahead(); nothing was changed */
 };
 
 /*
@@ -138,25 +141,25 @@ static __always_inline enum take take_segment(struct __sk_buff *skb, struct sock
 	__s32 ahead;
 	__u64 at; /* position of its first new byte */
 
-	h->ack = seg->ack;
-	if (seg->len == 0) {
+	if (dir == SL_EGRESS) {
+		h->ack = seg->ack;
+	} else if (!take_ack(skb, st, seg)) {
+		count(SL_C_OUT_OF_WINDOW, 1);
+		return TAKE_NOTHING;
+	}
+	if (seg->len == 0 || seg->tcp_flags & TCP_RST) {
 		take_fin(skb, st, seg, dir);
 		return TAKE_NOTHING;
 	}
-	if (dir == SL_INGRESS && has_hole(h))
-		close_hole(skb, h);
-
 	at = h->next;
 	ahead = seg->seq - (__u32)at;
 	if (ahead < 0) {
-		if (dir == SL_INGRESS && is_for_hole(h, seg))
-			return TAKE_HOLE;
 		if (!take_old(h, seg))
 			return TAKE_NOTHING;
 	}
 	if (ahead > 0) {
 		if (dir == SL_INGRESS)
-			return TAKE_HOLE;
+			return TAKE_AHEAD;
 		at += ahead;
 		h->told_seq = seg->seq;
 		h->at_start = false;

@@ -33,14 +33,14 @@ int sl_egress(struct __sk_buff *skb);
 int sl_http2_ingress(struct __sk_buff *skb);
 int sl_http2_egress(struct __sk_buff *skb);
 int sl_early(struct __sk_buff *skb);
-int sl_hole(struct __sk_buff *skb);
+int sl_ahead(struct __sk_buff *skb);
 
 /* Where the programs of a hook go on. */
 enum next {
 	NEXT_PIECE,
 	NEXT_HTTP2,
 	NEXT_EARLY, /* this and those behind it: ingress only */
-	NEXT_HOLE,
+	NEXT_AHEAD,
 	NEXT_MAX,
 };
 
@@ -63,8 +63,16 @@ struct {
 	.values = {[NEXT_PIECE] = (void *)&sl_ingress,
 		   [NEXT_HTTP2] = (void *)&sl_http2_ingress,
 		   [NEXT_EARLY] = (void *)&sl_early,
-		   [NEXT_HOLE] = (void *)&sl_hole},
+		   [NEXT_AHEAD] = (void *)&sl_ahead},
 };
+
+/* Has the segment what the socket wants next, and an acknowledgement of what it has sent? */
+static __always_inline bool is_next_of(struct bpf_sock *sk, const struct segment *seg)
+{
+	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
+
+	return tcp && tcp->rcv_nxt == seg->seq && tcp->snd_nxt - seg->ack < ACK_BEHIND;
+}
 
 /* The state of a socket that was there before us, or NULL: this segment is not captured. */
 static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, struct bpf_sock *sk,
@@ -72,7 +80,8 @@ static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, 
 {
 	struct sock_state *st;
 
-	if (seg->len == 0 || seg->tcp_flags & TCP_SYN || !is_attached())
+	if (seg->len == 0 || (seg->tcp_flags & (TCP_ACK | TCP_RST | TCP_SYN)) != TCP_ACK ||
+	    !is_attached() || bpf_sk_storage_get(&muted, sk, NULL, 0))
 		return NULL;
 	sk = bpf_sk_fullsock(sk);
 	if (!sk)
@@ -83,11 +92,12 @@ static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, 
 			bpf_tail_call(skb, &next_ingress, NEXT_EARLY);
 		return NULL;
 	}
-	st = bpf_sk_storage_get(&socks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!st) {
-		count_exact(SL_C_LOST_STORAGE);
+	/* Who sends something else may be anybody. The next segment will do. */
+	if (dir == SL_INGRESS && !is_next_of(sk, seg))
 		return NULL;
-	}
+	st = make_state(sk);
+	if (!st)
+		return NULL;
 	st->is_midstream = true;
 	/* Egress first: on loopback the other end may join with this very segment. */
 	if (dir == SL_EGRESS)
@@ -155,6 +165,8 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 	} else {
 		if (!segment_parse(skb, &seg))
 			return PASS;
+		if (dir == SL_EGRESS && has_ahead)
+			confirm_ack(skb, seg.ack);
 		if (seg.len == 0 && !(seg.tcp_flags & (TCP_FIN | TCP_RST)))
 			return PASS;
 	}
@@ -171,8 +183,8 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 		if (st->mute)
 			return PASS;
 		take = take_segment(skb, st, dir, &seg);
-		if (take == TAKE_HOLE) {
-			bpf_tail_call(skb, &next_ingress, NEXT_HOLE);
+		if (take == TAKE_AHEAD) {
+			bpf_tail_call(skb, &next_ingress, NEXT_AHEAD);
 			count_exact(SL_C_LOST_DATA);
 		}
 		if (take != TAKE_REST)
@@ -249,6 +261,36 @@ static __always_inline void note_preface(struct __sk_buff *skb, const struct seg
 }
 
 /*
+ * Is there more for these addresses than the listener: a handshake under way, or its child by now?
+ * Else anybody may have sent it, and the socket answers with a reset.
+ */
+static __always_inline bool is_expected(struct __sk_buff *skb, const struct tuple *t)
+{
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *sk;
+	bool is_listener;
+
+	if (t->family == 4) {
+		tuple.ipv4.saddr = t->remote_addr[0];
+		tuple.ipv4.daddr = t->local_addr[0];
+		tuple.ipv4.sport = bpf_htons(t->remote_port);
+		tuple.ipv4.dport = bpf_htons(t->local_port);
+		sk = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	} else {
+		__builtin_memcpy(tuple.ipv6.saddr, t->remote_addr, 16);
+		__builtin_memcpy(tuple.ipv6.daddr, t->local_addr, 16);
+		tuple.ipv6.sport = bpf_htons(t->remote_port);
+		tuple.ipv6.dport = bpf_htons(t->local_port);
+		sk = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
+	}
+	if (!sk)
+		return false;
+	is_listener = sk->state == BPF_TCP_LISTEN;
+	bpf_sk_release(sk);
+	return !is_listener;
+}
+
+/*
  * Data that reached the listener's socket: with it the handshake is complete,
  * and the child socket, made in a moment, will have this id. It has sent
  * nothing yet, so the ACK is its first sequence number.
@@ -266,6 +308,10 @@ int sl_early(struct __sk_buff *skb)
 		return PASS;
 	id = tuple_id(&t, seg.ack);
 	if (done == 0) {
+		if (!is_expected(skb, &t)) {
+			count(SL_C_OUT_OF_WINDOW, 1);
+			return PASS;
+		}
 		count(SL_C_SEGMENTS, 1);
 		count(SL_C_BYTES_SEEN, seg.len);
 		if (!send_open(&t, id, SL_ROLE_SERVER, SL_F_EARLY, 0, seg.ack)) {
@@ -276,8 +322,8 @@ int sl_early(struct __sk_buff *skb)
 	}
 	if (done >= seg.len || done >= TURN_BUDGET)
 		return PASS;
-	n = send_raw(skb, id, 0, seg.off + done, seg.seq + done, seg.len - done, seg.ack,
-		     done == 0);
+	n = send_raw(skb, id, 0, seg.off + done, seg.seq + done, seg.seq + done, seg.len - done,
+		     seg.ack, done == 0);
 	if (n == 0)
 		return PASS;
 	skb->cb[CB_LEFT] = done + n;
@@ -285,68 +331,62 @@ int sl_early(struct __sk_buff *skb)
 	return PASS;
 }
 
-/* The first bytes of all, with others before them: they may tell only now that it is HTTP/2. */
-static __always_inline void judge_late_start(struct __sk_buff *skb, struct sock_state *st,
-					     const struct segment *seg)
-{
-	__u64 first;
-
-	if (seg->seq != st->half[SL_INGRESS].first_seq || seg->len < sizeof(first) ||
-	    st->is_http2 || st->is_http || bpf_skb_load_bytes(skb, seg->off, &first, sizeof(first)))
-		return;
-	if (http2_begins(st, SL_INGRESS, seg->seq, first, seg->len) && first == WORD_PRI)
-		st->is_sure = true;
-}
-
-/* Data that leaves a hole, or fills one. What it has beyond all that was seen goes the ordinary
- * way. */
+/* Data that is ahead: of a gap, or of what another CPU is about to hand in. */
 SEC("cgroup_skb/ingress")
-int sl_hole(struct __sk_buff *skb)
+int sl_ahead(struct __sk_buff *skb)
 {
 	__u32 done = skb->cb[CB_LEFT]; /* of the payload, by the calls before this one */
 	struct sock_state *st = state_of(skb);
 	struct segment seg;
-	__u32 next;
+	__u32 received;
+	__u32 skip;
 
 	if (!st || !segment_parse(skb, &seg))
 		return PASS;
-	next = st->half[SL_INGRESS].next;
-	if ((__s32)(seg.seq - next) > 0) {
-		if (!st->is_http2 || !await_ingress(skb, seg.seq, AWAIT_SEEN))
-			leave_hole(skb, st, &seg);
-	} else {
-		if (done == 0)
-			judge_late_start(skb, st, &seg);
-		if (fill_hole(skb, st, &seg, &done)) {
-			skb->cb[CB_LEFT] = done;
-			bpf_tail_call(skb, &next_ingress, NEXT_HOLE);
-			count_exact(SL_C_LOST_CHAIN);
+	if (done == 0) {
+		received = received_seq(skb, st->half[SL_INGRESS].next);
+		if ((__s32)(received - seg.seq) >= 0) {
+			jump(st, seg.seq);
+			bpf_tail_call(skb, &next_ingress, NEXT_PIECE);
+			return give_up(skb, st, &seg, SL_INGRESS);
+		}
+		if (seg.seq + seg.len - received > window_max) {
+			count(SL_C_OUT_OF_WINDOW, 1);
 			return PASS;
 		}
-		skb->cb[CB_LEFT] = 0;
-		if (seg.len <= next - seg.seq) {
-			count(SL_C_SEGMENTS, 1);
-			return PASS;
-		}
+		if (!st->is_open)
+			st->is_open = open_conn(skb, st, SL_INGRESS);
 	}
-	bpf_tail_call(skb, &next_ingress, NEXT_PIECE);
-	return give_up(skb, st, &seg, SL_INGRESS);
+	if (!is_ahead_worth(st, &seg, &skip))
+		return PASS;
+	note_ahead(&st->half[SL_INGRESS], AHEAD_OF_GAP);
+	if (skip == seg.len) {
+		send_ahead_skipped(st, &seg);
+		return PASS;
+	}
+	if (!send_ahead(skb, &seg, skip, &done))
+		return PASS;
+	skb->cb[CB_LEFT] = done;
+	bpf_tail_call(skb, &next_ingress, NEXT_AHEAD);
+	count_exact(SL_C_LOST_CHAIN);
+	return PASS;
 }
 
 SEC("sockops")
 int sl_sockops(struct bpf_sock_ops *ctx)
 {
-	if (!is_attached())
-		return PASS;
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
-		want_state_changes(ctx);
+		if (is_attached())
+			want_state_changes(ctx);
 		break;
 	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
-		on_established(ctx, SL_ROLE_SERVER);
+		if (is_attached())
+			on_established(ctx, SL_ROLE_SERVER);
 		break;
 	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
-		on_established(ctx, SL_ROLE_CLIENT);
+		if (is_attached())
+			on_established(ctx, SL_ROLE_CLIENT);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
 		if (ctx->args[1] == BPF_TCP_CLOSE)

@@ -70,16 +70,28 @@ static __always_inline void on_established(struct bpf_sock_ops *ctx, __u8 role)
 	want_state_changes(ctx);
 	if (!sk)
 		return;
-	st = bpf_sk_storage_get(&socks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!st) {
-		count_exact(SL_C_LOST_STORAGE);
+	st = make_state(sk);
+	if (!st)
 		return;
-	}
 	tuple_of_sock(ctx, &t);
 	st->id = tuple_id(&t, ctx->snd_nxt);
 	st->role = role;
 	start_half(&st->half[SL_INGRESS], ctx->rcv_nxt, ctx->snd_nxt);
 	start_half(&st->half[SL_EGRESS], ctx->snd_nxt, ctx->rcv_nxt);
+}
+
+static __always_inline void on_muted_closed(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
+					    bool is_reset)
+{
+	const struct muted_state *rest = bpf_sk_storage_get(&muted, sk, NULL, 0);
+
+	if (!rest)
+		return;
+	if (rest->is_open)
+		send_muted_close(rest->id, is_reset, ctx->bytes_received, ctx->bytes_acked,
+				 ctx->srtt_us >> 3, ctx->total_retrans);
+	(void)bpf_sk_storage_delete(&muted, sk); /* it was there */
+	release_state();
 }
 
 static __always_inline void on_closed(struct bpf_sock_ops *ctx, __u32 old)
@@ -102,8 +114,14 @@ static __always_inline void on_closed(struct bpf_sock_ops *ctx, __u32 old)
 	if (!sk)
 		return;
 	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
-	if (!st || st->is_closed)
+	if (!st) {
+		on_muted_closed(ctx, sk, is_reset);
 		return;
+	}
+	if (st->is_closed)
+		return;
+	if (st->half[SL_INGRESS].ahead)
+		confirm(st, ctx->rcv_nxt);
 	tell_volume(&st->half[SL_INGRESS]);
 	tell_volume(&st->half[SL_EGRESS]);
 	if (!st->is_open) {
@@ -111,15 +129,19 @@ static __always_inline void on_closed(struct bpf_sock_ops *ctx, __u32 old)
 
 		/* Its only data was seen on the listener's socket. */
 		if (!ctx->bytes_received || st->role != SL_ROLE_SERVER || st->mute)
-			return;
+			goto out;
 		tuple_of_sock(ctx, &t);
 		if (!send_open(&t, st->id, st->role, 0, st->half[SL_INGRESS].first_seq,
 			       st->half[SL_EGRESS].first_seq))
-			return;
+			goto out;
 	}
 	st->is_closed = true;
 	send_close(st, is_reset, ctx->bytes_received, ctx->bytes_acked, ctx->srtt_us >> 3,
 		   ctx->total_retrans);
+out:
+	/* The socket may stay for long, if nobody closes it. */
+	(void)bpf_sk_storage_delete(&socks, sk); /* it was there */
+	release_state();
 }
 
 #endif

@@ -19,13 +19,12 @@
 #define UNKNOWN_TURNS 8
 
 /* Bytes of a head that are loaded together, and how far behind one of them is read. */
-#define SCAN_CHUNK 256
+#define SCAN_CHUNK 184
 #define SCAN_AHEAD 48
 
 /*
  * Working space of scan_head(), here because the verifier allows no unaligned
- * words on the stack. Both directions share it: were they to scan at
- * once, a wrong length might come out, which user space notices.
+ * words on the stack. It belongs to the direction that has set is_scanning.
  */
 struct scan {
 	__u32 pos;
@@ -35,6 +34,12 @@ struct scan {
 	__u32 coding_at; /* where Transfer-Encoding, which overrides it, was seen */
 	__u8 buf[SCAN_CHUNK + SCAN_AHEAD];
 };
+
+/*
+ * Was anything of ingress ever sent out of order, which the socket has to confirm? WITHOUT_WALK:
+ * what was sent last, for another CPU was at the frames before it.
+ */
+enum ahead { AHEAD_NONE, AHEAD_OF_GAP, AHEAD_WITHOUT_WALK };
 
 /* Of one direction in HTTP/2: are its frames set up, and is a CPU at them? */
 enum walk { WALK_UNBEGUN, WALK_IDLE, WALK_BUSY };
@@ -47,11 +52,10 @@ enum walk { WALK_UNBEGUN, WALK_IDLE, WALK_BUSY };
 struct half {
 	__u64 next; /* end of what was seen: a sequence number that goes on beyond 2^32 */
 	__u64 skip_to; /* bytes from next to here, counted alike, are known to be body */
+	__u64 ask_ns; /* when the last question where frames start was asked; 0: never */
 	__u32 told_seq; /* end of what user space was told */
-	__u32 hole_lo; /* [hole_lo, hole_hi) was jumped over and may still come */
-	__u32 hole_hi;
 	__u32 first_seq; /* of the direction, or of what was seen of it */
-	__u32 ack; /* what the newest segment acknowledged; may count a FIN */
+	__u32 ack; /* the highest acknowledgement that was acceptable; may count a FIN */
 	__u32 turn_ack; /* likewise the last one that had new data */
 	__u32 budget; /* bytes that may still be copied in this turn */
 	/* What the cgroup's counters were not told yet: tell_volume() */
@@ -65,12 +69,14 @@ struct half {
 	bool is_finished; /* its FIN was seen in sequence; of connections older than we are */
 	bool is_unplaced; /* frames began before us, and nobody has said yet where they start */
 	__u8 walk; /* enum walk; frames belong to who made it WALK_BUSY */
+	__u8 ahead; /* enum ahead */
+	__u8 ask_backoff; /* the next question may come after ASK_LEAST_NS << ask_backoff */
 };
 
 enum frames_state { FRAMES_KNOWN, FRAMES_LOST, FRAMES_TRIAL };
 
 /* Bytes of a piece in which frame headers are looked for together. */
-#define WALK_CHUNK 96
+#define WALK_CHUNK 48
 
 /* Of one direction in HTTP/2: the place among its frames. See frames.bpf.h. */
 struct frames {
@@ -96,7 +102,6 @@ struct frames {
 	bool is_end; /* the last DATA frame ends its stream */
 	__u8 flags; /* of the record of the piece at hand, */
 	bool is_quiet; /* which is not sent, */
-	__u64 ask_ns;
 	/* and from its first byte on: what is sent ends here, */
 	__u32 useful;
 	__u32 pos; /* and what was walked here; */
@@ -106,7 +111,7 @@ struct frames {
 	__u32 ignored; /* frames that are left out, a bit for each type */
 	__u32 allowed; /* what the next frame may be, likewise */
 	__u32 allowed_next; /* and those after it */
-	__u8 head[32]; /* what has come of a frame header, and room to write at any place of it */
+	__u8 head[24]; /* what has come of a frame header, and room to write at any place of it */
 	__u8 chunk[WALK_CHUNK];
 };
 
@@ -126,16 +131,32 @@ struct sock_state {
 	bool is_http2; /* it is taken for HTTP/2, */
 	bool is_sure; /* and it is: set once, and by itself, for both directions may be at it */
 	bool was_maybe; /* it was looked at as HTTP/2 before */
+	bool is_scanning; /* a CPU is in scan_head(); under the lock */
 	__u32 maybe_left[2]; /* bytes that may be sent while it is not known to be HTTP/2 */
 	__u64 maybe_ns; /* since then it may be */
 	__u64 clock_ns; /* a reading of the clock, not much older than the newest */
 	__u32 finished; /* directions that are: is_finished */
+	struct bpf_spin_lock
+		lock; /* of is_scanning, and of ingress becoming or ceasing to be WALK_BUSY */
 	struct half half[2]; /* by enum sl_dir */
 	union {
 		struct scan scan; /* HTTP/1 */
 		struct frames frames[2]; /* HTTP/2; by enum sl_dir */
 	};
-	struct bpf_spin_lock walk_lock; /* of ingress becoming WALK_BUSY, or ceasing to */
+};
+
+/*
+ * The kernel puts 72 bytes before the value, and takes the sum from the slab of the next size: 512.
+ * With the 192 bytes of what holds a socket's storages, a connection that is followed is charged
+ * 704 bytes and 8 for each of both objects.
+ */
+_Static_assert(sizeof(struct sock_state) <= 512 - 72, "a slab of 512 bytes");
+
+/* What is left of a connection that is muted: 96 bytes in place of 512. */
+struct muted_state {
+	__u64 id;
+	__u8 is_open; /* OPEN was sent, and a CLOSE will be */
+	__u8 pad[7];
 };
 
 /*
@@ -155,11 +176,6 @@ static __always_inline void set_flag(bool *flag, bool value)
 {
 	if (*(volatile bool *)flag != value)
 		*flag = value;
-}
-
-static __always_inline bool has_hole(const struct half *h)
-{
-	return (__s32)(h->hole_hi - h->hole_lo) > 0;
 }
 
 /* The segment's byte at seq, not above next, in the numbers of next. */
@@ -184,6 +200,13 @@ struct {
 	__type(key, int);
 	__type(value, struct sock_state);
 } socks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct muted_state);
+} muted SEC(".maps");
 
 /* Of the packet's socket. NULL: it is no full socket, or not followed. */
 static __always_inline struct sock_state *state_of(struct __sk_buff *skb)
@@ -228,6 +251,19 @@ volatile __u32 has_late_close; /* something is in late_closes */
 volatile __u32 unplaced_bytes;
 volatile __u32 unplaced_max;
 
+/*
+ * Sockets with a state, in both maps and of all cgroups, and how many may have one. User space
+ * takes off what a cgroup leaves behind when it is detached: FOLLOWED less RELEASED.
+ */
+volatile __u64 storages;
+volatile __u64 storages_max;
+
+/* Some connection has had something ahead: egress segments may confirm it. */
+volatile __u32 has_ahead;
+
+/* No receive window is larger: from tcp_rmem and rmem_max. */
+const volatile __u32 window_max;
+
 const volatile bool has_current_pid; /* bpf_get_current_pid_tgid() is there (6.10) */
 
 /* Programs are attached one after the other: before the last is, one direction would be missed. */
@@ -252,6 +288,42 @@ static __always_inline void count(enum sl_counter which, __u64 n)
 	struct sl_cgroup *cg = bpf_get_local_storage(&cgroups, 0);
 
 	cg->counter[which] += n;
+}
+
+/* Bytes of ingress are sent out of order. */
+static __always_inline void note_ahead(struct half *h, enum ahead ahead)
+{
+	if (h->ahead < ahead)
+		h->ahead = ahead;
+	if (!has_ahead)
+		has_ahead = 1;
+}
+
+/* A state for the socket, or NULL, which is counted. A new one is all zeros. */
+static __always_inline struct sock_state *make_state(void *sk)
+{
+	struct sock_state *st;
+
+	/* Signed: should two CPUs ever take off the same one, it is one too few, and no more. */
+	if ((__s64)storages >= (__s64)storages_max) {
+		count_exact(SL_C_LOST_CAP);
+		return NULL;
+	}
+	st = bpf_sk_storage_get(&socks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!st) {
+		count_exact(SL_C_LOST_STORAGE);
+		return NULL;
+	}
+	__sync_fetch_and_add(&storages, 1);
+	count_exact(SL_C_FOLLOWED);
+	return st;
+}
+
+/* The socket's state, of either map, is not counted any more. */
+static __always_inline void release_state(void)
+{
+	__sync_fetch_and_add(&storages, -1);
+	count_exact(SL_C_RELEASED);
 }
 
 /* Segments of one direction that are told of together. */

@@ -53,8 +53,9 @@ const struct option option_table[] = {
 	 "series of all metrics together; further ones are _OTHER", KIND_NUMBER, IN_ENGINE,
 	 AT(series_cap), 10, MILLION},
 	{NULL, "conn-cap", "SIDELIGHT_CONN_CAP", "N", "20000",
-	 "connections followed at once; beyond it the longest idle is given up", KIND_NUMBER,
-	 IN_ENGINE, AT(conn_cap), 1, 10 * MILLION},
+	 "connections followed at once; beyond it the longest idle is given up; "
+	 "the kernel half keeps a place for four times as many",
+	 KIND_NUMBER, IN_ENGINE, AT(conn_cap), 1, 10 * MILLION},
 	{NULL, "memory", "SIDELIGHT_MEMORY", "BYTES", NULL,
 	 "memory for the state of all connections; when it is exhausted the longest idle is given "
 	 "up [32M, or a quarter of the cgroup's memory limit where that is less]",

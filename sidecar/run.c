@@ -33,6 +33,7 @@
 #include "metrics/self.h"
 #include "metrics/summary.h"
 #include "pod/memory_limit.h"
+#include "pod/memory_usage.h"
 #include "pod/sandbox.h"
 #include "reader.h"
 #include "txn/engine.h"
@@ -62,6 +63,7 @@ struct run {
 	struct push *push;
 	struct live live;
 	struct labels labels;
+	int memory_fd; /* what our memory cgroup is charged; -1: there is none */
 	uint64_t started_ns;
 	bool is_stopping;
 	bool is_lost; /* the broker is gone */
@@ -124,6 +126,7 @@ static void refresh(void *ctx)
 		self_ring(r->self, ring_malformed(r->source), r->link.answers);
 	if (r->scrape)
 		self_scrape(r->self, scrape_stats(r->scrape));
+	self_memory(r->self, memory_usage_read(r->memory_fd));
 	self_refresh(r->self, engine_stats(r->engine), r->push ? push_stats(r->push) : NULL);
 }
 
@@ -339,13 +342,15 @@ static void release(struct run *r)
 	source_free(r->source);
 	labels_release(&r->labels);
 	link_close(&r->link);
+	if (r->memory_fd >= 0)
+		(void)close(r->memory_fd); /* nothing was written */
 }
 
 /* The worker's process: see broker/broker.h. */
 static int work(void *ctx, int channel)
 {
 	const struct options *o = ctx;
-	struct run r = {.o = o, .live.fd = -1};
+	struct run r = {.o = o, .live.fd = -1, .memory_fd = memory_usage_open()};
 	int status = EXIT_USE;
 
 	link_init(&r.link, channel, &link_ops, &r);
@@ -379,7 +384,8 @@ int command_run(const struct options *o)
 					  .cgroup = o->cgroup,
 					  .containers = o->containers,
 					  .for_ms = o->for_ms,
-					  .ring_bytes = o->ring_bytes};
+					  .ring_bytes = o->ring_bytes,
+					  .conn_cap = o->conn_cap};
 
 	return broker_run(&bo, work, (void *)o);
 }

@@ -30,6 +30,7 @@ struct broker_options {
 	const char *containers; /* of a Pod: comma-separated names; NULL: all but proxies */
 	uint64_t for_ms; /* 0: no end */
 	size_t ring_bytes; /* a power of two */
+	uint64_t conn_cap; /* connections that the worker follows at once */
 };
 
 /* Runs in a process of its own and returns its exit status; channel is owned by it. */

@@ -59,6 +59,7 @@ struct event_data {
 	bool has_peer;
 	bool is_fin; /* the direction ends after to_seq */
 	bool has_hole; /* bytes below from_seq are still to come */
+	bool is_ahead; /* likewise, or this will never be part of the stream (flow/ahead.h) */
 	bool is_frame; /* data starts an HTTP/2 frame, or the preface: for certain */
 	bool asks; /* the source wants to know where the first frame at seq or behind it starts */
 };

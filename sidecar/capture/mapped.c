@@ -55,3 +55,16 @@ void mapped_close(struct mapped *m)
 			(void)munmap(m->pages[i], m->page_bytes[i]); /* mapped by us */
 	*m = (struct mapped){0};
 }
+
+void *mapped_section(int fd, size_t bytes)
+{
+	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
+void mapped_section_close(void *section, size_t bytes)
+{
+	if (section)
+		(void)munmap(section, bytes); /* mapped by us */
+}

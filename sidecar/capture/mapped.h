@@ -40,6 +40,11 @@ int mapped_open_sealed(struct mapped *m, int fd, size_t size, struct sl_shared *
 /* Of one that is all zero, or not opened whole, too. */
 void mapped_close(struct mapped *m);
 
+/* A section of variables that the programs share: .bss, .data.shared. NULL with errno set. */
+void *mapped_section(int fd, size_t bytes);
+/* Accepts NULL. */
+void mapped_section_close(void *section, size_t bytes);
+
 /* Is there a word of a record at m->at? Moves behind it, and returns it without its flags. */
 static inline const char *mapped_next_sealed(struct mapped *m, uint32_t *ret_len,
 					     bool *ret_is_discarded)

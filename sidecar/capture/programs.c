@@ -5,13 +5,16 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
+#include "capture/mapped.h"
 #include "capture/probe.h"
 #include "pod/privilege.h"
 #include "ringbuf.skel.h"
@@ -39,6 +42,8 @@ struct programs {
 	int map_fds[MAP_MAX];
 	int object_fds[OBJECT_MAPS_MAX]; /* all maps: arrays of programs are emptied without one */
 	struct ring_layout ring;
+	struct socket_bpf__bss *bss; /* mapped: shared with the programs and the reader */
+	uint64_t storages_max;
 	int cpu_count;
 	struct attached attached[PROGRAMS_CGROUPS_MAX];
 };
@@ -96,6 +101,25 @@ fail:
 	return NULL;
 }
 
+/*
+ * No receive window is larger (tcp_select_initial_window(), tcp_rcv_space_adjust()): an application
+ * may ask for twice rmem_max. At least what newer kernels grant by default, for whoever is watched
+ * in another network namespace.
+ */
+static uint32_t window_max(void)
+{
+	scoped_file FILE *tcp = fopen("/proc/sys/net/ipv4/tcp_rmem", "re");
+	scoped_file FILE *core = fopen("/proc/sys/net/core/rmem_max", "re");
+	unsigned long long most = 6u << 20;
+	unsigned long long n;
+
+	if (tcp && fscanf(tcp, "%*u %*u %llu", &n) == 1 && n > most)
+		most = n;
+	if (core && fscanf(core, "%llu", &n) == 1 && 2 * n > most)
+		most = 2 * n;
+	return most < 1u << 30 ? (uint32_t)most : 1u << 30; /* RFC 7323 section 2.3 */
+}
+
 /* Before it is loaded; these cannot fail then. */
 static void configure(struct programs *p, struct socket_bpf *bpf)
 {
@@ -110,6 +134,8 @@ static void configure(struct programs *p, struct socket_bpf *bpf)
 	bpf->rodata->ring_seal = ring->seal;
 	bpf->data_shared->shared.wake_bytes = (__u32)(ring->bytes / WAKE_SHARE);
 	bpf->bss->unplaced_max = (__u32)(ring->bytes / UNPLACED_SHARE);
+	bpf->bss->storages_max = p->storages_max;
+	bpf->rodata->window_max = window_max();
 }
 
 /* A descriptor that outlives libbpf's object. Returns 0 or negative errno. */
@@ -175,6 +201,10 @@ static int load_object(struct programs *p, enum object object)
 		err = socket_bpf__load(bpf);
 	if (!err)
 		err = keep_fds(p, bpf);
+	if (!err) {
+		p->bss = mapped_section(p->ring.fds[RING_MAP_BSS], sizeof(*p->bss));
+		err = p->bss ? 0 : -errno;
+	}
 	socket_bpf__destroy(bpf);
 	return err;
 }
@@ -203,7 +233,7 @@ static void init_fds(struct programs *p)
 		memset(p->attached[i].link_fds, -1, sizeof(p->attached[i].link_fds));
 }
 
-struct programs *programs_new(size_t ring_bytes)
+struct programs *programs_new(size_t ring_bytes, size_t conn_cap)
 {
 	struct programs *p = calloc(1, sizeof(*p));
 	int err = -ENOMEM;
@@ -212,6 +242,7 @@ struct programs *programs_new(size_t ring_bytes)
 		goto fail;
 	init_fds(p);
 	p->ring.bytes = ring_bytes;
+	p->storages_max = conn_cap;
 	p->cpu_count = libbpf_num_possible_cpus();
 	libbpf_set_print(print_debug);
 	err = load(p);
@@ -233,6 +264,7 @@ void programs_free(struct programs *p)
 		return;
 	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++)
 		detach(&p->attached[i]);
+	mapped_section_close(p->bss, sizeof(*p->bss));
 	close_fds(p->program_fds, LINK_MAX);
 	close_fds(p->map_fds, MAP_MAX);
 	close_fds(p->object_fds, OBJECT_MAPS_MAX);
@@ -288,11 +320,24 @@ int programs_attach(struct programs *p, int cgroup_fd, uint64_t id, uint64_t con
 	return err;
 }
 
+/* What the sockets of a cgroup hold when nobody tells of their end any more: gone from the count.
+ */
+static void forget_storages(struct programs *p, uint64_t id)
+{
+	uint64_t counter[SL_C_MAX] = {0};
+
+	if (programs_counters(p, id, counter) == 0)
+		__sync_fetch_and_sub(&p->bss->storages,
+				     counter[SL_C_FOLLOWED] - counter[SL_C_RELEASED]);
+}
+
 void programs_detach(struct programs *p, uint64_t id)
 {
 	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++)
-		if (p->attached[i].id == id)
+		if (p->attached[i].id == id) {
+			forget_storages(p, id);
 			detach(&p->attached[i]);
+		}
 }
 
 int programs_counters(const struct programs *p, uint64_t id, uint64_t ret_counter[SL_C_MAX])

@@ -23,9 +23,11 @@
 
 struct programs;
 
-/* Loads. ring_bytes is a power of two and a multiple of the page size. NULL: one line was logged.
+/*
+ * Loads. ring_bytes is a power of two and a multiple of the page size; of conn_cap connections at
+ * most the kernel keeps something. NULL: one line was logged.
  */
-struct programs *programs_new(size_t ring_bytes);
+struct programs *programs_new(size_t ring_bytes, size_t conn_cap);
 /* Detaches from everything. Accepts NULL. */
 void programs_free(struct programs *p);
 

@@ -59,11 +59,11 @@ static int read_data(const struct sl_data *rec, size_t size, struct event *ev)
 	ev->data.data = (struct span){(const char *)rec->data, rec->h.len};
 	memcpy(&ev->data.seq, &rec->seq, SEQ_BYTES);
 	ev->data.has_peer = rec->peer_seq != 0;
-	ev->data.is_fin = ev->data.has_hole = ev->data.asks = false;
+	ev->data.is_fin = ev->data.has_hole = ev->data.is_ahead = ev->data.asks = false;
 	ev->data.is_frame = rec->h.flags & SL_F_FRAME;
 	if (rec->h.flags & ~SL_F_FRAME) {
 		ev->data.is_fin = rec->h.flags & SL_F_FIN;
-		ev->data.has_hole = rec->h.flags & SL_F_HOLE;
+		ev->data.is_ahead = rec->h.flags & SL_F_AHEAD;
 		ev->data.asks = rec->h.flags & SL_F_ASK;
 	}
 	return 0;

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -21,13 +20,10 @@
 _Static_assert(sizeof(struct sl_data) + SL_DATA_LARGE + BPF_RINGBUF_HDR_SZ <= SL_RECORD_MAX,
 	       "the largest record");
 
-/* The programs' .bss, as the skeleton describes it. */
-typedef __typeof__(*((struct socket_bpf *)NULL)->bss) bss_t;
-
 struct ring {
 	struct source source;
 	struct sl_shared *shared; /* mapped, a page */
-	bss_t *bss; /* mapped, a page */
+	struct socket_bpf__bss *bss; /* mapped, a page */
 	struct mapped records;
 	struct mapped wakes; /* what wakes us, if not the records themselves */
 	int wake_fd; /* an epoll instance with the kernel's ring in it; -1: none */
@@ -143,21 +139,14 @@ static void ring_woken(struct source *s)
 		mapped_skip(&r->wakes);
 }
 
-/* A mapping of ours that may not be there. */
-static void unmap(void *page, size_t bytes)
-{
-	if (page)
-		(void)munmap(page, bytes); /* mapped by us */
-}
-
 static void ring_free(struct source *s)
 {
 	struct ring *r = (struct ring *)s;
 
 	mapped_close(&r->records);
 	mapped_close(&r->wakes);
-	unmap(r->shared, sizeof(*r->shared));
-	unmap(r->bss, sizeof(*r->bss));
+	mapped_section_close(r->shared, sizeof(*r->shared));
+	mapped_section_close(r->bss, sizeof(*r->bss));
 	if (r->wake_fd >= 0)
 		(void)close(r->wake_fd); /* nothing was written to it, nor to the next */
 	if (r->ring_fd >= 0)
@@ -174,21 +163,13 @@ static const struct source_ops ring_ops = {
 	.free = ring_free,
 };
 
-/* Returns NULL with errno set. */
-static void *map_section(int fd, size_t bytes)
-{
-	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-	return at == MAP_FAILED ? NULL : at;
-}
-
 static int map_all(struct ring *r, const struct ring_layout *layout)
 {
 	bool is_sealed = layout->seal != 0;
 	int err;
 
-	r->shared = map_section(layout->fds[RING_MAP_SHARED], sizeof(*r->shared));
-	r->bss = map_section(layout->fds[RING_MAP_BSS], sizeof(*r->bss));
+	r->shared = mapped_section(layout->fds[RING_MAP_SHARED], sizeof(*r->shared));
+	r->bss = mapped_section(layout->fds[RING_MAP_BSS], sizeof(*r->bss));
 	if (!r->shared || !r->bss)
 		return -errno;
 	err = mapped_open_ringbuf(is_sealed ? &r->wakes : &r->records, layout->fds[RING_MAP_WAKE],

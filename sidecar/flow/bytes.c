@@ -139,6 +139,27 @@ static void release_early(struct bytes *b, enum dir dir, uint32_t to, const stru
 		emit_first_early(b, dir, sink, ctx);
 }
 
+/* All before `to` has passed: what is known of it from pieces that were ahead goes out. */
+static void release_ahead(struct bytes *b, enum dir dir, uint32_t to, const struct bytes_sink *sink,
+			  void *ctx)
+{
+	struct event_data piece = {.dir = dir};
+	uint64_t time_ns;
+	uint32_t from;
+
+	while (!b->is_finished && ahead_first(&b->ahead, b->memory, b->next, to, &from)) {
+		if (b->early && (seq_diff(b->early->from_seq, b->next) <= 0 ||
+				 seq_diff(b->early->from_seq, from) < 0)) {
+			emit_first_early(b, dir, sink, ctx);
+			continue;
+		}
+		ahead_take(&b->ahead, to, &piece, &time_ns);
+		if (seq_diff(piece.from_seq, b->next) > 0)
+			emit_lost(b, dir, piece.from_seq, time_ns, sink, ctx);
+		emit_piece(b, &piece, time_ns, sink, ctx);
+	}
+}
+
 /* Nobody knows the first byte: it is one of those that came. */
 static void guess_start(struct bytes *b, uint32_t seq)
 {
@@ -163,11 +184,20 @@ void bytes_push_any(struct bytes *b, const struct event_data *piece, uint64_t ti
 
 	if (b->is_finished)
 		return;
+	if (piece->is_ahead) {
+		ahead_keep(&b->ahead, b->memory, b->is_started ? b->next : piece->from_seq, piece,
+			   time_ns);
+		return;
+	}
 	if (!b->is_started) {
 		if (piece->has_hole && keep_early(b, piece, time_ns))
 			return;
 		guess_start(b, piece->from_seq);
 	}
+	if (b->ahead.first && !piece->has_hole)
+		release_ahead(b, dir, piece->from_seq, sink, ctx);
+	if (b->is_finished)
+		return;
 	if (seq_diff(piece->from_seq, b->next) > 0) {
 		if (piece->has_hole && keep_early(b, piece, time_ns))
 			return;
@@ -203,6 +233,8 @@ void bytes_give_up(struct bytes *b, enum dir dir, uint32_t seq, const struct byt
 void bytes_reach(struct bytes *b, enum dir dir, uint32_t told_seq, uint32_t to_seq,
 		 uint64_t time_ns, const struct bytes_sink *sink, void *ctx)
 {
+	if (b->is_started)
+		release_ahead(b, dir, to_seq, sink, ctx);
 	bytes_flush(b, dir, sink, ctx);
 	if (!b->is_started || b->is_finished)
 		return;
@@ -221,4 +253,5 @@ void bytes_release(struct bytes *b)
 		memory_free(b->memory, e);
 	}
 	b->early_bytes = 0;
+	ahead_release(&b->ahead, b->memory);
 }

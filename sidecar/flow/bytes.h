@@ -23,6 +23,7 @@
 
 #include "base/memory.h"
 #include "capture/event.h"
+#include "flow/ahead.h"
 
 /* Memory for what one direction has waiting for a hole: the copied bytes of one
  * receive window of a connection that opens its window early. */
@@ -38,6 +39,7 @@ struct bytes {
 	uint32_t early_bytes;
 	struct bytes_piece *early;
 	struct memory_account *memory; /* that early pieces are charged to; borrowed; may be NULL */
+	struct ahead ahead; /* not part of the stream yet, and maybe never */
 };
 
 struct bytes_sink {
@@ -61,8 +63,8 @@ void bytes_push_any(struct bytes *b, const struct event_data *piece, uint64_t ti
 static inline bool bytes_is_plain(const struct bytes *b, const struct event_data *piece)
 {
 	return b->is_started && !b->is_finished && !b->early && piece->seq == b->next &&
-	       piece->from_seq == piece->seq && !piece->is_fin && piece->data.len &&
-	       piece->to_seq == piece->seq + (uint32_t)piece->data.len;
+	       piece->from_seq == piece->seq && !piece->is_fin && !piece->is_ahead &&
+	       piece->data.len && piece->to_seq == piece->seq + (uint32_t)piece->data.len;
 }
 
 /* Such a piece. */

@@ -38,6 +38,7 @@ struct conns {
 	uint64_t evicted;
 	uint64_t evicted_memory;
 	uint64_t refused;
+	uint64_t ahead_dropped;
 };
 
 static void unlink_conn(struct conns *t, struct conn *c)
@@ -257,6 +258,8 @@ static void push_data(struct conns *t, struct conn *c, const struct event_data *
 	if (c->is_early || (c->was_early && data->dir == DIR_EGRESS))
 		settle_early(t, c, data);
 	bytes_push(&c->bytes[data->dir], data, time_ns, &t->sink->bytes, c);
+	t->ahead_dropped += c->bytes[data->dir].ahead.dropped;
+	c->bytes[data->dir].ahead.dropped = 0;
 }
 
 static void close_conn(struct conns *t, struct conn *c, const struct event_close *close,
@@ -378,4 +381,9 @@ uint64_t conns_evicted_memory(const struct conns *t)
 uint64_t conns_refused(const struct conns *t)
 {
 	return t->refused;
+}
+
+uint64_t conns_ahead_dropped(const struct conns *t)
+{
+	return t->ahead_dropped;
 }

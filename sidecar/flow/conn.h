@@ -76,5 +76,7 @@ uint64_t conns_evicted(const struct conns *t);
 uint64_t conns_evicted_memory(const struct conns *t);
 /* Events of connections for which there was no memory. */
 uint64_t conns_refused(const struct conns *t);
+/* Pieces out of order for which a direction had no room (flow/ahead.h). */
+uint64_t conns_ahead_dropped(const struct conns *t);
 
 #endif

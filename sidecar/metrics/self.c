@@ -16,6 +16,7 @@ enum family_id {
 	COLLECTED,
 	CPU_SECONDS,
 	RESIDENT_BYTES,
+	CGROUP_BYTES,
 	SERIES,
 	SERIES_OVERFLOWED,
 	ROUTES_OVERFLOWED,
@@ -23,6 +24,7 @@ enum family_id {
 	EVENTS_CAPTURED,
 	EVENTS_LOST,
 	SEGMENTS,
+	SEGMENTS_IGNORED,
 	BYTES_CAPTURED,
 	BYTES_LOST,
 	EVENTS_REFUSED,
@@ -59,6 +61,7 @@ enum family_id {
 	TCP_ROUND_TRIP,
 	TCP_RETRANSMITS,
 	FAMILIES,
+	NO_FAMILY = FAMILIES, /* of a counter that is for the capture itself */
 };
 
 static const char *const build_labels[] = {"version", "revision"};
@@ -91,6 +94,9 @@ static const struct family_desc descs[FAMILIES] = {
 			      "CPU time of this process, user and system."),
 	[RESIDENT_BYTES] = PLAIN(METRIC_GAUGE, "sidelight_resident_memory_bytes",
 				 "Resident memory of this process, shared libraries included."),
+	[CGROUP_BYTES] = PLAIN(METRIC_GAUGE, "sidelight_cgroup_memory_bytes",
+			       "What is charged to the memory cgroup of this process, with what "
+			       "the kernel keeps for each connection; 0: no memory controller."),
 	[SERIES] = PLAIN(METRIC_GAUGE, "sidelight_series", "Series in the registry."),
 	[SERIES_OVERFLOWED] = PLAIN(METRIC_COUNTER, "sidelight_series_overflowed_total",
 				    "Look-ups of new series beyond the cap; they count as _OTHER."),
@@ -108,6 +114,9 @@ static const struct family_desc descs[FAMILIES] = {
 				 "Records that the kernel half could not send, or make."),
 	[SEGMENTS] = LABELLED(METRIC_COUNTER, container_labels, "sidelight_segments_total",
 			      "TCP segments with payload that were looked at."),
+	[SEGMENTS_IGNORED] =
+		LABELLED(METRIC_COUNTER, container_labels, "sidelight_segments_ignored_total",
+			 "Received segments outside the window, which the socket drops, too."),
 	[BYTES_CAPTURED] =
 		LABELLED(METRIC_COUNTER, container_labels, "sidelight_captured_bytes_total",
 			 "Payload bytes that were copied out of the kernel."),
@@ -210,7 +219,11 @@ static const struct {
 	[SL_C_LOST_CLOSE] = {EVENTS_LOST, "close"},
 	[SL_C_LOST_HELPER] = {EVENTS_LOST, "helper"},
 	[SL_C_LOST_STORAGE] = {EVENTS_LOST, "storage"},
+	[SL_C_LOST_CAP] = {EVENTS_LOST, "connection_cap"},
 	[SL_C_LOST_CHAIN] = {EVENTS_LOST, "chain"},
+	[SL_C_OUT_OF_WINDOW] = {SEGMENTS_IGNORED, NULL},
+	[SL_C_FOLLOWED] = {NO_FAMILY, NULL},
+	[SL_C_RELEASED] = {NO_FAMILY, NULL},
 	[SL_C_ASKED] = {HTTP2_RESYNCS, NULL},
 	[SL_C_ACCEPTED] = {TCP_ACCEPTED, NULL},
 	[SL_C_CONNECTED] = {TCP_CONNECTED, NULL},
@@ -298,7 +311,9 @@ static struct kernel *kernel_find(struct self *self, uint64_t id, const char *na
 	for (size_t c = 0; c < SL_C_MAX; c++) {
 		const char *values[] = {name, kernel_counters[c].reason};
 
-		oldest->series[c] = family_series(self->family[kernel_counters[c].family], values);
+		if (kernel_counters[c].family != NO_FAMILY)
+			oldest->series[c] =
+				family_series(self->family[kernel_counters[c].family], values);
 	}
 	return oldest;
 }
@@ -309,7 +324,7 @@ void self_kernel(struct self *self, uint64_t id, const char *name, const uint64_
 
 	k->told = ++self->tellings;
 	for (size_t c = 0; c < SL_C_MAX; c++) {
-		if (counters[c] > k->last[c])
+		if (k->series[c] && counters[c] > k->last[c])
 			series_add(k->series[c], (double)(counters[c] - k->last[c]));
 		k->last[c] = counters[c];
 	}
@@ -346,6 +361,7 @@ static void refresh_engine(struct self *self, const struct engine_stats *e)
 	set(self, MEMORY_USED, (double)e->memory_used);
 	set(self, MEMORY_BUDGET, (double)e->memory_cap);
 	set_by(self, EVENTS_REFUSED, "memory", e->events_refused);
+	set_by(self, EVENTS_REFUSED, "out_of_order", e->ahead_dropped);
 	set(self, BYTES_LOST, (double)e->bytes_lost);
 	set(self, RESPONSES_UNPAIRED, (double)e->responses_unpaired);
 	set(self, GRPC_WEB_REQUESTS, (double)e->grpc_web_requests);
@@ -367,6 +383,11 @@ void self_ring(struct self *self, uint64_t malformed, uint64_t answers)
 {
 	set_by(self, EVENTS_REFUSED, "malformed", malformed);
 	set(self, HTTP2_ANSWERS, (double)answers);
+}
+
+void self_memory(struct self *self, uint64_t charged_bytes)
+{
+	set(self, CGROUP_BYTES, (double)charged_bytes);
 }
 
 void self_scrape(struct self *self, const struct scrape_stats *stats)

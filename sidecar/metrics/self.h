@@ -35,6 +35,8 @@ void self_kernel(struct self *self, uint64_t id, const char *name, const uint64_
 /* Since the start: records of the ring that made no sense, and questions of the kernel half that
  * were answered. */
 void self_ring(struct self *self, uint64_t malformed, uint64_t answers);
+/* What our memory cgroup is charged; 0: there is none. */
+void self_memory(struct self *self, uint64_t charged_bytes);
 
 /* What the broker (broker/broker.h) has used: it is added to what this process has. */
 void self_broker(struct self *self, const struct usage *used);

@@ -131,6 +131,7 @@ const struct engine_stats *engine_stats(struct engine *e)
 	s->conns_total = conns_total(e->conns);
 	s->conns_evicted = conns_evicted(e->conns);
 	s->events_refused = conns_refused(e->conns);
+	s->ahead_dropped = conns_ahead_dropped(e->conns);
 	s->routes_overflowed = label_values_overflowed(e->env.route_names) +
 			       label_values_overflowed(e->env.rpc_methods);
 	s->addresses_overflowed = label_values_overflowed(e->env.addresses);

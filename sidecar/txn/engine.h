@@ -56,6 +56,7 @@ struct engine_stats {
 	uint64_t
 		memory_refused; /* allocations: the connection had its share, or nothing was left */
 	uint64_t events_refused; /* of connections for which there was no memory */
+	uint64_t ahead_dropped; /* pieces out of order for which there was no room */
 	uint64_t conns_muted[SL_MUTE_MAX]; /* by enum sl_mute */
 	uint64_t requests_open; /* now */
 	uint64_t transactions;

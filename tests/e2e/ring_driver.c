@@ -30,11 +30,12 @@
 #include "capture/ring.h"
 
 #define RING_BYTES (16u << 20)
+#define CONN_CAP   20000
 
 static void print_data(uint64_t id, const struct event_data *d)
 {
 	printf("data %" PRIx64 " %d -%s%s%s%s %u %u %u ", id, d->dir, d->is_frame ? "F" : "",
-	       d->asks ? "A" : "", d->has_hole ? "H" : "", d->is_fin ? "E" : "", d->from_seq,
+	       d->asks ? "A" : "", d->is_ahead ? "H" : "", d->is_fin ? "E" : "", d->from_seq,
 	       d->seq, d->to_seq);
 	for (size_t i = 0; i < d->data.len; i++)
 		printf("%02x", (unsigned char)d->data.ptr[i]);
@@ -105,7 +106,7 @@ static int fetch(void *programs, struct sl_close *ret_closes, int max)
 
 int main(int argc, char **argv)
 {
-	struct programs *programs = programs_new(RING_BYTES);
+	struct programs *programs = programs_new(RING_BYTES, CONN_CAP);
 	struct source *ring = programs ? ring_open(programs_ring(programs), fetch, programs) : NULL;
 	struct pollfd fds[2] = {{.fd = 0, .events = POLLIN}, {.events = POLLIN}};
 	int cgroup = argc == 2 ? open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;

@@ -64,7 +64,7 @@ class Peer:
         self.acked = 0  # how many of our bytes it has acknowledged
         self.received = b""
         self._write(self.first - 1, SYN)
-        self._until("an answer to SYN", lambda: self.there)
+        self.wait_for("an answer to SYN", lambda: self.there)
 
     def _write(self, seq, flags, data=b""):
         src, dst = socket.inet_aton(network.CLIENT), socket.inet_aton(network.SERVER)
@@ -88,6 +88,12 @@ class Peer:
         ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
         os.write(self.link.tun, ip + tcp + data)
 
+    def forge(self, offset, data=b"x", flags=ACK | PSH, ack=0):
+        """A segment that we did not send: at that offset, acknowledging so many bytes too many."""
+        there, self.there = self.there, (self.there + ack) % (1 << 32)
+        self._write(self.first + offset, flags, data)
+        self.there = there
+
     def send(self, stream, start, end, flags=ACK | PSH):
         """One segment with stream[start:end]."""
         self._write(self.first + start, flags, stream[start:end])
@@ -97,12 +103,12 @@ class Peer:
         self._write(self.first + self.acked, RST | ACK)
 
     def wait_acked(self, count):
-        self._until(f"{count} bytes to be acknowledged", lambda: self.acked >= count)
+        self.wait_for(f"{count} bytes to be acknowledged", lambda: self.acked >= count)
 
     def wait_received(self, mark, count=1):
-        self._until(f"{mark} {count} times", lambda: self.received.count(mark) >= count)
+        self.wait_for(f"{mark} {count} times", lambda: self.received.count(mark) >= count)
 
-    def _until(self, what, event):
+    def wait_for(self, what, event):
         deadline = time.monotonic() + WAIT_S
         while not event():
             left = deadline - time.monotonic()

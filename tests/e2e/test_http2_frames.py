@@ -5,6 +5,7 @@ The kernel half among the frames of HTTP/2, with crafted bytes: however they
 are cut, every byte reaches user space but payload of DATA frames and whole
 frames of no interest, and a record says it starts with a frame only if so.
 """
+import os
 import random
 import socket
 import threading
@@ -45,6 +46,10 @@ class Frames(harness.Case):
     def setUp(self):
         super().setUp()
         self.group = self.cgroup()
+        # On one CPU segments come in order; on several, one may overtake another, which is asked
+        # about: see bpf/order.bpf.h.
+        self.addCleanup(os.sched_setaffinity, 0, os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
     def attach(self):
         self.ring = rings.Ring(self, self.group)
@@ -361,7 +366,7 @@ class Holes(harness.Case):
 
     def test_lost_segments(self):
         self.wire.drop(0.02)
-        copied = [self.check_connection() for _ in range(8)]
+        copied = [self.check_connection()[0] for _ in range(8)]
         size, asked = len(self.stream.data), self.ring.asked
         print(f"\n    of {size} bytes copied {copied}, asked {asked} times")
         self.assertEqual(self.ring.lost(), {})
@@ -369,8 +374,8 @@ class Holes(harness.Case):
     def test_lost_preface(self):
         """What follows it is worth as much as ever, and nobody reads the ring meanwhile."""
         self.wire.drop_one(self.wire.server, 2)  # after SYN and ACK
-        self.check_connection()
-        self.assertGreater(self.ring.asked, 0)
+        records = self.check_connection()[1]
+        self.assertIn("H", "".join(r.flags for r in records), "nothing came out of order")
         self.assertEqual(self.ring.lost(), {})
 
     def check_connection(self):
@@ -401,7 +406,7 @@ class Holes(harness.Case):
             return 0 not in have
 
         ring.read_until("all bytes that matter", is_told)
-        return stream.check(self, records, base, has_holes=True)
+        return stream.check(self, records, base, has_holes=True), records
 
 
 if __name__ == "__main__":

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pieces that were seen before those in front of them, as scripts: only what is known to have
+ * passed goes out, and what came in order wins. What comes out is noted as in test_bytes_order.c.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "base/text.h"
+#include "flow/bytes.h"
+
+#define PIECES 8
+#define START  0xfffffffcu /* so that scripts cross 2^32 at their fifth byte */
+#define AHEAD  1
+#define FIN    2
+
+struct piece {
+	uint32_t from;
+	const char *data; /* NULL: the script has ended */
+	uint32_t skipped; /* bytes behind data that were not copied */
+	int flags;
+};
+
+static void note_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
+{
+	(void)dir;
+	(void)time_ns;
+	text_add_span(ctx, data);
+	text_add_char(ctx, ' ');
+}
+
+static void note_skip(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+{
+	(void)dir;
+	(void)time_ns;
+	text_addf(ctx, "~%u ", len);
+}
+
+static void note_lost(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+{
+	(void)dir;
+	(void)time_ns;
+	text_addf(ctx, "!%u ", len);
+}
+
+static void note_fin(void *ctx, enum dir dir, uint64_t time_ns)
+{
+	(void)dir;
+	(void)time_ns;
+	text_add(ctx, ". ");
+}
+
+static const struct bytes_sink notes = {note_data, note_skip, note_lost, note_fin};
+
+static const struct {
+	const char *why;
+	struct piece pieces[PIECES];
+	const char *want;
+} scripts[] = {
+	{"what is ahead does not go out by itself, and is no loss",
+	 {{0, "ab", 0, 0}, {5, "f", 0, AHEAD}},
+	 "ab "},
+	{"nor when the bytes in front of it have come",
+	 {{0, "ab", 0, 0}, {4, "e", 0, AHEAD}, {2, "cd", 0, 0}},
+	 "ab cd "},
+	{"it does when the stream goes on behind it",
+	 {{0, "ab", 0, 0}, {2, "cd", 0, AHEAD}, {4, "e", 0, 0}},
+	 "ab cd e "},
+	{"also by news without bytes",
+	 {{0, "ab", 0, 0}, {2, "cd", 0, AHEAD}, {4, "", 0, 0}},
+	 "ab cd "},
+	{"what comes in order wins over what was ahead",
+	 {{0, "ab", 0, 0}, {2, "x", 0, AHEAD}, {2, "cdef", 0, 0}, {6, "g", 0, 0}},
+	 "ab cdef g "},
+	{"of what reaches beyond, the rest may still be used",
+	 {{0, "ab", 0, 0}, {3, "def", 0, AHEAD}, {2, "cd", 0, 0}, {6, "g", 0, 0}},
+	 "ab cd ef g "},
+	{"a gap behind which the stream goes on is lost",
+	 {{0, "ab", 0, 0}, {3, "d", 0, AHEAD}, {5, "f", 0, 0}},
+	 "ab !1 d !1 f "},
+	{"cut off where the stream goes on",
+	 {{0, "ab", 0, 0}, {2, "cdxx", 0, AHEAD}, {4, "ef", 0, 0}},
+	 "ab cd ef "},
+	{"what was not copied waits, too",
+	 {{0, "ab", 0, 0}, {2, "c", 3, AHEAD}, {6, "g", 0, 0}},
+	 "ab c ~3 g "},
+	{"an end that is ahead ends nothing",
+	 {{0, "ab", 0, 0}, {5, "x", 0, AHEAD | FIN}, {2, "cd", 0, 0}},
+	 "ab cd "},
+	{"an end that is confirmed does",
+	 {{0, "ab", 0, 0}, {2, "cd", 0, AHEAD | FIN}, {4, "", 0, 0}},
+	 "ab cd . "},
+	{"twice, and in any order",
+	 {{0, "a", 0, 0},
+	  {3, "d", 0, AHEAD},
+	  {1, "bc", 0, AHEAD},
+	  {3, "de", 0, AHEAD},
+	  {1, "b", 0, AHEAD},
+	  {5, "f", 0, 0}},
+	 "a bc d e f "},
+};
+
+static void push(struct bytes *b, const struct piece *p, struct text *out)
+{
+	struct event_data piece = {
+		.dir = DIR_INGRESS,
+		.data = span_of(p->data),
+		.from_seq = START + p->from,
+		.seq = START + p->from,
+		.is_ahead = p->flags & AHEAD,
+		.is_fin = p->flags & FIN,
+	};
+
+	piece.to_seq = piece.seq + (uint32_t)piece.data.len + p->skipped;
+	bytes_push(b, &piece, 1, &notes, out);
+}
+
+static void test_scripts(void **state)
+{
+	struct text out;
+
+	(void)state;
+	text_init(&out);
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++) {
+		const struct piece *p = scripts[i].pieces;
+		struct bytes b = {0};
+
+		text_clear(&out);
+		for (size_t j = 0; j < PIECES && p[j].data; j++)
+			push(&b, &p[j], &out);
+		bytes_flush(&b, DIR_INGRESS, &notes, &out);
+		if (strcmp(out.ptr, scripts[i].want) != 0)
+			fail_msg("%s\ngot:  %s\nwant: %s", scripts[i].why, out.ptr,
+				 scripts[i].want);
+		assert_null(b.ahead.first);
+		assert_int_equal(b.ahead.bytes, 0);
+	}
+	text_release(&out);
+}
+
+/* However small the pieces are, and however many: those that are near win. */
+static void test_cap(void **state)
+{
+	struct bytes b = {.is_started = true, .next = START};
+	struct text out;
+
+	(void)state;
+	text_init(&out);
+	for (uint32_t i = 0; i < 100000; i++) {
+		push(&b, &(struct piece){1000000 - 2 * i, "x", 0, AHEAD}, &out);
+		assert_true(b.ahead.bytes <= AHEAD_MAX);
+	}
+	assert_true(b.ahead.dropped > 0);
+	/* The last one was the nearest. */
+	push(&b, &(struct piece){800003, "y", 0, 0}, &out);
+	assert_string_equal(out.ptr, "!800002 x y ");
+	bytes_release(&b);
+	text_release(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_scripts),
+		cmocka_unit_test(test_cap),
+	};
+
+	return cmocka_run_group_tests_name("bytes ahead", tests, NULL, NULL);
+}
