@@ -324,6 +324,7 @@ bench: deps-bench ## what it costs on this machine; leaves build/bench.md
 	@tests/bench/http2 --markdown $(BUILD)/bench.md $(BIN)
 	@tests/bench/scrapes --markdown $(BUILD)/bench.md
 	@tests/bench/fields $(BIN)
+	@tests/bench/hostile --markdown $(BUILD)/bench.md $(BIN)
 	@tests/bench/webhook
 bench-exact: deps-guest ## instructions per request, in an emulated guest
 	@$(MAKE) --no-print-directory -s -j2 all $(NOTHING)
