@@ -70,7 +70,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *all = strndup((const char *)data, size);
 	char *rest = all;
-	char *args[WORDS_MAX + 2] = {"sidelight"};
+	char program[] = "sidelight";
+	char *args[WORDS_MAX + 2] = {program};
 	char *env[WORDS_MAX + 1];
 	struct options o;
 	struct options start;

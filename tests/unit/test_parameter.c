@@ -116,7 +116,7 @@ static void test_sidelight_takes_what_is_accepted(void **state)
 			const char *why = NULL;
 			struct options o;
 			struct text error;
-			struct label_values *names = label_values_new(10);
+			struct label_values *names;
 			struct routes *routes;
 
 			if (!rows[i].want || strcmp(rows[i].name, variables[k].name) != 0)
@@ -126,6 +126,7 @@ static void test_sidelight_takes_what_is_accepted(void **state)
 			text_init(&error);
 			if (options_parse(&o, 4, (char **)argv, environ, &error))
 				fail_msg("%s: %s", line, error.ptr);
+			names = label_values_new(10);
 			assert_non_null(names);
 			routes = routes_new(names, o.routes, &why);
 			if (!routes)

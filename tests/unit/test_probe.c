@@ -44,8 +44,11 @@ static int run_with(const cap_value_t *held, int count, int (*fn)(void), char *r
 
 		(void)dup2(fds[1], STDOUT_FILENO);
 		(void)dup2(fds[1], STDERR_FILENO);
-		if (cap_set_flag(caps, CAP_PERMITTED, count, held, CAP_SET) ||
-		    cap_set_flag(caps, CAP_EFFECTIVE, count, held, CAP_SET) || cap_set_proc(caps))
+		/* libcap refuses an empty list. */
+		if (count && (cap_set_flag(caps, CAP_PERMITTED, count, held, CAP_SET) ||
+			      cap_set_flag(caps, CAP_EFFECTIVE, count, held, CAP_SET)))
+			_exit(99);
+		if (cap_set_proc(caps))
 			_exit(99);
 		status = fn();
 		(void)fflush(stdout);
