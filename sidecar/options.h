@@ -70,6 +70,7 @@ struct options {
 	const char *metrics_listen; /* HOST:PORT, [IPv6]:PORT or :PORT; checked */
 	const char *push; /* checked by base/push_url.h */
 	bool is_push_refused; /* there is one in the environment, which cannot be used */
+	uint64_t metrics_age_ms;
 	uint64_t push_interval_ms;
 	uint64_t push_timeout_ms;
 	int push_on_exit; /* enum option_on_exit */

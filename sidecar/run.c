@@ -262,6 +262,7 @@ static int make_exports(struct run *r)
 							    .registry = r->registry,
 							    .labels = r->labels.common,
 							    .label_count = r->labels.common_count,
+							    .max_age_ms = o->metrics_age_ms,
 							    .before = refresh,
 							    .unready = unready,
 							    .ctx = r},

@@ -190,6 +190,7 @@ struct scrape *scrape_new(uv_loop_t *loop, const struct scrape_options *options,
 	}
 	s->snapshots =
 		snapshots_new(loop, &(struct snapshots_options){.registry = options->registry,
+								.max_age_ms = options->max_age_ms,
 								.labels = options->labels,
 								.label_count = options->label_count,
 								.before = options->before,

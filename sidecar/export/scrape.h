@@ -27,7 +27,8 @@ struct scrape_options {
 	const struct registry *registry;
 	const struct label *labels; /* on every series */
 	size_t label_count;
-	/* All may be NULL. Called before the registry is read, at most once a second. */
+	uint64_t max_age_ms; /* clients that ask within it share a page */
+	/* All may be NULL. Called before the registry is read. */
 	void (*before)(void *ctx);
 	/* NULL if ready, else why not, in a few words. */
 	const char *(*unready)(void *ctx);

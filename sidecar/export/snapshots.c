@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#define FRESH_MS     1000u
 #define FRESH_MAX_MS 10000u
 #define RENDER_SHARE 64u /* making pages of a format takes at most this part of the time */
 #define TICK_MS	     1000u
@@ -153,8 +152,8 @@ static bool slot_fill(struct snapshots *s, struct slot *slot, enum text_format f
 		return false;
 	*slot = (struct slot){.page = page, .format = format, .made_ms = now_ms()};
 	slot->fresh_ms = RENDER_SHARE * (uv_hrtime() - begun_ns) / 1000000;
-	if (slot->fresh_ms < FRESH_MS)
-		slot->fresh_ms = FRESH_MS;
+	if (slot->fresh_ms < s->options.max_age_ms)
+		slot->fresh_ms = s->options.max_age_ms;
 	if (slot->fresh_ms > FRESH_MAX_MS)
 		slot->fresh_ms = FRESH_MAX_MS;
 	s->options.stats->pages++;

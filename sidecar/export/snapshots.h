@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pages (page.h) that are shared by all clients that ask for them within a second, and their
+ * Pages (page.h) that are shared by all clients that ask for them within max_age_ms, and their
  * delivery to each client.
  *
  * Invariants, true between any two calls:
  *   - at most SNAPSHOTS_MAX pages are in memory, however many clients read and however slowly;
- *   - a page of one format is made at most once a second, and so rarely that making pages of it
- *     takes at most a sixty-fourth of the time, unless one would be older than ten seconds;
+ *   - a page of one format is made at most once in max_age_ms, and so rarely that making pages of
+ *     it takes at most a sixty-fourth of the time, unless one would be older than ten seconds;
  *   - a delivery of which nothing was read for SNAPSHOTS_STALL_MS, or that is not over after
  *     SNAPSHOTS_SLOW_MS, is cancelled within a second. When a new page needs memory, the deliveries
  *     of the oldest page are cancelled: each has had at least a second, or three if nobody asks for
@@ -37,6 +37,7 @@ struct snapshots_options {
 	const struct registry *registry;
 	const struct label *labels;
 	size_t label_count;
+	uint64_t max_age_ms; /* a page that is older is not handed out */
 	/* Called before the registry is read; may be NULL. */
 	void (*before)(void *ctx);
 	void *ctx; /* of before */

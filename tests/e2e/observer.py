@@ -120,14 +120,15 @@ def _parse_sample(line):
 
 class Sidelight:
     """
-    `sidelight run`, ready: attached and serving /metrics on self.port. before: words of a
-    program that becomes it.
+    `sidelight run`, ready: attached and serving /metrics on self.port, a page of its own for each
+    scrape. before: words of a program that becomes it.
     """
 
     def __init__(self, case, *args, cgroup=None, command=None, env=None, before=()):
         self.case = case
         self.port = harness.free_port()
-        argv = [*before, harness.BINARY, "run", "--metrics-listen", f"127.0.0.1:{self.port}", *args]
+        argv = [*before, harness.BINARY, "run", "--metrics-age=0", *args]
+        argv += ["--metrics-listen", f"127.0.0.1:{self.port}"]
         if cgroup:
             argv += ["--cgroup", cgroup]
         if command:
@@ -144,8 +145,8 @@ class Sidelight:
 
     def scrape(self):
         """
-        All that has happened until now. Who asks within a second of another gets the same page, so
-        this waits for one that was made after the call.
+        All that has happened until now: making pages may be limited, so this waits for one that
+        was made after the call.
         """
         asked = time.time()
         latest = []
@@ -158,7 +159,7 @@ class Sidelight:
         return latest[0]
 
     def latest_page(self):
-        """What /metrics says now, which may be a second old."""
+        """What /metrics says now."""
         status, text = http_get(self.port, "/metrics")
         self.case.assertEqual(
             status, 200, f"/metrics of sidelight; its output:\n{self.process.text()}"

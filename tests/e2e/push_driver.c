@@ -203,7 +203,7 @@ int main(int argc, char **argv)
 	static struct label group[LABELS_MAX];
 	static struct label labels[LABELS_MAX];
 	struct push_options push = {.interval_ms = 200, .timeout_ms = 5000};
-	struct scrape_options scrape = {.before = before, .unready = unready};
+	struct scrape_options scrape = {.max_age_ms = 1000, .before = before, .unready = unready};
 	uv_loop_t *loop = uv_default_loop();
 	const char *error = "";
 	int flag;

@@ -28,7 +28,8 @@ class InPod(Sidelight):
     def __init__(self, pod, *args, name="sidelight", **more):
         self.case = pod.case
         self.port = harness.free_port()
-        argv = [harness.BINARY, "run", f"--metrics-listen=127.0.0.1:{self.port}", *args]
+        argv = [harness.BINARY, "run", "--metrics-age=0"]
+        argv += [f"--metrics-listen=127.0.0.1:{self.port}", *args]
         self.container = pod.container(name, argv, **{"capabilities": ALL, **more})
         self.process = self.container.process
         harness.wait_for("sidelight to be ready", self._is_ready)

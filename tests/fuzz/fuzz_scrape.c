@@ -71,7 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const struct family_desc desc = {
 		.name = "x_total", .help = "Help.", .type = METRIC_COUNTER};
 	struct registry *registry = registry_new(2);
-	struct scrape_options options = {.listen = "127.0.0.1:0", .registry = registry};
+	struct scrape_options options = {
+		.listen = "127.0.0.1:0", .registry = registry, .max_age_ms = 1000};
 	struct scrape *scrape;
 	const char *error = "";
 	char first[7];

@@ -137,9 +137,9 @@ class Siege(harness.Case):
         pushed = gateway.Pushgateway(self)
         hostile = harness.free_port()
         self.attack(["hostile_gateway"], hostile)
-        self.sidelight = Sidelight(self, "--push", pushed.url, "--push-interval", "1",
+        self.sidelight = Sidelight(self, "--metrics-age", "1", "--push", pushed.url, "--push-interval", "1",
                                    cgroup=server.cgroup, before=ours.enter)
-        victim = Sidelight(self, "--push", f"http://127.0.0.1:{hostile}", "--push-interval", "1",
+        victim = Sidelight(self, "--metrics-age", "1", "--push", f"http://127.0.0.1:{hostile}", "--push-interval", "1",
                            cgroup=server.cgroup, before=bad.enter)
         self.webhook = admission.Server(self, before=hook.enter)
         self.sidelight.settle(server.port)
