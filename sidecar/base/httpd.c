@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/httpd.h"
 
-#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/httpd_strict.h"
+#include "base/unread.h"
 #include "base/listen.h"
 
+/* Of the daemon, in one turn of the loop. */
+#define RUNS_MAX	16
 #define MEMORY_PER_CONN (16u << 10) /* request head and response head */
 
 struct client {
 	int fd; /* -1: free */
 	uint64_t asked; /* number of its last request, or of the connection itself */
-	void *held;
 };
 
 struct httpd {
@@ -31,9 +32,7 @@ struct httpd {
 	bool has_closed; /* a connection, since MHD_run() was called */
 	uint64_t asked;
 	uint64_t evicted;
-	uint64_t discarded;
-	uint64_t unread_since_ms; /* when the count of unread bytes began */
-	size_t unread;
+	struct unread unread; /* what clients have not read of closed connections */
 	struct client clients[];
 };
 
@@ -50,39 +49,11 @@ int httpd_fd(struct MHD_Connection *c)
 	return MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 }
 
-/* A close() that follows discards what is unread, and resets the connection. */
-static void discard_on_close(int fd)
-{
-	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)); /* is a socket */
-}
-
 void httpd_reset(int fd)
 {
-	discard_on_close(fd);
+	unread_discard(fd);
 	/* The daemon sees the end of the stream and closes its side. */
 	(void)shutdown(fd, SHUT_RDWR); /* fails only if it is gone already */
-}
-
-/* What a client has not read stays in the kernel after close(): all of it together has a cap. */
-static void limit_unread(struct httpd *s, int fd)
-{
-	uint64_t now = uv_hrtime() / 1000000;
-	int unread = 0;
-
-	if (!s->options.unread_max || ioctl(fd, SIOCOUTQ, &unread) < 0 || unread <= 0)
-		return;
-	if (now - s->unread_since_ms >= s->options.unread_seconds * UINT64_C(1000)) {
-		s->unread_since_ms = now;
-		s->unread = 0;
-	}
-	s->unread += (size_t)unread;
-	if (s->unread <= s->options.unread_max)
-		return;
-	s->unread -= (size_t)unread;
-	s->discarded++;
-	discard_on_close(fd);
 }
 
 /* If every place is taken now, one is made for who comes next. */
@@ -111,19 +82,15 @@ static void on_connection(void *ctx, struct MHD_Connection *c, void **context,
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		client = client_find(s, -1);
 		if (client)
-			*client = (struct client){fd, ++s->asked,
-						  s->options.hold ? s->options.hold() : NULL};
+			*client = (struct client){fd, ++s->asked};
 		client_evict(s);
 		return;
 	}
 	s->has_closed = true;
-	limit_unread(s, fd);
+	unread_keep(&s->unread, fd);
 	client = client_find(s, fd);
-	if (!client)
-		return;
-	if (client->held)
-		s->options.drop(client->held);
-	*client = (struct client){.fd = -1};
+	if (client)
+		*client = (struct client){.fd = -1};
 }
 
 static void on_timer(uv_timer_t *timer);
@@ -138,11 +105,14 @@ static void httpd_run(struct httpd *s)
 	 * and takes it up again only when it is called after a connection has
 	 * ended, which no descriptor tells.
 	 */
-	do {
+	for (int i = 0; i < RUNS_MAX && (i == 0 || s->has_closed); i++) {
 		s->has_closed = false;
 		(void)MHD_run(s->daemon); /* fails only for daemons with own threads */
-	} while (s->has_closed);
-	if (MHD_get_timeout(s->daemon, &wait_ms) == MHD_YES)
+	}
+	/* Others on the loop have their turn. */
+	if (s->has_closed)
+		(void)uv_timer_start(&s->timer, on_timer, 1, 0); /* has a callback */
+	else if (MHD_get_timeout(s->daemon, &wait_ms) == MHD_YES)
 		(void)uv_timer_start(&s->timer, on_timer, wait_ms, 0); /* has a callback */
 	else
 		(void)uv_timer_stop(&s->timer); /* cannot fail */
@@ -179,16 +149,12 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
 static struct MHD_Daemon *start(struct httpd *s, int fd)
 {
 	const struct httpd_options *o = &s->options;
-	struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
-
 	/* Without a thread and without a poll of its own: MHD_run() is called by the loop. */
-	return MHD_start_daemon(
-		MHD_USE_EPOLL | (o->tls ? MHD_USE_TLS : 0u), 0, NULL, NULL, on_request, s,
-		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, o->connections_max,
-		MHD_OPTION_CONNECTION_TIMEOUT, o->idle_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)MEMORY_PER_CONN, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
-		MHD_OPTION_NOTIFY_COMPLETED, o->completed, o->ctx, MHD_OPTION_ARRAY,
-		o->tls ? o->tls : plain, MHD_OPTION_END);
+	return MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, s,
+				MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+				o->connections_max, MHD_OPTION_CONNECTION_TIMEOUT, o->idle_seconds,
+				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONN,
+				MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_END);
 }
 
 /* Connections inherit it from the listening socket (inet_csk_clone_lock() of the kernel). */
@@ -238,7 +204,10 @@ struct httpd *httpd_new(uv_loop_t *loop, const struct httpd_options *options,
 		return NULL;
 	}
 	(void)uv_timer_init(loop, &s->timer); /* cannot fail */
-	s->open_handles = 2;
+	unread_init(&s->unread, loop, options->unread_max,
+		    options->unread_seconds * UINT64_C(1000));
+	s->unread.timer.data = &s->unread;
+	s->open_handles = 3;
 	s->poll.data = s;
 	s->timer.data = s;
 	(void)uv_poll_start(&s->poll, UV_READABLE, on_readable); /* is not closing */
@@ -248,11 +217,6 @@ struct httpd *httpd_new(uv_loop_t *loop, const struct httpd_options *options,
 uint16_t httpd_port(const struct httpd *s)
 {
 	return s->port;
-}
-
-unsigned httpd_connections(const struct httpd *s)
-{
-	return MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
 }
 
 uint64_t httpd_evicted(const struct httpd *s)
@@ -270,7 +234,7 @@ void httpd_asked(struct httpd *s, struct MHD_Connection *c)
 
 uint64_t httpd_discarded(const struct httpd *s)
 {
-	return s->discarded;
+	return s->unread.resets;
 }
 
 enum MHD_Result httpd_queue(struct MHD_Connection *c, unsigned status, struct MHD_Response *r,
@@ -305,17 +269,18 @@ enum MHD_Result httpd_answer(struct MHD_Connection *c, unsigned status, struct t
 	return httpd_queue(c, status, r, fields, field_count);
 }
 
-void httpd_stop_listening(struct httpd *s)
-{
-	int fd = MHD_quiesce_daemon(s->daemon);
-
-	if (fd >= 0)
-		(void)close(fd); /* nothing was written through it */
-}
-
 static void on_closed(uv_handle_t *handle)
 {
 	struct httpd *s = handle->data;
+
+	if (--s->open_handles == 0)
+		free(s);
+}
+
+static void on_unread_closed(uv_handle_t *handle)
+{
+	struct unread *u = handle->data;
+	struct httpd *s = (struct httpd *)((char *)u - offsetof(struct httpd, unread));
 
 	if (--s->open_handles == 0)
 		free(s);
@@ -328,4 +293,5 @@ void httpd_close(struct httpd *s)
 	uv_close((uv_handle_t *)&s->poll, on_closed);
 	uv_close((uv_handle_t *)&s->timer, on_closed);
 	MHD_stop_daemon(s->daemon);
+	unread_close(&s->unread, on_unread_closed);
 }

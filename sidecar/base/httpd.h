@@ -26,16 +26,11 @@ struct httpd_options {
 	/* After so long without an acknowledgement the kernel gives a connection up; 0: by itself.
 	 */
 	unsigned unread_seconds;
-	/* Bytes that closed connections may leave unread in unread_seconds; beyond, they are
-	 * discarded. 0: any number. */
+	/* Bytes that all closed connections together may leave unread; beyond, the oldest is reset.
+	 * 0: any number. */
 	size_t unread_max;
-	struct MHD_OptionItem *tls; /* ends with MHD_OPTION_END; NULL without TLS */
 	MHD_AccessHandlerCallback request;
-	MHD_RequestCompletedCallback completed; /* may be NULL */
-	void *ctx; /* of these two */
-	/* Called for each connection when it begins, and with the result when it ends; or NULL. */
-	void *(*hold)(void);
-	void (*drop)(void *held);
+	void *ctx; /* of request */
 };
 
 struct httpd;
@@ -45,9 +40,8 @@ struct httpd *httpd_new(uv_loop_t *loop, const struct httpd_options *options,
 			const char **ret_error);
 
 uint16_t httpd_port(const struct httpd *s);
-unsigned httpd_connections(const struct httpd *s);
 uint64_t httpd_evicted(const struct httpd *s);
-/* Connections that were closed with more unread than unread_max allows. */
+/* Connections whose client did not read everything in time, or before unread_max was reached. */
 uint64_t httpd_discarded(const struct httpd *s);
 
 /* There is a request: of all connections this one is the last to make room. */
@@ -72,9 +66,6 @@ int httpd_fd(struct MHD_Connection *c);
 
 /* Ends a connection by its socket: the kernel discards what the client has not read. */
 void httpd_reset(int fd);
-
-/* Takes no new connections. */
-void httpd_stop_listening(struct httpd *s);
 
 /*
  * Ends all connections, after which nothing is called any more. Memory goes

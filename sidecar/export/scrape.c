@@ -24,7 +24,7 @@
 
 /* The kernel ends a connection whose client takes nothing for so long, even after we closed it. */
 #define UNREAD_SECONDS 10u
-/* What clients may leave unread in that time when their connections are closed. */
+/* What all clients may leave unread when their connections are closed. */
 #define UNREAD_MAX (1u << 20)
 
 struct scrape {

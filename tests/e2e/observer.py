@@ -8,6 +8,7 @@ or, when none came, the error_type.
 """
 import collections
 import json
+import pathlib
 import re
 import time
 import urllib.error
@@ -118,6 +119,13 @@ def _parse_sample(line):
     return (name, tuple(sorted(labels))), float(rest.split()[0])
 
 
+def worker_of(pid):
+    """The worker of the broker with that pid."""
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    names = {pathlib.Path(f"/proc/{child}/comm").read_text().strip(): int(child) for child in children}
+    return names["sidelight"]
+
+
 class Sidelight:
     """
     `sidelight run`, ready: attached and serving /metrics on self.port, a page of its own for each
@@ -142,6 +150,11 @@ class Sidelight:
                 f"sidelight ended with {self.process.popen.returncode}:\n{self.process.text()}"
             )
         return harness.is_listening(self.port) and http_get(self.port, "/readyz")[0] == 200
+
+    @property
+    def worker(self):
+        """The pid of the process that reads the ring, and whatever else strangers send."""
+        return worker_of(self.process.pid)
 
     def scrape(self):
         """

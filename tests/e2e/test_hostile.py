@@ -70,7 +70,7 @@ class Hostile(harness.Case):
         self.sidelight = Sidelight(self, cgroup=self.server.cgroup)
 
     def resident_kb(self):
-        with open(f"/proc/{self.sidelight.process.pid}/status") as f:
+        with open(f"/proc/{self.sidelight.worker}/status") as f:
             return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
 
     def assert_unharmed(self, seed):

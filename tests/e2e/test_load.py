@@ -3,6 +3,7 @@
 """Full speed: nothing lost, and what is lost on purpose is counted."""
 import collections
 import re
+import os
 import signal
 
 import clients
@@ -73,12 +74,12 @@ class Overflow(harness.Case):
     def test_what_a_full_ring_lost_is_counted(self):
         server = servers.Nginx(self)
         sidelight = Sidelight(self, "--ring-bytes", "65536", cgroup=server.cgroup)
-        sidelight.process.send(signal.SIGSTOP)
+        os.kill(sidelight.worker, signal.SIGSTOP)
         plan = clients.make_plan(3, 3000, methods=["GET"])
         sent = clients.send_plan(server.port, plan) + clients.send_plan(
             server.port, plan[:500], False
         )
-        sidelight.process.send(signal.SIGCONT)
+        os.kill(sidelight.worker, signal.SIGCONT)
         scrape = sidelight.settle(server.port)
         counted = scrape.requests()
         lost = scrape.lost_requests()
@@ -104,11 +105,11 @@ class Overflow(harness.Case):
         for wire in wires:
             wire.send(data[:400])
         sidelight.settle(server.port)
-        sidelight.process.send(signal.SIGSTOP)
+        os.kill(sidelight.worker, signal.SIGSTOP)
         for wire in wires:
             wire.send(data[400:])
             self.assertEqual(wire.response()[0], 200)
-        sidelight.process.send(signal.SIGCONT)
+        os.kill(sidelight.worker, signal.SIGCONT)
         sidelight.settle(server.port)
         for wire in wires:
             wire.close()
@@ -123,12 +124,12 @@ class Overflow(harness.Case):
         """Their responses were lost, not withheld: no request of theirs ended by a close."""
         server = servers.Nginx(self)
         sidelight = Sidelight(self, "--ring-bytes", "65536", cgroup=server.cgroup)
-        sidelight.process.send(signal.SIGSTOP)
+        os.kill(sidelight.worker, signal.SIGSTOP)
         wires = [self.own(clients.Wire(server.port)) for _ in range(300)]
         for wire in wires:
             wire.send(clients.request_bytes("GET", "/hello", "X-Pad: " + "p" * 80))
             self.assertEqual(wire.response()[0], 200)
-        sidelight.process.send(signal.SIGCONT)
+        os.kill(sidelight.worker, signal.SIGCONT)
         sidelight.settle(server.port)
         for number, wire in enumerate(wires):
             wire.reset()

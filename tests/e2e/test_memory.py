@@ -26,7 +26,7 @@ WINDOW = 44 * SEGMENT
 
 class Memory(harness.Case):
     def resident(self):
-        with open(f"/proc/{self.sidelight.process.pid}/status") as f:
+        with open(f"/proc/{self.sidelight.worker}/status") as f:
             return next(int(line.split()[1]) for line in f if line.startswith("VmRSS")) << 10
 
     def observe(self, server, memory):

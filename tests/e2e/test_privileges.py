@@ -49,7 +49,7 @@ class Processes(harness.Case):
     def test_of_a_cgroup(self):
         server = servers.Nginx(self)
         sidelight = Sidelight(self, cgroup=server.cgroup)
-        (worker,) = children(sidelight.process.pid)
+        worker = sidelight.worker
         self.check_worker(worker)
         held = status(sidelight.process.pid)
         self.assertEqual(int(held["CapPrm"], 16), sum(1 << n for n in CAPABILITIES.values()))
@@ -69,7 +69,7 @@ class Processes(harness.Case):
     def test_a_worker_that_is_killed(self):
         server = servers.Nginx(self)
         sidelight = Sidelight(self, cgroup=server.cgroup)
-        (worker,) = children(sidelight.process.pid)
+        worker = sidelight.worker
         os.kill(worker, signal.SIGKILL)
         self.assertEqual(sidelight.process.wait(), 1)
         self.assertIn("was ended by signal 9; nothing is watched any more", sidelight.process.text())
@@ -83,7 +83,7 @@ class Processes(harness.Case):
     def test_a_broker_that_is_killed(self):
         server = servers.Nginx(self)
         sidelight = Sidelight(self, cgroup=server.cgroup)
-        (worker,) = children(sidelight.process.pid)
+        worker = sidelight.worker
         sidelight.process.send(signal.SIGKILL)
         harness.wait_for("the worker to end", lambda: not harness.is_alive(worker))
 
