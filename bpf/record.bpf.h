@@ -89,7 +89,8 @@ __noinline __u32 shrink_state(struct __sk_buff *skb)
 	tell_volume(&st->half[SL_INGRESS]);
 	tell_volume(&st->half[SL_EGRESS]);
 	/* No callback will tell of its end. */
-	if (st->is_midstream && !st->is_closed)
+	rest->is_released = st->is_midstream && !st->is_closed;
+	if (rest->is_released)
 		release_state();
 	return bpf_sk_storage_delete(&socks, sk) == 0;
 }

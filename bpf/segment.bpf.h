@@ -102,6 +102,8 @@ static __always_inline void take_fin(struct __sk_buff *skb, struct sock_state *s
 	/* What is before it may have come out of order. */
 	if (dir == SL_INGRESS && seg->seq != next) {
 		next = received_seq(skb, next);
+		if (seg->seq != next)
+			return;
 		h->told_seq = next;
 	}
 	/* In sequence, as the socket itself believes an RST (RFC 5961 section 3). */

@@ -90,8 +90,9 @@ static __always_inline void on_muted_closed(struct bpf_sock_ops *ctx, struct bpf
 	if (rest->is_open)
 		send_muted_close(rest->id, is_reset, ctx->bytes_received, ctx->bytes_acked,
 				 ctx->srtt_us >> 3, ctx->total_retrans);
+	if (!rest->is_released)
+		release_state();
 	(void)bpf_sk_storage_delete(&muted, sk); /* it was there */
-	release_state();
 }
 
 static __always_inline void on_closed(struct bpf_sock_ops *ctx, __u32 old)

@@ -156,7 +156,8 @@ _Static_assert(sizeof(struct sock_state) <= 512 - 72, "a slab of 512 bytes");
 struct muted_state {
 	__u64 id;
 	__u8 is_open; /* OPEN was sent, and a CLOSE will be */
-	__u8 pad[7];
+	__u8 is_released; /* it is not in the count of storages any more */
+	__u8 pad[6];
 };
 
 /*
@@ -255,8 +256,8 @@ volatile __u32 unplaced_max;
  * Sockets with a state, in both maps and of all cgroups, and how many may have one. User space
  * takes off what a cgroup leaves behind when it is detached: FOLLOWED less RELEASED.
  */
-volatile __u64 storages;
-volatile __u64 storages_max;
+volatile __u64 storages SEC(".data.count"); /* not shared with who reads the ring */
+const volatile __u64 storages_max;
 
 /* Some connection has had something ahead: egress segments may confirm it. */
 volatile __u32 has_ahead;

@@ -355,8 +355,8 @@ static int work(void *ctx, int channel)
 	int status = EXIT_USE;
 
 	link_init(&r.link, channel, &link_ops, &r);
-	if (uv_loop_init(&r.loop)) {
-		log_error("run: out of memory");
+	if (sandbox_begin() || uv_loop_init(&r.loop)) {
+		log_error("run: out of memory, or no seccomp in this kernel");
 		return EXIT_USE;
 	}
 	if (labels_init(&r.labels, o) || make_engine(&r) || open_capture(&r) || make_exports(&r))

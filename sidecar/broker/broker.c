@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -36,6 +37,11 @@
 
 /* The worker promises to be gone 2.5 s after STOP (run.c): then it is killed. */
 #define WORKER_DEADLINE_MS 4000
+/* After it has closed the channel, which is the last that it does. */
+#define REAP_MAX_MS  1000
+#define REAP_STEP_MS 5
+/* Messages in one turn of the loop: signals and timers have theirs. */
+#define MESSAGES_PER_TURN 64
 
 /*
  * Of our memory limit, what the kernel may keep for connections; and what it takes for each. The
@@ -73,17 +79,35 @@ static int say(struct broker *b, enum channel_kind kind)
 	return channel_send(b->channel, &m);
 }
 
-/* Waits for the end of the worker, which has closed its side or was killed. */
+static void kill_worker(struct broker *b, const char *why)
+{
+	if (!b->worker)
+		return;
+	log_error("run: the process that reads traffic %s; it is killed", why);
+	(void)kill(b->worker, SIGKILL); /* not reaped yet: the pid is still its own */
+	b->has_killed = true;
+}
+
+/*
+ * Waits for the end of the worker, which has closed its side or was killed. One
+ * that has closed it and lives on is not waited for.
+ */
 static void reap(struct broker *b)
 {
+	const struct timespec pause = {.tv_nsec = REAP_STEP_MS * 1000000L};
 	int status = 0;
 	pid_t got;
 
 	if (!b->worker)
 		return;
-	do {
-		got = waitpid(b->worker, &status, 0);
-	} while (got < 0 && errno == EINTR);
+	for (int waited_ms = 0; (got = waitpid(b->worker, &status, WNOHANG)) == 0;
+	     waited_ms += REAP_STEP_MS) {
+		if (waited_ms == REAP_MAX_MS)
+			kill_worker(b, "has let go of the broker, and does not end");
+		(void)nanosleep(&pause, NULL); /* a shorter one does no harm */
+	}
+	if (got < 0)
+		log_error("run: the end of a process was lost (%s)", strerror(errno));
 	b->worker = 0;
 	if (b->status < 0)
 		b->status = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_INCOMPLETE;
@@ -118,15 +142,6 @@ static void on_worker_gone(struct broker *b)
 	/* CMD lives on without us; its exit status is still ours to return. */
 	if (!b->has_spawn || b->spawn.state == SPAWN_WAITING || b->spawn.state == SPAWN_ENDED)
 		close_all(b);
-}
-
-static void kill_worker(struct broker *b, const char *why)
-{
-	if (!b->worker)
-		return;
-	log_error("run: the process that reads traffic %s; it is killed", why);
-	(void)kill(b->worker, SIGKILL); /* not reaped yet: the pid is still its own */
-	b->has_killed = true;
 }
 
 /* Nothing can be watched: one line was logged. The worker sees the end of the channel. */
@@ -281,17 +296,21 @@ static void on_channel(uv_poll_t *poll, int status, int events)
 {
 	struct broker *b = poll->data;
 	struct channel_message m;
-	int err;
+	int err = 0;
 
 	(void)status; /* an error shows as readable */
 	(void)events;
-	while ((err = channel_receive(b->channel, &m, SIDE_WORKER)) == 0)
+	for (int i = 0; i < MESSAGES_PER_TURN && !b->targets.is_deaf; i++) {
+		err = channel_receive(b->channel, &m, SIDE_WORKER);
+		if (err)
+			break;
 		on_message(b, &m);
+	}
 	if (err == -EBADMSG)
 		kill_worker(b, "sent what it may not");
 	else if (b->targets.is_deaf)
 		kill_worker(b, "does not read its messages");
-	if (err != -EAGAIN)
+	if ((err && err != -EAGAIN) || b->targets.is_deaf)
 		on_worker_gone(b);
 }
 

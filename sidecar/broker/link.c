@@ -76,8 +76,10 @@ static int wait_for(struct link *l, enum channel_kind kind, int timeout_ms,
 		if (n == 0 || (n < 0 && errno != EINTR))
 			break;
 	}
+	if (err == -EAGAIN)
+		return -ETIMEDOUT; /* it is busy: what was told before stays */
 	note_stop(l, true);
-	return err == -EAGAIN ? -ETIMEDOUT : err;
+	return err;
 }
 
 int link_wait_started(struct link *l, struct ring_layout *ret_ring)

@@ -54,6 +54,9 @@ void targets_refresh(struct targets *t)
 
 static void drop(struct targets *t, struct targets_slot *s)
 {
+	scoped_privilege int raised = privilege_raise();
+
+	(void)raised;
 	refresh(t, s->target);
 	programs_detach(t->programs, s->target->cgroup.id);
 	target_close(s->target);

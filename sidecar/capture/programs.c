@@ -42,7 +42,7 @@ struct programs {
 	int map_fds[MAP_MAX];
 	int object_fds[OBJECT_MAPS_MAX]; /* all maps: arrays of programs are emptied without one */
 	struct ring_layout ring;
-	struct socket_bpf__bss *bss; /* mapped: shared with the programs and the reader */
+	struct socket_bpf__data_count *count; /* mapped: shared with the programs */
 	uint64_t storages_max;
 	int cpu_count;
 	struct attached attached[PROGRAMS_CGROUPS_MAX];
@@ -134,7 +134,7 @@ static void configure(struct programs *p, struct socket_bpf *bpf)
 	bpf->rodata->ring_seal = ring->seal;
 	bpf->data_shared->shared.wake_bytes = (__u32)(ring->bytes / WAKE_SHARE);
 	bpf->bss->unplaced_max = (__u32)(ring->bytes / UNPLACED_SHARE);
-	bpf->bss->storages_max = p->storages_max;
+	bpf->rodata->storages_max = p->storages_max;
 	bpf->rodata->window_max = window_max();
 }
 
@@ -202,8 +202,8 @@ static int load_object(struct programs *p, enum object object)
 	if (!err)
 		err = keep_fds(p, bpf);
 	if (!err) {
-		p->bss = mapped_section(p->ring.fds[RING_MAP_BSS], sizeof(*p->bss));
-		err = p->bss ? 0 : -errno;
+		p->count = mapped_section(bpf_map__fd(bpf->maps.data_count), sizeof(*p->count));
+		err = p->count ? 0 : -errno;
 	}
 	socket_bpf__destroy(bpf);
 	return err;
@@ -264,7 +264,7 @@ void programs_free(struct programs *p)
 		return;
 	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++)
 		detach(&p->attached[i]);
-	mapped_section_close(p->bss, sizeof(*p->bss));
+	mapped_section_close(p->count, sizeof(*p->count));
 	close_fds(p->program_fds, LINK_MAX);
 	close_fds(p->map_fds, MAP_MAX);
 	close_fds(p->object_fds, OBJECT_MAPS_MAX);
@@ -327,7 +327,7 @@ static void forget_storages(struct programs *p, uint64_t id)
 	uint64_t counter[SL_C_MAX] = {0};
 
 	if (programs_counters(p, id, counter) == 0)
-		__sync_fetch_and_sub(&p->bss->storages,
+		__sync_fetch_and_sub(&p->count->storages,
 				     counter[SL_C_FOLLOWED] - counter[SL_C_RELEASED]);
 }
 

@@ -40,8 +40,6 @@ static const char *const allowed[] = {
 	"writev",
 	"pread64",
 	"close",
-	"fcntl",
-	"fcntl64",
 	"dup",
 	"dup3",
 	"restart_syscall",
@@ -190,18 +188,49 @@ static int allow_if(scmp_filter_ctx filter, int number, struct scmp_arg_cmp cond
 	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 1, condition);
 }
 
+/*
+ * Commands about descriptors, but none that has the kernel send signals:
+ * F_SETOWN takes any process, and root's word (sigio_perm()).
+ */
+static int add_fcntl(scmp_filter_ctx filter)
+{
+	static const int commands[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL};
+	static const char *const names[] = {"fcntl", "fcntl64"};
+	int err = 0;
+
+	for (size_t i = 0; !err && i < COUNT(names); i++) {
+		int number = seccomp_syscall_resolve_name(names[i]);
+
+		for (size_t k = 0; !err && k < COUNT(commands); k++)
+			err = allow_if(filter, number,
+				       SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[k]));
+		if (!err)
+			err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 2,
+					       SCMP_A1(SCMP_CMP_EQ, F_SETFL),
+					       SCMP_A2(SCMP_CMP_MASKED_EQ, O_ASYNC, 0));
+		if (err == -EDOM)
+			err = 0; /* not on this architecture */
+	}
+	return err;
+}
+
 /* Calls of which not every form is allowed. */
 static int add_conditions(scmp_filter_ctx filter)
 {
 	static const int domains[] = {AF_INET, AF_INET6, AF_NETLINK};
-	static const unsigned requests[] = {FIONBIO, FIONREAD, FIOCLEX, SIOCOUTQ,
-					    TCGETS /* isatty() */};
+	static const unsigned requests[] = {
+		FIONBIO, FIONREAD, FIOCLEX, SIOCOUTQ, SIOCGIFINDEX /* addresses with a zone */,
+		TCGETS /* isatty() */};
 	const uint64_t writes = O_ACCMODE | O_CREAT | O_TRUNC;
 	int err = 0;
 
 	for (size_t i = 0; !err && i < COUNT(domains); i++)
 		err = allow_if(filter, SCMP_SYS(socket),
 			       SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)domains[i]));
+	if (!err) /* by which libcurl's threads say that a name is resolved */
+		err = allow_if(filter, SCMP_SYS(socketpair), SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+	if (!err)
+		err = add_fcntl(filter);
 	for (size_t i = 0; !err && i < COUNT(requests); i++)
 		err = allow_if(filter, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, requests[i]));
 	if (!err)
@@ -227,6 +256,23 @@ static int add_conditions(scmp_filter_ctx filter)
 				       SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0));
 	if (!err)
 		err = allow_if(filter, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
+	return err;
+}
+
+int sandbox_begin(void)
+{
+	scmp_filter_ctx filter;
+	int err;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -errno;
+	filter = seccomp_init(SCMP_ACT_ALLOW);
+	if (!filter)
+		return -ENOMEM;
+	err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0);
+	if (!err)
+		err = seccomp_load(filter);
+	seccomp_release(filter);
 	return err;
 }
 

@@ -20,6 +20,13 @@
 #include <stddef.h>
 
 /*
+ * To be called first of all: whoever opens an io_uring gets ENOSYS. A library
+ * that has one goes by it later (libuv), which the filter cannot look into.
+ * Returns 0 or negative errno.
+ */
+int sandbox_begin(void);
+
+/*
  * files: paths that are read again later, NULL among them ignored; what stands
  * in the same directory can be read, too, since a mounted Secret is renewed by
  * renaming links. Must be called by the only thread. Returns 0, or negative

@@ -27,7 +27,6 @@ static const unsigned plain_capacities[HTTP_ROOM_MAX] = {64, 1, 1, 64, 32};
 #define BACKLOG		 4096
 /* The window of who has proven nothing; the kernel doubles it. */
 #define NEWCOMER_WINDOW (8 << 10)
-#define COMPUTE_NS	3000000u /* for handshakes, in one turn */
 
 /*
  * API servers wait up to 30 s for a review, and drop idle connections after 90 s: they must be
@@ -188,7 +187,8 @@ static int open_sockets(struct http *h, const char **ret_error)
 	h->is_paused = true;
 	if (h->epoll_fd < 0 || listen(h->listen_fd, BACKLOG) ||
 	    (h->options.has_tls &&
-	     setsockopt(h->listen_fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof(window))))
+	     (setsockopt(h->listen_fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof(window)) ||
+	      setsockopt(h->listen_fd, SOL_SOCKET, SO_SNDBUF, &window, sizeof(window)))))
 		return -errno;
 	http_resume_listening(h);
 	return h->is_paused ? -ENOMEM : 0;

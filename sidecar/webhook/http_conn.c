@@ -11,7 +11,7 @@
 #define ANSWERS_PER_TURN  8
 #define DISCARD_BYTES_MAX (4u << 20)
 /* Until the handshake is finished, the kernel holds little for a peer; bodies come faster. */
-#define BODY_WINDOW (128 << 10)
+#define BODY_WINDOW (16 << 10)
 
 enum { STATUS_UNAVAILABLE = 503 };
 

@@ -395,8 +395,15 @@ void http_turn(struct http *h)
 	}
 	end = uv_hrtime() + NEWCOMERS_NS; /* epoll tells of the others again */
 	for (unsigned i = 0; i < count && uv_hrtime() < end; i++) {
-		c = h->events[h->rotation++ % count].data.ptr;
-		if (c && !c->is_dead)
+		const struct epoll_event *e = &h->events[h->rotation++ % count];
+
+		c = e->data.ptr;
+		if (!c || c->is_dead)
+			continue;
+		/* Told again and again, whatever it waits for. */
+		if (e->events & (EPOLLERR | EPOLLHUP) && c->room <= ROOM_HELLO)
+			http_drop(c, true);
+		else
 			serve_newcomer(c);
 	}
 	if (has_arrivals)

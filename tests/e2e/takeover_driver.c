@@ -136,6 +136,17 @@ static long be_busy(void)
 	return -1; /* nothing was gained */
 }
 
+static long signal_by_descriptor(void);
+
+/* Closes the channel and lives on. */
+static long let_go(void)
+{
+	link_close(&attacker);
+	while (sched_yield() == 0)
+		;
+	return -1;
+}
+
 static long try_it(void)
 {
 	const struct {
@@ -152,6 +163,8 @@ static long try_it(void)
 		{"broker-word", speak_for_the_broker},
 		{"deaf", be_deaf},
 		{"busy", be_busy},
+		{"descriptor-signal", signal_by_descriptor},
+		{"let-go", let_go},
 	};
 
 	for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++)
@@ -189,6 +202,17 @@ static long try_it(void)
 		return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	(void)fprintf(stderr, "takeover_driver: %s: no such attempt\n", attempt);
 	exit(3);
+}
+
+/* Has the kernel send a signal in our name, when something is read (fcntl(2)). */
+static long signal_by_descriptor(void)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) || fcntl(ends[0], F_SETSIG, SIGKILL) ||
+	    fcntl(ends[0], F_SETOWN, victim) || fcntl(ends[0], F_SETFL, O_ASYNC))
+		return -1;
+	return write(ends[1], "x", 1);
 }
 
 static void on_target(void *ctx, uint64_t number, const char *name)
