@@ -91,11 +91,11 @@ static const struct family_desc descs[FAMILIES] = {
 			    "When these values were collected, Unix time; all who ask within a "
 			    "second get the same."),
 	[CPU_SECONDS] = PLAIN(METRIC_COUNTER, "sidelight_cpu_seconds_total",
-			      "CPU time of this process, user and system."),
+			      "CPU time of both processes, user and system."),
 	[RESIDENT_BYTES] = PLAIN(METRIC_GAUGE, "sidelight_resident_memory_bytes",
-				 "Resident memory of this process, shared libraries included."),
+				 "Resident memory of both processes, shared libraries included."),
 	[CGROUP_BYTES] = PLAIN(METRIC_GAUGE, "sidelight_cgroup_memory_bytes",
-			       "What is charged to the memory cgroup of this process, with what "
+			       "What is charged to our memory cgroup, with what "
 			       "the kernel keeps for each connection; 0: no memory controller."),
 	[SERIES] = PLAIN(METRIC_GAUGE, "sidelight_series", "Series in the registry."),
 	[SERIES_OVERFLOWED] = PLAIN(METRIC_COUNTER, "sidelight_series_overflowed_total",

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "pod/mountinfo.h"
 
 /* Is the option one of those, which commas part? */
 static bool has_option(const char *options, const char *name)
@@ -75,13 +76,14 @@ static int open_file(bool is_version2)
 	char root[PATH_MAX];
 	char path[PATH_MAX];
 	char file[2 * PATH_MAX + 32];
-	const char *below = path;
+	const char *below;
 
 	if (!find_mount(is_version2, point, root) || !find_path(is_version2, path))
 		return -1;
-	if (strcmp(root, "/") != 0 && strncmp(path, root, strlen(root)) == 0)
-		below = path + strlen(root);
-	(void)snprintf(file, sizeof(file), "%s%s/%s", point, strcmp(below, "/") == 0 ? "" : below,
+	/* A container may have a path of the host, and only its own cgroup mounted. */
+	below = path_below(path, root);
+	(void)snprintf(file, sizeof(file), "%s/%s%s%s", point, below ? below : "",
+		       below && *below ? "/" : "",
 		       is_version2 ? "memory.current" : "memory.usage_in_bytes"); /* it fits */
 	return open(file, O_RDONLY | O_CLOEXEC);
 }
