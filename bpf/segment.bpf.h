@@ -104,7 +104,9 @@ static __always_inline void take_fin(struct __sk_buff *skb, struct sock_state *s
 		next = received_seq(skb, next);
 		if (seg->seq != next)
 			return;
-		h->told_seq = next;
+		/* A single byte may be a FIN, which is none of the stream. */
+		if (next - (__u32)h->next > 1)
+			h->told_seq = next;
 	}
 	/* In sequence, as the socket itself believes an RST (RFC 5961 section 3). */
 	if (seg->seq != next)

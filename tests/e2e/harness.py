@@ -255,6 +255,14 @@ class Case(unittest.TestCase):
         self.stack.callback(getattr(thing, "close", None) or thing.stop)
         return thing
 
+    def on_one_cpu(self):
+        """
+        For what depends on segments in order, with all processes from now on: on several CPUs one
+        may overtake another, which is asked about (bpf/order.bpf.h).
+        """
+        self.stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
     def scratch(self, name):
         return self.dir / f"{next(_numbers)}-{name}"
 

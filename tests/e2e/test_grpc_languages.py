@@ -148,6 +148,7 @@ class Languages(harness.Case):
 
     def check_large_messages(self, language):
         """1 MiB, of which next to nothing is copied."""
+        self.on_one_cpu()
         self.start(language, apart=True)
         calls = [Call("Unary", bytes=MIB), Call("Chat", messages=2, bytes=MIB)] * 5
         results = self.client.run(calls)

@@ -142,6 +142,7 @@ class Nghttp2(harness.Case):
     def test_large_bodies(self):
         """Up- and download, of which next to nothing is copied."""
         size = 64 << 20
+        self.on_one_cpu()
         # A record for each 16 KiB, faster than a starved reader takes them.
         self.start("-w20", "-W24", "--echo-upload", flags=["--ring-bytes", "16M"])
         self.server.www("large", size)

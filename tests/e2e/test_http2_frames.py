@@ -5,7 +5,6 @@ The kernel half among the frames of HTTP/2, with crafted bytes: however they
 are cut, every byte reaches user space but payload of DATA frames and whole
 frames of no interest, and a record says it starts with a frame only if so.
 """
-import os
 import random
 import socket
 import threading
@@ -46,10 +45,7 @@ class Frames(harness.Case):
     def setUp(self):
         super().setUp()
         self.group = self.cgroup()
-        # On one CPU segments come in order; on several, one may overtake another, which is asked
-        # about: see bpf/order.bpf.h.
-        self.addCleanup(os.sched_setaffinity, 0, os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        self.on_one_cpu()
 
     def attach(self):
         self.ring = rings.Ring(self, self.group)

@@ -144,7 +144,7 @@ class Quiet(harness.Case):
 
     def rests(self, driver):
         before = self.wakeups(driver)
-        time.sleep(0.5)
+        time.sleep(1.2)  # longer than any timer that runs out
         return self.wakeups(driver) == before
 
     def test_idle(self):
