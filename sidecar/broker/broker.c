@@ -26,7 +26,6 @@
 #include "broker/channel.h"
 #include "broker/targets.h"
 #include "capture/programs.h"
-#include "pod/memory_limit.h"
 #include "pod/place.h"
 #include "pod/privilege.h"
 #include "pod/spawn.h"
@@ -42,14 +41,6 @@
 #define REAP_STEP_MS 5
 /* Messages in one turn of the loop: signals and timers have theirs. */
 #define MESSAGES_PER_TURN 64
-
-/*
- * Of our memory limit, what the kernel may keep for connections; and what it takes for each. The
- * kernel gives up none for another, as the table of connections does: of idle ones, it keeps more.
- */
-#define KERNEL_SHARE   4
-#define KERNEL_OF_CONN 768
-#define KERNEL_IDLE    4
 
 struct broker {
 	const struct broker_options *o;
@@ -356,22 +347,12 @@ static int add_targets(struct broker *b)
 	return 0;
 }
 
-/* Connections of which the kernel half may keep something. */
-static size_t followed_max(const struct broker_options *o)
-{
-	uint64_t most = o->conn_cap * KERNEL_IDLE;
-	uint64_t limit = memory_limit_read("");
-	uint64_t share = limit / KERNEL_SHARE / KERNEL_OF_CONN;
-
-	return limit && share < most ? share : most;
-}
-
 static int start_capture(struct broker *b)
 {
 	struct channel_message m = {.kind = CHANNEL_RING};
 	int err;
 
-	b->programs = programs_new(b->o->ring_bytes, followed_max(b->o));
+	b->programs = programs_new(b->o->ring_bytes, b->o->conn_cap);
 	if (!b->programs)
 		return -ENOTSUP;
 	b->targets.programs = b->programs;

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "capture/mapped.h"
 #include "capture/probe.h"
+#include "pod/memory_limit.h"
 #include "pod/privilege.h"
 #include "ringbuf.skel.h"
 #include "socket.skel.h"
@@ -24,6 +25,14 @@
 #define WAKE_SHARE 4
 /* And how much of it may be of connections whose frames are not found yet. */
 #define UNPLACED_SHARE 4
+
+/*
+ * Of our memory limit, what the kernel may keep for connections; and what it takes for each. The
+ * kernel gives up none for another, as the table of connections does: of idle ones, it keeps more.
+ */
+#define KERNEL_SHARE   4
+#define KERNEL_OF_CONN 768
+#define KERNEL_IDLE    4
 
 enum { LINK_INGRESS, LINK_EGRESS, LINK_SOCKOPS, LINK_MAX };
 
@@ -233,7 +242,17 @@ static void init_fds(struct programs *p)
 		memset(p->attached[i].link_fds, -1, sizeof(p->attached[i].link_fds));
 }
 
-struct programs *programs_new(size_t ring_bytes, size_t conn_cap)
+/* Connections of which the kernel half may keep something. */
+static uint64_t storages_max(uint64_t conn_cap)
+{
+	uint64_t most = conn_cap * KERNEL_IDLE;
+	uint64_t limit = memory_limit_read("");
+	uint64_t share = limit / KERNEL_SHARE / KERNEL_OF_CONN;
+
+	return limit && share < most ? share : most;
+}
+
+struct programs *programs_new(size_t ring_bytes, uint64_t conn_cap)
 {
 	struct programs *p = calloc(1, sizeof(*p));
 	int err = -ENOMEM;
@@ -242,7 +261,7 @@ struct programs *programs_new(size_t ring_bytes, size_t conn_cap)
 		goto fail;
 	init_fds(p);
 	p->ring.bytes = ring_bytes;
-	p->storages_max = conn_cap;
+	p->storages_max = storages_max(conn_cap);
 	p->cpu_count = libbpf_num_possible_cpus();
 	libbpf_set_print(print_debug);
 	err = load(p);

@@ -24,10 +24,11 @@
 struct programs;
 
 /*
- * Loads. ring_bytes is a power of two and a multiple of the page size; of conn_cap connections at
- * most the kernel keeps something. NULL: one line was logged.
+ * Loads. ring_bytes is a power of two and a multiple of the page size. conn_cap is how many
+ * connections user space follows at once: the kernel keeps something of four times as many at most,
+ * in a quarter of our memory limit. NULL: one line was logged.
  */
-struct programs *programs_new(size_t ring_bytes, size_t conn_cap);
+struct programs *programs_new(size_t ring_bytes, uint64_t conn_cap);
 /* Detaches from everything. Accepts NULL. */
 void programs_free(struct programs *p);
 

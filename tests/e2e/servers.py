@@ -153,6 +153,7 @@ class Lighttpd(Server):
 
     def command(self):
         self.www("hello", 6)
+        self.www("sentinel", 6)  # 404s would have to earn its route
         (self.dir / "www" / "api").mkdir()
         self.www("api/hello.world", 6)
         family = "enable" if ":" in self.host else "disable"
