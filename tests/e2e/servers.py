@@ -152,8 +152,9 @@ class Lighttpd(Server):
     methods = [m for m in clients.METHODS if m != "BREW"]  # logged without a name
 
     def command(self):
-        self.www("hello", 6)
-        self.www("sentinel", 6)  # 404s would have to earn its route
+        # What is answered with 404 has to earn its route.
+        for name in ("hello", "sentinel", "made", "empty"):
+            self.www(name, 6)
         (self.dir / "www" / "api").mkdir()
         self.www("api/hello.world", 6)
         family = "enable" if ":" in self.host else "disable"
