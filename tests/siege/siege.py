@@ -11,6 +11,7 @@ that of the honest scrapes, pushes and reviews 99 % take less than 100 ms.
 """
 import os
 import pathlib
+import re
 import socket
 import sys
 import threading
@@ -24,7 +25,7 @@ import gateway
 import harness
 import servers
 from memory import MemoryGroup
-from observer import Metrics, Sidelight, http_get
+from observer import Sidelight, http_get
 
 SECONDS = float(os.environ.get("SIEGE_MINUTES", "10")) * 60
 P99_MS = 100
@@ -118,7 +119,9 @@ class Siege(harness.Case):
     def scrape(self):
         status, text = http_get(self.sidelight.port, "/metrics", seconds=10)
         assert status == 200 and text.endswith("\n"), (status, text[-80:])
-        self.push_ms.append(Metrics(text).sum("sidelight_push_last_duration_seconds") * 1e3)
+        # Not parsed whole: that would take longer than the scrape.
+        took = re.search(r"^sidelight_push_last_duration_seconds\S* (\S+)", text, re.M)
+        self.push_ms.append(float(took[1]) * 1e3)
 
     def review(self):
         connection = self.webhook.connect()
