@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -19,6 +20,14 @@
 
 /* Programs that a container executes before it is given up: runtimes have executed one or two. */
 #define RETRIES_MAX 8
+
+/*
+ * The kernel delays a notification of cgroup.events that follows another within
+ * 10 ms, and drops it if the cgroup is removed meanwhile (cgroup_file_notify()
+ * and cgroup_rm_file(), kernel/cgroup/cgroup.c). A look at this time after a
+ * notification sees what a dropped one would have reported.
+ */
+#define RECHECK_MS 50
 
 /* Sidecars that stand between the application and its peers: each request would count twice. */
 static const char *const proxies[] = {
@@ -39,7 +48,8 @@ struct containers {
 	const char *only;
 	const struct containers_ops *ops;
 	void *ctx;
-	int fd; /* epoll */
+	int fd; /* epoll: events_fd of each slot by its index, timer_fd as CONTAINERS_MAX */
+	int timer_fd; /* expires RECHECK_MS after the last notification */
 	uint64_t numbers;
 	bool is_full; /* the line was written */
 	char own[PATH_MAX];
@@ -63,6 +73,7 @@ static void read_own(struct containers *c)
 
 struct containers *containers_new(const char *only, const struct containers_ops *ops, void *ctx)
 {
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = CONTAINERS_MAX};
 	struct containers *c = calloc(1, sizeof(*c));
 
 	if (!c)
@@ -71,8 +82,9 @@ struct containers *containers_new(const char *only, const struct containers_ops 
 	c->ops = ops;
 	c->ctx = ctx;
 	c->fd = epoll_create1(EPOLL_CLOEXEC);
-	if (c->fd < 0) {
-		free(c);
+	c->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (c->fd < 0 || c->timer_fd < 0 || epoll_ctl(c->fd, EPOLL_CTL_ADD, c->timer_fd, &event)) {
+		containers_free(c);
 		return NULL;
 	}
 	read_own(c);
@@ -93,7 +105,10 @@ void containers_free(struct containers *c)
 		return;
 	for (size_t i = 0; i < CONTAINERS_MAX; i++)
 		slot_free(&c->slots[i]);
-	(void)close(c->fd); /* nothing was written */
+	if (c->timer_fd >= 0)
+		(void)close(c->timer_fd);
+	if (c->fd >= 0)
+		(void)close(c->fd); /* nothing was written */
 	free(c);
 }
 
@@ -119,14 +134,39 @@ static bool check(struct containers *c, struct slot *s)
 	return false;
 }
 
+static void recheck_later(struct containers *c)
+{
+	struct itimerspec when = {.it_value.tv_nsec = RECHECK_MS * 1000000L};
+
+	(void)timerfd_settime(c->timer_fd, 0, &when, NULL); /* the arguments are valid */
+}
+
+static void recheck(struct containers *c)
+{
+	uint64_t expirations;
+
+	(void)!read(c->timer_fd, &expirations, sizeof(expirations)); /* only to clear it */
+	for (size_t i = 0; i < CONTAINERS_MAX; i++)
+		if (c->slots[i].path)
+			(void)check(c, &c->slots[i]);
+}
+
 void containers_read(struct containers *c)
 {
-	struct epoll_event events[CONTAINERS_MAX];
-	int n = epoll_wait(c->fd, events, CONTAINERS_MAX, 0);
+	struct epoll_event events[CONTAINERS_MAX + 1];
+	int n = epoll_wait(c->fd, events, CONTAINERS_MAX + 1, 0);
 
-	for (int i = 0; i < n; i++)
-		if (c->slots[events[i].data.u32].path)
-			(void)check(c, &c->slots[events[i].data.u32]);
+	for (int i = 0; i < n; i++) {
+		uint32_t slot = events[i].data.u32;
+
+		if (slot == CONTAINERS_MAX) {
+			recheck(c);
+			continue;
+		}
+		if (c->slots[slot].path)
+			(void)check(c, &c->slots[slot]);
+		recheck_later(c);
+	}
 }
 
 static struct slot *slot_of(struct containers *c, const char *path)
@@ -226,8 +266,8 @@ static int watch(struct containers *c, struct slot *s, struct cgroup *cgroup)
 	err = c->ops->found(c->ctx, who, cgroup);
 	s->is_watched = !err;
 	/* It may have ended before its file was opened, and then nothing tells. */
-	if (!err)
-		(void)check(c, s);
+	if (!err && check(c, s))
+		recheck_later(c);
 	return err;
 }
 

@@ -6,6 +6,7 @@ Which containers of a Pod are watched, when, and with which capabilities.
 import os
 import pathlib
 import re
+import time
 
 import clients
 import harness
@@ -99,6 +100,22 @@ class Siblings(harness.Case):
             "starts of containers cannot be traced (Operation not permitted); they are looked for",
             sidelight.process.text(),
         )
+
+    def test_ends_that_the_kernel_does_not_report(self):
+        """It drops what follows another report within 10 ms, if the cgroup is removed meanwhile."""
+        pod = siblings.Pod(self)
+        sidelight = InPod(pod)
+        for number in range(1, 11):
+            container = self.server(pod)
+            sidelight.wait_watched(*["web"] * number)
+            for frozen in "10":
+                (container.cgroup / "cgroup.freeze").write_text(frozen)
+            time.sleep(0.002)  # so that the report is read before the next one
+            container.kill_at_once()
+            harness.wait_for(
+                "its end", lambda: sidelight.process.text().count("has ended") == number
+            )
+        self.assertNotIn("cannot", sidelight.process.text())
 
     def test_no_polling_with_tracing(self):
         _, sidelight = self.check_life()
