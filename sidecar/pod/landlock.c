@@ -46,7 +46,6 @@ static const char *const system_paths[] = {
 	"/dev/urandom",
 	"/dev/random",
 	"/sys/devices/system/cpu",
-
 };
 
 int landlock_version(void)
@@ -74,19 +73,30 @@ static int allow(int ruleset, const char *path)
 		       : 0;
 }
 
-/* The directory that the path leads to through links, which may be renewed there. */
+/* The file's directory, in which it may be renewed. One at the top stands alone: its directory is
+ * all there is. */
+static int allow_directory(int ruleset, const char *file)
+{
+	scoped_free char *copy = strdup(file);
+	const char *dir = copy ? dirname(copy) : NULL;
+
+	if (!dir)
+		return -ENOMEM;
+	return allow(ruleset, strspn(dir, "/.") == strlen(dir) ? file : dir);
+}
+
+/* Where the path leads to through links, which may be renewed there. */
 static int allow_target(int ruleset, const char *path)
 {
 	scoped_free char *real = realpath(path, NULL);
 
-	return real ? allow(ruleset, dirname(real)) : 0; /* it may come later */
+	return real ? allow_directory(ruleset, real) : 0; /* it may come later */
 }
 
 /* The file's own directory, and where links in it lead now. */
 static int allow_beside(int ruleset, const char *file)
 {
-	scoped_free char *copy = strdup(file);
-	int err = copy ? allow(ruleset, dirname(copy)) : -ENOMEM;
+	int err = allow_directory(ruleset, file);
 
 	return err ? err : allow_target(ruleset, file);
 }
