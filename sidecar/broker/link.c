@@ -6,12 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* More than the broker ever takes for one message; then it is as good as gone. */
+#include "base/log.h"
+
+/* More than the broker ever takes for one message, unless it gets no CPU. */
 #define WAIT_MS 5000
 
 void link_init(struct link *l, int channel, const struct link_ops *ops, void *ctx)
 {
-	*l = (struct link){.channel = channel, .ops = ops, .ctx = ctx};
+	*l = (struct link){.channel = channel, .ops = ops, .ctx = ctx, .wait_ms = WAIT_MS};
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -47,6 +49,11 @@ static void dispatch(struct link *l, const struct channel_message *m)
 	case CHANNEL_REFRESHED:
 		used = (struct usage){m->refreshed.resident_bytes, m->refreshed.cpu_ns};
 		l->ops->usage(l->ctx, &used);
+		break;
+	case CHANNEL_CLOSES:
+		l->closes = *m;
+		l->has_closes = true;
+		l->is_fetching = false;
 		break;
 	case CHANNEL_STOP:
 		note_stop(l, false);
@@ -155,22 +162,33 @@ void link_ready(struct link *l)
 	(void)request(l, CHANNEL_READY); /* a broker that is gone shows on the channel */
 }
 
-void link_refresh(struct link *l)
+/* One line when answers begin to be late, and one when they do not any more. */
+static int wait_answer(struct link *l, enum channel_kind kind)
 {
 	struct channel_message m;
+	/* Whoever has waited once does not keep the ring waiting again. */
+	int err = wait_for(l, kind, l->is_late ? 0 : l->wait_ms, &m);
 
+	if (err == -ETIMEDOUT && !l->is_late)
+		log_warn("run: the broker takes more than %.3g s to answer; until it does, the "
+			 "kernel half's counters are old",
+			 l->wait_ms / 1e3);
+	else if (!err && l->is_late)
+		log_info("run: the broker answers again");
+	l->is_late = err == -ETIMEDOUT;
+	return err;
+}
+
+void link_refresh(struct link *l)
+{
 	if (request(l, CHANNEL_REFRESH) == 0)
-		(void)wait_for(l, CHANNEL_REFRESHED, WAIT_MS,
-			       &m); /* else what was told before stays */
+		(void)wait_answer(l, CHANNEL_REFRESHED); /* else what was told before stays */
 }
 
 void link_detach(struct link *l)
 {
-	struct channel_message m;
-
 	if (request(l, CHANNEL_DETACH) == 0)
-		(void)wait_for(l, CHANNEL_DETACHED, WAIT_MS,
-			       &m); /* else the broker's end has done it */
+		(void)wait_answer(l, CHANNEL_DETACHED); /* else the broker's end has done it */
 }
 
 void link_answer(struct link *l, uint64_t conn_id, enum dir dir, uint32_t seq)
@@ -186,18 +204,21 @@ void link_answer(struct link *l, uint64_t conn_id, enum dir dir, uint32_t seq)
 int link_fetch_closes(void *link, struct sl_close *ret_closes, int max)
 {
 	struct link *l = link;
-	struct channel_message m;
 	int n = 0;
-	int err;
+	int err = 0;
 
 	do {
-		err = request(l, CHANNEL_FETCH);
-		if (!err)
-			err = wait_for(l, CHANNEL_CLOSES, WAIT_MS, &m);
+		if (!l->has_closes && !l->is_fetching) {
+			err = request(l, CHANNEL_FETCH);
+			l->is_fetching = !err;
+		}
+		if (!err && !l->has_closes)
+			err = wait_answer(l, CHANNEL_CLOSES);
 		if (err)
 			return n ? n : err;
-		memcpy(ret_closes + n, m.closes, m.count * sizeof(*ret_closes));
-		n += (int)m.count;
-	} while (m.count == CHANNEL_CLOSES_MAX && n + CHANNEL_CLOSES_MAX <= max);
+		l->has_closes = false;
+		memcpy(ret_closes + n, l->closes.closes, l->closes.count * sizeof(*ret_closes));
+		n += (int)l->closes.count;
+	} while (l->closes.count == CHANNEL_CLOSES_MAX && n + CHANNEL_CLOSES_MAX <= max);
 	return n;
 }

@@ -6,6 +6,8 @@
  * made when somebody reads the metrics, and when the ring was full. What comes
  * meanwhile is dealt with, except for STOP and the end of the channel: these
  * are handed out from the loop, so that nothing stops in the middle of itself.
+ * When an answer is late, one line says so, what was told before stays, and
+ * nothing of a late answer is lost.
  */
 #ifndef SIDELIGHT_BROKER_LINK_H
 #define SIDELIGHT_BROKER_LINK_H
@@ -34,6 +36,11 @@ struct link {
 	uint64_t answers; /* given */
 	bool must_stop;
 	bool is_lost;
+	bool is_late; /* a request was not answered in time; one line said so */
+	bool is_fetching; /* CLOSES were asked for, and have not come */
+	bool has_closes; /* they came after their time, and are in closes */
+	struct channel_message closes;
+	int wait_ms; /* for an answer */
 	bool has_handles;
 	uv_poll_t poll;
 	uv_timer_t timer; /* hands out STOP that came while we waited */
@@ -66,7 +73,7 @@ void link_refresh(struct link *l);
 void link_detach(struct link *l);
 /* A frame of the connection starts at seq (capture/programs.h). Does not wait. */
 void link_answer(struct link *l, uint64_t conn_id, enum dir dir, uint32_t seq);
-/* For ring_open(). */
+/* For ring_open(). Returns how many, or negative errno; -ETIMEDOUT: ask again, none is lost. */
 int link_fetch_closes(void *link, struct sl_close *ret_closes, int max);
 
 #endif

@@ -44,9 +44,11 @@ static void take_late_closes(struct ring *r)
 
 	r->bss->has_late_close = 0;
 	n = r->closes(r->ctx, r->late, SL_LATE_CLOSES);
-	if (n < 0)
+	if (n == -ETIMEDOUT)
+		r->bss->has_late_close = 1; /* they are fetched by the next drain */
+	else if (n < 0)
 		log_error("capture: cannot read ends of connections (%s)", strerror(-n));
-	else
+	if (n > 0)
 		r->late_count = (size_t)n;
 	r->late_at = mapped_produced(&r->records);
 }

@@ -31,7 +31,8 @@ struct ring_layout {
 
 /*
  * Fetches CLOSE records that found no room in the ring into ret_closes, which
- * has room for max of them. Returns how many, or negative errno.
+ * has room for max of them. Returns how many, or negative errno; -ETIMEDOUT:
+ * not yet, ask again.
  */
 typedef int (*ring_closes_fn)(void *ctx, struct sl_close *ret_closes, int max);
 

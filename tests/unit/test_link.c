@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The worker's end of the channel, when the broker answers late, or not at all. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "broker/link.h"
+
+struct world {
+	struct link link;
+	int broker; /* the other end */
+	uint64_t resident_bytes; /* as handed out */
+};
+
+static void on_usage(void *ctx, const struct usage *broker)
+{
+	((struct world *)ctx)->resident_bytes = broker->resident_bytes;
+}
+
+static const struct link_ops ops = {.usage = on_usage};
+
+static int set_up(void **state)
+{
+	static struct world w;
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		return -1;
+	w = (struct world){.broker = ends[0]};
+	link_init(&w.link, ends[1], &ops, &w);
+	w.link.wait_ms = 20;
+	*state = &w;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct world *w = *state;
+
+	link_close(&w->link);
+	if (w->broker >= 0)
+		(void)close(w->broker);
+	return 0;
+}
+
+/* How many messages of this kind the worker has sent, and no other. */
+static unsigned asked(struct world *w, enum channel_kind kind)
+{
+	struct channel_message m;
+	unsigned n = 0;
+
+	while (channel_receive(w->broker, &m, SIDE_WORKER) == 0) {
+		assert_int_equal(m.kind, kind);
+		n++;
+	}
+	return n;
+}
+
+static void answer_closes(struct world *w, uint32_t first, uint32_t count)
+{
+	struct channel_message m = {.kind = CHANNEL_CLOSES, .count = count};
+
+	for (uint32_t i = 0; i < count; i++)
+		m.closes[i].srtt_us = first + i;
+	assert_int_equal(channel_send(w->broker, &m), 0);
+}
+
+static void test_late_closes_are_not_lost(void **state)
+{
+	struct world *w = *state;
+	struct sl_close closes[64];
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(link_fetch_closes(&w->link, closes, 64), -ETIMEDOUT);
+	assert_int_equal(asked(w, CHANNEL_FETCH), 1);
+	answer_closes(w, 100, 2);
+	/* Whatever reads the channel first. */
+	link_catch_up(&w->link);
+	assert_int_equal(link_fetch_closes(&w->link, closes, 64), 2);
+	assert_int_equal(closes[0].srtt_us, 100);
+	assert_int_equal(closes[1].srtt_us, 101);
+	assert_int_equal(asked(w, CHANNEL_FETCH), 0);
+	/* In time again: what comes belongs to the question that was asked. */
+	answer_closes(w, 200, 1);
+	assert_int_equal(link_fetch_closes(&w->link, closes, 64), 1);
+	assert_int_equal(closes[0].srtt_us, 200);
+}
+
+static void test_more_follow_a_full_message(void **state)
+{
+	struct world *w = *state;
+	struct sl_close closes[64];
+
+	answer_closes(w, 0, CHANNEL_CLOSES_MAX);
+	answer_closes(w, CHANNEL_CLOSES_MAX, 3);
+	assert_int_equal(link_fetch_closes(&w->link, closes, 64), CHANNEL_CLOSES_MAX + 3);
+	for (uint32_t i = 0; i < CHANNEL_CLOSES_MAX + 3; i++)
+		assert_int_equal(closes[i].srtt_us, i);
+	assert_int_equal(asked(w, CHANNEL_FETCH), 2);
+}
+
+static void test_late_counters_are_said_once(void **state)
+{
+	struct channel_message m = {.kind = CHANNEL_REFRESHED, .refreshed = {4096, 1}};
+	struct world *w = *state;
+
+	for (int i = 0; i < 3; i++) {
+		link_refresh(&w->link);
+		assert_true(w->link.is_late);
+	}
+	assert_int_equal(w->resident_bytes, 0);
+	assert_int_equal(channel_send(w->broker, &m), 0);
+	link_refresh(&w->link);
+	assert_false(w->link.is_late);
+	assert_int_equal(w->resident_bytes, 4096);
+}
+
+static void test_a_broker_that_is_gone(void **state)
+{
+	struct world *w = *state;
+	struct sl_close closes[64];
+
+	(void)close(w->broker);
+	w->broker = -1;
+	assert_int_equal(link_fetch_closes(&w->link, closes, 64), -EPIPE);
+	link_refresh(&w->link);
+	assert_false(w->link.is_late);
+	link_catch_up(&w->link);
+	assert_true(w->link.is_lost);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_late_closes_are_not_lost, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_more_follow_a_full_message, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_late_counters_are_said_once, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_a_broker_that_is_gone, set_up, tear_down),
+	};
+
+	log_set_level(LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests_name("link", tests, NULL, NULL);
+}
