@@ -15,15 +15,14 @@
 
 #include "base/memory.h"
 #include "capture/event.h"
+#include "flow/stored_piece.h"
 
 /* Memory for one direction: a receive window of a connection that opens its window early. */
 #define AHEAD_MAX (256u << 10)
 
-struct ahead_piece;
-
 /* All zeros: empty. */
 struct ahead {
-	struct ahead_piece *first;
+	struct stored_piece *first;
 	uint32_t bytes; /* what the pieces cost, at most AHEAD_MAX */
 	uint32_t dropped; /* pieces for which there was no room; the owner may clear it */
 };

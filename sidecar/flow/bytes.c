@@ -1,30 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/bytes.h"
 
-#include <string.h>
-
-/* What waits for a hole before it. The bytes follow the struct. */
-struct bytes_piece {
-	struct bytes_piece *next;
-	uint64_t time_ns;
-	uint32_t seq; /* of data[0] */
-	uint32_t len;
-	uint32_t from_seq;
-	uint32_t to_seq;
-	bool is_fin;
-	char data[];
-};
-
 /* What a piece costs while it waits: a stranger may send them empty, or byte by byte. */
 static uint32_t early_cost(size_t len)
 {
-	return (uint32_t)(sizeof(struct bytes_piece) + len);
-}
-
-/* a - b on the circle of sequence numbers (RFC 9293 section 3.4). */
-static int32_t seq_diff(uint32_t a, uint32_t b)
-{
-	return (int32_t)(a - b);
+	return (uint32_t)stored_piece_size(len);
 }
 
 static void emit_skip(struct bytes *b, enum dir dir, uint32_t to, uint64_t time_ns,
@@ -81,7 +61,7 @@ static void emit_piece(struct bytes *b, const struct event_data *piece, uint64_t
 static void emit_first_early(struct bytes *b, enum dir dir, const struct bytes_sink *sink,
 			     void *ctx)
 {
-	struct bytes_piece *e = b->early;
+	struct stored_piece *e = b->early;
 	struct event_data piece = {
 		.dir = dir,
 		.data = {e->data, e->len},
@@ -102,29 +82,12 @@ static void emit_first_early(struct bytes *b, enum dir dir, const struct bytes_s
 /* False: no memory, or a cap is reached. */
 static bool keep_early(struct bytes *b, const struct event_data *piece, uint64_t time_ns)
 {
-	struct bytes_piece **at = &b->early;
-	struct bytes_piece *e;
+	uint32_t cost = early_cost(piece->data.len);
 
-	if (early_cost(piece->data.len) > BYTES_EARLY_MAX - b->early_bytes)
+	if (cost > BYTES_EARLY_MAX - b->early_bytes ||
+	    !stored_piece_add(&b->early, b->memory, piece, time_ns))
 		return false;
-	e = memory_alloc(b->memory, sizeof(*e) + piece->data.len);
-	if (!e)
-		return false;
-	*e = (struct bytes_piece){
-		.time_ns = time_ns,
-		.seq = piece->seq,
-		.len = (uint32_t)piece->data.len,
-		.from_seq = piece->from_seq,
-		.to_seq = piece->to_seq,
-		.is_fin = piece->is_fin,
-	};
-	if (piece->data.len)
-		memcpy(e->data, piece->data.ptr, piece->data.len);
-	while (*at && seq_diff((*at)->from_seq, e->from_seq) <= 0)
-		at = &(*at)->next;
-	e->next = *at;
-	*at = e;
-	b->early_bytes += early_cost(e->len);
+	b->early_bytes += cost;
 	return true;
 }
 
@@ -247,7 +210,7 @@ void bytes_reach(struct bytes *b, enum dir dir, uint32_t told_seq, uint32_t to_s
 void bytes_release(struct bytes *b)
 {
 	while (b->early) {
-		struct bytes_piece *e = b->early;
+		struct stored_piece *e = b->early;
 
 		b->early = e->next;
 		memory_free(b->memory, e);

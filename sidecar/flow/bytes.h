@@ -24,12 +24,11 @@
 #include "base/memory.h"
 #include "capture/event.h"
 #include "flow/ahead.h"
+#include "flow/stored_piece.h"
 
 /* Memory for what one direction has waiting for a hole: the copied bytes of one
  * receive window of a connection that opens its window early. */
 #define BYTES_EARLY_MAX (256u << 10)
-
-struct bytes_piece;
 
 struct bytes {
 	uint32_t next; /* sequence number of the next byte to go out */
@@ -37,7 +36,7 @@ struct bytes {
 	bool is_finished;
 	uint64_t last_ns; /* when the newest byte that went out was seen */
 	uint32_t early_bytes;
-	struct bytes_piece *early;
+	struct stored_piece *early;
 	struct memory_account *memory; /* that early pieces are charged to; borrowed; may be NULL */
 	struct ahead ahead; /* not part of the stream yet, and maybe never */
 };

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/stored_piece.h"
+
+#include <string.h>
+
+struct stored_piece *stored_piece_add(struct stored_piece **list, struct memory_account *memory,
+				      const struct event_data *from, uint64_t time_ns)
+{
+	struct stored_piece *p = memory_alloc(memory, stored_piece_size(from->data.len));
+
+	if (!p)
+		return NULL;
+	*p = (struct stored_piece){
+		.time_ns = time_ns,
+		.seq = from->seq,
+		.len = (uint32_t)from->data.len,
+		.from_seq = from->from_seq,
+		.to_seq = from->to_seq,
+		.is_fin = from->is_fin,
+	};
+	if (from->data.len)
+		memcpy(p->data, from->data.ptr, from->data.len);
+	while (*list && seq_diff((*list)->from_seq, p->from_seq) <= 0)
+		list = &(*list)->next;
+	p->next = *list;
+	*list = p;
+	return p;
+}
