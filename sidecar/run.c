@@ -32,8 +32,7 @@
 #include "metrics/red.h"
 #include "metrics/self.h"
 #include "metrics/summary.h"
-#include "pod/memory_limit.h"
-#include "pod/memory_usage.h"
+#include "pod/memory_cgroup.h"
 #include "pod/sandbox.h"
 #include "reader.h"
 #include "txn/engine.h"
@@ -126,7 +125,7 @@ static void refresh(void *ctx)
 		self_ring(r->self, ring_malformed(r->source), r->link.answers);
 	if (r->scrape)
 		self_scrape(r->self, scrape_stats(r->scrape));
-	self_memory(r->self, memory_usage_read(r->memory_fd));
+	self_memory(r->self, memory_cgroup_read_usage(r->memory_fd));
 	self_refresh(r->self, engine_stats(r->engine), r->push ? push_stats(r->push) : NULL);
 }
 
@@ -189,7 +188,7 @@ static const struct link_ops link_ops = {
  */
 static size_t memory_cap(const struct options *o)
 {
-	uint64_t quarter = memory_limit_read("") / 4;
+	uint64_t quarter = memory_cgroup_limit("") / 4;
 
 	if (o->memory_bytes)
 		return o->memory_bytes;
@@ -351,7 +350,7 @@ static void release(struct run *r)
 static int work(void *ctx, int channel)
 {
 	const struct options *o = ctx;
-	struct run r = {.o = o, .live.fd = -1, .memory_fd = memory_usage_open()};
+	struct run r = {.o = o, .live.fd = -1, .memory_fd = memory_cgroup_open_usage()};
 	int status = EXIT_USE;
 
 	link_init(&r.link, channel, &link_ops, &r);

@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "capture/mapped.h"
 #include "capture/probe.h"
-#include "pod/memory_limit.h"
+#include "pod/memory_cgroup.h"
 #include "pod/privilege.h"
 #include "ringbuf.skel.h"
 #include "socket.skel.h"
@@ -246,7 +246,7 @@ static void init_fds(struct programs *p)
 static uint64_t storages_max(uint64_t conn_cap)
 {
 	uint64_t most = conn_cap * KERNEL_IDLE;
-	uint64_t limit = memory_limit_read("");
+	uint64_t limit = memory_cgroup_limit("");
 	uint64_t share = limit / KERNEL_SHARE / KERNEL_OF_CONN;
 
 	return limit && share < most ? share : most;

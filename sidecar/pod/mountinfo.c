@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/value.h"
+
 /* Blanks and backslashes are written as \ooo. */
 static void unescape(char *str)
 {
@@ -22,13 +24,19 @@ static void unescape(char *str)
 
 bool mountinfo_parse(char *line, struct mount_line *ret_mount)
 {
-	char *type = strstr(line, " - ");
+	char *rest = strstr(line, " - ");
 	char *save = NULL;
 	char *word[5];
+	const char *type;
+	const char *options;
 
+	if (!rest)
+		return false;
+	*rest = '\0';
+	type = strtok_r(rest + 3, " \n", &save);
+	options = strtok_r(NULL, " \n", &save) ? strtok_r(NULL, " \n", &save) : NULL;
 	if (!type)
 		return false;
-	*type = '\0';
 	for (int i = 0; i < 5; i++) {
 		word[i] = strtok_r(i ? NULL : line, " ", &save);
 		if (!word[i])
@@ -40,7 +48,9 @@ bool mountinfo_parse(char *line, struct mount_line *ret_mount)
 		.id = atoi(word[0]), /* the kernel's own number */
 		.root = word[3],
 		.point = word[4],
-		.is_cgroup2 = strncmp(type + 3, "cgroup2 ", 8) == 0,
+		.is_cgroup2 = strcmp(type, "cgroup2") == 0,
+		.is_memory = strcmp(type, "cgroup") == 0 && options &&
+			     value_is_listed(options, "memory"),
 	};
 	return true;
 }

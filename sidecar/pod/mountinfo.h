@@ -15,6 +15,7 @@ struct mount_line {
 	const char *root; /* the directory of the file system that is mounted */
 	const char *point; /* where, as the process's root directory has it */
 	bool is_cgroup2;
+	bool is_memory; /* the hierarchy of version 1 that has the memory controller */
 };
 
 /* Takes the line apart in place. False: it is none. */
