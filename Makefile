@@ -34,7 +34,7 @@ LIBRARIES := libbpf:1.1:libbpf-dev libcurl:7.88:libcurl4-gnutls-dev libcjson:1.7
 	libcap:2.60:libcap-dev libseccomp:2.5:libseccomp-dev libmicrohttpd:0.9.75:libmicrohttpd-dev \
 	libuv:1.44:libuv1-dev \
 	libpcap:1.10:libpcap-dev libnghttp2:1.50:libnghttp2-dev zlib:1.2:zlib1g-dev
-WEBHOOK_LIBRARIES := libmicrohttpd:0.9.75:libmicrohttpd-dev gnutls:3.7:libgnutls28-dev \
+WEBHOOK_LIBRARIES := gnutls:3.7:libgnutls28-dev \
 	libcjson:1.7:libcjson-dev libcurl:7.88:libcurl4-gnutls-dev libuv:1.44:libuv1-dev
 ALL_LIBRARIES := $(sort $(LIBRARIES) $(WEBHOOK_LIBRARIES))
 names = $(foreach l,$1,$(firstword $(subst :, ,$(l))))

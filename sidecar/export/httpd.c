@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/httpd.h"
+#include "export/httpd.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/httpd_strict.h"
-#include "base/unread.h"
+#include "export/httpd_strict.h"
+#include "export/unread.h"
 #include "base/listen.h"
 
 /* Of the daemon, in one turn of the loop. */

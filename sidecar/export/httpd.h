@@ -7,8 +7,8 @@
  * asked nothing for the longest time is closed, so that nobody can keep others
  * out. While nobody is connected it does nothing at all.
  */
-#ifndef SIDELIGHT_BASE_HTTPD_H
-#define SIDELIGHT_BASE_HTTPD_H
+#ifndef SIDELIGHT_EXPORT_HTTPD_H
+#define SIDELIGHT_EXPORT_HTTPD_H
 
 #include <microhttpd.h>
 #include <stddef.h>

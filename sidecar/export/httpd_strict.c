@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/httpd_strict.h"
+#include "export/httpd_strict.h"
 
 #include <string.h>
 #include <strings.h>

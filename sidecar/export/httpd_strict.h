@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What libmicrohttpd lets through, although RFC 9112 says that a server must refuse it. */
-#ifndef SIDELIGHT_BASE_HTTPD_STRICT_H
-#define SIDELIGHT_BASE_HTTPD_STRICT_H
+#ifndef SIDELIGHT_EXPORT_HTTPD_STRICT_H
+#define SIDELIGHT_EXPORT_HTTPD_STRICT_H
 
 #include <microhttpd.h>
 #include <stdbool.h>

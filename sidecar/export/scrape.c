@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/httpd.h"
+#include "export/httpd.h"
 #include "export/accept.h"
 #include "export/snapshots.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/unread.h"
+#include "export/unread.h"
 
 #include <fcntl.h>
 #include <linux/sockios.h>

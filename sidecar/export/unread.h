@@ -7,8 +7,8 @@
  *
  * The timer runs only while such a socket is left.
  */
-#ifndef SIDELIGHT_BASE_UNREAD_H
-#define SIDELIGHT_BASE_UNREAD_H
+#ifndef SIDELIGHT_EXPORT_UNREAD_H
+#define SIDELIGHT_EXPORT_UNREAD_H
 
 #include <stddef.h>
 #include <stdint.h>
