@@ -87,43 +87,50 @@ static void on_signal(uv_signal_t *signal, int number)
 	(void)uv_timer_start(&s->timer, on_drained, s->flags->drain_ms, 0); /* has a callback */
 }
 
+static int load_certificate(const struct server *s, struct text *ret_error)
+{
+	return cert_load(s->flags->tls_cert, s->flags->tls_key, ret_error);
+}
+
+static int load_client_ca(const struct server *s, struct text *ret_error)
+{
+	return tls_require_clients(s->flags->client_ca, ret_error);
+}
+
+/* A file that is watched has changed. status: negative when it is not there at the moment; another
+ * call follows when it is there again. */
+static void reload(struct server *s, int status, const char *what,
+		   int (*load)(const struct server *s, struct text *ret_error))
+{
+	struct text error;
+
+	if (status < 0)
+		return;
+	text_init(&error);
+	if (load(s, &error)) {
+		s->state.stats.reload_failures++;
+		log_warn("%s stays the one it was: %s", what, error.ptr);
+	} else {
+		s->state.stats.reloads++;
+		log_info("%s was renewed", what);
+	}
+	text_release(&error);
+}
+
 static void on_cert_changed(uv_fs_poll_t *poll, int status, const uv_stat_t *before,
 			    const uv_stat_t *now)
 {
-	struct server *s = poll->data;
-	struct text error;
-
 	(void)before;
 	(void)now;
-	if (status < 0)
-		return; /* not there at the moment: told when it comes back different */
-	text_init(&error);
-	if (cert_load(s->flags->tls_cert, s->flags->tls_key, &error)) {
-		s->state.stats.reload_failures++;
-		log_warn("the certificate stays the one it was: %s", error.ptr);
-	} else {
-		s->state.stats.reloads++;
-		log_info("a new certificate is in use");
-	}
-	text_release(&error);
+	reload(poll->data, status, "the certificate", load_certificate);
 }
 
 static void on_clients_changed(uv_fs_poll_t *poll, int status, const uv_stat_t *before,
 			       const uv_stat_t *now)
 {
-	struct server *s = poll->data;
-	struct text error;
-
 	(void)before;
 	(void)now;
-	if (status < 0)
-		return; /* as above */
-	text_init(&error);
-	if (tls_require_clients(s->flags->client_ca, &error))
-		log_warn("the authority of clients stays the one it was: %s", error.ptr);
-	else
-		log_info("a new authority of clients is in use");
-	text_release(&error);
+	reload(poll->data, status, "the CA of clients", load_client_ca);
 }
 
 static struct http *listen_on(struct server *s, const char *where, bool has_tls,
