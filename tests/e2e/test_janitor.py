@@ -336,7 +336,7 @@ class Trouble(harness.Case):
         serve(self, server, Refusing)
         done = janitor(server.url)
         self.assertEqual(done.returncode, 1)
-        lines = [line for line in done.stderr.splitlines() if "403" in line]
+        lines = [line for line in done.stderr.splitlines() if "answers 403" in line]
         self.assertEqual(len(lines), 1, done.stderr)
         self.assertTrue(re.search(r"/metrics/job/j0 stays: it answers 403", lines[0]), lines)
 
