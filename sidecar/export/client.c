@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "base/received.h"
+#include "export/received.h"
 
 struct client {
 	CURLM *multi;

@@ -3,7 +3,7 @@
  * An HTTP/1.1 server in a libuv loop, with or without TLS (tls.h).
  *
  * It answers real clients while strangers flood it. A connection rises through
- * rooms (base/room.h), each with a capacity of its own, by what its peer has
+ * rooms (webhook/room.h), each with a capacity of its own, by what its peer has
  * shown; so those who have shown less never displace those who have shown more:
  *
  *     SILENT      accepted, has sent nothing: no memory but the socket's

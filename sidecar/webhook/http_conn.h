@@ -6,9 +6,9 @@
 #ifndef SIDELIGHT_WEBHOOK_HTTP_CONN_H
 #define SIDELIGHT_WEBHOOK_HTTP_CONN_H
 
-#include "base/room.h"
 #include "webhook/cert.h"
 #include "webhook/http_exchange.h"
+#include "webhook/room.h"
 #include "webhook/tls.h"
 
 /* What the peer must do next; it decides how long it may take. */

@@ -15,9 +15,9 @@
 #ifndef SIDELIGHT_WEBHOOK_HTTP_EXCHANGE_H
 #define SIDELIGHT_WEBHOOK_HTTP_EXCHANGE_H
 
-#include "base/chunked.h"
-#include "base/request_head.h"
+#include "webhook/chunked.h"
 #include "webhook/http.h"
+#include "webhook/request_head.h"
 
 /* A body from this size on costs milliseconds to parse: it waits for its turn. */
 #define HTTP_LARGE_BYTES (64u << 10)

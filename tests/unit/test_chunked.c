@@ -7,9 +7,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "base/chunked.h"
 #include "base/text.h"
 #include "guard.h"
+#include "webhook/chunked.h"
 
 #define BYTES(s)                                                                                   \
 	{                                                                                          \

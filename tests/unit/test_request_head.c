@@ -10,9 +10,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "base/request_head.h"
 #include "base/text.h"
 #include "guard.h"
+#include "webhook/request_head.h"
 
 #define BYTES(s)                                                                                   \
 	{                                                                                          \

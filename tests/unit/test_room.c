@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "base/room.h"
+#include "webhook/room.h"
 
 #define CAPACITY 8
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/room.h"
+#include "webhook/room.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/received.h"
+#include "export/received.h"
 
 /* The kernel's own header: the C library's struct tcp_info ends before this counter, and the two
  * headers exclude each other. */

@@ -4,8 +4,8 @@
  * read strictly: every line ends in CRLF, a size has at most eight hexadecimal
  * digits, chunk extensions and trailer fields are skipped and bounded together.
  */
-#ifndef SIDELIGHT_BASE_CHUNKED_H
-#define SIDELIGHT_BASE_CHUNKED_H
+#ifndef SIDELIGHT_WEBHOOK_CHUNKED_H
+#define SIDELIGHT_WEBHOOK_CHUNKED_H
 
 #include <stdbool.h>
 #include <stddef.h>

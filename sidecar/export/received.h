@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SIDELIGHT_BASE_RECEIVED_H
-#define SIDELIGHT_BASE_RECEIVED_H
+#ifndef SIDELIGHT_EXPORT_RECEIVED_H
+#define SIDELIGHT_EXPORT_RECEIVED_H
 
 #include <stdint.h>
 

@@ -10,8 +10,8 @@
  * HTTP/1.1, or two; Content-Length twice, as a list, or with
  * Transfer-Encoding; Transfer-Encoding in HTTP/1.0, or other than "chunked".
  */
-#ifndef SIDELIGHT_BASE_REQUEST_HEAD_H
-#define SIDELIGHT_BASE_REQUEST_HEAD_H
+#ifndef SIDELIGHT_WEBHOOK_REQUEST_HEAD_H
+#define SIDELIGHT_WEBHOOK_REQUEST_HEAD_H
 
 #include <stdbool.h>
 #include <stddef.h>

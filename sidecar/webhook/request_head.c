@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/request_head.h"
+#include "webhook/request_head.h"
 
 #include <string.h>
 #include <strings.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/chunked.h"
+#include "webhook/chunked.h"
 
 #define SIZE_DIGITS_MAX 8
 #define OVERHEAD_MAX	4096

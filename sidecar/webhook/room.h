@@ -10,8 +10,8 @@
  * capacity; a source without members is free for another address; the members
  * of a source are a list, oldest first.
  */
-#ifndef SIDELIGHT_BASE_ROOM_H
-#define SIDELIGHT_BASE_ROOM_H
+#ifndef SIDELIGHT_WEBHOOK_ROOM_H
+#define SIDELIGHT_WEBHOOK_ROOM_H
 
 #include <stdbool.h>
 #include <stdint.h>
