@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "webhook/manifest.h"
+#include "webhook/owner.h"
 
 /* The template's annotations, and where they are. */
 struct target {
@@ -187,7 +188,8 @@ static void target_release(struct target *t)
 enum carry_outcome carry_apply(const struct injection *in, const char *kind, bool is_create,
 			       cJSON *object, struct patch *p, cJSON *warnings)
 {
-	const cJSON *said = object_member(object_member(object, "metadata"), "annotations");
+	const cJSON *metadata = object_member(object, "metadata");
+	const cJSON *said = object_member(metadata, "annotations");
 	const char *word = string_member(said, ANNOTATION_INJECT);
 	bool is_on = word && strcmp(word, "true") == 0;
 	enum carry_outcome outcome = CARRY_UNASKED;
@@ -197,6 +199,14 @@ enum carry_outcome carry_apply(const struct injection *in, const char *kind, boo
 
 	if (!target_init(&t, object, manifest_pod_path(kind)))
 		return CARRY_UNASKED;
+	if (owner_is_controller(metadata)) {
+		if (is_on && !string_member(t.annotations, ANNOTATION_INJECT))
+			add_warning(p, warnings,
+				    "the object has a controller, to which its Pod template is "
+				    "left: annotate what the controller makes it from");
+		target_release(&t);
+		return CARRY_CONTROLLED;
+	}
 	if (strcmp(kind, "Job") == 0 && !is_create) {
 		if (is_on && !string_member(t.annotations, ANNOTATION_INJECT))
 			add_warning(

@@ -12,6 +12,10 @@
  * when they or inject are gone from there. What the template has by itself is
  * not touched, and wins.
  *
+ * An object that has a controller is left to it: the Job of a CronJob carries
+ * none of the CronJob's annotations, yet its template has what was carried into the
+ * CronJob's; a Deployment of an operator would be written back at once.
+ *
  * The template is a function of the object alone: applying the original
  * manifest again, a rollback or a second call lead to the same end.
  */
@@ -32,6 +36,7 @@ enum carry_outcome {
 	CARRY_CARRIED,
 	CARRY_REMOVED, /* all of it */
 	CARRY_FIXED, /* a Job's template, which cannot change any more */
+	CARRY_CONTROLLED, /* left to the object's controller */
 };
 
 /*

@@ -54,3 +54,8 @@ struct span owner_workload(const cJSON *metadata)
 		return strip(name, last_digits(name));
 	return name;
 }
+
+bool owner_is_controller(const cJSON *metadata)
+{
+	return controller_of(metadata);
+}

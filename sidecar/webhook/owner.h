@@ -11,10 +11,14 @@
 #define SIDELIGHT_WEBHOOK_OWNER_H
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 
 #include "base/span.h"
 
 /* From the Pod's metadata, and borrowed from it; empty if no controller owns it. */
 struct span owner_workload(const cJSON *metadata);
+
+/* Does a controller own the object? It writes the object's spec as it wants it to be. */
+bool owner_is_controller(const cJSON *metadata);
 
 #endif

@@ -69,7 +69,7 @@ static enum review_result review_workload(const struct injection *in, cJSON *req
 	static const enum review_result results[] = {
 		[CARRY_UNASKED] = RESULT_UNASKED, [CARRY_UNCHANGED] = RESULT_UNCHANGED,
 		[CARRY_CARRIED] = RESULT_CARRIED, [CARRY_REMOVED] = RESULT_REMOVED,
-		[CARRY_FIXED] = RESULT_UNASKED,
+		[CARRY_FIXED] = RESULT_UNASKED,	  [CARRY_CONTROLLED] = RESULT_UNASKED,
 	};
 	const char *kind = string_member(member(request, "kind"), "kind");
 	const char *path = manifest_pod_path(kind);

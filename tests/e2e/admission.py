@@ -225,6 +225,32 @@ def workload(kind, annotations=None, inside=None, name="web"):
     return {"apiVersion": f"{group}/{version}", "kind": kind, "metadata": metadata, "spec": spec}
 
 
+def owned_by(owner):
+    """What a controller writes into the metadata of what it makes."""
+    return [{"apiVersion": owner["apiVersion"], "kind": owner["kind"], "uid": "5f2c",
+             "name": owner["metadata"]["name"], "controller": True, "blockOwnerDeletion": True}]
+
+
+def job_of(cronjob):
+    """As the CronJob controller makes it: the annotations of jobTemplate.metadata, and no other."""
+    made = copy.deepcopy(cronjob["spec"]["jobTemplate"])
+    annotations = made.get("metadata", {}).get("annotations", {})
+    return {"apiVersion": "batch/v1", "kind": "Job", "spec": made["spec"], "metadata": {
+        "name": cronjob["metadata"]["name"] + "-28934561", "namespace": "shop",
+        "annotations": {**annotations, "batch.kubernetes.io/cronjob-scheduled-timestamp":
+                        "2026-01-02T03:05:00Z"},
+        "ownerReferences": owned_by(cronjob)}}
+
+
+def pod_of(job):
+    """As the Job controller makes it."""
+    inside = copy.deepcopy(job["spec"]["template"])
+    name = job["metadata"]["name"]
+    return {"apiVersion": "v1", "kind": "Pod", "spec": inside["spec"], "metadata": {
+        **inside.get("metadata", {}), "generateName": f"{name}-", "finalizers":
+        ["batch.kubernetes.io/job-tracking"], "ownerReferences": owned_by(job)}}
+
+
 def template_of(obj):
     spec = obj["spec"]
     return spec["jobTemplate"]["spec"]["template"] if obj["kind"] == "CronJob" else spec["template"]

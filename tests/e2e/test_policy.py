@@ -13,7 +13,7 @@ import yaml
 
 import harness
 import kubernetes
-from admission import Server, pod, template_of, workload
+from admission import Server, job_of, pod, pod_of, template_of, workload
 from harness import Case, main
 from test_webhook import HOSTILE, SHAPES, SKIPPED
 
@@ -258,6 +258,17 @@ class Injection(Case):
         cases.append(("said", pod({"sidelight.dev/workload": "mine"})))
         self.same(cases, Server(self))
 
+    def test_pods_of_a_cronjob(self):
+        """The webhook carries, the policy injects: each Pod as the webhook would make it."""
+        server = Server(self)
+        cronjob = workload("CronJob", {"sidelight.dev/inject": "true"}, name="report")
+        patch = server.review(cronjob).patch
+        job = job_of(kubernetes.patched([(cronjob, patch)])[0])
+        self.assertEqual(server.review(job).patch, [])
+        self.same([("the Pod of its Job", pod_of(job))], server)
+        made = outcomes([question(self.POLICY, pod_of(job))])[0]
+        self.assertEqual(made["metadata"]["annotations"]["sidelight.dev/status"], "injected")
+
     def test_what_comes_out_is_a_pod(self):
         asked = [question(self.POLICY, obj, data={"push": "http://gw:9091"}) for _, obj in SHAPES]
         self.assertEqual(kubernetes.invalid(outcomes(asked)), [[]] * len(SHAPES))
@@ -301,6 +312,14 @@ class Calls(Case):
                 template_of(carried).setdefault("metadata", {})["annotations"] = {
                     "sidelight.dev/carried": "inject"}
                 self.assertEqual(self.called(carried, carried), self.WORKLOADS, "carried before")
+
+    def test_the_job_of_a_cronjob(self):
+        """It is asked about, since its template has what was carried."""
+        cronjob = workload("CronJob", {"sidelight.dev/inject": "true"})
+        template_of(cronjob)["metadata"]["annotations"] = {
+            "sidelight.dev/inject": "true", "sidelight.dev/carried": "inject"}
+        self.assertEqual(self.called(job_of(cronjob)), self.WORKLOADS)
+        self.assertEqual(self.called(pod_of(job_of(cronjob))), self.PODS)
 
     def test_a_workload_without_metadata_in_its_template(self):
         bare = workload("CronJob")

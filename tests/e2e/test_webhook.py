@@ -9,7 +9,8 @@ import copy
 import unittest
 
 import kubernetes
-from admission import Server, pod, template, template_of, workload
+from admission import (Server, job_of, owned_by, pod, pod_of, template, template_of,
+                       workload)
 from harness import Case, main
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob")
@@ -416,6 +417,43 @@ class Workloads(Case):
         answer = Server(self).review(workload("Job", self.ON), "UPDATE")
         self.assertEqual(answer.patch, [])
         self.assertIn("Job", answer.warnings[0])
+
+    def test_cronjob_to_pod(self):
+        """CronJob -> Job -> Pod: what was carried into the CronJob reaches the Pods."""
+        server = Server(self)
+        for inside in (template(), template({"mine": "1"})):
+            cronjob, _ = after(server, workload("CronJob", self.ON, inside, name="report"))
+            job, answer = after(server, job_of(cronjob))
+            self.assertEqual((answer.patch, answer.warnings), ([], []))
+            for operation in ("CREATE", "UPDATE"):
+                self.assertEqual(server.review(job, operation, old=job).patch, [])
+            started, _ = after(server, pod_of(job))
+            self.assertIsNotNone(injected(started))
+            self.assertEqual(environment(started)["SIDELIGHT_WORKLOAD"], "report")
+            self.assertEqual(environment(started)["SIDELIGHT_PUSH"], "http://gw:9091")
+            self.assertEqual(kubernetes.invalid([job, started]), [[], []])
+
+    def test_controlled_objects(self):
+        """They are left to their controller, whatever they or their templates say."""
+        server = Server(self)
+        owner = workload("Deployment", name="operator")
+        carried = {**self.ON, "sidelight.dev/carried": "inject,push"}
+        for kind in KINDS:
+            for own in (None, self.ON, {"sidelight.dev/inject": "false"}):
+                for inside in (template(), template(carried)):
+                    obj = workload(kind, own, inside)
+                    obj["metadata"]["ownerReferences"] = owned_by(owner)
+                    for operation in ("CREATE", "UPDATE"):
+                        answer = server.review(obj, operation, old=obj)
+                        self.assertEqual(answer.patch, [], (kind, own, operation))
+                        asks_in_vain = own == self.ON and inside == template()
+                        self.assertEqual(len(answer.warnings), asks_in_vain, answer.warnings)
+                        if asks_in_vain:
+                            self.assertIn("controller", answer.warnings[0])
+                    # An owner that does not control writes nothing.
+                    obj["metadata"]["ownerReferences"][0]["controller"] = False
+                    if own == self.ON and inside == template():
+                        self.assertTrue(server.review(obj).patch, kind)
 
     def test_warnings(self):
         server = Server(self)
