@@ -138,6 +138,20 @@ static void set_marker(struct target *t, struct patch *p, const struct text *nam
 		patch_remove(p, t->annotations_path.ptr, t->annotations, ANNOTATION_CARRIED);
 }
 
+/* Nothing is said any more: NULL. */
+static void carry(struct target *t, struct patch *p, const cJSON *said, cJSON *warnings)
+{
+	struct text names;
+
+	text_init(&names);
+	remove_old(t, p, said);
+	if (said)
+		carry_new(t, p, said, &names, warnings);
+	set_marker(t, p, &names);
+	p->has_failed |= names.has_failed;
+	text_release(&names);
+}
+
 static void warn_of_template(const struct injection *in, const struct target *t, struct patch *p,
 			     cJSON *warnings)
 {
@@ -193,7 +207,6 @@ enum carry_outcome carry_apply(const struct injection *in, const char *kind, boo
 	const char *word = string_member(said, ANNOTATION_INJECT);
 	bool is_on = word && strcmp(word, "true") == 0;
 	enum carry_outcome outcome = CARRY_UNASKED;
-	struct text names;
 	struct target t;
 	bool was_on;
 
@@ -216,22 +229,18 @@ enum carry_outcome carry_apply(const struct injection *in, const char *kind, boo
 		target_release(&t);
 		return CARRY_FIXED;
 	}
-	text_init(&names);
 	was_on = *t.carried;
 	if (is_on || was_on) {
-		remove_old(&t, p, is_on ? said : NULL);
-		if (is_on)
-			carry_new(&t, p, said, &names, warnings);
-		set_marker(&t, p, &names);
+		if (!is_on || !injection_refused_by_namespace(in))
+			carry(&t, p, is_on ? said : NULL, warnings);
 		if (is_on)
 			warn_of_template(in, &t, p, warnings);
 		outcome = patch_size(p) == 0 ? CARRY_UNCHANGED
 			  : is_on	     ? CARRY_CARRIED
 					     : CARRY_REMOVED;
 	}
-	p->has_failed |= names.has_failed || t.path.has_failed || t.metadata_path.has_failed ||
-			 t.annotations_path.has_failed;
-	text_release(&names);
+	p->has_failed |=
+		t.path.has_failed || t.metadata_path.has_failed || t.annotations_path.has_failed;
 	target_release(&t);
 	return outcome;
 }

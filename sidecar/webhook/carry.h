@@ -12,6 +12,9 @@
  * when they or inject are gone from there. What the template has by itself is
  * not touched, and wins.
  *
+ * In a namespace that refuses the container nothing is carried: a rollout would change
+ * nothing there.
+ *
  * An object that has a controller is left to it: the Job of a CronJob carries
  * none of the CronJob's annotations, yet its template has what was carried into the
  * CronJob's; a Deployment of an operator would be written back at once.

@@ -72,7 +72,7 @@ static int inject_object(const struct values *defaults, cJSON *object)
 	const char *path = kind ? manifest_pod_path(kind) : NULL;
 	const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(object, "metadata");
 	const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(metadata, "name"));
-	struct injection in = {.defaults = defaults, .is_asked = true};
+	struct injection in = {.defaults = defaults, .is_asked = true, .is_unlabelled = true};
 	cJSON *warnings = cJSON_CreateArray();
 	enum outcome outcome = OUTCOME_UNASKED;
 	struct patch patch;

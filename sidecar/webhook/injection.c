@@ -6,6 +6,7 @@
 
 #include "webhook/image.h"
 #include "webhook/owner.h"
+#include "webhook/pod_resources.h"
 #include "webhook/template.h"
 
 static cJSON *member(const cJSON *object, const char *name)
@@ -79,6 +80,15 @@ static bool has_other_volume(const cJSON *spec)
 	return volume && !template_is_volume(volume);
 }
 
+const char *injection_refused_by_namespace(const struct injection *in)
+{
+	if (in->is_restricted)
+		return REASON_RESTRICTED;
+	if (in->is_unlabelled && strcmp(in->defaults->of[PARAM_POD_SECURITY], "privileged") != 0)
+		return REASON_RESTRICTED_CLUSTER;
+	return NULL;
+}
+
 /* In the order in which a user should mend them. */
 bool injection_is_possible(const struct injection *in, const cJSON *pod, const struct values *v,
 			   struct text *why)
@@ -93,8 +103,8 @@ bool injection_is_possible(const struct injection *in, const cJSON *pod, const s
 		owner = port_owner(member(spec, "initContainers"), port);
 	if (is_windows(spec))
 		text_add(why, REASON_WINDOWS);
-	else if (in->is_restricted)
-		text_add(why, REASON_RESTRICTED);
+	else if (injection_refused_by_namespace(in))
+		text_add(why, injection_refused_by_namespace(in));
 	else if (member(member(member(pod, "metadata"), "annotations"),
 			"kubernetes.io/config.mirror"))
 		text_add(why, REASON_MIRROR);
@@ -158,6 +168,7 @@ static void change_spec(cJSON *spec, const struct values *v, struct patch *p)
 		cJSON_Delete(volume);
 	else
 		patch_append(p, "/spec/volumes", list_of(spec, p, "volumes"), volume);
+	pod_resources_raise(spec, v, p);
 	item = template_container(v, is_native);
 	if (is_native)
 		patch_prepend(p, "/spec/initContainers", list_of(spec, p, "initContainers"), item);
@@ -198,28 +209,44 @@ static void add_warning(cJSON *warnings, struct patch *p, const char *line)
 		p->has_failed = true;
 }
 
-/* Has every container of the list limits of CPU and memory, equal to its requests? */
-static bool is_list_guaranteed(const cJSON *list)
+/* Are there limits of CPU and memory, equal to the requests? */
+static bool is_guaranteed(const cJSON *resources)
 {
 	static const char *const names[] = {"cpu", "memory"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const cJSON *limit = member(member(resources, "limits"), names[i]);
+		const cJSON *request = member(member(resources, "requests"), names[i]);
+
+		if (!*string_member(member(resources, "limits"), names[i]) ||
+		    (request && !cJSON_Compare(limit, request, true)))
+			return false;
+	}
+	return true;
+}
+
+static bool is_list_guaranteed(const cJSON *list)
+{
 	const cJSON *container;
 
 	cJSON_ArrayForEach(container, list)
 	{
-		const cJSON *resources = member(container, "resources");
-
-		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-			const char *limit = string_member(member(resources, "limits"), names[i]);
-			const cJSON *request = member(member(resources, "requests"), names[i]);
-
-			if (!*limit ||
-			    (request &&
-			     !cJSON_Compare(member(member(resources, "limits"), names[i]), request,
-					    true)))
-				return false;
-		}
+		if (!is_guaranteed(member(container, "resources")))
+			return false;
 	}
 	return true;
+}
+
+/* Resources of the Pod as a whole decide, where there are any. */
+static bool is_pod_guaranteed(const cJSON *spec)
+{
+	const cJSON *resources = member(spec, "resources");
+
+	if (member(resources, "requests") || member(resources, "limits"))
+		return is_guaranteed(resources);
+	return cJSON_GetArraySize(member(spec, "containers")) > 0 &&
+	       is_list_guaranteed(member(spec, "containers")) &&
+	       is_list_guaranteed(member(spec, "initContainers"));
 }
 
 /* Nodes give whole CPUs to Guaranteed Pods only. */
@@ -227,9 +254,7 @@ static bool ends_guarantee(const cJSON *spec, const struct values *v)
 {
 	return (strcmp(v->of[PARAM_CPU], v->of[PARAM_CPU_LIMIT]) != 0 ||
 		strcmp(v->of[PARAM_MEMORY], v->of[PARAM_MEMORY_LIMIT]) != 0) &&
-	       cJSON_GetArraySize(member(spec, "containers")) > 0 &&
-	       is_list_guaranteed(member(spec, "containers")) &&
-	       is_list_guaranteed(member(spec, "initContainers"));
+	       is_pod_guaranteed(spec);
 }
 
 static void warn_of_effects(const cJSON *spec, const struct values *v, struct patch *p,

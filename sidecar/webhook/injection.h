@@ -33,6 +33,9 @@
 #define REASON_WINDOWS "the Pod is for Windows"
 #define REASON_RESTRICTED                                                                          \
 	"the namespace enforces a Pod Security Standard that allows no added capabilities"
+#define REASON_RESTRICTED_CLUSTER                                                                  \
+	"the cluster enforces a Pod Security Standard that allows no added capabilities, "         \
+	"unless the namespace has the label pod-security.kubernetes.io/enforce=privileged"
 #define REASON_MIRROR	  "static Pods are not changed by the API server"
 #define REASON_NOT_SHARED "shareProcessNamespace is false"
 #define REASON_HOST_PID	  "hostPID is true"
@@ -58,7 +61,8 @@ struct injection {
 	const struct values *defaults;
 	struct span workload; /* known from elsewhere; empty: from the owner */
 	bool is_asked; /* also without annotation; not against inject: "false" */
-	bool is_restricted; /* the namespace enforces a Pod security standard */
+	bool is_restricted; /* the namespace enforces a Pod Security Standard */
+	bool is_unlabelled; /* the namespace says nothing: pod-security counts */
 };
 
 /*
@@ -68,6 +72,9 @@ struct injection {
  */
 enum outcome injection_apply(const struct injection *in, cJSON *pod, struct patch *p,
 			     cJSON *warnings);
+
+/* The reason for which every Pod of the namespace would be skipped; NULL: there is none. */
+const char *injection_refused_by_namespace(const struct injection *in);
 
 /* Adds to `why` the reason for which a Pod with this spec would be skipped. */
 bool injection_is_possible(const struct injection *in, const cJSON *pod, const struct values *v,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/push_url.h"
+#include "webhook/quantity.h"
 
 #define CPU    "([1-9][0-9]{0,5}m|[1-9][0-9]{0,2}([.][0-9]{1,3})?|0[.][0-9]{0,2}[1-9])"
 #define MEMORY "([1-9][0-9]{0,4}Mi?|[1-9][0-9]{0,2}Gi?)"
@@ -193,6 +194,19 @@ const struct parameter parameter_table[PARAM_MAX] = {
 				"of --image (if that has a digest: with this digest), or any",
 			.is_administrators = true,
 		},
+	[PARAM_POD_SECURITY] =
+		{
+			.name = "pod-security",
+			.metavar = "LEVEL",
+			.fallback = "privileged",
+			.pattern = "^(privileged|baseline|restricted)$",
+			.max_bytes = 16,
+			.wanted = "one of privileged, baseline, restricted",
+			.help = "Pod Security Standard that the cluster enforces in namespaces "
+				"without the label pod-security.kubernetes.io/enforce; with "
+				"baseline or restricted, Pods there are not injected",
+			.is_administrators = true,
+		},
 };
 
 static regex_t *pattern_of(enum parameter_id id)
@@ -229,25 +243,13 @@ bool parameter_accepts(enum parameter_id id, const char *value)
 	       regexec(pattern, value, 0, NULL, 0) == 0 && has_fitting_items(p, value);
 }
 
-/* Thousandths of a CPU, or bytes; the value is one that was accepted. */
-static double quantity(const char *value)
-{
-	static const struct {
-		const char *unit;
-		double factor;
-	} units[] = {{"", 1000}, {"m", 1}, {"M", 1e6}, {"Mi", 0x1p20}, {"G", 1e9}, {"Gi", 0x1p30}};
-	char *unit;
-	double n = strtod(value, &unit);
-
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (strcmp(unit, units[i].unit) == 0)
-			return n * units[i].factor;
-	return 0;
-}
-
 static void raise_limit(struct values *v, enum parameter_id request, enum parameter_id limit)
 {
-	if (*v->of[limit] && quantity(v->of[limit]) < quantity(v->of[request]))
+	double wanted;
+	double most;
+
+	if (quantity_parse(v->of[limit], &most) && quantity_parse(v->of[request], &wanted) &&
+	    most < wanted)
 		v->of[limit] = v->of[request];
 }
 

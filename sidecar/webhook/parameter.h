@@ -46,6 +46,7 @@ enum parameter_id {
 	PARAM_LOG_LEVEL,
 	PARAM_WORKLOAD, /* "": taken from the owner of the Pod (owner.h) */
 	PARAM_IMAGE_CHOICE, /* see image.h */
+	PARAM_POD_SECURITY, /* of namespaces that have no label */
 	PARAM_MAX,
 };
 

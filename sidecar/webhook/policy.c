@@ -9,6 +9,7 @@
 #include "webhook/cel_match.h"
 #include "webhook/image.h"
 #include "webhook/injection.h"
+#include "webhook/pod_resources.h"
 #include "webhook/template.h"
 
 /* Columns of the lines of an expression, in a list in the policy's spec. */
@@ -122,6 +123,9 @@ static const struct {
 	 " namespaceObject.metadata.labels[\"pod-security.kubernetes.io/enforce\"]"
 	 " in [\"baseline\", \"restricted\"]",
 	 REASON_RESTRICTED},
+	{"variables.pod_security != \"privileged\" && !(has(namespaceObject.metadata.labels) &&"
+	 " \"pod-security.kubernetes.io/enforce\" in namespaceObject.metadata.labels)",
+	 REASON_RESTRICTED_CLUSTER},
 	{"\"kubernetes.io/config.mirror\" in variables.annotations", REASON_MIRROR},
 	{"has(object.spec.shareProcessNamespace) && !object.spec.shareProcessNamespace",
 	 REASON_NOT_SHARED},
@@ -349,6 +353,7 @@ static void write_container(struct writer *w)
 	const cJSON *native = cJSON_GetObjectItemCaseSensitive(template_document(), "native");
 	const cJSON *member;
 
+	pod_resources_write(w->out, MUTATION_INDENT);
 	write_list(w, "initContainers", "variables.native != \"true\" || ");
 	w->cel.later = add_later;
 	w->cel.ctx = w;

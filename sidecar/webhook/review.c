@@ -141,7 +141,9 @@ static bool print_answer(const cJSON *review, const struct patch *p, cJSON *warn
 
 static enum review_result review_parsed(const struct reviewer *r, cJSON *review, struct text *out)
 {
-	const struct injection in = {.defaults = r->defaults, .is_restricted = r->is_restricted};
+	const struct injection in = {.defaults = r->defaults,
+				     .is_restricted = r->is_restricted,
+				     .is_unlabelled = r->is_unlabelled};
 	cJSON *request = member(review, "request");
 	cJSON *warnings = cJSON_CreateArray();
 	enum review_result result = RESULT_UNASKED;

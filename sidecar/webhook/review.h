@@ -45,7 +45,8 @@ extern const char *const review_results[RESULT_MAX];
 struct reviewer {
 	const struct values *defaults;
 	enum review_target target;
-	bool is_restricted; /* struct injection */
+	bool is_restricted; /* these two: struct injection */
+	bool is_unlabelled;
 };
 
 /*

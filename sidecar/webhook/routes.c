@@ -26,7 +26,8 @@ struct route {
 	const char *path;
 	void (*get)(const struct routes_state *state, struct http_answer *a); /* NULL: a review */
 	enum review_target target;
-	bool is_restricted;
+	/* What the namespaces say that the webhook configuration selects for it. */
+	enum { LABEL_NONE, LABEL_PRIVILEGED, LABEL_RESTRICTED } label;
 };
 
 static void get_health(const struct routes_state *state, struct http_answer *a)
@@ -62,13 +63,15 @@ static void get_metrics(const struct routes_state *state, struct http_answer *a)
 }
 
 static const struct route table[] = {
-	{"/mutate-pod", NULL, REVIEW_POD, false},
-	{"/mutate-workload", NULL, REVIEW_WORKLOAD, false},
-	{"/mutate-pod/baseline", NULL, REVIEW_POD, true},
-	{"/mutate-workload/baseline", NULL, REVIEW_WORKLOAD, true},
-	{"/healthz", get_health, 0, false},
-	{"/readyz", get_ready, 0, false},
-	{"/metrics", get_metrics, 0, false},
+	{"/mutate-pod", NULL, REVIEW_POD, LABEL_NONE},
+	{"/mutate-workload", NULL, REVIEW_WORKLOAD, LABEL_NONE},
+	{"/mutate-pod/privileged", NULL, REVIEW_POD, LABEL_PRIVILEGED},
+	{"/mutate-workload/privileged", NULL, REVIEW_WORKLOAD, LABEL_PRIVILEGED},
+	{"/mutate-pod/baseline", NULL, REVIEW_POD, LABEL_RESTRICTED},
+	{"/mutate-workload/baseline", NULL, REVIEW_WORKLOAD, LABEL_RESTRICTED},
+	{"/healthz", get_health, 0, LABEL_NONE},
+	{"/readyz", get_ready, 0, LABEL_NONE},
+	{"/metrics", get_metrics, 0, LABEL_NONE},
 };
 
 static const struct route *find(const struct routes *routes, const char *path)
@@ -143,7 +146,10 @@ static void answer_refusal(struct routes_state *state, const struct route *route
 static void answer_review(struct routes_state *state, const struct route *route,
 			  const struct http_request *r, struct http_answer *a)
 {
-	const struct reviewer reviewer = {state->defaults, route->target, route->is_restricted};
+	const struct reviewer reviewer = {.defaults = state->defaults,
+					  .target = route->target,
+					  .is_restricted = route->label == LABEL_RESTRICTED,
+					  .is_unlabelled = route->label == LABEL_NONE};
 	uint64_t start = uv_hrtime();
 	enum review_result result = review_answer(&reviewer, r->body, &a->body);
 

@@ -270,11 +270,14 @@ class Agreement(Case):
                 workload("Deployment", {"sidelight.dev/inject": "true"})
             answer = server.review(obj, path=where["path"])
             restricted = "baseline" in where["path"]
+            privileged = "privileged" in where["path"]
             self.assertEqual(bool(answer.warnings), restricted, where["path"])
             selector = hook["namespaceSelector"]["matchExpressions"]
             self.assertIn({"key": "pod-security.kubernetes.io/enforce",
-                           "operator": "In" if restricted else "NotIn",
-                           "values": ["baseline", "restricted"]}, selector)
+                           "operator": "In" if restricted or privileged else "NotIn",
+                           "values": ["privileged"] if privileged else
+                           ["baseline", "restricted"] if restricted else
+                           ["privileged", "baseline", "restricted"]}, selector)
             self.assertEqual((hook["failurePolicy"], hook["reinvocationPolicy"],
                               hook["sideEffects"]), ("Ignore", "IfNeeded", "None"))
             self.assertLessEqual(hook["timeoutSeconds"], 5)

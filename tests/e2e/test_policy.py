@@ -150,8 +150,55 @@ class Injection(Case):
         for level in ("baseline", "restricted"):
             self.same([(level, pod())], Server(self), path="/mutate-pod/baseline",
                       labels={"pod-security.kubernetes.io/enforce": level})
-        self.same([("privileged", pod())], Server(self),
+        self.same([("privileged", pod())], Server(self), path="/mutate-pod/privileged",
                   labels={"pod-security.kubernetes.io/enforce": "privileged"})
+
+    def test_clusters_that_would_refuse_it(self):
+        """A default for namespaces without a label, which only the administrator knows."""
+        level = "pod-security.kubernetes.io/enforce"
+        for default in ("baseline", "restricted", "privileged"):
+            server = Server(self, "--pod-security", default)
+            for path, labels in (("", None), ("", {"team": "shop"}),
+                                 ("/privileged", {level: "privileged"}),
+                                 ("/baseline", {level: "baseline"})):
+                data = {"pod-security": default}
+                self.same([(f"{default}, {labels}", pod())], server, data=data,
+                          path="/mutate-pod" + path, labels=labels)
+                status = outcomes([question(self.POLICY, pod(), data=data, labels=labels)])[0][
+                    "metadata"]["annotations"]["sidelight.dev/status"]
+                if path == "/privileged" or (not path and default == "privileged"):
+                    self.assertEqual(status, "injected")
+                else:
+                    self.assertIn("Pod Security Standard", status)
+                    self.assertEqual("cluster" in status, not path)
+        said = {"sidelight.dev/pod-security": "privileged"}
+        self.same([("not by annotation", pod(said))], Server(self, "--pod-security", "baseline"),
+                  data={"pod-security": "baseline"})
+
+    def test_resources_of_the_whole_pod(self):
+        """Raised by what is injected: the API server compares them with the containers'."""
+        mine = {"resources": {"requests": {"cpu": "500m", "memory": "256Mi"},
+                              "limits": {"cpu": "1", "memory": "1Gi"}}}
+        cases = []
+        for resources in (
+            mine["resources"], {"requests": {"cpu": "500m"}}, {"limits": {"memory": "268435456"}},
+            {"limits": {"cpu": "1500m", "memory": "1.5Gi"}}, {"requests": {"memory": "128k"}},
+            {"requests": {"memory": "1e9"}, "limits": {"memory": "2G"}}, {}, {"requests": {}},
+            {"limits": {"hugepages-2Mi": "4Mi", "cpu": "0.1"}}, {"limits": {"cpu": "2.5"}},
+        ):
+            for said in ({}, {"cpu": "0.25", "cpu-limit": "1", "memory-limit": "200M"},
+                         {"native": "false", "memory": "1Gi"}):
+                annotations = {f"sidelight.dev/{k}": v for k, v in said.items()}
+                cases.append((f"{resources} {said}", pod(annotations, {"resources": resources})))
+        self.same(cases, Server(self))
+        container = {"name": "app", "image": "a:1", **mine}
+        before = pod(spec={"containers": [container], **mine})
+        answer = Server(self).review(before)
+        now = kubernetes.patched([(before, answer.patch)])[0]
+        self.assertEqual(now["spec"]["resources"], {
+            "requests": {"cpu": "510m", "memory": str(288 << 20)},
+            "limits": {"cpu": "1010m", "memory": str((1024 + 128) << 20)}})
+        self.assertEqual(kubernetes.invalid([now]), [[]])
 
     def test_hostile_annotations(self):
         # The webhook reads a string up to a NUL, as C does; the policy refuses all of it.
@@ -278,8 +325,9 @@ class Calls(Case):
     """What reaches the webhook at all."""
 
     CONFIGURATION = documents(MANIFESTS / "webhook.yaml")[0]
-    PODS = ["pods.sidelight.dev", "pods.baseline.sidelight.dev"]
-    WORKLOADS = ["workloads.sidelight.dev", "workloads.baseline.sidelight.dev"]
+    PODS = ["pods.sidelight.dev", "pods.privileged.sidelight.dev", "pods.baseline.sidelight.dev"]
+    WORKLOADS = ["workloads.sidelight.dev", "workloads.privileged.sidelight.dev",
+                 "workloads.baseline.sidelight.dev"]
 
     def called(self, obj, old=None):
         """The webhooks whose conditions hold, of those whose rules are for this resource."""

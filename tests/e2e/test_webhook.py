@@ -96,6 +96,7 @@ SKIPPED = [
 HOSTILE = {
     "image": ["a b", "a//b", "a/-b", "a..b", ".a/b", "a_/b", "a/b-", "a:b:c", "a@b", "a/B", "x/UPPER:1", "x:1\n", "-x", "x" * 300, "x@sha256:12", "$(x)"],
     "image-choice": ["none", "Any", "repository,any"],
+    "pod-security": ["", "none", "Baseline", "baseline,restricted"],
     "pull-policy": ["always", "Sometimes"],
     "native": ["yes", "True", "0"],
     "cpu": ["-1", "0", "0m", "1e3", "1Gi", "9999999", "1.2345", " 1"],
@@ -465,6 +466,7 @@ class Workloads(Case):
             with self.subTest(why):
                 answer = server.review(workload("Deployment", self.ON, inside), path=path)
                 self.assertEqual(len(answer.warnings), 1)
+                self.assertEqual(bool(answer.patch), path is None, "no pointless rollout")
                 self.assertIn(why, answer.warnings[0])
                 self.assertIn("will not be injected", answer.warnings[0])
         answer = server.review(workload("Deployment", {**self.ON, "sidelight.dev/cpu": "lots"}))

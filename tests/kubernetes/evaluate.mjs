@@ -26,9 +26,16 @@ const { Environment } = await import(pathToFileURL(require.resolve("@marcbachman
 
 class Quantity {
   constructor(text) {
-    const [, number, unit] = /^([0-9.]+)(m|[KMG]i?)?$/.exec(text);
-    const powers = { m: 1e-3, K: 1e3, M: 1e6, G: 1e9, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30 };
+    const [, number, unit] = /^([0-9.]+(?:e[0-9]+)?)(m|k|[MGT]|[KMGT]i)?$/.exec(text);
+    const powers = { m: 1e-3, k: 1e3, M: 1e6, G: 1e9, T: 1e12,
+      Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 };
     this.value = Number(number) * (unit ? powers[unit] : 1);
+  }
+
+  static of(value) {
+    const made = new Quantity("0");
+    made.value = value;
+    return made;
   }
 }
 
@@ -38,7 +45,9 @@ const environment = new Environment({
 })
   .registerType("Quantity", Quantity)
   .registerFunction("quantity(string): Quantity", (text) => new Quantity(text))
-  .registerFunction("Quantity.isLessThan(Quantity): bool", (a, b) => a.value < b.value);
+  .registerFunction("Quantity.isLessThan(Quantity): bool", (a, b) => a.value < b.value)
+  .registerFunction("Quantity.add(Quantity): Quantity", (a, b) => Quantity.of(a.value + b.value))
+  .registerFunction("Quantity.asApproximateFloat(): double", (a) => a.value);
 
 // Outside of strings only.
 function translate(expression) {
