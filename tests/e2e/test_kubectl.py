@@ -15,7 +15,7 @@ import urllib.parse
 import harness
 import kubernetes
 import kustomize
-from admission import pod
+from admission import pod, template, workload
 from test_guard import with_defaults
 from test_policy import GUARD, answers, question
 
@@ -25,6 +25,8 @@ OUTPUT = "this is what sidelight prints\n"
 RESOURCES = [("pods", "Pod"), ("pods/ephemeralcontainers", "Pod"), ("pods/log", "Pod"),
              ("pods/attach", "PodAttachOptions"), ("pods/portforward", "PodPortForwardOptions"),
              ("namespaces", "Namespace"), ("configmaps", "ConfigMap")]
+WORKLOADS = {"apps": [("deployments", "Deployment"), ("statefulsets", "StatefulSet"),
+                      ("daemonsets", "DaemonSet")], "batch": [("cronjobs", "CronJob")]}
 IMAGE = "registry.example/sidelight:7"
 
 
@@ -33,8 +35,20 @@ def setUpModule():
     kubernetes.install()
 
 
+def resource_list(version, resources):
+    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version,
+            "resources": [{"name": name, "singularName": "", "namespaced": True, "kind": kind,
+                           "verbs": ["get", "list", "watch", "patch", "create"]}
+                          for name, kind in resources]}
+
+
 class ApiServer:
     """GET and PATCH of one Pod, as far as `kubectl get`, `debug` and `port-forward` ask."""
+
+    states = ()  # of an ephemeral container, one for each time it is looked at before its end
+    status = 0  # with which it ends
+    workloads = ()
+    admit = staticmethod(lambda obj: obj)  # of a Pod on trial: the Pod, or why it is refused
 
     def __init__(self, case, obj, parameters):
         api = self
@@ -73,7 +87,14 @@ class ApiServer:
                 self.say(api.pod)
 
             def do_POST(self):
-                api.requests.append((self.command, self.path, None))
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"] or 0)) or "0")
+                api.requests.append((self.command, self.path, body))
+                if self.path.startswith("/api/v1/namespaces/shop/pods?") and "dryRun=All" in self.path:
+                    made = api.admit(copy.deepcopy(body))
+                    if isinstance(made, dict):
+                        return self.say(made, 201)
+                    return self.say({"kind": "Status", "apiVersion": "v1", "status": "Failure",
+                                     "reason": "Forbidden", "code": 403, "message": made}, 403)
                 self.say({"kind": "Status", "apiVersion": "v1", "status": "Failure"}, 500)
 
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -89,13 +110,19 @@ class ApiServer:
         if url.path == "/api":
             return {"kind": "APIVersions", "versions": ["v1"]}
         if url.path == "/apis":
-            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": []}
+            versions = [{"groupVersion": f"{name}/v1", "version": "v1"} for name in WORKLOADS]
+            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [
+                {"name": name, "versions": [v], "preferredVersion": v}
+                for name, v in zip(WORKLOADS, versions)]}
         if url.path == "/api/v1":
-            return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "v1",
-                    "resources": [{"name": name, "singularName": "", "namespaced": True,
-                                   "kind": kind, "verbs": ["get", "list", "watch", "patch",
-                                                           "create"]}
-                                  for name, kind in RESOURCES]}
+            return resource_list("v1", RESOURCES)
+        for group, resources in WORKLOADS.items():
+            if url.path == f"/apis/{group}/v1":
+                return resource_list(f"{group}/v1", resources)
+            for name, kind in resources:
+                if url.path == f"/apis/{group}/v1/namespaces/shop/{name}":
+                    return {"kind": f"{kind}List", "apiVersion": f"{group}/v1", "metadata": {},
+                            "items": [w for w in self.workloads if w["kind"] == kind]}
         if url.path == "/api/v1/namespaces/sidelight-system/configmaps/sidelight" and \
                 self.parameters is not None:
             return {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "sidelight"},
@@ -112,6 +139,7 @@ class ApiServer:
         if url.path == f"{where}/web-0/log":
             return OUTPUT
         if url.path == f"{where}/web-0":
+            self.proceed()
             return self.pod
         return None
 
@@ -122,7 +150,14 @@ class ApiServer:
         self.pod["spec"]["ephemeralContainers"] = containers
         self.pod["status"]["ephemeralContainerStatuses"] = [
             {"name": c["name"], "image": c["image"], "imageID": "", "ready": False,
-             "restartCount": 0, "state": {"terminated": {"exitCode": 0}}} for c in containers]
+             "restartCount": 0, "state": {}} for c in containers]
+        self.left = list(self.states)
+
+    def proceed(self):
+        """What has become of the last ephemeral container, the next time it is looked at."""
+        for status in self.pod["status"].get("ephemeralContainerStatuses", [])[-1:]:
+            status["state"] = self.left.pop(0) if self.left else {
+                "terminated": {"exitCode": self.status}}
 
     def told(self):
         """The ephemeral containers that were asked for."""
@@ -196,6 +231,97 @@ class Plugin(harness.Case):
             self.assertFalse(one.get(member), member)
         clean = {k: v for k, v in self.api.pod.items() if k != "status"}
         self.assertEqual(kubernetes.invalid([clean]), [[]])
+
+    def test_a_program_that_ends_at_once(self):
+        """Its output comes whole and once, its status is ours; nobody attaches to it."""
+        waits = {"waiting": {"reason": "ContainerCreating"}}
+        runs = {"running": {"startedAt": "2026-01-02T03:04:05Z"}}
+        for command, cases in (("doctor", (((), 0), ((), 3), ((waits, runs, runs), 2))),
+                               ("top", (((), 1),)), ("trace", (((runs,), 1),)),
+                               ("syscalls", (((waits,), 3),))):
+            for states, status in cases:
+                self.start()
+                self.api.states, self.api.status = states, status
+                done = self.sidelight(command, "web-0")
+                self.assertEqual((done.returncode, done.stdout), (status, OUTPUT), done.stderr)
+                asked = [path for _, path, _ in self.api.requests]
+                self.assertFalse([path for path in asked if "/attach" in path])
+                self.assertEqual(len([path for path in asked if "/log?" in path]), 1, asked)
+                self.assertEqual(list(self.home.glob("tmp.*")), [], "left behind")
+
+    def test_a_container_that_cannot_start(self):
+        for reason in ("ImagePullBackOff", "InvalidImageName", "CreateContainerError"):
+            self.start()
+            self.api.states = ({"waiting": {"reason": reason}},) * 9
+            done = self.sidelight("doctor", "web-0")
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+            self.assertIn(reason, done.stderr)
+
+    def check(self, admit, *workloads):
+        """Status and lines of `check`; nothing but trials may be asked for."""
+        self.start()
+        self.api.admit, self.api.workloads = admit, workloads
+        done = self.sidelight("check", "shop")
+        for method, path, _ in self.api.requests:
+            self.assertTrue(method == "GET" or (method == "POST" and "dryRun=All" in path), path)
+        self.assertEqual(list(self.home.glob("tmp.*")), [], "left behind")
+        return done.returncode, done.stdout.splitlines() + done.stderr.splitlines()
+
+    def test_check(self):
+        """Each workload as the API server would take its Pods."""
+        def asks(obj):
+            return obj["metadata"].get("annotations", {}).get("sidelight.dev/inject") == "true"
+
+        def status(word):
+            def admit(obj):
+                self.assertTrue(obj["metadata"]["generateName"])
+                if asks(obj) and word:
+                    obj["metadata"]["annotations"]["sidelight.dev/status"] = word
+                return obj
+            return admit
+
+        def refuses(message):
+            return lambda obj: message if asks(obj) else obj
+
+        web = workload("Deployment")
+        bare = workload("CronJob", inside={**template(), "metadata": {}}, name="report")
+        for word, wanted, words in (
+            ("injected", 0, "can be injected"), ("", 1, "neither webhook nor policy"),
+            ("not injected: hostPID is true", 1, "hostPID is true"),
+        ):
+            returned, lines = self.check(status(word), web, bare, workload("StatefulSet", name="db"))
+            self.assertEqual(returned, wanted, lines)
+            self.assertEqual(sorted(line.split(":")[0] for line in lines),
+                             ["CronJob/report", "Deployment/web", "StatefulSet/db"])
+            for line in lines:
+                self.assertIn(words, line)
+        for message, words in (
+            ('violates PodSecurity "baseline:latest": non-default capabilities', "pod-security"),
+            ("failed quota: cpu: must specify limits.cpu for: sidelight", "cpu-limit"),
+            ("minimum cpu usage per Container is 50m, but request is 10m", "sidelight.dev/cpu"),
+            ("memory max limit to request ratio per Container is 2, but ...", "memory-limit"),
+        ):
+            returned, lines = self.check(refuses(message), web)
+            self.assertEqual((returned, len(lines)), (1, 2), lines)
+            self.assertEqual(lines[0], f"Deployment/web: refused with sidelight: {message}")
+            self.assertIn(words, lines[1])
+        returned, lines = self.check(lambda obj: "exceeded quota: pods", web)
+        self.assertEqual((returned, len(lines)), (1, 1), lines)
+        self.assertIn("with and without sidelight: exceeded quota: pods", lines[0])
+        returned, lines = self.check(status("injected"))
+        self.assertEqual((returned, lines), (0, ["a-plain-Pod: can be injected"]))
+
+    def test_check_finds_what_an_absent_webhook_missed(self):
+        def admit(obj):
+            obj["metadata"]["annotations"]["sidelight.dev/status"] = "injected"
+            return obj
+
+        on = {"sidelight.dev/inject": "true"}
+        returned, lines = self.check(admit, workload("Deployment", on))
+        self.assertEqual((returned, len(lines)), (1, 1), lines)
+        self.assertIn("its Pod template is not", lines[0])
+        self.assertEqual(self.check(admit, workload("Deployment", on, template(on)))[0], 0)
 
     def test_the_guard_permits_it(self):
         """... and nothing else that comes this way."""
@@ -310,6 +436,7 @@ class Plugin(harness.Case):
             (["top", "web-0", "more"], "after --"), (["top", "web-0", "-c"], "needs a value"),
             (["top", "web-0", "-c", '","x":"'], "is no container"),
             (["top", "we b"], "is no Pod"), (["top", "$(id)"], "is no Pod"),
+            (["check"], "which namespace"), (["check", "shop", "--", "x"], "no arguments"),
             (["top", "web-0", "--frob"], "no option"), (["ui", "web-0", "--port", "x"], "--port"),
         ):
             done = self.sidelight(*args)
