@@ -70,12 +70,49 @@ static int write_file(const char *dir, const char *name, const struct text *pem,
 	return EXIT_USE;
 }
 
-int certs_command(const struct flags *f)
+/* A file of an earlier run; nothing where there is none, or where it is far too long. */
+static void read_file(const char *dir, const char *name, struct text *out)
+{
+	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = dir_fd < 0 ? -1 : openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
+	char buf[16384]; /* an authority of this kind takes 700 bytes */
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf));
+
+	if (n > 0 && (size_t)n < sizeof(buf))
+		text_add_span(out, (struct span){buf, (size_t)n});
+	gnutls_memset(buf, 0, sizeof(buf));
+	if (fd >= 0)
+		(void)close(fd); /* nothing was written */
+	if (dir_fd >= 0)
+		(void)close(dir_fd);
+}
+
+static int mint_again(const struct flags *f, struct minted *ret)
 {
 	const struct mint_names names = {f->service, f->namespace};
+	struct text authority;
+	struct text key;
+	int err;
+
+	text_init(&authority);
+	text_init(&key);
+	if (f->dir) {
+		read_file(f->dir, "ca.crt", &authority);
+		read_file(f->dir, "ca.key", &key);
+	}
+	err = mint(&names, (unsigned)f->days,
+		   &(struct mint_previous){text_span(&authority), text_span(&key)}, ret);
+	gnutls_memset(key.ptr, 0, key.len);
+	text_release(&key);
+	text_release(&authority);
+	return err;
+}
+
+int certs_command(const struct flags *f)
+{
 	struct minted m;
 	int status;
-	int err = mint(&names, (unsigned)f->days, &m);
+	int err = mint_again(f, &m);
 
 	if (err) {
 		log_error("certs: no certificate can be made (%s)", gnutls_strerror(err));
@@ -89,6 +126,8 @@ int certs_command(const struct flags *f)
 			status = write_file(f->dir, "tls.crt", &m.cert, 0644);
 		if (!status)
 			status = write_file(f->dir, "ca.crt", &m.authority, 0644);
+		if (!status)
+			status = write_file(f->dir, "ca.key", &m.authority_key, 0600);
 	}
 	minted_release(&m);
 	return status;

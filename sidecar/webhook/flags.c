@@ -46,7 +46,9 @@ static const struct option fixed[] = {
 	 AT(namespace), 0, 0},
 	{NULL, "secret", NULL, "NAME", "sidelight-webhook-tls",
 	 "name of the Secret that is printed", KIND_TEXT, IN_CERTS, AT(secret), 0, 0},
-	{NULL, "dir", NULL, "DIR", NULL, "write ca.crt, tls.crt and tls.key there instead",
+	{NULL, "dir", NULL, "DIR", NULL,
+	 "write ca.crt, tls.crt and tls.key there instead, and ca.key, by which the next run "
+	 "renews them",
 	 KIND_TEXT, IN_CERTS, AT(dir), 0, 0},
 	{NULL, "days", NULL, "N", "365", "how long it is valid", KIND_NUMBER, IN_CERTS, AT(days), 1,
 	 3650},

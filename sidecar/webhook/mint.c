@@ -7,8 +7,9 @@
 #include <string.h>
 #include <time.h>
 
-#define CLOCK_SKEW_S 3600
-#define DAY_S	     86400
+#define CLOCK_SKEW_S   3600
+#define DAY_S	       86400
+#define AUTHORITY_DAYS 3650
 
 struct pair {
 	gnutls_x509_crt_t cert;
@@ -101,36 +102,113 @@ static int make_server(struct pair *p, const struct pair *authority, const struc
 				     0);
 }
 
-/* Takes pem. */
-static int keep(struct text *out, gnutls_datum_t *pem)
+static gnutls_datum_t datum_of(struct span pem)
 {
-	text_init(out);
-	text_add_span(out, (struct span){(const char *)pem->data, pem->size});
-	gnutls_memset(pem->data, 0, pem->size);
-	gnutls_free(pem->data);
+	return (gnutls_datum_t){(unsigned char *)pem.ptr, (unsigned)pem.len};
+}
+
+static bool is_pair(const struct pair *p)
+{
+	unsigned char of_cert[64];
+	unsigned char of_key[64];
+	size_t cert_len = sizeof(of_cert);
+	size_t key_len = sizeof(of_key);
+
+	return gnutls_x509_crt_get_key_id(p->cert, 0, of_cert, &cert_len) == 0 &&
+	       gnutls_x509_privkey_get_key_id(p->key, 0, of_key, &key_len) == 0 &&
+	       cert_len == key_len && memcmp(of_cert, of_key, cert_len) == 0;
+}
+
+/* The authority of before, if it can sign a certificate that ends in so many days. */
+static bool use_previous(struct pair *p, const struct mint_previous *previous, unsigned days)
+{
+	gnutls_datum_t cert = datum_of(previous->authority);
+	gnutls_datum_t key = datum_of(previous->authority_key);
+
+	*p = (struct pair){NULL, NULL};
+	if (previous->authority.len && previous->authority_key.len &&
+	    gnutls_x509_crt_init(&p->cert) == 0 && gnutls_x509_privkey_init(&p->key) == 0 &&
+	    gnutls_x509_crt_import(p->cert, &cert, GNUTLS_X509_FMT_PEM) == 0 &&
+	    gnutls_x509_privkey_import(p->key, &key, GNUTLS_X509_FMT_PEM) == 0 &&
+	    gnutls_x509_crt_get_ca_status(p->cert, NULL) > 0 && is_pair(p) &&
+	    gnutls_x509_crt_get_expiration_time(p->cert) > time(NULL) + (time_t)days * DAY_S)
+		return true;
+	pair_release(p);
+	return false;
+}
+
+/* PEM of the certificate; `out` grows by it. */
+static int add_cert(struct text *out, gnutls_x509_crt_t cert)
+{
+	gnutls_datum_t pem;
+	int err = gnutls_x509_crt_export2(cert, GNUTLS_X509_FMT_PEM, &pem);
+
+	if (err)
+		return err;
+	text_add_span(out, (struct span){(const char *)pem.data, pem.size});
+	gnutls_free(pem.data);
 	return out->has_failed ? GNUTLS_E_MEMORY_ERROR : 0;
 }
 
-int mint(const struct mint_names *names, unsigned days, struct minted *ret)
+/* The certificates of the old bundle that are still valid, but `not_this`. */
+static int add_old(struct text *out, struct span bundle, gnutls_x509_crt_t not_this)
+{
+	gnutls_datum_t pem = datum_of(bundle);
+	gnutls_x509_crt_t *list = NULL;
+	unsigned count = 0;
+	unsigned kept = 0;
+	int err = 0;
+
+	/* What is no bundle has no certificate to keep. */
+	if (!bundle.len ||
+	    gnutls_x509_crt_list_import2(&list, &count, &pem, GNUTLS_X509_FMT_PEM, 0) < 0)
+		return 0;
+	for (unsigned i = 0; i < count; i++) {
+		if (!err && kept < MINT_OLD_MAX && !gnutls_x509_crt_equals(list[i], not_this) &&
+		    gnutls_x509_crt_get_expiration_time(list[i]) > time(NULL)) {
+			err = add_cert(out, list[i]);
+			kept++;
+		}
+		gnutls_x509_crt_deinit(list[i]);
+	}
+	gnutls_free(list);
+	return err;
+}
+
+static int add_key(struct text *out, gnutls_x509_privkey_t key)
+{
+	gnutls_datum_t pem;
+	int err = gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL,
+						    GNUTLS_PKCS_PLAIN, &pem);
+
+	if (err)
+		return err;
+	text_add_span(out, (struct span){(const char *)pem.data, pem.size});
+	gnutls_memset(pem.data, 0, pem.size);
+	gnutls_free(pem.data);
+	return out->has_failed ? GNUTLS_E_MEMORY_ERROR : 0;
+}
+
+int mint(const struct mint_names *names, unsigned days, const struct mint_previous *previous,
+	 struct minted *ret)
 {
 	struct pair authority = {NULL, NULL};
 	struct pair server = {NULL, NULL};
 	struct minted m;
-	gnutls_datum_t pem;
-	int err;
+	int err = 0;
 
 	text_init(&m.authority);
+	text_init(&m.authority_key);
 	text_init(&m.cert);
 	text_init(&m.key);
-	if (!(err = make_authority(&authority, days)) &&
-	    !(err = make_server(&server, &authority, names, days)) &&
-	    !(err = gnutls_x509_crt_export2(authority.cert, GNUTLS_X509_FMT_PEM, &pem)) &&
-	    !(err = keep(&m.authority, &pem)) &&
-	    !(err = gnutls_x509_crt_export2(server.cert, GNUTLS_X509_FMT_PEM, &pem)) &&
-	    !(err = keep(&m.cert, &pem)) &&
-	    !(err = gnutls_x509_privkey_export2_pkcs8(server.key, GNUTLS_X509_FMT_PEM, NULL,
-						      GNUTLS_PKCS_PLAIN, &pem)))
-		err = keep(&m.key, &pem);
+	if (!use_previous(&authority, previous, days))
+		err = make_authority(&authority, days + AUTHORITY_DAYS);
+	if (!err && !(err = make_server(&server, &authority, names, days)) &&
+	    !(err = add_cert(&m.authority, authority.cert)) &&
+	    !(err = add_old(&m.authority, previous->authority, authority.cert)) &&
+	    !(err = add_key(&m.authority_key, authority.key)) &&
+	    !(err = add_cert(&m.cert, server.cert)))
+		err = add_key(&m.key, server.key);
 	pair_release(&authority);
 	pair_release(&server);
 	if (err)
@@ -143,6 +221,8 @@ int mint(const struct mint_names *names, unsigned days, struct minted *ret)
 void minted_release(struct minted *m)
 {
 	gnutls_memset(m->key.ptr, 0, m->key.len);
+	gnutls_memset(m->authority_key.ptr, 0, m->authority_key.len);
+	text_release(&m->authority_key);
 	text_release(&m->key);
 	text_release(&m->cert);
 	text_release(&m->authority);

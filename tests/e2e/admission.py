@@ -94,7 +94,7 @@ class Server:
         made = self.dir / "new"
         made.mkdir()
         harness.run([WEBHOOK, "certs", "--dir", made])
-        for name in ("ca.crt", "tls.crt", "tls.key"):
+        for name in ("ca.crt", "ca.key", "tls.crt", "tls.key"):
             os.rename(made / name, self.dir / name)
         made.rmdir()
 
