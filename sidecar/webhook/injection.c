@@ -311,6 +311,7 @@ enum outcome injection_apply(const struct injection *in, cJSON *pod, struct patc
 	text_init(&why);
 	if (!values_resolve(&v, in->defaults, member(metadata, "annotations"), warnings))
 		p->has_failed = true;
+	values_for_pod(&v, spec);
 	set_workload(in, metadata, &v, &workload);
 	is_possible = injection_is_possible(in, pod, &v, &why);
 	if (is_possible) {

@@ -140,6 +140,17 @@ const struct parameter parameter_table[PARAM_MAX] = {
 			.wanted = "a time like 500ms, 15s, 2m, at most a day",
 			.help = "time between pushes",
 		},
+	[PARAM_PUSH_ON_EXIT] =
+		{
+			.name = "push-on-exit",
+			.metavar = "delete|keep",
+			.fallback = "",
+			.pattern = "^(delete|keep)$",
+			.max_bytes = 8,
+			.wanted = "one of delete, keep",
+			.help = "what becomes of the pushed group at the end; if not said, keep "
+				"for Pods that end by themselves (of Jobs), else delete",
+		},
 	[PARAM_CONTAINERS] =
 		{
 			.name = "containers",
@@ -297,4 +308,14 @@ bool values_resolve(struct values *v, const struct values *defaults, const cJSON
 	raise_limit(v, PARAM_CPU, PARAM_CPU_LIMIT);
 	raise_limit(v, PARAM_MEMORY, PARAM_MEMORY_LIMIT);
 	return true;
+}
+
+void values_for_pod(struct values *v, const cJSON *spec)
+{
+	const char *policy =
+		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(spec, "restartPolicy"));
+
+	if (!*v->of[PARAM_PUSH_ON_EXIT] && *v->of[PARAM_PUSH] && policy &&
+	    (strcmp(policy, "Never") == 0 || strcmp(policy, "OnFailure") == 0))
+		v->of[PARAM_PUSH_ON_EXIT] = "keep";
 }

@@ -41,6 +41,7 @@ enum parameter_id {
 	PARAM_METRICS_PORT,
 	PARAM_PUSH,
 	PARAM_PUSH_INTERVAL,
+	PARAM_PUSH_ON_EXIT, /* "": "keep" for a Pod that ends by itself (values_for_pod()) */
 	PARAM_CONTAINERS,
 	PARAM_ROUTES,
 	PARAM_LOG_LEVEL,
@@ -81,5 +82,11 @@ bool parameter_accepts(enum parameter_id id, const char *value);
  */
 bool values_resolve(struct values *v, const struct values *defaults, const cJSON *annotations,
 		    cJSON *warnings);
+
+/*
+ * The rule that depends on the Pod: one that pushes and whose restartPolicy is not Always (a
+ * Job's) ends by itself, so its last numbers stay in the gateway until the janitor comes.
+ */
+void values_for_pod(struct values *v, const cJSON *spec);
 
 #endif

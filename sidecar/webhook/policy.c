@@ -208,10 +208,26 @@ static void write_limit(struct text *out, enum parameter_id id, enum parameter_i
 	text_add(out, "_said\n");
 }
 
+/* As values_for_pod() says; `push` stands before it in the table. */
+static void write_push_on_exit(struct text *out, const struct values *defaults)
+{
+	begin_variable(out, "push_on_exit_said");
+	write_said(out, PARAM_PUSH_ON_EXIT, defaults, true);
+	begin_variable(out, "push_on_exit");
+	text_add(out, "variables.push_on_exit_said == \"\" && variables.push != \"\" &&\n"
+		      "      has(object.spec.restartPolicy) &&"
+		      " object.spec.restartPolicy in [\"Never\", \"OnFailure\"]\n"
+		      "      ? \"keep\" : variables.push_on_exit_said\n");
+}
+
 static void write_parameter(struct text *out, enum parameter_id id, const struct values *defaults)
 {
 	if (id == PARAM_CPU_LIMIT || id == PARAM_MEMORY_LIMIT) {
 		write_limit(out, id, id == PARAM_CPU_LIMIT ? PARAM_CPU : PARAM_MEMORY, defaults);
+		return;
+	}
+	if (id == PARAM_PUSH_ON_EXIT) {
+		write_push_on_exit(out, defaults);
 		return;
 	}
 	begin_variable(out, parameter_table[id].name);

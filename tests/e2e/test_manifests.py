@@ -189,6 +189,17 @@ class Agreement(Case):
             self.assertEqual(container, expected)
         self.assertTrue(self.static_containers())
 
+    def test_static_sidecars_of_all_kinds(self):
+        """As the webhook injects the Pods of each: a Job's last numbers stay in the gateway."""
+        server = Server(self, "--image", self.parameters["image"], "--push", PUSH)
+        for name in ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"):
+            made = kustomize.on_top(["sidecar"], [workload(name, {"sidelight.dev/inject": "true"})])
+            spec = pod_specs(made[0])[0]
+            obj = pod(spec={"restartPolicy": spec.get("restartPolicy", "Always")},
+                      metadata={"ownerReferences": []})
+            now = kubernetes.patched([(obj, server.review(obj).patch)])[0]
+            self.assertEqual(spec["initContainers"], now["spec"]["initContainers"], name)
+
     def test_capabilities(self):
         wanted = self.template["container"]["securityContext"]["capabilities"]["add"]
         self.assertEqual(self.container["securityContext"]["capabilities"]["add"], wanted)

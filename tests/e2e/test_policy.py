@@ -305,6 +305,25 @@ class Injection(Case):
         cases.append(("said", pod({"sidelight.dev/workload": "mine"})))
         self.same(cases, Server(self))
 
+    def test_pods_that_end_by_themselves(self):
+        """Their group stays in the gateway, unless an annotation says otherwise."""
+        push = "http://gw:9091"
+        server = Server(self, "--push", push)
+        for policy in ("Never", "OnFailure", "Always", None):
+            for said, wanted in ((None, "keep" if policy in ("Never", "OnFailure") else None),
+                                 ("delete", "delete"), ("keep", "keep")):
+                annotations = {"sidelight.dev/push-on-exit": said} if said else {}
+                obj = pod(annotations, {"restartPolicy": policy} if policy else {})
+                if not policy:
+                    del obj["spec"]["restartPolicy"]
+                self.same([(f"{policy} {said}", obj)], server, data={"push": push})
+                made = outcomes([question(self.POLICY, obj, data={"push": push})])[0]
+                environment = {e["name"]: e.get("value")
+                               for e in made["spec"]["initContainers"][0]["env"]}
+                self.assertEqual(environment.get("SIDELIGHT_PUSH_ON_EXIT"), wanted)
+        scraped = pod({"sidelight.dev/export": "scrape"}, {"restartPolicy": "Never"})
+        self.same([("nothing is pushed", scraped)], server, data={"push": push})
+
     def test_pods_of_a_cronjob(self):
         """The webhook carries, the policy injects: each Pod as the webhook would make it."""
         server = Server(self)

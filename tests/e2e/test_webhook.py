@@ -107,6 +107,7 @@ HOSTILE = {
     "metrics-port": ["0", "65536", "-1", "0x10", "99999", "80,81", "http"],
     "push": ["gw:9091", "ftp://gw", "http://", "http://a b", "http://a\n", 'http://"', "http://é"],
     "push-interval": ["0", "99ms", "25h", "1d", "-1", "1.5", "100000"],
+    "push-on-exit": ["", "Keep", "leave", "delete,keep"],
     "containers": ["", ",", "a,,b", "A", "a b", "a;b", "-a"],
     "routes": ["users", "/a b", "/{", "/a{b}", "/a/*/b", "/?x", "/" + "a" * 200,
                ",".join(["/a"] * 257), "/a\x00b", "/$(PATH)"],
