@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/value.h"
 #include "pod/podinfo.h"
+#include "pod/workload.h"
 
 static void add(struct label *labels, size_t *count, const char *name, const char *value)
 {
@@ -77,16 +78,31 @@ static int add_pod_labels(struct labels *l, const struct options *o)
 	return l->pod ? 0 : -ENOMEM;
 }
 
+/* What was said; else what the Pod's name and labels tell, where they are mounted. */
+static const char *workload_of(const struct options *o, char found[IDENTITY_VALUE_MAX])
+{
+	char *labels;
+	bool is_found;
+
+	if ((o->workload && *o->workload) || !o->pod || !o->podinfo)
+		return o->workload;
+	labels = podinfo_read(o->podinfo, "labels");
+	is_found = labels && workload_find(o->pod, labels, found);
+	free(labels);
+	return is_found ? found : NULL;
+}
+
 int labels_init(struct labels *l, const struct options *o)
 {
 	struct identity *id = &l->identity;
+	char found[IDENTITY_VALUE_MAX];
 
 	*l = (struct labels){0};
 	identity_init(id, &(struct identity_words){.job = o->job,
 						   .namespace = o->namespace,
 						   .pod = o->pod,
 						   .node = o->node,
-						   .workload = o->workload});
+						   .workload = workload_of(o, found)});
 	add(l->common, &l->common_count, "namespace", id->namespace);
 	add(l->common, &l->common_count, "pod", id->pod);
 	add(l->common, &l->common_count, "node", id->node);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pod/workload.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#define HASH	 "pod-template-hash=\"6d4cf56db6\"\n"
+#define REVISION "controller-revision-hash=\"7f9c\"\n"
+#define TEN	 "abcdefghi-"
+
+static void test_names(void **state)
+{
+	static const struct {
+		const char *why;
+		const char *pod;
+		const char *labels;
+		const char *want; /* NULL: it cannot be told */
+	} rows[] = {
+		{"a Deployment", "shop-6d4cf56db6-x7k2p", "app=\"web\"\n" HASH, "shop"},
+		{"its name has dashes", "my-shop-1-6d4cf56db6-x7k2p", HASH, "my-shop-1"},
+		{"a hash that is not in the name", "shop-x7k2p", HASH, NULL},
+		{"the hash is all of the name", "6d4cf56db6-x7k2p", HASH, NULL},
+		{"a name that was cut has no whole hash", TEN TEN TEN TEN TEN "a-6d4cf5x7k2p", HASH,
+		 NULL},
+		{"a Job", "migrate-q9w8e", "batch.kubernetes.io/job-name=\"migrate\"\n", "migrate"},
+		{"a Job of before 1.27", "migrate-q9w8e", "job-name=\"migrate\"\n", "migrate"},
+		{"a CronJob", "report-28934561-q9w8e", "job-name=\"report-28934561\"\n", "report"},
+		{"an indexed Job", "a-0-q9w8e", "job-name=\"a\"\nx=\"y\"\n", "a"},
+		{"a Job whose name is a number", "28934561-q9w8e", "job-name=\"28934561\"\n",
+		 "28934561"},
+		{"seven digits are no time", "r-2893456-q9w8e", "job-name=\"r-2893456\"\n",
+		 "r-2893456"},
+		{"a StatefulSet", "db-10",
+		 REVISION "statefulset.kubernetes.io/pod-name=\"db-10\"\n", "db"},
+		{"a StatefulSet of 1.28", "my-db-0",
+		 REVISION "apps.kubernetes.io/pod-index=\"0\"\n", "my-db"},
+		{"a DaemonSet", "agent-x7k2p", REVISION "pod-template-generation=\"1\"\n", "agent"},
+		{"no controller", "alone", "app=\"web\"\n", NULL},
+		{"no labels", "web-0", "", NULL},
+		{"no name", "", HASH, NULL},
+		{"a name that does not end as a DaemonSet's", "agent", REVISION, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char labels[256];
+		char found[IDENTITY_VALUE_MAX] = "";
+		bool is_found;
+
+		(void)strcpy(labels, rows[i].labels);
+		is_found = workload_find(rows[i].pod, labels, found);
+		if (is_found != !!rows[i].want || strcmp(found, is_found ? rows[i].want : "") != 0)
+			fail_msg("%s: %s", rows[i].why, is_found ? found : "not found");
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_names)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
