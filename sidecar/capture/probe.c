@@ -320,6 +320,23 @@ static int check_landlock(struct probe *p, struct context *c)
 	return 0;
 }
 
+/* With a shared PID namespace the runtime's pause program is process 1 of the Pod. */
+static int check_process_one(struct probe *p, struct context *c)
+{
+	scoped_file FILE *comm = fopen("/proc/1/comm", "re");
+	char name[32] = "";
+
+	(void)c;
+	if (!comm || !fgets(name, sizeof(name), comm))
+		return -ESRCH;
+	name[strcspn(name, "\n")] = '\0';
+	detail(p, "%s", name);
+	if (strcmp(name, "pause") != 0)
+		return 0;
+	detail(p, "is /pause; a hook with \"kill ... 1\" does not reach the application");
+	return -EBUSY;
+}
+
 #define NOTHING_WORKS "watching"
 
 /* In the order in which a missing one is the cause of what fails after it. */
@@ -352,6 +369,8 @@ static const struct {
 	 false, check_cap_ptrace},
 	{"Landlock", "closed file system around the process that reads traffic", false, false,
 	 check_landlock},
+	{"process 1", "signals to process 1, an init that must be it", false, false,
+	 check_process_one},
 	{"kernel BTF", "tracepoints with arguments", false, false, check_btf},
 };
 

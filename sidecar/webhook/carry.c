@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "webhook/manifest.h"
 #include "webhook/owner.h"
+#include "webhook/process_one.h"
 
 /* The template's annotations, and where they are. */
 struct target {
@@ -166,6 +167,8 @@ static void warn_of_template(const struct injection *in, const struct target *t,
 	if (!injection_is_possible(in, t->template, &v, &why)) {
 		text_addf(&line, "its Pods will not be injected: %s", why.ptr);
 		add_warning(p, warnings, line.ptr);
+	} else if (!process_one_warn(object_member(t->template, "spec"), warnings)) {
+		p->has_failed = true;
 	}
 	p->has_failed |= why.has_failed || line.has_failed;
 	text_release(&line);

@@ -7,6 +7,7 @@
 #include "webhook/image.h"
 #include "webhook/owner.h"
 #include "webhook/pod_resources.h"
+#include "webhook/process_one.h"
 #include "webhook/template.h"
 
 static cJSON *member(const cJSON *object, const char *name)
@@ -262,6 +263,7 @@ static void warn_of_effects(const cJSON *spec, const struct values *v, struct pa
 {
 	const char *policy = string_member(spec, "restartPolicy");
 
+	p->has_failed |= !process_one_warn(spec, warnings);
 	if (strcmp(v->of[PARAM_NATIVE], "false") == 0 && *policy && strcmp(policy, "Always") != 0)
 		add_warning(warnings, p,
 			    "sidelight.dev/native: \"false\" keeps a Pod that should end from "

@@ -281,6 +281,48 @@ class Pods(Case):
         now["spec"]["containers"].append({"name": "istio-proxy", "image": "i:1"})
         self.assertEqual(server.review(now).patch, [])
 
+    def test_process_one(self):
+        """It is /pause once the PID namespace is shared: who speaks to it is warned."""
+        server = Server(self)
+
+        def run(*words):
+            return {"exec": {"command": list(words)}}
+
+        def web(**members):
+            return [{"name": "web", "image": "i:1", **members}]
+
+        speaking = [
+            web(lifecycle={"preStop": run("sh", "-c", "sleep 5; kill -QUIT 1")}),
+            web(lifecycle={"preStop": run("/bin/kill", "-s", "TERM", "1")}),
+            web(lifecycle={"postStart": run("kill", "1")}),
+            web(livenessProbe=run("sh", "-c", "kill -0 1 && true")),
+            web(readinessProbe=run("sh", "-c", 'kill -HUP "1"')),
+            web(startupProbe=run("grep", "x", "/proc/1/status")),
+            web(command=["sh", "-c"], args=["cron && tail -f log > /proc/1/fd/1"]),
+            web(command=["/sbin/init"]), web(command=["/lib/systemd/systemd"]),
+            web(command=["/init"], args=["nginx"]), web(args=["/usr/sbin/runsvdir-start"]),
+            web(command=["s6-svscan", "/etc/s6"]),
+        ]
+        silent = [
+            web(lifecycle={"preStop": run("sh", "-c", "kill -QUIT 10; kill -1 22")}),
+            web(lifecycle={"preStop": run("sh", "-c", "kill $(cat /run/nginx.pid)")}),
+            web(livenessProbe=run("skill", "1"), readinessProbe={"httpGet": {"port": 80}}),
+            web(command=["python", "init.py", "--systemd"]), web(args=["1"]),
+            web(command=["tini", "--", "app"]), web(command="kill 1"), web(command=[1, None]),
+        ]
+        for containers in speaking + silent:
+            asking = pod(spec={"containers": containers})
+            warnings = server.review(asking).warnings
+            self.assertEqual(len(warnings), containers in speaking, (containers, warnings))
+            inside = template(spec={"containers": containers})
+            self.assertEqual(server.review(workload(
+                "Deployment", {"sidelight.dev/inject": "true"}, inside)).warnings, warnings)
+            if containers in speaking:
+                self.assertIn("container web: its ", warnings[0])
+                self.assertIn("/pause", warnings[0])
+            asking["spec"]["shareProcessNamespace"] = True
+            self.assertEqual(server.review(asking).warnings, [], "as it is today")
+
     def test_workload_name(self):
         server = Server(self)
 
