@@ -86,8 +86,9 @@ static const struct option_command commands[WEBHOOK_COMMAND_MAX] = {
 	[WEBHOOK_SERVE] = {"serve", "--tls-cert FILE --tls-key FILE [OPTIONS]",
 			   "the admission server"},
 	[WEBHOOK_INJECT] = {"inject", "[OPTIONS] [FILE.json]",
-			    "what the webhook would make of a Pod or workload (- or nothing: "
-			    "standard input)"},
+			    "what the webhook would make of a Pod or workload, and what of a List "
+			    "with its Namespace, ResourceQuotas and LimitRanges would refuse it "
+			    "(- or nothing: standard input)"},
 	[WEBHOOK_CERTS] = {"certs", "[OPTIONS]",
 			   "make a certificate for it; prints the Secret and the caBundle"},
 	[WEBHOOK_POLICY] = {"policy", "[OPTIONS]",

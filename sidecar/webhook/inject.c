@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "webhook/injection.h"
 #include "webhook/manifest.h"
+#include "webhook/refusal.h"
+#include "webhook/template.h"
 
 #define EXIT_USE  2
 #define BYTES_MAX (3u << 20) /* twice what the API server stores of an object */
@@ -66,48 +68,127 @@ static int print_object(const cJSON *object)
 	return 0;
 }
 
-static int inject_object(const struct values *defaults, cJSON *object)
+static const char *kind_of(const cJSON *object)
 {
-	const char *kind = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "kind"));
-	const char *path = kind ? manifest_pod_path(kind) : NULL;
+	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "kind"));
+}
+
+/* What the Namespace among the items says of its Pod Security Standard. */
+static void read_namespace(struct injection *in, const cJSON *items)
+{
+	const cJSON *object;
+
+	cJSON_ArrayForEach(object, items)
+	{
+		const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(object, "metadata");
+		const cJSON *labels = cJSON_GetObjectItemCaseSensitive(metadata, "labels");
+		const char *level = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(
+			labels, "pod-security.kubernetes.io/enforce"));
+
+		if (!kind_of(object) || strcmp(kind_of(object), "Namespace") != 0 || !level)
+			continue;
+		in->is_unlabelled = false;
+		in->is_restricted = strcmp(level, "privileged") != 0;
+	}
+}
+
+static const cJSON *injected_container(const cJSON *pod)
+{
+	static const char *const lists[] = {"initContainers", "containers"};
+	const cJSON *spec = cJSON_GetObjectItemCaseSensitive(pod, "spec");
+	const cJSON *container;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		cJSON_ArrayForEach(container, cJSON_GetObjectItemCaseSensitive(spec, lists[i]))
+		{
+			const char *name = cJSON_GetStringValue(
+				cJSON_GetObjectItemCaseSensitive(container, "name"));
+
+			if (name && strcmp(name, TEMPLATE_CONTAINER) == 0)
+				return container;
+		}
+	}
+	return NULL;
+}
+
+/* One that has a Pod template. items: what else is in its namespace, or NULL. Returns the exit
+ * status: 1 where it is not injected, or would be refused. */
+static int inject_object(const struct values *defaults, cJSON *object, const cJSON *items)
+{
+	const char *path = manifest_pod_path(kind_of(object));
 	const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(object, "metadata");
 	const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(metadata, "name"));
 	struct injection in = {.defaults = defaults, .is_asked = true, .is_unlabelled = true};
 	cJSON *warnings = cJSON_CreateArray();
-	enum outcome outcome = OUTCOME_UNASKED;
-	struct patch patch;
 	const cJSON *line;
-	int status = 0;
+	struct patch patch;
+	int refusals = 0;
+	int status;
 
-	if (!path) {
-		log_error("a %.63s has no Pod template; give a Pod, Deployment, StatefulSet, "
-			  "DaemonSet, Job or CronJob",
-			  kind ? kind : "document without kind");
-		cJSON_Delete(warnings);
-		return EXIT_USE;
-	}
 	if (*path && name)
 		in.workload = span_of(name);
+	read_namespace(&in, items);
 	patch_init(&patch, path);
-	outcome = injection_apply(&in, manifest_at(object, path), &patch, warnings);
-	cJSON_ArrayForEach(line, warnings) log_warn("%s", line->valuestring);
-	if (patch.has_failed) {
-		log_error("no memory");
-		status = 1;
-	} else {
-		status = print_object(object);
+	status = injection_apply(&in, manifest_at(object, path), &patch, warnings) ==
+		 OUTCOME_SKIPPED;
+	patch.has_failed |= !refusal_find(injected_container(manifest_at(object, path)), items,
+					  warnings, &refusals);
+	cJSON_ArrayForEach(line, warnings)
+	{
+		if (items && name)
+			log_warn("%s/%.253s: %s", kind_of(object), name, line->valuestring);
+		else
+			log_warn("%s", line->valuestring);
 	}
-	if (!status)
-		status = outcome == OUTCOME_SKIPPED;
+	if (patch.has_failed)
+		log_error("no memory");
+	status = patch.has_failed || status || refusals > 0;
 	patch_release(&patch);
 	cJSON_Delete(warnings);
 	return status;
 }
 
+/* `kubectl get -o json` of several objects; -1: none has a Pod template. */
+static int inject_list(const struct values *defaults, const cJSON *items)
+{
+	cJSON *object;
+	int status = -1;
+
+	cJSON_ArrayForEach(object, items)
+	{
+		if (kind_of(object) && manifest_pod_path(kind_of(object))) {
+			int one = inject_object(defaults, object, items);
+
+			status = status > one ? status : one;
+		}
+	}
+	return status;
+}
+
+static int inject_document(const struct values *defaults, cJSON *document)
+{
+	const char *kind = kind_of(document);
+	int status = -1;
+	int printed;
+
+	if (kind && strcmp(kind, "List") == 0)
+		status = inject_list(defaults, cJSON_GetObjectItemCaseSensitive(document, "items"));
+	else if (kind && manifest_pod_path(kind))
+		status = inject_object(defaults, document, NULL);
+	if (status < 0) {
+		log_error("a %.63s has no Pod template; give a Pod, Deployment, StatefulSet, "
+			  "DaemonSet, Job or CronJob, or a List with one",
+			  kind ? kind : "document without kind");
+		return EXIT_USE;
+	}
+	printed = print_object(document);
+	return printed ? printed : status;
+}
+
 int inject_command(const struct flags *f)
 {
 	cJSON *object = read_object(f->file);
-	int status = object ? inject_object(&f->values, object) : EXIT_USE;
+	int status = object ? inject_document(&f->values, object) : EXIT_USE;
 
 	cJSON_Delete(object);
 	return status;

@@ -445,27 +445,5 @@ class ComingAndGoing(Case):
             return False # reset: in the queue when listening ended
 
 
-class Inject(Case):
-    def test_is_what_the_webhook_does(self):
-        """`inject` on a manifest, and the webhook on the same, agree."""
-        file = self.scratch("pod.json")
-        file.write_text(json.dumps(pod()))
-        printed = json.loads(run([WEBHOOK, "inject", "--push", "http://gw:9091", file]).stdout)
-        server = Server(self, "--push", "http://gw:9091")
-        self.assertEqual(server.review(printed).patch, [])
-        made = [op["value"] for op in server.review(pod()).patch
-                if op["path"] == "/spec/initContainers/0"]
-        self.assertEqual(printed["spec"]["initContainers"], made)
-
-    def test_bad_input(self):
-        for text, why in [("x", "not JSON"), ("{}", "no Pod template"),
-                          ('{"kind": "Service"}', "a Service has no Pod template")]:
-            file = self.scratch("in.json")
-            file.write_text(text)
-            done = run([WEBHOOK, "inject", file], check=False)
-            self.assertEqual(done.returncode, 2)
-            self.assertIn(why, done.stderr)
-
-
 if __name__ == "__main__":
     main()
