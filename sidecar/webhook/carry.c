@@ -160,6 +160,9 @@ static void warn_of_template(const struct injection *in, const struct target *t,
 	struct text why;
 	struct text line;
 
+	/* The static component put it there: its Pods are left as they are. */
+	if (injection_is_present(object_member(t->template, "spec")))
+		return;
 	text_init(&why);
 	text_init(&line);
 	if (!values_resolve(&v, in->defaults, t->annotations, warnings))

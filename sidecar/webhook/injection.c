@@ -39,7 +39,7 @@ static bool is_named(const cJSON *list, const char *name)
 	return find_named(list, name);
 }
 
-static bool is_present(const cJSON *spec)
+bool injection_is_present(const cJSON *spec)
 {
 	return is_named(member(spec, "initContainers"), TEMPLATE_CONTAINER) ||
 	       is_named(member(spec, "containers"), TEMPLATE_CONTAINER);
@@ -307,7 +307,7 @@ enum outcome injection_apply(const struct injection *in, cJSON *pod, struct patc
 
 	if (!is_well_formed(pod) || !is_asked(in, metadata))
 		return OUTCOME_UNASKED;
-	if (is_present(spec))
+	if (injection_is_present(spec))
 		return OUTCOME_PRESENT;
 	text_init(&workload);
 	text_init(&why);

@@ -73,6 +73,9 @@ struct injection {
 enum outcome injection_apply(const struct injection *in, cJSON *pod, struct patch *p,
 			     cJSON *warnings);
 
+/* Does the spec have the container already? */
+bool injection_is_present(const cJSON *spec);
+
 /* The reason for which every Pod of the namespace would be skipped; NULL: there is none. */
 const char *injection_refused_by_namespace(const struct injection *in);
 

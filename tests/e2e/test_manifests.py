@@ -289,8 +289,9 @@ class Agreement(Case):
                            "values": ["privileged"] if privileged else
                            ["baseline", "restricted"] if restricted else
                            ["privileged", "baseline", "restricted"]}, selector)
+            policy = "Fail" if hook["name"].startswith("asking.") else "Ignore"
             self.assertEqual((hook["failurePolicy"], hook["reinvocationPolicy"],
-                              hook["sideEffects"]), ("Ignore", "IfNeeded", "None"))
+                              hook["sideEffects"]), (policy, "IfNeeded", "None"))
             self.assertLessEqual(hook["timeoutSeconds"], 5)
             self.assertTrue(hook["matchConditions"])
 
@@ -364,10 +365,17 @@ class Agreement(Case):
 
 
 class Components(Case):
-    def test_fail_closed_changes_all_of_them(self):
+    def test_fail_closed_refuses_what_would_miss_sidelight(self):
         objects = kustomize.on_top(["certs", "fail-closed"], ["webhook-manifests"])
         webhooks = kind(objects, "MutatingWebhookConfiguration")[0]["webhooks"]
-        self.assertEqual({w["failurePolicy"] for w in webhooks}, {"Fail"})
+        closed = {w["name"] for w in webhooks if w["failurePolicy"] == "Fail"}
+        self.assertEqual(closed, {w["name"] for w in webhooks
+                                  if not w["name"].startswith("workloads.")})
+        # Other changes of a workload that asks, and taking the annotation away, are no one's loss.
+        for hook in webhooks:
+            conditions = [c["name"] for c in hook["matchConditions"]]
+            self.assertEqual("not-carried-yet" in conditions, hook["name"].startswith("asking."))
+            self.assertNotIn("only-annotated", conditions)
 
     def test_cert_manager_writes_what_the_webhook_mounts(self):
         objects = everything()["cert-manager"]

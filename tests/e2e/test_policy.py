@@ -348,6 +348,8 @@ class Calls(Case):
     WORKLOADS = ["workloads.sidelight.dev", "workloads.privileged.sidelight.dev",
                  "workloads.baseline.sidelight.dev"]
 
+    ASKING = ["asking.workloads.sidelight.dev", "asking.workloads.privileged.sidelight.dev"]
+
     def called(self, obj, old=None):
         """The webhooks whose conditions hold, of those whose rules are for this resource."""
         operation = "UPDATE" if old else "CREATE"
@@ -373,7 +375,8 @@ class Calls(Case):
                 self.assertEqual(self.called(plain), [])
                 self.assertEqual(self.called(plain, plain), [])
                 self.assertEqual(self.called(asking), self.WORKLOADS)
-                self.assertEqual(self.called(asking, plain), self.WORKLOADS)
+                self.assertEqual(self.called(asking, plain),
+                                 self.WORKLOADS + self.ASKING * (kind != "Job"))
                 self.assertEqual(self.called(plain, asking), self.WORKLOADS, "just removed")
                 carried = workload(kind)
                 template_of(carried).setdefault("metadata", {})["annotations"] = {
@@ -387,6 +390,27 @@ class Calls(Case):
             "sidelight.dev/inject": "true", "sidelight.dev/carried": "inject"}
         self.assertEqual(self.called(job_of(cronjob)), self.WORKLOADS)
         self.assertEqual(self.called(pod_of(job_of(cronjob))), self.PODS)
+
+    def test_what_an_outage_refuses(self):
+        """Only a change that adds the annotation and nothing else."""
+        on = {"sidelight.dev/inject": "true"}
+        plain, asking = workload("Deployment"), workload("Deployment", on)
+        carried = copy.deepcopy(asking)
+        template_of(carried)["metadata"]["annotations"] = {**on, "sidelight.dev/carried": "inject"}
+        scaled = copy.deepcopy(asking)
+        scaled["spec"]["replicas"] = 9
+        owned = copy.deepcopy(asking)
+        owned["metadata"]["ownerReferences"] = [{"apiVersion": "v1", "kind": "Shop", "name": "s",
+                                                 "uid": "u", "controller": True}]
+        for why, obj, old, is_refused in (
+            ("annotated", asking, plain, True), ("created", asking, None, False),
+            ("removed again", plain, carried, False), ("with other changes", scaled, plain, False),
+            ("unrelated", carried, carried, False), ("missed before", asking, asking, False),
+            ("an operator's", owned, plain, False), ("not asked for", plain, plain, False),
+        ):
+            names = [w["name"] for w in self.CONFIGURATION["webhooks"]
+                     if w["failurePolicy"] == "Fail" and w["name"] in self.called(obj, old)]
+            self.assertEqual(names, self.ASKING * is_refused, why)
 
     def test_a_workload_without_metadata_in_its_template(self):
         bare = workload("CronJob")

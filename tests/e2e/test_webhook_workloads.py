@@ -128,6 +128,14 @@ class Workloads(Case):
                 now["status"]["replicas"] = 3
                 self.assertEqual(server.review(now, "UPDATE", old=now).patch, [])
 
+    def test_static_sidecar(self):
+        """A template that has the container by itself: its port is not in anybody's way."""
+        static = {"name": "sidelight", "image": "i:1", "ports": [{"containerPort": 9465}]}
+        for inside in (template(spec={"initContainers": [static]}),
+                       template(spec={"containers": [static, {"name": "app", "image": "a:1"}]})):
+            answer = Server(self).review(workload("Deployment", self.ON, inside))
+            self.assertEqual(answer.warnings, [])
+
     def test_jobs_are_fixed(self):
         answer = Server(self).review(workload("Job", self.ON), "UPDATE")
         self.assertEqual(answer.patch, [])
