@@ -76,7 +76,7 @@ def everything():
     for directory in (harness.ROOT / "kustomize" / "components").iterdir():
         name = directory.name
         base = asking if name == "sidecar" else \
-            ["webhook-manifests"] if name in ("certs", "cert-manager", "fail-closed") else []
+            ["webhook-manifests"] if name in ("certs", "cert-manager", "fail-closed", "one-node") else []
         result[name] = kustomize.on_top([name], base)
     for objects in result.values():
         for obj in objects:
@@ -365,6 +365,11 @@ class Agreement(Case):
 
 
 class Components(Case):
+    def test_one_node_can_be_drained(self):
+        objects = kustomize.on_top(["certs", "one-node"], ["webhook-manifests"])
+        self.assertEqual(kind(objects, "PodDisruptionBudget"), [])
+        self.assertEqual(kind(objects, "Deployment")[0]["spec"]["replicas"], 1)
+
     def test_fail_closed_refuses_what_would_miss_sidelight(self):
         objects = kustomize.on_top(["certs", "fail-closed"], ["webhook-manifests"])
         webhooks = kind(objects, "MutatingWebhookConfiguration")[0]["webhooks"]
