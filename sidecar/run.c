@@ -32,6 +32,7 @@
 #include "metrics/red.h"
 #include "metrics/self.h"
 #include "metrics/summary.h"
+#include "metrics/watch.h"
 #include "pod/memory_cgroup.h"
 #include "pod/sandbox.h"
 #include "reader.h"
@@ -56,6 +57,7 @@ struct run {
 	struct registry *registry;
 	struct red *red;
 	struct self *self;
+	struct watch *watch;
 	struct summary *summary;
 	struct engine *engine;
 	struct scrape *scrape;
@@ -66,6 +68,7 @@ struct run {
 	uint64_t started_ns;
 	bool is_stopping;
 	bool is_lost; /* the broker is gone */
+	unsigned watched; /* cgroups */
 };
 
 static void on_event(void *ctx, const struct event *ev)
@@ -103,6 +106,14 @@ static void on_counters(void *ctx, uint64_t number, const char *name, const uint
 	self_kernel(r->self, number, name, counters);
 }
 
+static void on_watched(void *ctx, unsigned count)
+{
+	struct run *r = ctx;
+
+	r->watched = count;
+	watch_cgroups(r->watch, count);
+}
+
 static void on_usage(void *ctx, const struct usage *broker)
 {
 	struct run *r = ctx;
@@ -133,7 +144,12 @@ static const char *unready(void *ctx)
 {
 	const struct run *r = ctx;
 
-	return r->has_reader ? NULL : "not attached";
+	if (!r->has_reader)
+		return "not attached";
+	/* A Pod may be made ready before its first container starts. */
+	if (!r->watched && (r->o->cgroup || r->o->pid))
+		return "the cgroup does not exist now";
+	return NULL;
 }
 
 static void close_all(struct run *r)
@@ -177,6 +193,7 @@ static void stop(void *ctx, bool is_lost)
 static const struct link_ops link_ops = {
 	.target = on_target,
 	.counters = on_counters,
+	.watched = on_watched,
 	.usage = on_usage,
 	.stop = stop,
 };
@@ -206,8 +223,9 @@ static int make_engine(struct run *r)
 		goto fail;
 	r->red = red_new(r->registry, &(struct red_options){.wants_body_sizes = o->has_body_sizes});
 	r->self = self_new(r->registry);
+	r->watch = watch_new(r->registry);
 	r->summary = summary_new(o->has_summary ? SUMMARY_ROWS : 1);
-	if (!r->red || !r->self || !r->summary)
+	if (!r->red || !r->self || !r->watch || !r->summary)
 		goto fail;
 	r->engine = engine_new(&(struct engine_options){.conn_cap = o->conn_cap,
 							.memory_cap = memory_cap(o),
@@ -336,6 +354,7 @@ static void release(struct run *r)
 	(void)uv_loop_close(&r->loop);
 	engine_free(r->engine);
 	summary_free(r->summary);
+	watch_free(r->watch);
 	self_free(r->self);
 	red_free(r->red);
 	registry_free(r->registry);

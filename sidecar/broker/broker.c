@@ -24,6 +24,7 @@
 #include "base/usage.h"
 #include "broker/discovery.h"
 #include "broker/channel.h"
+#include "broker/named.h"
 #include "broker/targets.h"
 #include "capture/programs.h"
 #include "pod/place.h"
@@ -53,6 +54,7 @@ struct broker {
 	struct programs *programs;
 	struct targets targets;
 	struct discovery discovery;
+	struct named named;
 	struct spawn spawn;
 	bool has_spawn;
 	uv_poll_t spawn_poll;
@@ -111,6 +113,7 @@ static void reap(struct broker *b)
 static void detach(struct broker *b)
 {
 	discovery_stop(&b->discovery);
+	named_stop(&b->named);
 	targets_detach(&b->targets);
 }
 
@@ -344,6 +347,8 @@ static int add_targets(struct broker *b)
 		return err;
 	}
 	b->target = NULL;
+	if (!b->o->argv)
+		named_start(&b->named, &b->loop, &b->targets, t);
 	return 0;
 }
 

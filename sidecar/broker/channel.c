@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "capture/programs.h"
+
 #define END_OF(member)                                                                             \
 	(offsetof(struct channel_message, member) +                                                \
 	 sizeof(((struct channel_message *)NULL)->member))
@@ -20,6 +22,7 @@ static const size_t sizes[CHANNEL_MAX] = {
 	[CHANNEL_CLOSES] = END_OF(closes),
 	[CHANNEL_DETACHED] = HEADER,
 	[CHANNEL_STOP] = HEADER,
+	[CHANNEL_WATCHED] = HEADER,
 	[CHANNEL_READY] = HEADER,
 	[CHANNEL_REFRESH] = HEADER,
 	[CHANNEL_ANSWER] = END_OF(answer),
@@ -43,6 +46,8 @@ bool channel_is_valid(const struct channel_message *m, size_t size, enum channel
 		return m->target.number && memchr(m->target.name, '\0', sizeof(m->target.name));
 	case CHANNEL_CLOSES:
 		return m->count <= CHANNEL_CLOSES_MAX;
+	case CHANNEL_WATCHED:
+		return m->count <= PROGRAMS_CGROUPS_MAX;
 	case CHANNEL_ANSWER:
 		return m->answer.dir <= DIR_EGRESS;
 	default:

@@ -11,6 +11,7 @@
  *   REFRESHED all counters were sent          DETACH    detach from everything
  *   CLOSES    that found no room in the ring
  *   DETACHED  and will not attach again
+ *   WATCHED   so many cgroups are watched now
  *   STOP      end in good order
  *
  * Each kind has one size and one sender. channel_receive() lets nothing else
@@ -39,6 +40,7 @@ enum channel_kind {
 	CHANNEL_CLOSES,
 	CHANNEL_DETACHED,
 	CHANNEL_STOP,
+	CHANNEL_WATCHED,
 	CHANNEL_READY, /* from here on: from the worker */
 	CHANNEL_REFRESH,
 	CHANNEL_ANSWER,
@@ -54,7 +56,7 @@ enum channel_side { SIDE_BROKER, SIDE_WORKER };
 
 struct channel_message {
 	uint32_t kind; /* enum channel_kind */
-	uint32_t count; /* CLOSES: how many */
+	uint32_t count; /* CLOSES, WATCHED: how many */
 	union {
 		struct ring_layout ring; /* RING; the descriptors come with it */
 		struct {

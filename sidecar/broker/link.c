@@ -55,6 +55,9 @@ static void dispatch(struct link *l, const struct channel_message *m)
 		l->has_closes = true;
 		l->is_fetching = false;
 		break;
+	case CHANNEL_WATCHED:
+		l->ops->watched(l->ctx, m->count);
+		break;
 	case CHANNEL_STOP:
 		note_stop(l, false);
 		break;

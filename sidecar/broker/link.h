@@ -23,6 +23,8 @@ struct link_ops {
 	/* Events with this number may follow. */
 	void (*target)(void *ctx, uint64_t number, const char *name);
 	void (*counters)(void *ctx, uint64_t number, const char *name, const uint64_t *counters);
+	/* So many cgroups are watched from now on. */
+	void (*watched)(void *ctx, unsigned count);
 	void (*usage)(void *ctx, const struct usage *broker);
 	/* Once. is_lost: the broker is gone. */
 	void (*stop)(void *ctx, bool is_lost);

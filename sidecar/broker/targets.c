@@ -31,6 +31,17 @@ static void tell(struct targets *t, enum channel_kind kind, const struct target 
 		t->is_deaf = true;
 }
 
+/* How many are WATCHED. */
+static void tell_count(struct targets *t)
+{
+	struct channel_message m = {.kind = CHANNEL_WATCHED};
+
+	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++)
+		m.count += t->slots[i].target && !t->slots[i].until_ms;
+	if (channel_send(t->channel, &m) == -EAGAIN)
+		t->is_deaf = true;
+}
+
 static void refresh(struct targets *t, const struct target *target)
 {
 	scoped_privilege int raised = privilege_raise();
@@ -126,6 +137,7 @@ int targets_add(struct targets *t, struct target *target)
 			continue;
 		s->until_ms = 0;
 		set_timer(t);
+		tell_count(t);
 		target_close(target);
 		free(target);
 		return 0;
@@ -135,9 +147,11 @@ int targets_add(struct targets *t, struct target *target)
 		return -ENOSPC;
 	tell(t, CHANNEL_TARGET, target, NULL);
 	err = programs_attach(t->programs, target->cgroup.fd, target->cgroup.id, target->number);
-	if (!err)
-		*s = (struct targets_slot){.target = target};
-	return err;
+	if (err)
+		return err;
+	*s = (struct targets_slot){.target = target};
+	tell_count(t);
+	return 0;
 }
 
 void targets_end(struct targets *t, uint64_t cgroup_id)
@@ -151,6 +165,7 @@ void targets_end(struct targets *t, uint64_t cgroup_id)
 		s->until_ms = uv_now(t->timer.loop) + LINGER_MS;
 	}
 	set_timer(t);
+	tell_count(t);
 }
 
 void targets_detach(struct targets *t)

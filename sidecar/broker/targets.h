@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The set of what is watched: each target with its attachment. The worker
- * learns of a target before its first event, and gets its last counters before
- * it is detached.
+ * learns of a target before its first event, gets its last counters before it
+ * is detached, and the number of those WATCHED whenever that changes.
  *
  *   WATCHED   attached                                   targets_add()
  *   ENDED     its processes are gone; what their         targets_end()

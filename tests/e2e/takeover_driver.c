@@ -234,8 +234,14 @@ static void on_usage(void *ctx, const struct usage *used)
 	(void)used;
 }
 
+static void on_watched(void *ctx, unsigned count)
+{
+	(void)ctx;
+	(void)count;
+}
+
 static const struct link_ops ops = {
-	.target = on_target, .counters = on_counters, .usage = on_usage};
+	.target = on_target, .counters = on_counters, .watched = on_watched, .usage = on_usage};
 
 static int work(void *ctx, int channel)
 {
