@@ -26,8 +26,9 @@ const struct option option_table[] = {
 	 "said something",
 	 KIND_TEXT, IN_RUN, AT(podinfo), 0, 0},
 	{NULL, "for", NULL, "DURATION", NULL,
-	 "stop after so long; a program started with -- CMD gets SIGTERM", KIND_DURATION, IN_RUN,
-	 AT(for_ms), 1, 365ull * DAY_MS},
+	 "stop after so long, with status 0; a program started with -- CMD gets SIGTERM, and what "
+	 "is left of it two seconds later SIGKILL",
+	 KIND_DURATION, IN_RUN, AT(for_ms), 1, 365ull * DAY_MS},
 	{NULL, "side", NULL, "server|client", "server",
 	 "which end of the connections is the observed one", KIND_WORD, IN_REPLAY, AT(side), 0, 0},
 

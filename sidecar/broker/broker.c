@@ -72,9 +72,23 @@ static int say(struct broker *b, enum channel_kind kind)
 	return channel_send(b->channel, &m);
 }
 
+static bool has_worker_ended(const struct broker *b)
+{
+	return !b->worker || (b->has_spawn && b->spawn.has_sibling_ended);
+}
+
+/* As waitpid() with WNOHANG; where CMD runs, pod/spawn.c may have reaped the worker. */
+static pid_t wait_worker(const struct broker *b, int *ret_status)
+{
+	if (!has_worker_ended(b))
+		return waitpid(b->worker, ret_status, WNOHANG);
+	*ret_status = b->spawn.sibling_status;
+	return b->worker;
+}
+
 static void kill_worker(struct broker *b, const char *why)
 {
-	if (!b->worker)
+	if (has_worker_ended(b))
 		return;
 	log_error("run: the process that reads traffic %s; it is killed", why);
 	(void)kill(b->worker, SIGKILL); /* not reaped yet: the pid is still its own */
@@ -93,8 +107,7 @@ static void reap(struct broker *b)
 
 	if (!b->worker)
 		return;
-	for (int waited_ms = 0; (got = waitpid(b->worker, &status, WNOHANG)) == 0;
-	     waited_ms += REAP_STEP_MS) {
+	for (int waited_ms = 0; (got = wait_worker(b, &status)) == 0; waited_ms += REAP_STEP_MS) {
 		if (waited_ms == REAP_MAX_MS)
 			kill_worker(b, "has let go of the broker, and does not end");
 		(void)nanosleep(&pause, NULL); /* a shorter one does no harm */
@@ -179,7 +192,7 @@ static void on_timer(uv_timer_t *timer)
 
 	(void)raised;
 	if (b->has_spawn)
-		spawn_signal(&b->spawn, SIGTERM); /* its end is ours */
+		spawn_end(&b->spawn); /* its end is ours */
 	else
 		stop(b);
 }
@@ -371,11 +384,7 @@ static int start_capture(struct broker *b)
 /* The worker's process, for good. It has what was open before it, which is the target alone. */
 static _Noreturn void be_worker(struct broker *b, int channel, broker_worker_fn worker, void *ctx)
 {
-	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
-
-	/* The broker takes signals, and says when to stop. */
-	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-		(void)signal(ignored[i], SIG_IGN); /* cannot fail */
+	spawn_ignore_signals(); /* the broker takes them, and says when to stop */
 	(void)close(b->channel); /* or the broker's end would not be seen */
 	if (b->target)
 		(void)close(b->target->cgroup.fd); /* nothing was written */
@@ -416,6 +425,7 @@ static int start_spawn(struct broker *b)
 		log_error("run: cannot start %s (%s)", b->o->argv[0], strerror(-err));
 	else
 		b->has_spawn = true;
+	b->spawn.sibling = b->worker;
 	return err;
 }
 

@@ -19,7 +19,33 @@
 /* What has got SIGTERM has so long to end by itself. */
 #define GRACE_MS 2000
 
-static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+/* Signals that the kernel raises for what we do ourselves, and those that cannot be blocked. */
+static const int kept[] = {SIGKILL, SIGSTOP, SIGCHLD, SIGPIPE, SIGABRT, SIGSEGV,
+			   SIGBUS,  SIGFPE,  SIGILL,  SIGTRAP, SIGSYS};
+
+/* All that CMD gets and this process does not act on. */
+static void passed_on(sigset_t *ret_signals)
+{
+	(void)sigfillset(ret_signals); /* these two cannot fail */
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		(void)sigdelset(ret_signals, kept[i]);
+}
+
+static bool is_job_stop(int signo)
+{
+	return signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
+}
+
+void spawn_ignore_signals(void)
+{
+	sigset_t ignored;
+
+	passed_on(&ignored);
+	(void)sigaddset(&ignored, SIGPIPE); /* none of these can fail */
+	for (int i = 1; i <= SIGRTMAX; i++)
+		if (sigismember(&ignored, i) == 1 && !is_job_stop(i))
+			(void)signal(i, SIG_IGN);
+}
 
 static void close_fd(int *fd)
 {
@@ -67,10 +93,8 @@ static int open_descriptors(struct spawn *s, sigset_t *ret_before)
 	sigset_t ours;
 	int err;
 
-	(void)sigemptyset(&ours);
+	passed_on(&ours);
 	(void)sigaddset(&ours, SIGCHLD);
-	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++)
-		(void)sigaddset(&ours, passed_on[i]);
 	/* Ignored, as some parents leave it, it would take the exit status away. */
 	(void)signal(SIGCHLD, SIG_DFL);
 	if (sigprocmask(SIG_BLOCK, &ours, ret_before))
@@ -166,11 +190,24 @@ void spawn_signal(struct spawn *s, int signo)
 		(void)cgroup_signal(s->cgroup, signo);
 }
 
-/* A key of the terminal signals its whole foreground process group. */
-static bool has_it_already(const struct spawn *s, const struct signalfd_siginfo *info)
+/*
+ * Passes a signal on, unless the terminal sent it: a key, a new window size or a read from the
+ * background signals the whole process group, and CMD is usually in it. When that stops CMD, we
+ * stop as well, or the shell would not see that its job is stopped.
+ */
+static void pass_on(struct spawn *s, const struct signalfd_siginfo *info)
 {
-	return info->ssi_code == SI_KERNEL && s->state != SPAWN_LEFT &&
-	       getpgid(s->pid) == getpgrp();
+	int signo = (int)info->ssi_signo;
+	bool is_terminal = info->ssi_code == SI_KERNEL;
+
+	if (is_terminal && is_job_stop(signo))
+		(void)raise(SIGSTOP); /* cannot fail; PID 1 of a namespace goes on */
+	else if (is_terminal && s->state != SPAWN_LEFT && getpgid(s->pid) == getpgrp())
+		return;
+	else if (is_terminal && signo == SIGWINCH && s->state == SPAWN_LEFT)
+		return; /* a daemon has no window, and may end on this signal */
+	else
+		spawn_signal(s, signo);
 }
 
 struct remainder {
@@ -219,19 +256,72 @@ static void deal_with_rest(struct spawn *s)
 	s->has_dealt = true;
 }
 
-/* CMD is reaped if it has ended. */
-static void notice_end(struct spawn *s)
+static void note_end(struct spawn *s, int status)
 {
-	int status;
-
-	if (wait_for(s->pid, &status, WNOHANG) != s->pid)
-		return;
-	s->exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	if (!s->is_ending)
+		s->exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	s->state = SPAWN_LEFT;
 	if (watch(s->fd, s->events_fd, EPOLLPRI))
 		s->state = SPAWN_ENDED; /* its end would never be seen */
+	else if (s->is_ending)
+		(void)cgroup_signal(s->cgroup, SIGTERM); /* what it misses is killed later */
 	else
 		set_timer(s, SETTLE_MS);
+}
+
+/* Reaps all that have ended: as PID 1 of a container we get orphans of other processes, too. */
+static void reap_children(struct spawn *s)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = wait_for(-1, &status, WNOHANG)) > 0) {
+		if (pid == s->pid && s->state == SPAWN_RUNNING) {
+			note_end(s, status);
+		} else if (pid == s->sibling) {
+			s->sibling_status = status;
+			s->has_sibling_ended = true;
+		}
+	}
+}
+
+void spawn_end(struct spawn *s)
+{
+	if (s->state == SPAWN_LEFT)
+		(void)cgroup_signal(s->cgroup, SIGTERM); /* what it misses is killed later */
+	else
+		spawn_signal(s, SIGTERM);
+	s->is_ending = true;
+	set_timer(s, GRACE_MS);
+}
+
+/* The time that spawn_end() allows has passed, or passed again after SIGKILL. */
+static void force_end(struct spawn *s)
+{
+	if (s->has_killed) {
+		log_warn("run: a process of the program does not end by SIGKILL; left alone");
+		s->state = SPAWN_ENDED;
+		return;
+	}
+	log_info("run: the program has not ended %d s after SIGTERM; killing what is left of it",
+		 GRACE_MS / 1000);
+	if (s->state == SPAWN_RUNNING)
+		(void)kill(s->pid, SIGKILL); /* it may have moved to another cgroup */
+	(void)cgroup_kill(s->cgroup); /* it may be empty by now */
+	s->has_killed = true;
+	set_timer(s, GRACE_MS);
+}
+
+static void on_timer(struct spawn *s)
+{
+	if (s->is_ending)
+		force_end(s);
+	else if (s->state != SPAWN_LEFT)
+		return;
+	else if (s->has_dealt)
+		(void)cgroup_kill(s->cgroup); /* it may be empty by now */
+	else
+		deal_with_rest(s);
 }
 
 enum spawn_state spawn_read(struct spawn *s)
@@ -240,19 +330,14 @@ enum spawn_state spawn_read(struct spawn *s)
 	uint64_t expired;
 
 	while (read(s->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		if (info.ssi_signo != SIGCHLD && !has_it_already(s, &info))
-			spawn_signal(s, (int)info.ssi_signo);
-	if (s->state == SPAWN_RUNNING)
-		notice_end(s);
+		if (info.ssi_signo != SIGCHLD)
+			pass_on(s, &info);
+	reap_children(s);
 	if (s->state == SPAWN_LEFT && cgroup_events_read(s->events_fd) != 1)
 		s->state = SPAWN_ENDED;
-	if (read(s->timer_fd, &expired, sizeof(expired)) != (ssize_t)sizeof(expired) ||
-	    s->state != SPAWN_LEFT)
-		return s->state;
-	if (s->has_dealt)
-		(void)cgroup_kill(s->cgroup); /* it may be empty by now */
-	else
-		deal_with_rest(s);
+	if (s->state != SPAWN_ENDED &&
+	    read(s->timer_fd, &expired, sizeof(expired)) == (ssize_t)sizeof(expired))
+		on_timer(s);
 	return s->state;
 }
 

@@ -12,9 +12,9 @@
  * that is not seen. CMD shares our terminal, process group and environment,
  * and gets the signal mask and dispositions that we were started with.
  *
- * SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 are CMD's: they are
+ * All signals but those for faults, SIGCHLD and SIGPIPE are CMD's: they are
  * blocked here, read from a descriptor and passed on, except for those that the
- * terminal has sent to CMD as well.
+ * terminal has sent to CMD as well. As PID 1 of a container this process reaps orphans.
  *
  * What CMD leaves is of two kinds. A daemon (a process that has made a session
  * of its own, setsid(2)) is what CMD was there to start: it is watched until it
@@ -25,6 +25,7 @@
 #ifndef SIDELIGHT_POD_SPAWN_H
 #define SIDELIGHT_POD_SPAWN_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "pod/cgroup.h"
@@ -43,7 +44,16 @@ struct spawn {
 	bool has_dealt; /* LEFT: it was told */
 	int gate_fd; /* WAITING: a byte lets CMD go; errno of a failed exec comes back */
 	int ends; /* LEFT: SIGINT and SIGTERM so far */
+	bool is_ending; /* spawn_end() was called */
+	bool has_killed; /* and what had not ended by then was sent SIGKILL */
+	pid_t sibling; /* another child of the caller, set by it; 0: there is none */
+	bool has_sibling_ended; /* it was reaped by spawn_read() */
+	int sibling_status; /* then: as waitpid() gives it */
 };
+
+/* Ignores what would be passed on to CMD, except for stops from the terminal: for a process
+ * that is in the terminal's process group beside CMD. */
+void spawn_ignore_signals(void);
 
 /*
  * Forks, and moves the child into cg. To be called before any thread is
@@ -64,6 +74,13 @@ enum spawn_state spawn_read(struct spawn *s);
 
 /* As if this signal had been sent to us. */
 void spawn_signal(struct spawn *s, int signo);
+
+/*
+ * Ends the run: SIGTERM to CMD, and to what it left once it has ended; SIGKILL to everything two
+ * seconds later; two seconds after that the state is ENDED whatever is left. The exit code is 0
+ * if CMD was running, else what it was.
+ */
+void spawn_end(struct spawn *s);
 
 /* Ends a child that is still WAITING and closes everything; a running CMD is let alone, and
  * the signals stay blocked. Accepts what spawn_start() has refused. */

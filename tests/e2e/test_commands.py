@@ -79,6 +79,49 @@ class RunCommand(harness.Case):
             process.send(number)
             self.assertEqual(process.wait(5), 5, f"SIG{name}: {process.text()}")
 
+    def test_first_process_of_a_container(self):
+        """As PID 1 it reaps orphans, and passes on what a runtime or a supervisor sends."""
+        signals = ("SIGUSR1", "SIGQUIT", "SIGWINCH", "SIGTTIN", "SIGTTOU", "SIGTSTP", "SIGURG")
+        script = (
+            "import signal, subprocess, time\n"
+            f"for s in {signals}:\n"
+            "    signal.signal(getattr(signal, s), lambda n, f: print('got', n, flush=True))\n"
+            "for i in range(5): subprocess.run(['sh', '-c', 'true & exit 0'])\n"
+            "print('up', flush=True)\n"
+            "while True: time.sleep(1)\n"
+        )
+        process = self.spawn(["unshare", "-pf", "--mount-proc", "--kill-child", harness.BINARY,
+                              "run", "--", "python3", "-c", script])
+        harness.wait_for("the command", lambda: "up" in process.text())
+        first = self.children_of(process.pid)[0]
+        harness.wait_for("orphans to be reaped", lambda: len(self.children_of(first)) == 2)
+        for name in signals:
+            number = getattr(signal, name)
+            os.kill(first, number)
+            harness.wait_for(name, lambda: f"got {int(number)}\n" in process.text(), 5)
+        os.kill(first, signal.SIGTERM)
+        self.assertEqual(process.wait(), 128 + signal.SIGTERM)
+
+    def children_of(self, pid):
+        text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        return [int(child) for child in text.split()]
+
+    def test_time_that_is_over(self):
+        """--for ends the run with status 0, whatever the command and what it started do."""
+        stubborn = "trap '' TERM; while :; do sleep 1000; done"
+        for why, script in (
+            ("ends by SIGTERM", "exec sleep 1000"),
+            ("does not listen", stubborn),
+            ("a daemon that does not listen", f'setsid sh -c "{stubborn}" & exec sleep 1000'),
+        ):
+            with self.subTest(why):
+                done = sidelight("run", "--for", "0.5", "--", "sh", "-c",
+                                 f"cat /proc/self/cgroup > {self.dir}/cgroup; {script}")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertFalse(self.cgroup_of((self.dir / "cgroup").read_text()).exists())
+        done = sidelight("run", "--for", "1", "--", "sh", "-c", "setsid sleep 1000 & exit 3")
+        self.assertEqual(done.returncode, 3, "the command had ended before")
+
     def test_red_table_and_nothing_left(self):
         port, log = harness.free_port(), self.dir / "log"
         process = self.spawn(

@@ -24,19 +24,21 @@
 
 static struct cgroup cg;
 
-/* As if no program had been spawned before. */
-static void unblock_signals(void)
+/* As if no program had been spawned before, and whatever we were started with. */
+static void reset_signals(void)
 {
 	sigset_t none;
 
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	for (int i = 1; i <= SIGRTMAX; i++)
+		(void)signal(i, SIG_DFL); /* refused for those that cannot be ignored either */
 }
 
 static int set_up(void **state)
 {
 	(void)state;
-	unblock_signals();
+	reset_signals();
 	return cgroup_create(&cg);
 }
 
@@ -157,7 +159,9 @@ static void test_what_it_gets(void **state)
 
 static void test_signals_are_passed_on(void **state)
 {
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+	const int signals[] = {SIGINT,	 SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,	  SIGUSR2,
+			       SIGWINCH, SIGALRM, SIGTSTP, SIGTTIN, SIGTTOU,	  SIGCONT,
+			       SIGURG,	 SIGIO,	  SIGPWR,  SIGPROF, SIGRTMIN + 3, SIGRTMAX};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
@@ -165,10 +169,11 @@ static void test_signals_are_passed_on(void **state)
 		char line[64];
 		int fd = open_pipe();
 
-		unblock_signals();
+		reset_signals();
 		/* Ends by itself only after the trap has run. */
 		assert_int_equal(spawn_start(&s,
-					     SHELL("trap 'exit 40' INT TERM HUP QUIT USR1 USR2;"
+					     SHELL("trap 'exit 40' $(seq 1 8) 10 12 $(seq 14 16) 18"
+						   " $(seq 20 31) $(seq 34 64);"
 						   "echo ready >&9; while :; do sleep 0.01; done"),
 					     &cg),
 				 0);
@@ -238,6 +243,53 @@ static void test_stubborn_daemon(void **state)
 	(void)close(9);
 }
 
+/* The end of --for: within its grace everything has ended, and the status is 0 if CMD ran. */
+static void test_end(void **state)
+{
+	static const struct {
+		const char *why;
+		const char *script;
+		bool has_left; /* CMD has ended before */
+		int want_code;
+	} rows[] = {
+		{"it ends by SIGTERM", "echo ready >&9; exec sleep 1000", false, 0},
+		{"it fails on SIGTERM", "trap 'exit 9' TERM; echo ready >&9; sleep 1000 & wait",
+		 false, 0},
+		{"it does not listen", "trap '' TERM; echo ready >&9; while :; do sleep 1000; done",
+		 false, 0},
+		{"it is stopped", "echo ready >&9; kill -STOP $$; sleep 1000", false, 0},
+		{"it leaves a daemon",
+		 "setsid sh -c 'echo ready >&9; exec sleep 1000' & exec sleep 1000", false, 0},
+		{"its daemon does not listen",
+		 "setsid sh -c \"trap '' TERM; echo ready >&9; while :; do sleep 1000; done\" & "
+		 "exec sleep 1000",
+		 false, 0},
+		{"it has ended with a status",
+		 "setsid sh -c 'echo ready >&9; exec sleep 1000' & exit 3", true, 3},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct spawn s;
+		char line[64];
+		int fd = open_pipe();
+
+		reset_signals();
+		assert_int_equal(spawn_start(&s, SHELL(rows[i].script), &cg), 0);
+		assert_int_equal(spawn_go(&s), 0);
+		await_line(fd, line, sizeof(line));
+		while (rows[i].has_left && !s.has_dealt)
+			await_news(&s);
+		spawn_end(&s);
+		(void)await(&s, SPAWN_ENDED);
+		if (cgroup_is_populated(&cg) || s.exit_code != rows[i].want_code)
+			fail_msg("%s: status %d", rows[i].why, s.exit_code);
+		spawn_close(&s);
+		(void)close(fd);
+		(void)close(9);
+	}
+}
+
 /* What is left and no daemon is ended, whether it listens to SIGTERM or not. */
 static void test_remainder(void **state)
 {
@@ -252,7 +304,7 @@ static void test_remainder(void **state)
 	assert_int_equal(s.exit_code, 3);
 	spawn_close(&s);
 
-	unblock_signals();
+	reset_signals();
 	assert_int_equal(spawn_start(&s,
 				     SHELL("(trap '' TERM; echo ready >&9;"
 					   " while :; do sleep 1000; done) & wait"),
@@ -323,6 +375,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_signals_are_passed_on, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_daemon, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_stubborn_daemon, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_remainder, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_never_let_go, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_observer_is_killed, set_up, tear_down),
