@@ -27,10 +27,16 @@ import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests"))
+
+import neutral
+
+neutral.reset()
 SERVERS = ROOT / "tests" / "servers"
 BINARY = pathlib.Path(os.environ.get("SIDELIGHT", ROOT / "build" / "sidelight"))
 
 _open_stacks = []
+_reserved_ports = []
 _numbers = itertools.count(1)
 
 
@@ -61,15 +67,19 @@ def wait_for(what, event, seconds=10.0, pause=0.01):
 
 
 def free_port():
-    """A port nobody listens on, below the range that outgoing connections use."""
+    """
+    A port nobody listens on, below the range that outgoing connections use. No other test gets
+    it while this one runs: an abstract Unix socket of its number stands for it.
+    """
     while True:
         port = random.randrange(10240, 32000)
-        with socket.socket(socket.AF_INET6) as s:
-            try:
-                s.bind(("::", port))
-                return port
-            except OSError:
-                continue
+        reservation = socket.socket(socket.AF_UNIX)
+        with socket.socket(socket.AF_INET6) as s, contextlib.suppress(OSError):
+            reservation.bind(f"\0sidelight-test-port-{port}")
+            s.bind(("::", port))
+            _reserved_ports.append(reservation)
+            return port
+        reservation.close()
 
 
 def accepts(port, host="127.0.0.1"):

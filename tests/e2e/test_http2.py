@@ -177,7 +177,7 @@ class Joined(harness.Case):
             ["h2load", "-n120000", "-c4", "-m20", "-i", uris, f"--log-file={log}"],
             cgroup=groups["client"],
         )
-        time.sleep(0.3)
+        harness.wait_for("the load", lambda: log.exists() and log.stat().st_size > 0)
         before = time.time()
         sidelight = Sidelight(self, "--ring-bytes", "16M", cgroup=groups[side])
         settled = time.time() + self.SETTLED
