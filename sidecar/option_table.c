@@ -34,7 +34,7 @@ const struct option option_table[] = {
 
 	{"Output", "summary", "SIDELIGHT_SUMMARY", NULL, NULL,
 	 "a table of rates, errors and durations on standard error at the end; default with "
-	 "-- CMD",
+	 "-- CMD, and on a terminal with --pid or --cgroup when nothing is exported",
 	 KIND_BOOL, IN_RUN, AT(has_summary), 0, 0},
 	{NULL, "metrics", NULL, NULL, NULL, "print the metrics instead of the requests", KIND_BOOL,
 	 IN_REPLAY, AT(wants_metrics), 0, 0},

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/option.h"
 #include "base/push_url.h"
@@ -102,7 +103,8 @@ static int check_run(struct options *o, uint64_t given, struct text *error)
 	if (error->len)
 		return -EINVAL;
 	if (!is_given(given, "summary"))
-		o->has_summary = o->argv != NULL;
+		o->has_summary = o->argv || (isatty(STDERR_FILENO) && (o->pid || o->cgroup) &&
+					     !o->metrics_listen && !o->push);
 	return 0;
 }
 

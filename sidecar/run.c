@@ -27,6 +27,7 @@
 #include "export/push.h"
 #include "export/scrape.h"
 #include "export/table.h"
+#include "export/unseen.h"
 #include "labels.h"
 #include "live.h"
 #include "metrics/red.h"
@@ -337,8 +338,29 @@ static void print_summary(struct run *r)
 	struct text out;
 
 	text_init(&out);
-	table_add(&out, r->summary, uv_hrtime() - r->started_ns);
+	if (summary_row_count(r->summary) > 0) {
+		table_add(&out, r->summary, uv_hrtime() - r->started_ns);
+	} else {
+		text_add_char(&out, ' ');
+		unseen_add(&out, engine_stats(r->engine));
+		text_add_char(&out, '\n');
+	}
 	(void)fputs(out.ptr, stderr); /* nobody to tell if standard error is closed */
+	text_release(&out);
+}
+
+/* At the end of a run that gives its numbers to nobody. */
+static void log_unseen(struct run *r)
+{
+	const struct options *o = r->o;
+	const struct engine_stats *stats = engine_stats(r->engine);
+	struct text out;
+
+	if (o->metrics_listen || o->push || stats->transactions)
+		return;
+	text_init(&out);
+	unseen_add(&out, stats);
+	log_info("run: %s", out.ptr);
 	text_release(&out);
 }
 
@@ -391,6 +413,8 @@ static int work(void *ctx, int channel)
 	status = r.is_lost ? EXIT_INCOMPLETE : 0;
 	if (o->has_summary && !r.is_lost)
 		print_summary(&r);
+	else if (!r.is_lost)
+		log_unseen(&r);
 out:
 	release(&r);
 	return status;

@@ -233,6 +233,8 @@ static void on_ready(struct broker *b)
 	lower(b);
 	if (b->o->for_ms)
 		(void)uv_timer_start(&b->timer, on_timer, b->o->for_ms, 0); /* has a callback */
+	if ((b->o->pid || b->o->cgroup) && b->targets.slots[0].target)
+		target_announce(b->targets.slots[0].target); /* its first, and it is attached */
 	if (!b->has_spawn)
 		return;
 	err = spawn_go(&b->spawn);

@@ -36,6 +36,7 @@ enum family_id {
 	MEMORY_USED,
 	MEMORY_BUDGET,
 	CONNECTIONS_MUTED,
+	CONNECTIONS_NOT_HTTP,
 	REQUESTS_LOST,
 	RESPONSES_UNPAIRED,
 	PARSE_FAILURES,
@@ -68,6 +69,7 @@ static const char *const build_labels[] = {"version", "revision"};
 static const char *const container_labels[] = {"container"};
 static const char *const lost_labels[] = {"container", "reason"};
 static const char *const reason_labels[] = {"reason"};
+static const char *const protocol_labels[] = {"protocol"};
 static const char *const result_labels[] = {"result"};
 
 /* From a loopback's microseconds to a satellite's second, two to a decade. */
@@ -150,6 +152,9 @@ static const struct family_desc descs[FAMILIES] = {
 	[CONNECTIONS_MUTED] =
 		LABELLED(METRIC_COUNTER, reason_labels, "sidelight_connections_muted_total",
 			 "Connections that are not, or no longer, plain HTTP."),
+	[CONNECTIONS_NOT_HTTP] =
+		LABELLED(METRIC_COUNTER, protocol_labels, "sidelight_connections_not_http_total",
+			 "Connections whose first bytes are those of another protocol."),
 	[REQUESTS_LOST] = LABELLED(METRIC_COUNTER, reason_labels, "sidelight_requests_lost_total",
 				   "Requests that were seen and are in no other metric."),
 	[RESPONSES_UNPAIRED] = PLAIN(METRIC_COUNTER, "sidelight_responses_unpaired_total",
@@ -373,6 +378,11 @@ static void refresh_engine(struct self *self, const struct engine_stats *e)
 		set_by(self, CONNECTIONS_MUTED, mute_reasons[i], e->conns_muted[i]);
 	if (e->conns_muted[0])
 		set_by(self, CONNECTIONS_MUTED, mute_reasons[0], e->conns_muted[0]);
+	/* A protocol that nobody speaks gets no series. */
+	for (size_t i = 0; i < NOT_HTTP_MAX; i++)
+		if (e->conns_not_http[i])
+			set_by(self, CONNECTIONS_NOT_HTTP, not_http_name((enum not_http)i),
+			       e->conns_not_http[i]);
 	for (size_t i = 0; i < ENGINE_LOST_MAX; i++)
 		set_by(self, REQUESTS_LOST, engine_lost_name((enum engine_lost)i), e->lost[i]);
 	for (size_t i = 0; i < PARSE_FAIL_MAX; i++)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "pod/process.h"
@@ -47,7 +48,6 @@ int target_create(struct target *t, const char *program)
 
 int target_open_pid(struct target *t, pid_t pid)
 {
-	int others;
 	int err;
 
 	*t = (struct target){.cgroup.fd = -1};
@@ -80,10 +80,6 @@ int target_open_pid(struct target *t, pid_t pid)
 	if (err)
 		return err;
 	set_name(t, t->cgroup.path);
-	others = cgroup_signal(&t->cgroup, 0) - 1;
-	if (others > 0)
-		log_info("run: watching cgroup %s: process %d and %d more", t->cgroup.path,
-			 (int)pid, others);
 	return 0;
 }
 
@@ -102,6 +98,50 @@ int target_open_dir(struct target *t, const char *dir)
 	else
 		set_name(t, dir);
 	return err;
+}
+
+/* Keeps the lowest pid, which is usually that of the process which started the others. */
+static int note_first(void *ctx, pid_t pid)
+{
+	pid_t *first = ctx;
+
+	if (*first == 0 || pid < *first)
+		*first = pid;
+	return 1;
+}
+
+void target_announce(const struct target *t)
+{
+	char since[] = "00:00:00";
+	char path[64];
+	char name[32] = "";
+	time_t now = time(NULL);
+	struct tm tm;
+	pid_t first = 0;
+	int count = cgroup_each(&t->cgroup, note_first, &first);
+	FILE *file;
+
+	if (localtime_r(&now, &tm))
+		(void)strftime(since, sizeof(since), "%H:%M:%S", &tm); /* it has this length */
+	if (count <= 0) {
+		log_info("run: watching cgroup %s since %s; no process is in it yet",
+			 t->cgroup.path, since);
+		return;
+	}
+	(void)snprintf(path, sizeof(path), "/proc/%d/comm", (int)first); /* shorter */
+	file = fopen(path, "re");
+	if (file && fgets(name, sizeof(name), file))
+		name[strcspn(name, "\n")] = '\0';
+	for (char *at = name; *at; at++) /* chosen by the program: nothing for a terminal */
+		*at = *at < ' ' || *at > '~' ? '?' : *at;
+	if (file)
+		(void)fclose(file); /* nothing was written */
+	if (count == 1)
+		log_info("run: watching cgroup %s since %s: process %d (%s)", t->cgroup.path, since,
+			 (int)first, name);
+	else
+		log_info("run: watching cgroup %s since %s: process %d (%s) and %d more",
+			 t->cgroup.path, since, (int)first, name, count - 1);
 }
 
 void target_close(struct target *t)

@@ -38,5 +38,7 @@ int target_open_pid(struct target *t, pid_t pid);
 int target_open_dir(struct target *t, const char *dir);
 
 void target_close(struct target *t);
+/* One line: which cgroup is watched, since when, and which processes are in it now. */
+void target_announce(const struct target *t);
 
 #endif

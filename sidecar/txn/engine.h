@@ -14,6 +14,7 @@
 #include "bpf/event.h"
 #include "capture/event.h"
 #include "proto/message.h"
+#include "proto/not_http.h"
 #include "txn/active.h"
 #include "txn/transaction.h"
 
@@ -58,6 +59,7 @@ struct engine_stats {
 	uint64_t events_refused; /* of connections for which there was no memory */
 	uint64_t ahead_dropped; /* pieces out of order for which there was no room */
 	uint64_t conns_muted[SL_MUTE_MAX]; /* by enum sl_mute */
+	uint64_t conns_not_http[NOT_HTTP_MAX]; /* by enum not_http; some are muted later, too */
 	uint64_t requests_open; /* now */
 	uint64_t transactions;
 	uint64_t lost[ENGINE_LOST_MAX];

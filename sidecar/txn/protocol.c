@@ -6,6 +6,7 @@
 
 #include "proto/http2_frame.h"
 #include "proto/http2_sync.h"
+#include "proto/not_http.h"
 
 /* A longer line without an end may just as well be words of a body, and the
  * answer holds for the life of the connection. */
@@ -127,9 +128,24 @@ static bool join(struct conn *c, struct session *s, enum dir dir, struct span da
 	return false;
 }
 
+/* Of a connection whose first bytes these are, or that was found not to be HTTP before. */
+static bool is_not_http(struct conn *c, struct session *s, enum dir dir, struct span data)
+{
+	if (s->not_http)
+		return true;
+	if (c->role == ROLE_UNKNOWN || s->held || s->has_lost_start[0] || s->has_lost_start[1])
+		return false;
+	s->not_http = (uint8_t)not_http_find(data, dir == request_dir(c->role));
+	if (s->not_http)
+		env_of(c)->stats.conns_not_http[s->not_http]++;
+	return s->not_http;
+}
+
 bool protocol_data(struct conn *c, struct session *s, enum dir dir, struct span data,
 		   uint64_t time_ns)
 {
+	if (is_not_http(c, s, dir, data))
+		return false;
 	if (c->role == ROLE_UNKNOWN || s->has_lost_start[0] || s->has_lost_start[1])
 		return join(c, s, dir, data, time_ns);
 	if (dir == request_dir(c->role)) {

@@ -84,6 +84,7 @@ struct session {
 	uint64_t held_ns; /* when the first of the held bytes was seen */
 	uint8_t held; /* bytes of HTTP/2's preface that the client sent, and no other byte */
 	bool has_lost_start[2]; /* first bytes are missing: it is as good as an older connection */
+	uint8_t not_http; /* enum not_http; once it is set, all further bytes are ignored */
 	uint8_t likely_frames; /* pieces of an older connection that looked like HTTP/2's frames */
 };
 
