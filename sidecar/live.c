@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "pod/podinfo.h"
+#include "txn/route_doubt.h"
 
 static void on_pair(void *ctx, const char *key, const char *value)
 {
@@ -26,6 +27,11 @@ static bool is_same(const char *a, const char *b)
 	return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
+static void warn_of_route(struct span template, const char *why)
+{
+	log_warn("annotation sidelight.dev/routes: template %.*s: %s", SPAN_ARG(template), why);
+}
+
 static void set_routes(struct live *l, const char *routes)
 {
 	char *copy = routes ? strdup(routes) : NULL;
@@ -38,6 +44,7 @@ static void set_routes(struct live *l, const char *routes)
 		free(copy);
 		return;
 	}
+	route_doubts(routes, warn_of_route);
 	free(l->routes);
 	l->routes = copy;
 	log_info("annotations: routes are now %s", routes ? routes : "automatic");

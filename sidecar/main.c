@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "pod/privilege.h"
+#include "option_table.h"
 #include "options.h"
 #include "replay.h"
 #include "run.h"
@@ -61,6 +62,14 @@ static int end(const struct options *o, int status)
 	return status;
 }
 
+/* Without its value: it may be a secret. */
+static void warn_of_variable(struct span name, const char *guess)
+{
+	log_warn("there is no variable %.*s; %s%s%s", SPAN_ARG(name),
+		 guess ? "did you mean " : "\"sidelight help\" lists all options",
+		 guess ? guess : "", guess ? "?" : "");
+}
+
 int main(int argc, char **argv)
 {
 	struct options o;
@@ -73,6 +82,8 @@ int main(int argc, char **argv)
 		return end(&o, EXIT_USE);
 	}
 	log_set_level((enum log_level)o.log_level);
+	if (o.command == COMMAND_RUN || o.command == COMMAND_REPLAY)
+		option_unknown_variables(&option_set, "SIDELIGHT_", environ, warn_of_variable);
 	(void)privilege_init(); /* what it could not get is missed where it is needed */
 	if (!commands[o.command]) {
 		log_error("this build has no such command");

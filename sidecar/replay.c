@@ -68,6 +68,8 @@ static int replay_init(struct replay *r, const struct options *o, struct text *e
 	}
 	if (!o->wants_metrics) {
 		r->lines = lines_new(stdout, formats[o->format], 0);
+		if (r->lines && o->wants_query)
+			lines_show_query(r->lines);
 		if (!r->lines)
 			goto no_memory;
 		engine_add_sink(r->engine, &lines_sink, r->lines);

@@ -38,6 +38,8 @@
 #include "pod/sandbox.h"
 #include "reader.h"
 #include "txn/engine.h"
+#include "txn/route_doubt.h"
+#include "verbose.h"
 
 #define EXIT_INCOMPLETE 1
 #define EXIT_USE	2
@@ -79,6 +81,8 @@ static void on_event(void *ctx, const struct event *ev)
 	/* Announced before it was attached to: the message is in the channel. */
 	if (ev->kind == EVENT_OPEN && ev->open.container > r->link.highest)
 		link_catch_up(&r->link);
+	if (ev->kind != EVENT_DATA && log_has(LOG_LEVEL_DEBUG))
+		verbose_event(ev);
 	if (ev->kind == EVENT_CLOSE)
 		self_tcp_close(r->self, &ev->close);
 	engine_event(r->engine, ev);
@@ -213,6 +217,11 @@ static size_t memory_cap(const struct options *o)
 	return quarter && quarter < ENGINE_MEMORY_DEFAULT ? quarter : ENGINE_MEMORY_DEFAULT;
 }
 
+static void warn_of_route(struct span template, const char *why)
+{
+	log_warn("run: route template %.*s: %s", SPAN_ARG(template), why);
+}
+
 /* Everything that counts, from the registry to the engine. */
 static int make_engine(struct run *r)
 {
@@ -240,6 +249,9 @@ static int make_engine(struct run *r)
 	engine_add_sink(r->engine, &red_sink, r->red);
 	if (o->has_summary)
 		engine_add_sink(r->engine, &summary_sink, r->summary);
+	if (log_has(LOG_LEVEL_DEBUG))
+		engine_add_sink(r->engine, &verbose_sink, NULL);
+	route_doubts(o->routes, warn_of_route);
 	return 0;
 fail:
 	log_error("run: %s", error);

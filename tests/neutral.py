@@ -12,8 +12,8 @@ import re
 import signal
 import sys
 
-# These name programs for the tests, and are not read by sidelight.
-OURS = {"SIDELIGHT", "SIDELIGHT_WEBHOOK", "SIDELIGHT_TEST_WORLD"}
+# It names a program for the tests, and is not read by sidelight.
+OURS = {"SIDELIGHT_WEBHOOK"}
 FOREIGN = re.compile(r"SIDELIGHT_|LC_|LANG$|LANGUAGE$|TERM$|COLUMNS$|LINES$|POSIXLY_CORRECT$")
 
 

@@ -8,7 +8,15 @@
 #ifndef SIDELIGHT_BASE_LOG_H
 #define SIDELIGHT_BASE_LOG_H
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+#include <stdbool.h>
+
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG,
+	LOG_LEVEL_TRACE
+};
 
 /* What lines begin with instead of "sidelight"; borrowed for good. */
 void log_set_program(const char *name);
@@ -21,5 +29,9 @@ void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(
 #define log_warn(...)  log_line(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_info(...)  log_line(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
+#define log_trace(...) log_line(LOG_LEVEL_TRACE, __VA_ARGS__)
+
+/* Whether a line of this level would be printed: for lines that are costly to make. */
+bool log_has(enum log_level level);
 
 #endif

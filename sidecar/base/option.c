@@ -184,6 +184,38 @@ int option_read_environment(const struct option_set *s, int command, void *into,
 	return 0;
 }
 
+static bool is_of_service(struct span name)
+{
+	return memmem(name.ptr, name.len, "_SERVICE_", 9) ||
+	       memmem(name.ptr, name.len, "_PORT_", 6) ||
+	       (name.len >= 5 && memcmp(name.ptr + name.len - 5, "_PORT", 5) == 0);
+}
+
+void option_unknown_variables(const struct option_set *s, const char *prefix, char *const *environ,
+			      void (*fn)(struct span name, const char *guess))
+{
+	size_t len = strlen(prefix);
+
+	for (; *environ; environ++) {
+		struct span name = {*environ, strcspn(*environ, "=")};
+		struct guess g = {NULL, SIZE_MAX};
+		bool is_known = false;
+
+		if (!span_starts(name, prefix) || is_of_service(name))
+			continue;
+		for (size_t i = 0; i < s->option_count; i++) {
+			const char *variable = s->options[i].variable;
+
+			if (!variable)
+				continue;
+			is_known |= span_is(name, variable);
+			guess_try(&g, variable + len, span_from(name, len));
+		}
+		if (!is_known)
+			fn(name, g.name ? g.name - len : NULL);
+	}
+}
+
 int option_read_flag(const struct option_set *s, int command, void *into, const char *arg,
 		     const char *next, uint64_t *given, struct text *error)
 {

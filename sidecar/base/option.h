@@ -88,6 +88,14 @@ int option_read_environment(const struct option_set *s, int command, void *into,
 			    char *const *environ, uint64_t *given, struct text *error);
 
 /* One "--flag...", with the argument after it or NULL. Returns how many were used. */
+/*
+ * Calls fn with the name of each variable that begins with prefix, is no option's, and does not
+ * look like one that Kubernetes sets for a Service of that name; guess: the variable that may
+ * have been meant, or NULL.
+ */
+void option_unknown_variables(const struct option_set *s, const char *prefix, char *const *environ,
+			      void (*fn)(struct span name, const char *guess));
+
 int option_read_flag(const struct option_set *s, int command, void *into, const char *arg,
 		     const char *next, uint64_t *given, struct text *error);
 

@@ -77,10 +77,10 @@ static int print_debug(enum libbpf_print_level level, const char *fmt, va_list a
 {
 	char line[512];
 
-	(void)level;
 	(void)vsnprintf(line, sizeof(line), fmt, args); /* a longer line is cut */
 	line[strcspn(line, "\n")] = '\0';
-	log_debug("%s", line);
+	/* Its debug lines are each relocation of each program. */
+	log_line(level == LIBBPF_DEBUG ? LOG_LEVEL_TRACE : LOG_LEVEL_DEBUG, "libbpf: %s", line);
 	return 0;
 }
 

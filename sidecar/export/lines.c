@@ -46,6 +46,7 @@ struct lines {
 	int64_t clock_offset_ns;
 	int error; /* first failure, negative errno */
 	bool has_begun;
+	bool has_query;
 	size_t width[COLUMN_MAX];
 	struct text line; /* reused */
 	struct text cell; /* reused */
@@ -55,6 +56,20 @@ struct lines {
 static struct span method_of(const struct transaction *t)
 {
 	return t->method.len ? t->method : span_of(t->known_method);
+}
+
+static struct span shown_target(const struct lines *l, const struct transaction *t)
+{
+	const char *query = t->target.len ? memchr(t->target.ptr, '?', t->target.len) : NULL;
+
+	if (!query || l->has_query)
+		return t->target;
+	return (struct span){t->target.ptr, (size_t)(query - t->target.ptr)};
+}
+
+void lines_show_query(struct lines *l)
+{
+	l->has_query = true;
 }
 
 void lines_escape(struct text *t, struct span s)
@@ -196,7 +211,7 @@ static void add_value(struct lines *l, const struct transaction *t, enum column 
 		text_add(cell, txn_error_name(t->error));
 		break;
 	case COLUMN_TARGET:
-		lines_escape(cell, t->target);
+		lines_escape(cell, shown_target(l, t));
 		break;
 	case COLUMN_MAX:
 		break;
@@ -255,7 +270,7 @@ static void json_fill(struct lines *l, cJSON *o, const struct transaction *t)
 	lines_escape(cell, method_of(t));
 	json_text(o, "method", cell);
 	if (t->target.len) {
-		lines_escape(cell, t->target);
+		lines_escape(cell, shown_target(l, t));
 		json_text(o, "target", cell);
 	} else {
 		(void)cJSON_AddNullToObject(o, "target");

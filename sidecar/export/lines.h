@@ -14,7 +14,8 @@
  *     role            string  "server" or "client": which end was observed
  *     conn            string  names the connection within one run
  *     client, server  string  "ADDRESS:PORT", "[IPV6]:PORT"
- *     method, target  string  as on the wire, escaped; target null if not kept
+ *     method, target  string  as on the wire, escaped; target without its query,
+ *                           null if not kept
  *     route           string  template of the target
  *     version         string  "1.0", "1.1", "2"; of the request
  *     status          number  null if no response came, or its status could not be read
@@ -49,6 +50,8 @@ struct lines;
  * times to get nanoseconds since 1970; 0 for capture files. NULL: no memory.
  */
 struct lines *lines_new(FILE *out, enum lines_format format, int64_t clock_offset_ns);
+/* From now on targets are written with their query strings, which may hold secrets. */
+void lines_show_query(struct lines *l);
 /* Accepts NULL. */
 void lines_free(struct lines *l);
 

@@ -160,7 +160,7 @@ def _remove_stale_cgroups():
 
 
 # In a world of its own (world.py) a run does not see whose cgroups are in use.
-if "SIDELIGHT_TEST_WORLD" not in os.environ:
+if "TEST_WORLD" not in os.environ:
     _remove_stale_cgroups()
 
 

@@ -216,6 +216,55 @@ class RunCommand(harness.Case):
         observer.assert_counted({("GET", "/hello", "200"): 10}, port)
 
 
+class Said(harness.Case):
+    """What is said at the start, and what only when it is asked for."""
+
+    def test_unknown_variables(self):
+        """Nor those that Kubernetes sets for a Service called sidelight, nor a value."""
+        done = sidelight("run", "--", "true", env={
+            **os.environ, "SIDELIGHT_PUHS": "http://user:secret@gw", "SIDELIGHT_XYZZYX": "1",
+            "SIDELIGHT_LOG_LEVEL": "info", "SIDELIGHT_SERVICE_HOST": "10.0.0.1",
+            "SIDELIGHT_PORT": "tcp://10.0.0.1:80", "SIDELIGHT_PORT_80_TCP_ADDR": "10.0.0.1"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        said = [line for line in done.stderr.splitlines() if "no variable" in line]
+        self.assertEqual(said, [
+            "sidelight: there is no variable SIDELIGHT_PUHS; did you mean SIDELIGHT_PUSH?",
+            'sidelight: there is no variable SIDELIGHT_XYZZYX; "sidelight help" lists all options',
+        ])
+        self.assertNotIn("secret", done.stderr)
+
+    def test_route_templates_that_never_match(self):
+        done = sidelight("run", "--routes", "/users/:id,/a/{b},/a/c", "--", "true")
+        said = [line for line in done.stderr.splitlines() if "template" in line]
+        self.assertEqual(len(said), 2, done.stderr)
+        self.assertIn("/users/:id: it matches only paths with this", said[0])
+        self.assertIn("/a/c: an earlier template matches all", said[1])
+
+    def test_levels(self):
+        """debug speaks of connections and requests, trace of libbpf's work, too."""
+        port = harness.free_port()
+        script = (f"import subprocess, sys, urllib.request as u\n"
+                  f"s = subprocess.Popen([sys.executable, sys.argv[1], '127.0.0.1', '{port}', "
+                  f"'{self.dir}/log'])\n"
+                  "while True:\n"
+                  f"    try: u.urlopen('http://127.0.0.1:{port}/hello?token=secret').read(); break\n"
+                  "    except OSError: pass\n"
+                  "s.terminate(); s.wait()\n")
+        for level in ("info", "debug", "trace"):
+            with self.subTest(level):
+                done = sidelight("run", "--log-level", level, "--", "python3", "-c", script,
+                                 harness.SERVERS / "pyhttp.py")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                is_debug = level != "info"
+                for words in (r"connection \w+: opened, server, 127.0.0.1 port %d" % port,
+                              r"connection \w+: HTTP/1: GET /hello, status 200",
+                              r"connection \w+: closed after \d+ bytes in"):
+                    (self.assertRegex if is_debug else self.assertNotRegex)(done.stderr, words)
+                self.assertEqual("libbpf: CO-RE" in done.stderr or "relo" in done.stderr,
+                                 level == "trace", done.stderr[:2000])
+                self.assertNotIn("secret", done.stderr)
+
+
 class BadUse(harness.Case):
     """One line on standard error, exit status 2."""
 

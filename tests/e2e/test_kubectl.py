@@ -429,6 +429,17 @@ class Plugin(harness.Case):
         self.assertTrue(any("/web-0/portforward" in r[1] for r in self.api.requests)
                         or "9466" in process.text(), process.text())
 
+    def test_help_lists_what_exists(self):
+        self.start()
+        help_ = self.sidelight("--help")
+        self.assertEqual(help_.returncode, 0)
+        commands = help_.stdout.split("\n\n")[1].split("\n")
+        names = [line.split()[0] for line in commands]
+        self.assertEqual(names, ["doctor"])
+        for name in names:
+            done = harness.run([harness.BINARY, "help", name])
+            self.assertIn(f"usage: sidelight {name}", done.stdout)
+
     def test_bad_use_is_one_line(self):
         self.start()
         for args, words in (

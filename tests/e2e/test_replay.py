@@ -122,7 +122,8 @@ class Replay(unittest.TestCase):
             return file.read()
 
     def replay(self, *options):
-        done = subprocess.run([SIDELIGHT, "replay", "--format", "ndjson", *options, self.pcap],
+        done = subprocess.run([SIDELIGHT, "replay", "--query", "--format", "ndjson", *options,
+                               self.pcap],
                               capture_output=True, timeout=DEADLINE_S, check=True)
         self.errors = done.stderr.decode()
         return [json.loads(line) for line in done.stdout.splitlines()]

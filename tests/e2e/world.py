@@ -19,7 +19,7 @@ import sys
 
 import harness
 
-_INSIDE = "SIDELIGHT_TEST_WORLD"
+_INSIDE = "TEST_WORLD"
 _PREPARE = """
 mount -t proc proc /proc &&
 umount -R /sys/fs/cgroup &&

@@ -242,7 +242,7 @@ def options_asterisk(cap):
 
 
 @case("The target may be a whole URL, as proxies are sent it.",
-      "GET http://shop.example:8080/a/b?c=d 200 0/0")
+      "GET http://shop.example:8080/a/b 200 0/0")
 def absolute_form(cap):
     conn = cap.open()
     conn.c(get("http://shop.example:8080/a/b?c=d"))
@@ -406,7 +406,7 @@ def kube_probe(cap):
 
 
 @case("Numbers and identifiers are templated in the route; the query never enters it.",
-      "GET /users/4711/orders?x=1 200 0/0")
+      "GET /users/4711/orders 200 0/0")
 def route_template(cap):
     conn = cap.open()
     conn.c(get("/users/4711/orders?x=1"))

@@ -128,12 +128,38 @@ static void test_full(void **state)
 	(void)fclose(out); /* full, as before */
 }
 
+/* A query may hold a secret: it is written only when it is asked for. */
+static void test_query(void **state)
+{
+	static const enum lines_format formats[] = {LINES_TABLE, LINES_NDJSON, LINES_JSON};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(formats) / sizeof(formats[0]); i++) {
+		struct transaction t = bare();
+		char *text = NULL;
+		size_t size;
+		FILE *out = open_memstream(&text, &size);
+		struct lines *l = lines_new(out, formats[i / 2], 0);
+
+		assert_non_null(l);
+		t.target = span_of("/a?token=s3cret");
+		if (i % 2)
+			lines_show_query(l);
+		lines_sink.done(l, &t);
+		assert_int_equal(lines_finish(l), 0);
+		lines_free(l);
+		(void)fclose(out);
+		assert_non_null(strstr(text, "/a"));
+		assert_int_equal(strstr(text, "?token=s3cret") != NULL, i % 2);
+		free(text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_escape),
-		cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_array),
+		cmocka_unit_test(test_query),	cmocka_unit_test(test_escape),
+		cmocka_unit_test(test_unknown), cmocka_unit_test(test_array),
 		cmocka_unit_test(test_full),
 	};
 
