@@ -104,7 +104,7 @@ class Pod:
     def manifest(self, shares):
         """As a user writes it."""
         spec = {
-            "restartPolicy": "Never",
+            "restartPolicy": "Always",
             "containers": [
                 self.container("web", ["nginx", "-p", self.dir, "-c", self.dir / "nginx.conf"]),
                 self.container(
@@ -171,10 +171,12 @@ class Pod:
     def for_podman(self, manifest):
         """
         What podman has no counterpart for: native sidecars, downward API
-        volumes, the kubelet's own mounts, and fields that only it knows.
+        volumes, the kubelet's own mounts, and fields that only it knows. What the
+        kubelet restarts, the test does.
         """
         pod = copy.deepcopy(manifest)
         spec = pod["spec"]
+        spec["restartPolicy"] = "Never"
         # Its network is that of the test's world, which has no other use.
         spec["hostNetwork"] = True
         for c in spec.pop("initContainers", []):
