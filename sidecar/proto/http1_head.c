@@ -185,15 +185,20 @@ static inline uint32_t scan(const char *p, const char *end, size_t n)
 }
 
 /*
- * First characters of lines that may matter, by their low five bits: names of fields (either
- * case), white space of a continuation, CR and LF of the empty line. What else has these bits
- * takes the long way for nothing.
+ * Lines that can matter, by their first character: a name that is looked at, in either case,
+ * and its colon; white space of a continuation; CR and LF of the empty line. A value is what
+ * the shortest of them lacks to be longer than any head; other lines lack all of it.
  */
-#define BIT(c)	     (1u << ((c)&31))
-#define BITS_BOTH    (BIT('c') | BIT('t') | BIT(' ') | BIT('\t') | BIT('\r') | BIT('\n'))
-#define BITS_REQUEST (BITS_BOTH | BIT('h') | BIT('u') | BIT('e'))
+#define FROM(n)	   (HTTP1_HEAD_MAX + 1 - (n))
+#define NAME(c, n) [(c) - 'a' + 'A'] = FROM((n) + 1), [c] = FROM((n) + 1)
+#define IN_ALL                                                                                     \
+	NAME('c', 10), NAME('t', 17), [' '] = FROM(0), ['\t'] = FROM(0), ['\r'] = FROM(0),         \
+				      ['\n'] = FROM(0)
+static const uint16_t at_start[256] = {[0 ... 255] = FROM(0)};
+static const uint16_t in_response[256] = {IN_ALL};
+static const uint16_t in_request[256] = {IN_ALL, NAME('h', 4), NAME('u', 10), NAME('e', 6)};
 
-/* A line that the first character lets through: 0 to go on. */
+/* A line that is long enough to matter. */
 enum { LINE_FIELD, LINE_EMPTY, LINE_FOLDED };
 
 static inline int take_line(struct http1_head *h, const char *line, const char *lf)
@@ -241,7 +246,7 @@ parse(struct http1_head *h, struct span in, bool is_response, bool is_cut)
 	const char *p = in.ptr;
 	const char *line = p; /* the line that is being looked at */
 	const char *fields = NULL; /* where the field lines begin */
-	uint32_t bits = ~0u; /* of the first characters that matter: all, for the start line */
+	const uint16_t *lack = at_start;
 	size_t n = in.len < HTTP1_HEAD_MAX ? in.len : HTTP1_HEAD_MAX;
 	const char *block = p;
 
@@ -256,7 +261,7 @@ parse(struct http1_head *h, struct span in, bool is_response, bool is_cut)
 				h->framing.has_nul |= *lf == '\0';
 				continue;
 			}
-			if (!(bits >> (*line & 31) & 1)) {
+			if ((size_t)(lf - line) + lack[(unsigned char)*line] <= HTTP1_HEAD_MAX) {
 				line = lf + 1;
 				continue;
 			}
@@ -264,7 +269,7 @@ parse(struct http1_head *h, struct span in, bool is_response, bool is_cut)
 				if (!start_line(&h->m, p, (size_t)(lf - p), is_response))
 					return HTTP1_HEAD_BAD;
 				line = fields = lf + 1;
-				bits = is_response ? BITS_BOTH : BITS_REQUEST;
+				lack = is_response ? in_response : in_request;
 				continue;
 			}
 			kind = take_line(h, line, lf);
