@@ -33,7 +33,7 @@ endif
 LIBRARIES := libbpf:1.1:libbpf-dev libcurl:7.88:libcurl4-gnutls-dev libcjson:1.7:libcjson-dev \
 	libcap:2.60:libcap-dev libseccomp:2.5:libseccomp-dev libmicrohttpd:0.9.75:libmicrohttpd-dev \
 	libuv:1.44:libuv1-dev \
-	libpcap:1.10:libpcap-dev libnghttp2:1.50:libnghttp2-dev zlib:1.2:zlib1g-dev
+	libpcap:1.10:libpcap-dev zlib:1.2:zlib1g-dev
 WEBHOOK_LIBRARIES := gnutls:3.7:libgnutls28-dev \
 	libcjson:1.7:libcjson-dev libcurl:7.88:libcurl4-gnutls-dev libuv:1.44:libuv1-dev
 ALL_LIBRARIES := $(sort $(LIBRARIES) $(WEBHOOK_LIBRARIES))
@@ -51,7 +51,7 @@ PEER_PACKAGES := nghttp2-server nghttp2-client etcd-server etcd-client golang-go
 	$(if $(shell command -v npm),,npm)
 POD_PACKAGES := podman buildah runc conmon catatonit netavark jq python3-jsonpatch nginx-light prometheus-pushgateway \
 	util-linux iproute2
-TEST_PACKAGES := $(DEMO_PACKAGES) $(E2E_PACKAGES) $(PEER_PACKAGES) $(POD_PACKAGES) $(IMAGE_PACKAGES) libcmocka-dev python3 python3-yaml \
+TEST_PACKAGES := $(DEMO_PACKAGES) $(E2E_PACKAGES) $(PEER_PACKAGES) $(POD_PACKAGES) $(IMAGE_PACKAGES) libcmocka-dev libnghttp2-dev python3 python3-yaml \
 	prometheus openssl
 BENCH_PACKAGES := nginx-light wrk curl python3 valgrind nghttp2-server nghttp2-client golang-go \
 	golang-google-grpc-dev
@@ -199,7 +199,7 @@ deps-guest:
 install-deps: ## likewise, for the tests and the demo too
 	@tests/install-packages $(BUILD_PACKAGES) $(TEST_PACKAGES)
 deps-lint:
-	@tests/install-packages $(BUILD_PACKAGES) $(LINT_PACKAGES) libcmocka-dev
+	@tests/install-packages $(BUILD_PACKAGES) $(LINT_PACKAGES) libcmocka-dev libnghttp2-dev
 
 # --- tests -------------------------------------------------------------------------
 
@@ -207,7 +207,7 @@ UNIT_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_TESTS   := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(WEBHOOK_LIBRARY) $(LIBRARY)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(WEBHOOK_PKGS) -lcmocka
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(WEBHOOK_PKGS) -lcmocka -lnghttp2
 
 # Half of the program each: the exporters without a kernel, the kernel half without the rest; and
 # a client that is faster than any script.

@@ -46,9 +46,10 @@ static uint16_t parse_status(struct span s)
 	return (uint16_t)(status >= 100 ? status : 0);
 }
 
+/* The first one of each: a head with two is malformed (RFC 9113 section 8.3). */
 static void pseudo_field(struct http2_head *h, struct span name, struct span value)
 {
-	if (name.len == 7 && IS(name, ":method")) {
+	if (name.len == 7 && !h->has_method && IS(name, ":method")) {
 		h->is_request = h->has_method = true;
 		h->is_connect = span_is(value, "CONNECT");
 		h->method = copy(words.method, sizeof(words.method), value);
@@ -56,13 +57,17 @@ static void pseudo_field(struct http2_head *h, struct span name, struct span val
 		h->status = parse_status(value);
 	} else if (name.len == 7 && IS(name, ":scheme")) {
 		h->is_request = true;
-	} else if (name.len == 5 && IS(name, ":path")) {
+	} else if (name.len == 5 && !h->has_path && IS(name, ":path")) {
 		h->is_request = h->has_path = true;
 		h->path = copy(words.path, sizeof(words.path), value);
-	} else if (name.len == 10 && IS(name, ":authority")) {
+	} else if (name.len == 10 && !h->authority.len && IS(name, ":authority")) {
 		h->authority = copy(words.authority, sizeof(words.authority), value);
 	}
 }
+
+/* Of the names below, and of none. */
+static const struct http2_lengths lengths = {
+	{[0] = true, [4] = true, [5] = true, [7] = true, [10] = true, [11] = true, [12] = true}};
 
 static void on_field(void *ctx, struct span name, struct span value)
 {
@@ -109,13 +114,14 @@ static void remember(struct http2_heads *h, struct span block, struct http2_head
 __attribute__((noinline)) int http2_heads_decode(struct http2_heads *h, struct span block,
 						 const struct http2_head **ret)
 {
+	const struct http2_fields fields = {on_field, &decoded, &lengths};
 	bool is_small = block.len - 1 < HTTP2_MEMO_BYTES && !h->keeps_words;
 	bool is_pure;
 	int err;
 
 	h->note = (struct http2_note){0};
 	decoded = (struct http2_head){.grpc_status = GRPC_STATUS_NONE, .note = &h->note};
-	err = http2_hpack_decode(&h->hpack, block, on_field, &decoded, &is_pure);
+	err = http2_hpack_decode(&h->hpack, block, &fields, &is_pure);
 	if (!is_pure)
 		forget_memos(h);
 	else if (is_small)

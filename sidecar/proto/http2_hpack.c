@@ -2,474 +2,281 @@
 #include "proto/http2_hpack.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define STATIC_ENTRIES 61 /* RFC 7541 appendix A */
-#define ENTRY_OVERHEAD 32 /* section 4.1 */
-#define LONGEST_STATIC 27 /* access-control-allow-origin */
-#define INSERTING      6 /* bits of the index in a literal that is kept (section 6.2.1) */
-#define INITIAL_SIZE   4096 /* RFC 9113 section 6.5.2 */
-#define INT_MAX_BYTES  6 /* of an integer: no index and no length that counts has more */
-#define STRING_MAX     (64u << 10) /* libnghttp2's limit for one string */
+#include "proto/http2_huffman.h"
 
-/* What a block will do, found before it is decoded. */
-struct scan {
-	const struct http2_hpack *table; /* as it is before the block */
-	size_t updates; /* bytes of table size updates at its start */
-	uint32_t smallest; /* size that they name; valid if updates */
-	uint32_t last; /* likewise */
-	size_t depth; /* entries that must be there before it */
-	size_t largest; /* an entry that it inserts has at most this size */
-	size_t inserted; /* entries, until the place that is looked at */
+#define STRING_MAX    (64u << 10) /* more is no header field */
+#define SHORT	      127 /* lengths below it have one byte; above it is Huffman code (section 5.2) */
+#define LITERAL_MAX   (3 + 2 * (SHORT - 1))
+#define FIRST_DYNAMIC (0x80 | HTTP2_STATIC_ENTRIES) /* and the depth of an entry: its index */
+#define INITIAL_SIZE  4096 /* RFC 9113 section 6.5.2 */
+#define INT_MAX_BYTES 6 /* of an integer: no index and no length that counts has more */
+
+/* A block that is being read, and what it has done so far. */
+struct block {
+	struct http2_hpack *h;
+	const struct http2_fields *fields;
+	const uint8_t *end;
+	bool is_pure;
 };
 
-/* --- memory that is counted ------------------------------------------------------ */
+static const struct http2_lengths all_lengths = {{[0 ... HTTP2_NAME_MAX] = true}};
 
-/* What the connection's account has gained or lost since it was at `before`. */
-static void *count(struct http2_memory *m, size_t before, void *ptr)
-{
-	*m->total += m->account->used - before;
-	return ptr;
-}
+/* Where strings in Huffman code are decoded to. */
+static char names_room[HTTP2_HUFFMAN_ROOM(STRING_MAX)];
+static char values_room[HTTP2_HUFFMAN_ROOM(STRING_MAX)];
 
-static void *mem_malloc(size_t size, void *user)
-{
-	struct http2_memory *m = user;
-	size_t before = m->account->used;
-
-	return count(m, before, memory_alloc(m->account, size));
-}
-
-static void mem_free(void *ptr, void *user)
-{
-	struct http2_memory *m = user;
-	size_t before = m->account->used;
-
-	memory_free(m->account, ptr);
-	(void)count(m, before, NULL);
-}
-
-static void *mem_calloc(size_t n, size_t size, void *user)
-{
-	struct http2_memory *m = user;
-	size_t before = m->account->used;
-
-	return count(m, before, memory_calloc(m->account, n, size));
-}
-
-static void *mem_realloc(void *ptr, size_t size, void *user)
-{
-	struct http2_memory *m = user;
-	size_t before = m->account->used;
-
-	return count(m, before, memory_realloc(m->account, ptr, size));
-}
-
-void http2_memory_init(struct http2_memory *m, struct memory_account *account, size_t *total)
-{
-	*m = (struct http2_memory){
-		.account = account,
-		.total = total,
-		.hooks = {.mem_user_data = m,
-			  .malloc = mem_malloc,
-			  .free = mem_free,
-			  .calloc = mem_calloc,
-			  .realloc = mem_realloc},
-	};
-}
-
-/* --- reading ahead ---------------------------------------------------------------- */
+/* An integer that was read; it is returned in registers. */
+struct number {
+	const uint8_t *next; /* what follows it; NULL: it is none */
+	uint32_t value;
+};
 
 /* An integer that does not fit into its prefix, whose value is n. */
-static bool scan_long_int(struct span *in, uint64_t n, uint32_t *ret_n)
+static __attribute__((noinline)) struct number read_long_int(const uint8_t *p, const uint8_t *end,
+							     uint64_t n)
 {
-	const uint8_t *p = (const uint8_t *)in->ptr;
+	size_t left = (size_t)(end - p);
 	size_t at = 1;
 
 	do {
-		if (at == in->len || at == INT_MAX_BYTES)
-			return false;
+		if (at == left || at == INT_MAX_BYTES)
+			return (struct number){NULL, 0};
 		n += (uint64_t)(p[at] & 0x7f) << 7 * (at - 1);
 	} while (p[at++] & 0x80);
-	if (n > UINT32_MAX)
-		return false;
-	*in = span_from(*in, at);
-	*ret_n = (uint32_t)n;
-	return true;
+	return (struct number){n > UINT32_MAX ? NULL : p + at, (uint32_t)n};
 }
 
-/* An integer with a prefix of `bits` (RFC 7541 section 5.1); false if it is none. */
-static inline bool scan_int(struct span *in, unsigned bits, uint32_t *ret_n)
+/* An integer with a prefix of `bits` at p, which is not the end (RFC 7541 section 5.1). */
+static inline struct number read_int(const uint8_t *p, const uint8_t *end, unsigned bits)
 {
 	uint32_t most = (1u << bits) - 1;
-	uint32_t n = (uint8_t)in->ptr[0] & most;
+	uint32_t n = *p & most;
 
-	if (n == most)
-		return scan_long_int(in, n, ret_n);
-	*in = span_from(*in, 1);
-	*ret_n = n;
-	return true;
+	return n == most ? read_long_int(p, end, n) : (struct number){p + 1, n};
 }
 
-/* A string (section 5.2). *ret_most is the most that it can decode to. */
-static bool scan_string(struct span *in, size_t *ret_most)
+/* A string (section 5.2), with its bytes as they stand in the block; returns what follows it, or
+ * NULL if it is none. */
+static inline const uint8_t *read_string(const uint8_t *p, const uint8_t *end,
+					 struct span *ret_code, bool *ret_is_huffman)
 {
-	bool is_huffman = in->len && in->ptr[0] & 0x80;
-	uint32_t n;
+	struct number n;
 
-	if (in->len == 0 || !scan_int(in, 7, &n) || n > in->len)
+	if (p == end)
+		return NULL;
+	n = read_int(p, end, 7);
+	if (!n.next || n.value > (size_t)(end - n.next) || n.value > STRING_MAX)
+		return NULL;
+	*ret_is_huffman = *p & 0x80;
+	*ret_code = (struct span){(const char *)n.next, n.value};
+	return n.next + n.value;
+}
+
+static struct span decode_huffman(struct span code, char *room)
+{
+	struct span s = {room, 0};
+
+	return http2_huffman_decode(code, room, &s.len) ? s : (struct span){NULL, 0};
+}
+
+/* The text of a string; ptr NULL: it is no Huffman code. */
+static inline struct span text_of(struct span code, bool is_huffman, char *room)
+{
+	return is_huffman ? decode_huffman(code, room) : code;
+}
+
+/* The peer has at least as many entries, and our table takes as many from here on. */
+static bool is_known_to_peer(struct http2_hpack *h, uint32_t depth)
+{
+	size_t size = h->table.used + (depth - h->table.count) * (size_t)HTTP2_ENTRY_OVERHEAD;
+
+	if (depth > HTTP2_UNKNOWN_MAX || size > HTTP2_TABLE_MAX)
 		return false;
-	*in = span_from(*in, n);
-	/* The shortest code has five bits. */
-	*ret_most = is_huffman ? (size_t)n * 8 / 5 : n;
-	return true;
-}
-
-static size_t entries(const struct http2_hpack *h)
-{
-	return h->inflater ? nghttp2_hd_inflate_get_num_table_entries(h->inflater) - STATIC_ENTRIES
-			   : 0;
-}
-
-static void scan_index(struct scan *s, uint32_t index)
-{
-	size_t depth = index > STATIC_ENTRIES ? index - STATIC_ENTRIES : 0;
-
-	if (depth > s->inserted && depth - s->inserted > s->depth)
-		s->depth = depth - s->inserted;
-}
-
-/* The most that the name of an entry has. */
-static size_t scan_name(const struct scan *s, uint32_t index)
-{
-	if (index <= STATIC_ENTRIES)
-		return LONGEST_STATIC;
-	index -= STATIC_ENTRIES;
-	if (index <= s->inserted)
-		return s->largest - ENTRY_OVERHEAD; /* it is of this block */
-	index -= (uint32_t)s->inserted;
-	if (index > entries(s->table))
-		return 0;
-	return nghttp2_hd_inflate_get_table_entry(s->table->inflater, index + STATIC_ENTRIES)
-		->namelen;
-}
-
-static bool scan_literal(struct scan *s, struct span *in, unsigned bits)
-{
-	size_t value = 0;
-	size_t name = 0;
-	uint32_t index;
-
-	if (!scan_int(in, bits, &index))
-		return false;
-	scan_index(s, index);
-	if ((!index && !scan_string(in, &name)) || !scan_string(in, &value))
-		return false;
-	if (bits == INSERTING) {
-		if (index)
-			name = scan_name(s, index);
-		if (name + value + ENTRY_OVERHEAD > s->largest)
-			s->largest = name + value + ENTRY_OVERHEAD;
-		s->inserted++;
-	}
-	return true;
-}
-
-/*
- * A literal with a new name that is not kept, both strings short and without Huffman code: its
- * length, 0 if the field at the beginning of in is another. A block may consist of thousands.
- */
-static inline size_t short_literal(struct span in, struct span *ret_name, struct span *ret_value)
-{
-	const uint8_t *p = (const uint8_t *)in.ptr;
-	size_t name;
-	size_t value;
-
-	/* 0000: without indexing, 0001: never indexed (sections 6.2.2 and 6.2.3); lengths below the
-	 * prefix's 127 have one byte. */
-	if (p[0] & 0xef || in.len < 3 || p[1] >= 0x7f)
-		return 0;
-	name = p[1];
-	if (name + 3 > in.len || p[name + 2] >= 0x7f)
-		return 0;
-	value = p[name + 2];
-	if (name + value + 3 > in.len)
-		return 0;
-	*ret_name = (struct span){in.ptr + 2, name};
-	*ret_value = (struct span){in.ptr + name + 3, value};
-	return name + value + 3;
-}
-
-/* False: it is no header block. */
-static bool scan_block(struct scan *s, const struct http2_hpack *h, struct span in)
-{
-	size_t whole = in.len;
-	uint32_t n;
-
-	*s = (struct scan){.table = h, .smallest = UINT32_MAX};
-	while (in.len) {
-		uint8_t first = (uint8_t)in.ptr[0];
-		struct span value;
-		struct span name;
-
-		n = (uint32_t)short_literal(in, &name, &value);
-		if (n) {
-			in = span_from(in, n);
-		} else if (first & 0x80) {
-			if (!scan_int(&in, 7, &n) || n == 0)
-				return false;
-			scan_index(s, n);
-		} else if (first & 0x40) {
-			if (!scan_literal(s, &in, INSERTING))
-				return false;
-		} else if (first & 0x20) {
-			bool is_first = s->updates == whole - in.len;
-
-			if (!is_first || !scan_int(&in, 5, &n))
-				return false;
-			s->updates = whole - in.len;
-			s->last = n;
-			s->smallest = n < s->smallest ? n : s->smallest;
-		} else if (!scan_literal(s, &in, 4)) {
-			return false;
-		}
-	}
-	return true;
-}
-
-/* --- libnghttp2 ------------------------------------------------------------------- */
-
-static void no_field(void *ctx, struct span name, struct span value)
-{
-	(void)ctx;
-	(void)name;
-	(void)value;
-}
-
-static struct span name_of(const nghttp2_nv *nv)
-{
-	return (struct span){(const char *)nv->name, nv->namelen};
-}
-
-static struct span value_of(const nghttp2_nv *nv)
-{
-	return (struct span){(const char *)nv->value, nv->valuelen};
-}
-
-/* A string without Huffman code. */
-static bool read_plain_string(struct span *in, struct span *ret)
-{
-	uint32_t n;
-
-	if (in->len == 0 || in->ptr[0] & 0x80 || !scan_int(in, 7, &n) || n > in->len ||
-	    n > STRING_MAX)
-		return false;
-	*ret = (struct span){in->ptr, n};
-	*in = span_from(*in, n);
-	return true;
-}
-
-/* A literal that is not kept, of strings without Huffman code; false, and *in as it was, if the
- * field at the beginning of *in is none. */
-static bool read_plain_literal(const struct http2_hpack *h, struct span *in, struct span *ret_name,
-			       struct span *ret_value)
-{
-	struct span at = *in;
-	uint32_t index;
-
-	if (at.ptr[0] & 0xe0 || !scan_int(&at, 4, &index))
-		return false;
-	if (index) {
-		const nghttp2_nv *entry = nghttp2_hd_inflate_get_table_entry(h->inflater, index);
-
-		if (!entry)
-			return false;
-		*ret_name = name_of(entry);
-	} else if (!read_plain_string(&at, ret_name)) {
-		return false;
-	}
-	if (!read_plain_string(&at, ret_value))
-		return false;
-	*in = at;
-	return true;
-}
-
-/*
- * Fields that are all in the table, which most are, and literals that are not kept change nothing
- * there: they are read here. The rest is for the inflater, which takes one at a time and some 1,200
- * instructions for it.
- */
-static int inflate(struct http2_hpack *h, struct span in, http2_field_fn fn, void *ctx)
-{
-	while (in.len) {
-		const nghttp2_nv *entry;
-		nghttp2_nv nv;
-		struct span value;
-		struct span name;
-		uint32_t index;
-		int flags = 0;
-		ssize_t n;
-
-		n = (ssize_t)short_literal(in, &name, &value);
-		if (n) {
-			in = span_from(in, (size_t)n);
-			fn(ctx, name, value);
-			continue;
-		}
-		if (read_plain_literal(h, &in, &name, &value)) {
-			fn(ctx, name, value);
-			continue;
-		}
-		if (in.ptr[0] & 0x80) {
-			entry = scan_int(&in, 7, &index)
-					? nghttp2_hd_inflate_get_table_entry(h->inflater, index)
-					: NULL;
-			if (!entry)
-				return -EBADMSG;
-			fn(ctx, name_of(entry), value_of(entry));
-			continue;
-		}
-		n = nghttp2_hd_inflate_hd2(h->inflater, &nv, &flags, (const uint8_t *)in.ptr,
-					   in.len, 1);
-		if (n < 0)
-			return n == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EBADMSG;
-		in = span_from(in, (size_t)n);
-		if (flags & NGHTTP2_HD_INFLATE_EMIT)
-			fn(ctx, name_of(&nv), value_of(&nv));
-		else if (in.len)
-			return -EBADMSG; /* none of it is left when there is no field */
-	}
-	(void)nghttp2_hd_inflate_end_headers(h->inflater); /* cannot fail */
-	return 0;
-}
-
-/* Appends an integer of at most three bytes behind its prefix. */
-static size_t put_int(uint8_t *out, uint8_t first, unsigned bits, size_t n)
-{
-	size_t most = (1u << bits) - 1;
-	size_t at = 1;
-
-	if (n < most) {
-		out[0] = (uint8_t)(first | n);
-		return 1;
-	}
-	out[0] = (uint8_t)(first | most);
-	for (n -= most; n >= 0x80; n >>= 7)
-		out[at++] = (uint8_t)(n | 0x80);
-	out[at++] = (uint8_t)n;
-	return at;
-}
-
-static int set_size(struct http2_hpack *h, size_t size)
-{
-	uint8_t update[4];
-	size_t n = put_int(update, 0x20, 5, size);
-
-	h->size = (uint32_t)size;
-	return inflate(h, (struct span){(const char *)update, n}, no_field, NULL);
-}
-
-static int new_inflater(struct http2_hpack *h)
-{
-	if (h->size == 0)
-		h->size = INITIAL_SIZE;
-	if (nghttp2_hd_inflate_new2(&h->inflater, &h->memory->hooks))
-		return -ENOMEM;
-	/* What the peer may choose is not for us to judge. */
-	(void)nghttp2_hd_inflate_change_table_size(h->inflater, HTTP2_TABLE_MAX); /* grows */
-	return h->size == INITIAL_SIZE ? 0 : set_size(h, h->size);
-}
-
-/* A literal with incremental indexing, as if it had come in a block. */
-static int insert(struct http2_hpack *h, struct span name, struct span value)
-{
-	uint8_t *block = malloc(name.len + value.len + 9);
-	size_t n = 0;
-	int err;
-
-	if (!block)
-		return -ENOMEM;
-	block[n++] = 0x40;
-	n += put_int(block + n, 0, 7, name.len);
-	memcpy(block + n, name.ptr, name.len);
-	n += name.len;
-	n += put_int(block + n, 0, 7, value.len);
-	memcpy(block + n, value.ptr, value.len);
-	n += value.len;
-	err = inflate(h, (struct span){(const char *)block, n}, no_field, NULL);
-	free(block);
-	return err;
-}
-
-/* Unknown entries behind all others, so that there are `depth`. */
-static int deepen(struct http2_hpack *h, size_t depth)
-{
-	static const struct span none = {"", 0};
-	nghttp2_hd_inflater *old = h->inflater;
-	size_t count = entries(h);
-	size_t add;
-	size_t size;
-	int err;
-
-	/* Twice as many each time: a stranger's growing indices cost little. */
-	depth = depth < 2 * count ? 2 * count : depth;
-	depth = depth > HTTP2_UNKNOWN_MAX ? HTTP2_UNKNOWN_MAX : depth;
-	add = depth - count;
-	size = nghttp2_hd_inflate_get_dynamic_table_size(old) + add * ENTRY_OVERHEAD;
-	if (size > HTTP2_TABLE_MAX)
-		return -EBADMSG;
 	if (size > h->size)
 		h->size = (uint32_t)size;
-	h->inflater = NULL;
-	err = new_inflater(h);
-	for (size_t i = 0; i < add && !err; i++)
-		err = insert(h, none, none);
-	for (size_t i = STATIC_ENTRIES + count; i > STATIC_ENTRIES && !err; i--) {
-		const nghttp2_nv *nv = nghttp2_hd_inflate_get_table_entry(old, i);
+	return true;
+}
 
-		err = insert(h, name_of(nv), value_of(nv));
+/* False: no table has this index. The name is empty if the entry is not known. */
+static inline bool look_up(struct http2_hpack *h, uint32_t index, struct http2_field *ret)
+{
+	uint32_t depth = index - HTTP2_STATIC_ENTRIES;
+
+	if (index - 1 < HTTP2_STATIC_ENTRIES)
+		*ret = http2_static_table[index - 1];
+	else if (index == 0)
+		return false;
+	else if (depth <= h->table.count)
+		*ret = http2_table_entry(&h->table, depth);
+	else if (is_known_to_peer(h, depth))
+		*ret = (struct http2_field){{"", 0}, {"", 0}};
+	else
+		return false;
+	return true;
+}
+
+static inline bool is_wanted(const struct http2_fields *fields, size_t name)
+{
+	return name > HTTP2_NAME_MAX || fields->names->wanted[name];
+}
+
+/* Section 6.1. Returns what follows it, or NULL if it is none; so do those below. */
+static const uint8_t *read_indexed(struct block *b, const uint8_t *p)
+{
+	struct number index = read_int(p, b->end, 7);
+	struct http2_field f;
+
+	if (!index.next || !look_up(b->h, index.value, &f))
+		return NULL;
+	if (is_wanted(b->fields, f.name.len))
+		b->fields->fn(b->fields->ctx, f.name, f.value);
+	return index.next;
+}
+
+static int insert(struct http2_hpack *h, const struct http2_field *f)
+{
+	if (h->is_unsure && f->name.len + f->value.len + HTTP2_ENTRY_OVERHEAD > h->size)
+		h->size = HTTP2_TABLE_MAX;
+	return http2_table_insert(&h->table, h->memory, h->size, f);
+}
+
+/* Section 6.2; bits of the index: those that are kept have 6, others 4. *ret_err is changed only
+ * when there is no memory. */
+static const uint8_t *read_literal(struct block *b, const uint8_t *p, unsigned bits, int *ret_err)
+{
+	struct number index = read_int(p, b->end, bits);
+	bool is_kept = bits == 6;
+	bool is_huffman;
+	struct http2_field f;
+	bool wanted;
+	int err;
+
+	p = index.next;
+	if (!p)
+		return NULL;
+	if (index.value == 0) {
+		p = read_string(p, b->end, &f.name, &is_huffman);
+		if (!p)
+			return NULL;
+		f.name = text_of(f.name, is_huffman, names_room);
+		if (!f.name.ptr)
+			return NULL;
+	} else if (!look_up(b->h, index.value, &f)) {
+		return NULL;
 	}
-	nghttp2_hd_inflate_del(old);
-	return err;
+	p = read_string(p, b->end, &f.value, &is_huffman);
+	wanted = is_wanted(b->fields, f.name.len);
+	if (!p || (!wanted && !is_kept))
+		return p;
+	f.value = text_of(f.value, is_huffman, values_room);
+	if (!f.value.ptr)
+		return NULL;
+	if (wanted)
+		b->fields->fn(b->fields->ctx, f.name, f.value);
+	if (!is_kept)
+		return p;
+	b->is_pure = false;
+	err = insert(b->h, &f);
+	if (err)
+		*ret_err = err;
+	return err ? NULL : p;
 }
 
-/* Table size updates that name more than we keep; the rest of the block is left to the caller. */
-static int apply_updates(struct http2_hpack *h, const struct scan *s, struct span *block)
+/* A new size of the table (section 6.3), which may be more than we keep. */
+static const uint8_t *read_update(struct block *b, const uint8_t *p)
 {
-	size_t last = s->last > HTTP2_TABLE_MAX ? HTTP2_TABLE_MAX : s->last;
-	int err = 0;
+	struct number size = read_int(p, b->end, 5);
+	struct http2_hpack *h = b->h;
 
-	*block = span_from(*block, s->updates);
-	if (s->smallest < last)
-		err = set_size(h, s->smallest);
-	if (!err)
-		err = set_size(h, last);
-	h->is_unsure = s->last > HTTP2_TABLE_MAX;
-	return err;
+	if (!size.next)
+		return NULL;
+	b->is_pure = false;
+	h->is_unsure = size.value > HTTP2_TABLE_MAX;
+	h->size = h->is_unsure ? HTTP2_TABLE_MAX : size.value;
+	http2_table_shrink(&h->table, h->size);
+	return size.next;
 }
 
-static int decode(struct http2_hpack *h, const struct scan *s, struct span block, http2_field_fn fn,
-		  void *ctx)
+/*
+ * Whatever changes nothing and is read at a glance, as far as it stands at the beginning: a block
+ * may consist of thousands of such fields.
+ *   - Literals that are not kept (0000: without indexing, 0001: never indexed, sections 6.2.2 and
+ *     6.2.3), with a new name, both strings short and without Huffman code. The end is looked at
+ *     once for each: near it they take the long way.
+ *   - Fields that are in the table, with an index of one byte and a name that is not wanted.
+ */
+static inline const uint8_t *pass(const struct block *b, const uint8_t *p)
 {
-	int err = h->inflater ? 0 : new_inflater(h);
+	const struct http2_fields *fields = b->fields;
+	const struct http2_table *t = &b->h->table;
+	const bool *wanted = fields->names->wanted;
+	const uint8_t *end = b->end;
 
-	if (!err && s->updates)
-		err = apply_updates(h, s, &block);
-	if (!err && h->is_unsure && s->largest > h->size)
-		err = set_size(h, HTTP2_TABLE_MAX);
-	if (!err && s->depth > entries(h))
-		err = s->depth > HTTP2_UNKNOWN_MAX ? -EBADMSG : deepen(h, s->depth);
-	return err ? err : inflate(h, block, fn, ctx);
+	while (p < end) {
+		uint8_t first = *p;
+
+		if (!(first & 0xef)) {
+			size_t name;
+			size_t value;
+
+			if (end - p < LITERAL_MAX || p[1] >= SHORT || p[p[1] + 2] >= SHORT)
+				break;
+			name = p[1];
+			value = p[name + 2];
+			if (wanted[name])
+				fields->fn(fields->ctx, (struct span){(const char *)p + 2, name},
+					   (struct span){(const char *)p + name + 3, value});
+			p += name + value + 3;
+		} else if (!wanted[http2_static_names[first]]) {
+			p++;
+		} else if (first > FIRST_DYNAMIC && first < 0xff &&
+			   (uint32_t)first - FIRST_DYNAMIC <= t->count &&
+			   !is_wanted(fields,
+				      http2_table_entry(t, first - FIRST_DYNAMIC).name.len)) {
+			p++;
+		} else {
+			break;
+		}
+	}
+	return p;
 }
 
-int http2_hpack_decode(struct http2_hpack *h, struct span block, http2_field_fn fn, void *ctx,
+static int read_fields(struct block *b, const uint8_t *p)
+{
+	int err = -EBADMSG;
+
+	while (p && p < b->end && (*p & 0xe0) == 0x20)
+		p = read_update(b, p);
+	while (p && (p = pass(b, p)) < b->end) {
+		if (*p & 0x80)
+			p = read_indexed(b, p);
+		else if (*p & 0x40)
+			p = read_literal(b, p, 6, &err);
+		else if (*p & 0x20)
+			p = NULL; /* an update behind a field (section 4.2) */
+		else
+			p = read_literal(b, p, 4, &err);
+	}
+	return p ? 0 : err;
+}
+
+int http2_hpack_decode(struct http2_hpack *h, struct span block, const struct http2_fields *fields,
 		       bool *ret_is_pure)
 {
-	struct scan s;
-	int err = scan_block(&s, h, block) ? decode(h, &s, block, fn, ctx) : -EBADMSG;
+	const uint8_t *p = (const uint8_t *)block.ptr;
+	struct http2_fields f = *fields;
+	struct block b = {.h = h, .fields = &f, .end = p + block.len, .is_pure = true};
+	int err;
 
-	*ret_is_pure = !err && !s.inserted && !s.updates;
+	if (!f.names)
+		f.names = &all_lengths;
+	if (!h->has_size)
+		h->size = INITIAL_SIZE;
+	h->has_size = true;
+	err = read_fields(&b, p);
+	*ret_is_pure = !err && b.is_pure;
 	if (err)
 		http2_hpack_forget(h);
 	return err;
@@ -477,15 +284,13 @@ int http2_hpack_decode(struct http2_hpack *h, struct span block, http2_field_fn 
 
 void http2_hpack_release(struct http2_hpack *h)
 {
-	if (h->inflater)
-		nghttp2_hd_inflate_del(h->inflater);
-	h->inflater = NULL;
+	http2_table_release(&h->table, h->memory);
 }
 
 void http2_hpack_forget(struct http2_hpack *h)
 {
 	http2_hpack_release(h);
-	if (h->size < INITIAL_SIZE)
+	if (!h->has_size || h->size < INITIAL_SIZE)
 		h->size = INITIAL_SIZE;
-	h->is_unsure = true;
+	h->has_size = h->is_unsure = true;
 }

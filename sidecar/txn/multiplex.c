@@ -62,7 +62,7 @@ struct multiplex *multiplex_new(struct conn *c, enum role role, bool joins, unsi
 	if (!m)
 		return NULL;
 	m->calls.memory = &c->memory;
-	http2_memory_init(&m->http2_memory, &c->memory, &env->http2_table_bytes);
+	m->http2_memory = (struct http2_memory){&c->memory, &env->http2_table_bytes};
 	for (int dir = 0; dir < 2; dir++) {
 		http2_init(&m->parser[dir], false, &m->http2_memory);
 		m->parser[dir].keeps_words = env->wants_target;

@@ -92,7 +92,7 @@ static void begin(struct run *r, uint8_t flags)
 	memset(r, 0, sizeof(*r));
 	memory_budget_init(&r->budget, MEMORY_SHARES << 20);
 	r->account.budget = &r->budget;
-	http2_memory_init(&r->memory, &r->account, &r->table_bytes);
+	r->memory = (struct http2_memory){&r->account, &r->table_bytes};
 	text_init(&r->trace);
 	http2_init(&r->p, flags & 1, &r->memory);
 	r->p.keeps_words = flags & 8;
