@@ -54,6 +54,33 @@ ASKING = {"sidelight.dev/inject": "true"}
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob")
 
 
+QUANTITY = re.compile(r"(0|[1-9][0-9]*)(m|Ki|Mi|Gi)?")
+
+
+def not_stored_so(value, path=()):
+    """
+    Paths of what the API server stores otherwise, or not at all: kubectl diff shows it for ever.
+    """
+    where = ".".join(map(str, path))
+    if value is None or value == []:
+        return [where]
+    if isinstance(value, list):
+        return [found for i, v in enumerate(value) for found in not_stored_so(v, (*path, i))]
+    if not isinstance(value, dict):
+        return []
+    wrong = [found for k, v in value.items() for found in not_stored_so(v, (*path, k))]
+    # A map that is applied with $retainKeys loses the type that the server has filled in.
+    if path[-1:] == ("strategy",) and "type" not in value:
+        wrong.append(f"{where}.type")
+    if path[-1:] in (("requests",), ("limits",)):
+        for name, quantity in value.items():
+            found = QUANTITY.fullmatch(str(quantity))
+            number, unit = int(found[1] if found else 0), found and found[2]
+            if not found or (number and unit and number % (1000 if unit == "m" else 1024) == 0):
+                wrong.append(f"{where}.{name}")
+    return wrong
+
+
 def without_line_breaks(obj):
     """kustomize breaks base64 into lines, which the API server's decoder passes over."""
     if obj["kind"] == "Secret":
@@ -94,6 +121,15 @@ class Builds(Case):
         for wanted in ("demo", "team", "platform", "platform-policy", "janitor", "podmonitor",
                        "sidecar"):
             self.assertIn(wanted, names)
+
+    def test_nothing_is_stored_otherwise(self):
+        for name, objects in everything().items():
+            for obj in objects:
+                with self.subTest(f"{name}: {obj['kind']} {obj['metadata']['name']}"):
+                    self.assertEqual(not_stored_so(obj), [])
+        for wrong in ({"egress": []}, {"data": None}, {"strategy": {"rollingUpdate": {"maxSurge": 1}}},
+                      {"limits": {"cpu": "1000m"}}, {"requests": {"memory": "0.5Gi"}}):
+            self.assertNotEqual(not_stored_so(wrong), [], wrong)
 
     def test_the_schema_check_would_find_something(self):
         obj = copy.deepcopy(kind(everything()["platform"], "Deployment")[0])
