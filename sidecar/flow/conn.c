@@ -6,7 +6,6 @@
 		memcpy(&id_, (key), sizeof(id_));                                                  \
 		(hash) = (unsigned)((id_ * 0x9e3779b97f4a7c15u) >> 32);                            \
 	} while (0)
-#define HASH_NONFATAL_OOM 1
 
 #include "flow/conn.h"
 

@@ -12,11 +12,14 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <uthash.h>
 
 #include "base/memory.h"
 #include "capture/event.h"
 #include "flow/bytes.h"
+
+/* A table that finds no memory refuses the connection. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
 
 enum conn_end {
 	CONN_CLOSED, /* in order */

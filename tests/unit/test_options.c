@@ -16,15 +16,18 @@
 
 #define ARGS_MAX 10
 
-/* Borrowed strings of a parsed struct live as long as the words given. */
+/* Borrowed strings of a parsed struct live as long as the words given; o->argv until the next call.
+ */
 static int parse(struct options *o, const char *const *args, const char *const *env,
 		 struct text *error)
 {
 	static const char *const none[] = {NULL};
-	const char *argv[ARGS_MAX + 2] = {"sidelight"};
+	static const char *argv[ARGS_MAX + 2];
 	int argc = 1;
 
 	text_init(error);
+	memset(argv, 0, sizeof(argv));
+	argv[0] = "sidelight";
 	for (; *args; args++)
 		argv[argc++] = *args;
 	return options_parse(o, argc, (char **)argv, (char *const *)(env ? env : none), error);
