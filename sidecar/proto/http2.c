@@ -67,7 +67,7 @@ static struct http2_heads *heads_of(struct http2 *p)
 		p->heads = memory_calloc(p->memory->account, 1, sizeof(*p->heads));
 		if (p->heads) {
 			p->heads->hpack.memory = p->memory;
-			p->heads->keeps_words = p->keeps_words;
+			p->heads->generation = p->generation;
 		}
 	}
 	return p->heads;

@@ -66,11 +66,11 @@ struct http2_block;
 struct http2 {
 	uint8_t state;
 	bool is_response;
-	bool keeps_words; /* see http2_head.h */
 	bool has_skipped; /* frames, if the next piece starts with one */
 	bool has_begun; /* the newest piece starts with the frame where the place was found */
 	uint8_t have; /* bytes in `bytes`; PREFACE: bytes that matched */
 	uint8_t bytes[HTTP2_FRAME_HEAD];
+	const uint64_t *generation; /* see http2_head.h */
 	struct http2_frame frame; /* whose payload passes */
 	uint32_t left; /* bytes of it to come */
 	uint32_t pad; /* BODY: the last bytes of those are padding */

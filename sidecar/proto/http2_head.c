@@ -115,7 +115,7 @@ __attribute__((noinline)) int http2_heads_decode(struct http2_heads *h, struct s
 						 const struct http2_head **ret)
 {
 	const struct http2_fields fields = {on_field, &decoded, &lengths};
-	bool is_small = block.len - 1 < HTTP2_MEMO_BYTES && !h->keeps_words;
+	bool is_small = block.len - 1 < HTTP2_MEMO_BYTES && h->generation;
 	bool is_pure;
 	int err;
 

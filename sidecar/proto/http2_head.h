@@ -24,8 +24,8 @@ struct http2_note {
 	const char *rpc_method;
 	const char *server_address;
 	struct active *active;
+	uint64_t generation; /* as the owner's when it was made; 0: it is not made */
 	uint8_t candidates;
-	bool is_set;
 };
 
 enum http2_content {
@@ -72,7 +72,9 @@ struct http2_memo {
 struct http2_heads {
 	struct http2_hpack hpack;
 	struct http2_note note; /* of a block that is not remembered */
-	bool keeps_words; /* spans are wanted always: nothing is remembered */
+	/* The owner's, not 0; notes of others are stale. NULL: spans are wanted always, and nothing
+	 * is remembered. */
+	const uint64_t *generation;
 	uint8_t next; /* memo to be replaced */
 	struct http2_memo memo[HTTP2_MEMOS];
 };
@@ -81,10 +83,12 @@ void http2_heads_release(struct http2_heads *h);
 /* A block was missed. */
 void http2_heads_forget(struct http2_heads *h);
 
-/* A request counts as remembered once its owner has made its note. */
-static inline bool http2_memo_is(const struct http2_memo *m, struct span block)
+/* A request counts as remembered while its owner's note of it is of this generation. */
+static inline bool http2_memo_is(const struct http2_heads *h, const struct http2_memo *m,
+				 struct span block)
 {
-	return m->len == block.len && block.len && (m->note.is_set || !m->head.is_request) &&
+	return m->len == block.len && block.len &&
+	       (!m->head.is_request || m->note.generation == *h->generation) &&
 	       memcmp(m->bytes, block.ptr, block.len) == 0;
 }
 
@@ -92,15 +96,15 @@ static inline bool http2_memo_is(const struct http2_memo *m, struct span block)
 int http2_heads_decode(struct http2_heads *h, struct span block, const struct http2_head **ret);
 
 /*
- * One whole header block; note->is_set of what it says tells that it is one whose note was made
- * before. *ret lives until the next call for any direction. Errors are http2_hpack_decode()'s; then
- * *ret stays as it is.
+ * One whole header block; note->generation of what it says tells whether its note was
+ * made before. *ret lives until the next call for any direction. Errors are http2_hpack_decode()'s;
+ * then *ret stays as it is.
  */
 static inline int http2_heads_read(struct http2_heads *h, struct span block,
 				   const struct http2_head **ret)
 {
 	for (size_t i = 0; i < HTTP2_MEMOS; i++) {
-		if (http2_memo_is(&h->memo[i], block)) {
+		if (http2_memo_is(h, &h->memo[i], block)) {
 			*ret = &h->memo[i].head;
 			return 0;
 		}

@@ -72,8 +72,9 @@ const struct http2_note *note_find_http2(struct conn *c, enum role role, enum ca
 					 const struct http2_head *head)
 {
 	struct http2_note *note = head->note;
+	uint64_t number = env_of(c)->number;
 
-	if (note->is_set)
+	if (note->generation == number)
 		return note;
 	*note = (struct http2_note){
 		.known_method = txn_unknown,
@@ -86,7 +87,8 @@ const struct http2_note *note_find_http2(struct conn *c, enum role role, enum ca
 		note->known_method = method_known(head->method);
 	find_values(c, role, kind, head);
 	/* Each request beyond a cap is to be counted there, and each candidate's too. */
-	note->is_set = !note->candidates && note->route != label_other &&
-		       note->rpc_method != label_other && note->server_address != label_other;
+	if (!note->candidates && note->route != label_other && note->rpc_method != label_other &&
+	    note->server_address != label_other)
+		note->generation = number;
 	return note;
 }

@@ -89,13 +89,15 @@ static const struct http2_sink sink = {
 
 static void begin(struct run *r, uint8_t flags)
 {
+	static const uint64_t generation = 1;
+
 	memset(r, 0, sizeof(*r));
 	memory_budget_init(&r->budget, MEMORY_SHARES << 20);
 	r->account.budget = &r->budget;
 	r->memory = (struct http2_memory){&r->account, &r->table_bytes};
 	text_init(&r->trace);
 	http2_init(&r->p, flags & 1, &r->memory);
-	r->p.keeps_words = flags & 8;
+	r->p.generation = flags & 8 ? NULL : &generation;
 	if (flags & 2)
 		http2_join(&r->p);
 	else if (flags & 4)

@@ -5,15 +5,17 @@ Replays the crafted captures and compares what comes out.
 
     run.py [--sidelight build/sidelight] [--update] [--keep DIR] [NAME ...]
 
-Each case is checked three times: against its hand-written `want`, against its
-golden file (whole output: times, routes, summary), and, with all segments cut
-into single bytes, against itself: only times may differ. --update writes the
+Each case is checked four times: against its hand-written `want`, against its
+golden file (whole output: times, routes, summary), against what --metrics counts
+(the engine as `run` has it: targets are not kept, heads are remembered), and, with all
+segments cut into single bytes, against itself: only times may differ. --update writes the
 golden files of the cases whose `want` holds.
 """
 import argparse
 import collections
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -30,6 +32,8 @@ from cases import CASES  # noqa: E402
 from craft import Capture  # noqa: E402
 
 DEADLINE_S = 20
+COUNT = re.compile(r"(http|rpc)_(server|client)_\w+_duration_seconds_count\{(.*)\} (\d+)$")
+LABEL = re.compile(r'(\w+)="([^"]*)"')
 TIMES = ("time", "duration_ns", "first_byte_ns")
 
 
@@ -37,8 +41,8 @@ class Failure(Exception):
     pass
 
 
-def replay(options, case, path):
-    args = [options.sidelight, "replay", "--format", "ndjson"] + case.args + [path]
+def replay(options, case, path, *more):
+    args = [options.sidelight, "replay", "--format", "ndjson", *more, *case.args, path]
     try:
         done = subprocess.run(args, capture_output=True, timeout=DEADLINE_S, check=False)
     except subprocess.TimeoutExpired:
@@ -76,6 +80,23 @@ def check_counts(wants, transactions):
         differ("counts", map(str, sorted(found.items())), map(str, sorted(wants.items())))
 
 
+def check_metrics(case, options, path, transactions):
+    """The same requests are counted when nobody wants their targets."""
+    listed = collections.Counter(
+        (t["role"], t["route"], t["rpc_status"] or str(t["status"] or ""))
+        for t in transactions if not t["probe"])
+    counted = collections.Counter()
+    for kind, role, labels, count in map(
+            re.Match.groups, filter(None, map(COUNT.match, replay(
+                options, case, path, "--metrics")[0].splitlines()))):
+        have = dict(LABEL.findall(labels))
+        route, result = (("rpc_method", "rpc_status_code") if kind == "rpc"
+                         else ("http_route", "http_response_status_code"))
+        counted[role, have.get(route), have.get(result, "")] += int(count)
+    if counted != listed:
+        differ("--metrics", map(str, sorted(counted.items())), map(str, sorted(listed.items())))
+
+
 def build(case, path, recut=0):
     capture = Capture(recut=recut)
     case.build(capture)
@@ -99,6 +120,7 @@ def run(case, options, folder):
     elif [short(t) for t in transactions] != case.want:
         differ("transactions (%s)" % errors.strip(), map(short, transactions), case.want)
     check_times(transactions)
+    check_metrics(case, options, path, transactions)
     golden(case, options, output + json.dumps({"stderr": errors.splitlines()}) + "\n")
     if case.recut:
         path = os.path.join(folder, case.name + ".cut.pcap")

@@ -97,12 +97,14 @@ static inline void script_note_stats(struct text *text, struct engine *e)
 
 static const struct txn_sink script_sink = {.done = script_note};
 
-static inline void script_begin(struct script *s, uint64_t conn_id)
+/* wants_target as `replay` has it when it lists requests; `run` has not. */
+static inline void script_begin(struct script *s, uint64_t conn_id, bool wants_target)
 {
 	const char *error;
-	struct engine *e = engine_new(
-		&(struct engine_options){.conn_cap = 10, .route_cap = 100, .wants_target = true},
-		&error);
+	struct engine *e = engine_new(&(struct engine_options){.conn_cap = 10,
+							       .route_cap = 100,
+							       .wants_target = wants_target},
+				      &error);
 
 	if (!e || nghttp2_hd_deflate_new(&s->deflater[0], 4096) ||
 	    nghttp2_hd_deflate_new(&s->deflater[1], 4096))

@@ -93,10 +93,10 @@ static const struct row rows[] = {
 	{"CONNECT is answered by its head; what follows is no HTTP",
 	 BEGIN "c H1 :method=CONNECT :authority=a:1\ns H1 :status=200\nc D1 5\ns D1e 9\n",
 	 "CONNECT {authority} 200 0/0\n"},
-	{"a WebSocket likewise (RFC 8441)",
+	{"a WebSocket likewise, by its path (RFC 8441)",
 	 BEGIN "c H1 :method=CONNECT :protocol=websocket :path=/chat\ns H1 :status=200\nc D1 5\n"
 	       "s D1 9\nclose\n",
-	 "CONNECT {authority} 200 0/0\n"},
+	 "CONNECT /chat 200 0/0\n"},
 	{"a kubelet's probe",
 	 BEGIN "c H1e :method=GET :path=/healthz user-agent=kube-probe/1.30\ns H1e :status=200\n",
 	 "GET /healthz 200 0/0 probe\n"},
@@ -156,14 +156,14 @@ static void test_rows(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		for (size_t p = 0; p < 2 * sizeof(pieces) / sizeof(*pieces); p++) {
-			struct script s = {.piece = pieces[p / 2], .has_flags = p % 2};
+		for (size_t p = 0; p < 4 * sizeof(pieces) / sizeof(*pieces); p++) {
+			struct script s = {.piece = pieces[p / 4], .has_flags = p % 2};
 
-			script_begin(&s, i + 1);
+			script_begin(&s, i + 1, p & 2);
 			script_run(&s, rows[i].script);
 			if (strcmp(s.notes.ptr, rows[i].want) != 0)
-				fail_msg("%s (pieces of %zu, flags %zu)\n%s", rows[i].why,
-					 pieces[p / 2], p % 2, s.notes.ptr);
+				fail_msg("%s (pieces of %zu, flags %zu, target %zu)\n%s",
+					 rows[i].why, pieces[p / 4], p % 2, p / 2 % 2, s.notes.ptr);
 			script_finish(&s);
 		}
 	}
@@ -218,13 +218,13 @@ static const struct row gaps[] = {
 static void test_gaps(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(gaps) / sizeof(*gaps); i++) {
+	for (size_t i = 0; i < 2 * sizeof(gaps) / sizeof(*gaps); i++) {
 		struct script s = {.has_flags = true};
 
-		script_begin(&s, i + 1);
-		script_run(&s, gaps[i].script);
-		if (strcmp(s.notes.ptr, gaps[i].want) != 0)
-			fail_msg("%s\n%s", gaps[i].why, s.notes.ptr);
+		script_begin(&s, i + 1, i % 2);
+		script_run(&s, gaps[i / 2].script);
+		if (strcmp(s.notes.ptr, gaps[i / 2].want) != 0)
+			fail_msg("%s\n%s", gaps[i / 2].why, s.notes.ptr);
 		script_finish(&s);
 	}
 }
@@ -235,7 +235,7 @@ static void test_grpc_web(void **state)
 	struct script s = {.has_flags = true};
 
 	(void)state;
-	script_begin(&s, 1);
+	script_begin(&s, 1, false);
 	script_run(&s, BEGIN "c H1e :method=POST :path=/pkg.S/M content-type=application/grpc-web\n"
 			     "s H1e :status=200\n");
 	s.wire.id = 2;
@@ -466,7 +466,7 @@ static void test_random_loss(void **state)
 			uint64_t lost;
 
 			seed = run;
-			script_begin(&s, run);
+			script_begin(&s, run, run % 2);
 			engine_add_sink(s.wire.engine, &check_sink, &truth);
 			seen = run_calls(&s, plans[p].lost_of_1000, plans[p].is_joined);
 			script_run(&s, "close");

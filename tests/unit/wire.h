@@ -134,6 +134,14 @@ static inline void wire_note(void *ctx, const struct transaction *t)
 		  (unsigned long long)t->response_bytes, t->is_probe ? " probe" : "");
 }
 
+/* What is known of a transaction whether targets are kept or not; ctx is a struct text. */
+static inline void wire_note_labels(void *ctx, const struct transaction *t)
+{
+	text_addf(ctx, "%d %s %s %s %u %u %llu/%llu\n", t->role, t->server_address, t->known_method,
+		  t->route, t->status, t->error, (unsigned long long)t->request_bytes,
+		  (unsigned long long)t->response_bytes);
+}
+
 static inline uint64_t wire_lost_count(struct engine *e)
 {
 	uint64_t sum = 0;
