@@ -224,6 +224,25 @@ static __always_inline void send_progress(struct sock_state *st, __u8 dir, __u32
 	ring_submit(&rec->h);
 }
 
+/* Bytes from seq up to to_seq reached the listener's socket, and are not copied. */
+static __always_inline void send_early_rest(__u64 id, __u32 seq, __u32 to_seq, __u32 peer_seq)
+{
+	struct sl_data *rec = ring_reserve(sizeof(*rec));
+
+	if (!rec) {
+		count_exact(SL_C_LOST_DATA);
+		return;
+	}
+	fill_header(&rec->h, SL_DATA | SL_INGRESS << 8, id);
+	rec->seq = rec->from_seq = seq;
+	rec->to_seq = to_seq;
+	rec->peer_seq = peer_seq;
+	rec->tid = 0;
+	rec->tgid = 0;
+	ring_submit(&rec->h);
+	count(SL_C_RECORDS, 1);
+}
+
 /*
  * As many of the n bytes at off in the packet as one record takes, whatever they are.
  * Returns how many, 0 if they are lost, which is counted.

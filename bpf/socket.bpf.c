@@ -320,8 +320,12 @@ int sl_early(struct __sk_buff *skb)
 		}
 		note_preface(skb, &seg, id);
 	}
-	if (done >= seg.len || done >= TURN_BUDGET)
+	if (done >= seg.len)
 		return PASS;
+	if (done >= TURN_BUDGET) {
+		send_early_rest(id, seg.seq + done, seg.seq + seg.len, seg.ack);
+		return PASS;
+	}
 	n = send_raw(skb, id, 0, seg.off + done, seg.seq + done, seg.seq + done, seg.len - done,
 		     seg.ack, done == 0);
 	if (n == 0)

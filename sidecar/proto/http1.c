@@ -48,6 +48,13 @@ static bool is_blind_head(const struct http1 *p)
 	return p->state == HEAD && p->partial->is_blind;
 }
 
+/* In a message of which a part was skipped, and maybe its end: the next one, or the close, tells.
+ */
+static bool may_have_ended(const struct http1 *p)
+{
+	return is_blind_head(p) || (p->state == BLIND && http1_blind_may_have_ended(p));
+}
+
 bool http1_is_blind(const struct http1 *p)
 {
 	return p->state == BLIND || is_blind_head(p);
@@ -191,7 +198,7 @@ static void late_end(struct http1 *p, struct out out)
 	begin_body(p, out, &framing, body);
 }
 
-/* The next message begins, or none: this one, of whose head a part was skipped, has ended. */
+/* The next message begins, or none: this one, of which a part was skipped, has ended. */
 static void missed_end(struct http1 *p, struct out out)
 {
 	http1_partial_free(p->partial);
@@ -366,7 +373,7 @@ static __attribute__((noinline)) void any_data(struct http1 *p, struct span data
 
 	if (data.len == 0)
 		return;
-	if (is_blind_head(p) && http1_head_has_start(data, p->is_response))
+	if (may_have_ended(p) && http1_head_has_start(data, p->is_response))
 		missed_end(p, out); /* when its last byte came */
 	p->last_ns = time_ns;
 	if (p->state == SYNC) {
@@ -479,9 +486,7 @@ void http1_fin(struct http1 *p, uint64_t time_ns, const struct http1_sink *sink,
 	struct out out = {sink, ctx};
 
 	(void)time_ns; /* the last byte came before it */
-	if (p->state == CLOSE)
-		end(p, out);
-	else if (is_blind_head(p))
+	if (p->state == CLOSE || may_have_ended(p))
 		missed_end(p, out);
 	else if (p->state == BLIND && !http1_blind_is_seen(p))
 		fail(p, out, PARSE_FAIL_LOST, true); /* its last bytes may have been the end */

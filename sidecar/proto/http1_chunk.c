@@ -141,6 +141,11 @@ bool http1_blind_is_seen(const struct http1 *p)
 	return p->tail_len > 0;
 }
 
+bool http1_blind_may_have_ended(const struct http1 *p)
+{
+	return p->tail_len >= 4 && memcmp(p->tail + p->tail_len - 4, "\r\n\r\n", 4) == 0;
+}
+
 /* Does CR LF stand before s[at]? What was not seen counts as if it did. */
 static bool is_line_start(struct span s, size_t at, struct span before)
 {

@@ -31,5 +31,11 @@ enum http1_chunk_result http1_blind_data(struct http1 *p, struct span data, size
 
 /* Was the newest byte of the body seen? */
 bool http1_blind_is_seen(const struct http1 *p);
+/*
+ * The newest bytes are the end of a trailer section, or of a chunk that ends like one: trailers may
+ * be longer than what is copied of the end of a write. The next message, or an orderly close,
+ * tells.
+ */
+bool http1_blind_may_have_ended(const struct http1 *p);
 
 #endif

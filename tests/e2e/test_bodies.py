@@ -133,6 +133,22 @@ class Timed(harness.Case):
             {("GET", "/chunks/{id}/{id}/{id}", "200"): 6}, self.server.port
         )
 
+    def test_trailers_longer_than_the_tail(self):
+        """The last chunk is not among what is copied of the end of a write."""
+        self.start(servers.Scripted)
+        targets = [f"/trailers/{size}/{n}" for size in (5, 20_000, 300_000) for n in (1, 240, 9000)]
+        with Wire(self.server.port) as wire:
+            for target in targets:
+                wire.send(request_bytes("GET", target))
+                self.assertEqual(wire.response()[0], 200)
+        for target in targets:
+            with Wire(self.server.port) as wire:
+                wire.send(request_bytes("GET", target))
+                self.assertEqual(wire.response()[0], 200)
+        self.sidelight.assert_counted(
+            {("GET", "/trailers/{id}/{id}", "200"): 2 * len(targets)}, self.server.port
+        )
+
     def test_until_close(self):
         self.start(servers.Scripted)
         for size in (0, 10, 300_000):

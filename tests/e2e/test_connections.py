@@ -58,6 +58,19 @@ class Ends(harness.Case):
             }
         )
 
+    def test_deferred_accept_and_a_head_over_the_limit(self):
+        """More than is copied of what reaches the listener's socket."""
+        server = servers.Apache(self, self.server.cgroup)
+        pads = [f"X-Pad-{i}: " + "p" * 6000 for i in range(6)]
+        for count in (2, 3, 6) * 4:
+            with Wire(server.port) as wire:
+                wire.send(request_bytes("GET", "/hello", *pads[:count]))
+                self.assertEqual(wire.response()[0], 200)
+                wire.send(request_bytes("GET", "/made"))
+                self.assertEqual(wire.response()[0], 201)
+        scrape = self.assert_counted({("GET", "/hello", "200"): 12, ("GET", "/made", "201"): 12})
+        self.assertEqual(scrape.lost_requests(), 0)
+
     def test_client_resets_before_the_response(self):
         wire = Wire(self.server.port)
         wire.send(request_bytes("GET", "/sleep/200"))

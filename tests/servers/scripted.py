@@ -10,6 +10,7 @@ code or, when none was sent, how the connection ended.
     /bytes/N                     Content-Length body of N bytes, by sendfile
     /chunks/COUNT/SIZE/PAUSE_MS  chunked body; 0 for no pause
     /trailers                    chunked, with extensions and trailers
+    /trailers/SIZE/LENGTH        chunked, one chunk of SIZE bytes, a trailer of LENGTH bytes
     /until-close/N               body without length
     /pieces                      the response in writes of one byte
     /hints                       103, then 200
@@ -175,11 +176,13 @@ class Connection:
                 time.sleep(int(pause_ms) / 1000)
         self.sock.sendall(b"0\r\n\r\n")
 
-    def do_trailers(self):
-        self.sock.sendall(self.start(200, "Transfer-Encoding: chunked", "Trailer: X-Sum"))
-        self.sock.sendall(
-            b'5;name="a;b"\r\nhello\r\n0;last\r\nX-Sum: 1\r\nX-More: HTTP/1.1 500 no\r\n\r\n'
-        )
+    def do_trailers(self, size=None, length=0):
+        if size is None:
+            body = b'5;name="a;b"\r\nhello\r\n0;last\r\nX-Sum: 1\r\nX-More: HTTP/1.1 500 no\r\n\r\n'
+        else:
+            body = b"%x\r\n%s\r\n0\r\nX-Sum: " % (int(size), b"c" * int(size))
+            body += b"s" * int(length) + b"\r\n\r\n"
+        self.sock.sendall(self.start(200, "Transfer-Encoding: chunked", "Trailer: X-Sum") + body)
 
     def do_until_close(self, count):
         self.sock.sendall(self.start(200, "Connection: close") + b"u" * int(count))
