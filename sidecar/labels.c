@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,6 +93,23 @@ static const char *workload_of(const struct options *o, char found[IDENTITY_VALU
 	return is_found ? found : NULL;
 }
 
+/* What is watched, in the words of the command line. */
+static void set_target(struct labels *l, const struct options *o)
+{
+	char name[32];
+	const char *slash;
+
+	if (o->cgroup) {
+		identity_clean(l->target, o->cgroup);
+	} else if (o->pid) {
+		(void)snprintf(name, sizeof(name), "pid-%llu", (unsigned long long)o->pid);
+		identity_clean(l->target, name);
+	} else if (o->argv) {
+		slash = strrchr(o->argv[0], '/');
+		identity_clean(l->target, slash ? slash + 1 : o->argv[0]);
+	}
+}
+
 int labels_init(struct labels *l, const struct options *o)
 {
 	struct identity *id = &l->identity;
@@ -111,6 +129,9 @@ int labels_init(struct labels *l, const struct options *o)
 	add(l->group, &l->group_count, "namespace", id->namespace);
 	add(l->group, &l->group_count, "pod", id->pod);
 	add(l->group, &l->group_count, "instance", id->instance);
+	if (*id->instance)
+		set_target(l, o);
+	add(l->group, &l->group_count, "target", l->target);
 	return o->pod_labels ? add_pod_labels(l, o) : 0;
 }
 

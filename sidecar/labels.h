@@ -4,6 +4,8 @@
  * report for. --pod-labels adds labels of the Pod, by kube-state-metrics'
  * rule: app.kubernetes.io/name is label_app_kubernetes_io_name. They are as
  * the Pod had them when we started: a series keeps its name.
+ *
+ * Outside of a Pod several may report for one host: the grouping key names what is watched, too.
  */
 #ifndef SIDELIGHT_LABELS_H
 #define SIDELIGHT_LABELS_H
@@ -26,7 +28,8 @@ struct labels {
 	size_t common_count;
 	struct label group[LABELS_MAX];
 	size_t group_count;
-	struct identity identity; /* what the labels point to, as the next is */
+	struct identity identity; /* what the labels point to, as the next two are */
+	char target[IDENTITY_VALUE_MAX]; /* "" in a Pod */
 	struct pod_label {
 		char name[POD_LABEL_NAME_MAX];
 		char value[IDENTITY_VALUE_MAX];

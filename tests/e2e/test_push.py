@@ -8,10 +8,12 @@ import signal
 import ssl
 import time
 
+import clients
 import gateway
 import harness
+import servers
 from gateway import COUNT, Certificates, Driver, FakeGateway, Prometheus, Pushgateway
-from observer import http_get
+from observer import Sidelight, http_get
 
 
 def setUpModule():
@@ -113,6 +115,30 @@ class Group(harness.Case):
         real.wait_has(4, seconds=20)
         driver.tells("job/shop accepted")
         self.assertEqual(len(driver.log("rejected")), 1)
+
+
+class Host(harness.Case):
+    """Several of one host, outside of a Pod."""
+
+    def test_each_target_has_a_group(self):
+        real = Pushgateway(self)
+        push = ["--push", real.url, "--push-interval", "0.2"]
+        web = [servers.Nginx(self), servers.Nginx(self)]
+        pid = web[1].process.pid
+        watch = [["--cgroup", str(web[0].cgroup.path)], ["--pid", str(pid)]]
+        running = [Sidelight(self, *push, *words) for words in watch]
+        for count, server in zip((5, 9), web):
+            for _ in range(count):
+                self.assertEqual(clients.get(server.port, "/hello"), 200)
+        for count, target in (5, str(web[0].cgroup.path)), (9, f"pid-{pid}"):
+            harness.wait_for(
+                f"{count} requests in the group of {target}",
+                lambda c=count, t=target: real.metrics().sum(COUNT, target=t) == c,
+            )
+        self.assertEqual(len(real.groups()), 2)
+        for sidelight in running:
+            sidelight.stop()
+        real.assert_groups([])
 
 
 class Exit(harness.Case):
