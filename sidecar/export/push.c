@@ -10,7 +10,8 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "export/client.h"
-#include "export/group.h"
+#include "export/group_watch.h"
+#include "export/push_address.h"
 #include "export/request.h"
 
 #define FIRST_MS	5000u /* the first push comes within this time */
@@ -18,7 +19,7 @@
 #define BACKOFF_MIN_MS	1000u
 #define BACKOFF_CAP_MS	60000u
 
-enum state { WAIT, PUT, LINGER, FINAL, DELETE, DONE };
+enum state { WAIT, PUT, CHECK_AFTER, CHECK_BEFORE, LINGER, FINAL, DELETE, DONE };
 
 struct push {
 	struct push_options options;
@@ -29,8 +30,9 @@ struct push {
 	struct request *request;
 	CURL *running; /* NULL: nothing is */
 	uint64_t started_ns;
-	struct text url; /* of the group */
-	struct text shown; /* the same, fit to be logged: without a password */
+	struct push_address address;
+	struct group_watch watch;
+	bool has_logged[PUSH_GROUP_MAX]; /* each result of a check is logged once */
 	struct label *labels; /* those of the options that are not in the grouping key */
 	size_t label_count;
 	bool is_plain; /* this gateway takes no gzip */
@@ -105,12 +107,65 @@ static void put_ended(struct push *p, const struct outcome *o, uint64_t next_ms)
 	if (!is_news)
 		return;
 	if (o->result == PUSH_OK)
-		log_info("push: PUT %s accepted", p->shown.ptr);
+		log_info("push: PUT %s accepted", p->address.shown.ptr);
 	else if (next_ms)
-		log_warn("push: PUT %s %s (%s), next try in %.1f s", p->shown.ptr,
+		log_warn("push: PUT %s %s (%s), next try in %.1f s", p->address.shown.ptr,
 			 result_verb(o->result), o->detail, (double)next_ms / 1000);
 	else
-		log_warn("push: PUT %s %s (%s)", p->shown.ptr, result_verb(o->result), o->detail);
+		log_warn("push: PUT %s %s (%s)", p->address.shown.ptr, result_verb(o->result),
+			 o->detail);
+}
+
+/* A page was read, or could not be: counts the result of the check, and logs it the first time. */
+static void check_ended(struct push *p, const struct outcome *o)
+{
+	bool is_complete = o->result == PUSH_OK && !o->is_cut;
+	enum push_group group = group_watch_end(&p->watch, is_complete);
+
+	if (group_watch_is_pending(&p->watch))
+		return;
+	p->stats.groups[group]++;
+	/* Of a gateway that is away, the next push tells. */
+	if (p->has_logged[group] || o->result == PUSH_REFUSED)
+		return;
+	p->has_logged[group] = true;
+	if (group == PUSH_GROUP_FOREIGN)
+		log_warn("push: somebody else pushes to %s: each replaces the series of the other; "
+			 "another --job tells them apart",
+			 p->address.shown.ptr);
+	else if (group == PUSH_GROUP_GONE)
+		log_info("push: %s was gone before a push: somebody deleted it, or the gateway was "
+			 "started anew",
+			 p->address.shown.ptr);
+	else if (group == PUSH_GROUP_UNREAD)
+		log_info("push: whether somebody else pushes to %s is not known: the gateway's "
+			 "/metrics %s (%s)",
+			 p->address.shown.ptr,
+			 o->result == PUSH_OK ? "does not tell" : "cannot be read",
+			 o->result == PUSH_OK ? "too long, or without its time" : o->detail);
+}
+
+static void put_begin(struct push *p);
+
+/* Reads the gateway's page after a push, or before the next. */
+static void check_begin(struct push *p, enum state state)
+{
+	struct outcome o;
+	CURL *easy;
+
+	p->state = state;
+	group_watch_begin(&p->watch);
+	easy = request_prepare_get(p->request, p->address.page.ptr, group_watch_read, &p->watch,
+				   p->options.timeout_ms, &o);
+	if (easy && client_start(p->client, easy) == 0) {
+		p->running = easy;
+		return;
+	}
+	check_ended(p, &o);
+	if (state == CHECK_BEFORE)
+		put_begin(p);
+	else
+		p->state = WAIT;
 }
 
 /* After a PUT in state WAIT or PUT: when does the next one come? */
@@ -130,6 +185,10 @@ static void put_next(struct push *p, const struct outcome *o)
 		wait_ms(p, ms); /* instead of the interval, which has begun with the push */
 	}
 	put_ended(p, o, ms);
+	group_watch_forget(&p->watch);
+	/* 202: it will be carried out later, at a time that is not known yet. */
+	if (o->result == PUSH_OK && o->status == 200 && group_watch_accepted(&p->watch))
+		check_begin(p, CHECK_AFTER);
 }
 
 /* Starts a PUT or a DELETE; false if it cannot even be tried. */
@@ -171,7 +230,7 @@ static uint64_t left_ms(const struct push *p)
 static void delete_ended(struct push *p, const struct outcome *o)
 {
 	if (o->result != PUSH_OK)
-		log_warn("push: DELETE %s %s (%s): the group stays", p->shown.ptr,
+		log_warn("push: DELETE %s %s (%s): the group stays", p->address.shown.ptr,
 			 result_verb(o->result), o->detail);
 	finish(p);
 }
@@ -223,6 +282,14 @@ static void on_ended(void *ctx, CURL *easy, CURLcode code)
 	case PUT:
 		put_next(p, &o);
 		break;
+	case CHECK_AFTER:
+		check_ended(p, &o);
+		p->state = WAIT;
+		break;
+	case CHECK_BEFORE:
+		check_ended(p, &o);
+		put_begin(p);
+		break;
 	case LINGER:
 		put_ended(p, &o, 0);
 		final_begin(p);
@@ -254,8 +321,18 @@ static void on_timer(uv_timer_t *timer)
 
 	switch (p->state) {
 	case WAIT:
+		if (group_watch_is_pending(&p->watch))
+			check_begin(p, CHECK_BEFORE);
+		else
+			put_begin(p);
+		break;
+	case CHECK_AFTER:
+		cancel(p);
+		check_ended(p, &o);
 		put_begin(p);
 		break;
+	case CHECK_BEFORE:
+		break; /* the request has a time limit of its own */
 	case PUT:
 		p->stats.skipped++;
 		wait_ms(p, jitter(p, p->options.interval_ms, 900, 1100));
@@ -274,40 +351,6 @@ static void on_timer(uv_timer_t *timer)
 		p->done(p->done_ctx);
 		break;
 	}
-}
-
-/* The parts of the URL that matter here; false: it cannot be a gateway's address. */
-static bool url_check(struct push *p, const char **ret_error)
-{
-	CURLU *u = curl_url();
-	char *scheme = NULL;
-	char *extra = NULL;
-	char *shown = NULL;
-	bool is_ok = false;
-
-	*ret_error = "not an http:// or https:// URL";
-	if (!u || curl_url_set(u, CURLUPART_URL, p->options.url, 0) != CURLUE_OK ||
-	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-	    (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
-		goto out;
-	*ret_error = "a gateway's URL has no query and no fragment";
-	if (curl_url_get(u, CURLUPART_QUERY, &extra, 0) == CURLUE_OK ||
-	    curl_url_get(u, CURLUPART_FRAGMENT, &extra, 0) == CURLUE_OK)
-		goto out;
-	*ret_error = "no memory";
-	if (curl_url_set(u, CURLUPART_USER, NULL, 0) != CURLUE_OK ||
-	    curl_url_set(u, CURLUPART_PASSWORD, NULL, 0) != CURLUE_OK ||
-	    curl_url_get(u, CURLUPART_URL, &shown, 0) != CURLUE_OK)
-		goto out;
-	group_add_url(&p->url, p->options.url, p->options.group, p->options.group_count);
-	group_add_url(&p->shown, shown, p->options.group, p->options.group_count);
-	is_ok = !p->url.has_failed && !p->shown.has_failed;
-out:
-	curl_free(scheme);
-	curl_free(extra);
-	curl_free(shown);
-	curl_url_cleanup(u);
-	return is_ok;
 }
 
 static bool is_grouped(const struct push_options *o, const char *name)
@@ -331,8 +374,8 @@ void push_close(struct push *p)
 		cancel(p);
 	request_free(p->request);
 	client_close(p->client);
-	text_release(&p->url);
-	text_release(&p->shown);
+	push_address_release(&p->address);
+	group_watch_release(&p->watch);
 	free(p->labels);
 	uv_close((uv_handle_t *)&p->timer, on_closed);
 }
@@ -348,8 +391,6 @@ struct push *push_new(uv_loop_t *loop, const struct push_options *options, const
 	if (p->options.interval_ms < INTERVAL_MIN_MS)
 		p->options.interval_ms = INTERVAL_MIN_MS;
 	p->loop = loop;
-	text_init(&p->url);
-	text_init(&p->shown);
 	(void)uv_timer_init(loop, &p->timer); /* cannot fail */
 	p->timer.data = p;
 	/* Pods that start together should not push together. */
@@ -361,11 +402,13 @@ struct push *push_new(uv_loop_t *loop, const struct push_options *options, const
 	for (size_t i = 0; i < options->label_count; i++)
 		if (!is_grouped(options, options->labels[i].name))
 			p->labels[p->label_count++] = options->labels[i];
-	if (!url_check(p, ret_error))
+	if (!group_watch_init(&p->watch, options->group, options->group_count) ||
+	    !push_address_init(&p->address, options->url, options->group, options->group_count,
+			       ret_error))
 		goto fail;
 	p->client = client_new(loop, on_ended, p);
 	p->request = request_new(&(struct request_options){
-		.url = p->url.ptr,
+		.url = p->address.group.ptr,
 		.ca = options->ca,
 		.cert = options->cert,
 		.key = options->key,
@@ -390,7 +433,7 @@ const struct push_stats *push_stats(const struct push *p)
 void push_set_interval(struct push *p, uint64_t interval_ms)
 {
 	p->options.interval_ms = interval_ms < INTERVAL_MIN_MS ? INTERVAL_MIN_MS : interval_ms;
-	if (p->state == PUT || (p->state == WAIT && p->failures == 0))
+	if (p->state == PUT || ((p->state == WAIT || p->state == CHECK_AFTER) && p->failures == 0))
 		wait_ms(p, jitter(p, p->options.interval_ms, 900, 1100));
 }
 
@@ -408,6 +451,7 @@ void push_stop(struct push *p, uint64_t deadline_ms, void (*done)(void *ctx), vo
 		p->state = LINGER;
 		wait_ms(p, deadline_ms / 3);
 	} else {
+		cancel(p); /* of the page, if it is being read */
 		final_begin(p);
 	}
 }

@@ -2,14 +2,19 @@
 /*
  * The registry, put into a Pushgateway again and again.
  *
- *   WAIT    the timer runs until the next push       -> PUT, or PUT (final) by push_stop()
- *   PUT     a push is under way; intervals that      -> WAIT, or LINGER by push_stop()
- *           pass are counted
- *   LINGER  push_stop() was called during a PUT:     -> FINAL
- *           it gets a part of the time that is left
- *   FINAL   the last push is under way               -> DELETE or DONE
- *   DELETE  the group is being removed               -> DONE
- *   DONE    done() was called                        -> (push_close)
+ *   WAIT          the timer runs until the next push   -> PUT or CHECK_BEFORE, or FINAL by
+ *                                                         push_stop()
+ *   PUT           a push is under way; intervals that  -> WAIT or CHECK_AFTER, or LINGER by
+ *                 pass are counted                        push_stop()
+ *   CHECK_AFTER   now and then: the time of that push  -> WAIT, or PUT when the interval is over,
+ *                 is read from the gateway                or FINAL by push_stop()
+ *                 (group_watch.h),
+ *   CHECK_BEFORE  and read again before the next push  -> PUT, or FINAL by push_stop()
+ *   LINGER        push_stop() was called during a PUT: -> FINAL
+ *                 it gets a part of the time that is left
+ *   FINAL         the last push is under way           -> DELETE or DONE
+ *   DELETE        the group is being removed           -> DONE
+ *   DONE          done() was called                    -> (push_close)
  *
  * Every push replaces the whole group by everything we know, so a push that
  * fails loses nothing: counters go on, and the next one brings them. After a

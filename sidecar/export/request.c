@@ -17,6 +17,9 @@ struct request {
 	struct curl_slist *fields;
 	struct page *body; /* NULL: none is sent */
 	struct page_reader *body_reader;
+	request_part_fn part_fn; /* NULL: of an answer its beginning is kept, in reply */
+	void *part_ctx;
+	bool is_cut; /* by part_fn */
 	size_t answer_fields; /* bytes */
 	size_t answer_body; /* bytes */
 	char error[CURL_ERROR_SIZE];
@@ -52,6 +55,8 @@ static void request_clear(struct request *r)
 	release_body(r);
 	curl_slist_free_all(r->fields);
 	r->fields = NULL;
+	r->part_fn = NULL;
+	r->is_cut = false;
 	r->answer_fields = 0;
 	r->answer_body = 0;
 	r->error[0] = '\0';
@@ -73,7 +78,15 @@ static size_t on_reply(char *data, size_t size, size_t count, void *ctx)
 	struct request *r = ctx;
 	size_t len = size * count;
 	size_t room = sizeof(r->reply) - r->reply_len;
+	long status = 0;
 
+	if (r->part_fn) {
+		(void)curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status); /* or 0 */
+		if (status == 200) {
+			r->is_cut = !r->part_fn(r->part_ctx, (struct span){data, len});
+			return r->is_cut ? CURL_WRITEFUNC_ERROR : len;
+		}
+	}
 	memcpy(r->reply + r->reply_len, data, len < room ? len : room);
 	r->reply_len += len < room ? len : room;
 	r->answer_body += len;
@@ -215,6 +228,48 @@ static bool set_body(struct request *r, enum page_coding coding)
 	       (coding != PAGE_GZIP || add_field(r, "Content-Encoding: gzip"));
 }
 
+/* A request to url, without its method. */
+static bool begin_request(struct request *r, const char *url, uint64_t timeout_ms)
+{
+	CURL *easy = r->easy;
+
+	curl_easy_reset(easy);
+	set_limits(r, timeout_ms);
+	(void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "sidelight/" SIDELIGHT_VERSION);
+	(void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, r->error);
+	/* Setting no CA would unset the system's. */
+	return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK &&
+	       (!r->options.ca ||
+		curl_easy_setopt(easy, CURLOPT_CAINFO, r->options.ca) == CURLE_OK) &&
+	       curl_easy_setopt(easy, CURLOPT_SSLCERT, r->options.cert) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_SSLKEY, r->options.key) == CURLE_OK;
+}
+
+/* The last step: then it is ready to be run. */
+static CURL *end_request(struct request *r, struct outcome *ret_outcome)
+{
+	if (!add_credentials(r, ret_outcome))
+		return NULL;
+	(void)curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->fields);
+	return r->easy;
+}
+
+CURL *request_prepare_get(struct request *r, const char *url, request_part_fn fn, void *ctx,
+			  uint64_t timeout_ms, struct outcome *ret_outcome)
+{
+	request_clear(r);
+	r->part_fn = fn;
+	r->part_ctx = ctx;
+	*ret_outcome = (struct outcome){.result = PUSH_LOCAL};
+	/* Not by CURLOPT_ACCEPT_ENCODING: not every libcurl can decompress. */
+	if (!begin_request(r, url, timeout_ms) || !add_field(r, "Accept: text/plain") ||
+	    !add_field(r, "Accept-Encoding: gzip")) {
+		describe(ret_outcome, "no memory", SIZE_MAX);
+		return NULL;
+	}
+	return end_request(r, ret_outcome);
+}
+
 CURL *request_prepare(struct request *r, struct page *body, enum page_coding coding,
 		      uint64_t timeout_ms, struct outcome *ret_outcome)
 {
@@ -223,25 +278,13 @@ CURL *request_prepare(struct request *r, struct page *body, enum page_coding cod
 	request_clear(r);
 	r->body = body;
 	*ret_outcome = (struct outcome){.result = PUSH_LOCAL};
-	curl_easy_reset(easy);
-	set_limits(r, timeout_ms);
-	(void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "sidelight/" SIDELIGHT_VERSION);
-	(void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, r->error);
-	/* Setting no CA would unset the system's. */
-	if (curl_easy_setopt(easy, CURLOPT_URL, r->options.url) != CURLE_OK ||
-	    (r->options.ca && curl_easy_setopt(easy, CURLOPT_CAINFO, r->options.ca) != CURLE_OK) ||
-	    curl_easy_setopt(easy, CURLOPT_SSLCERT, r->options.cert) != CURLE_OK ||
-	    curl_easy_setopt(easy, CURLOPT_SSLKEY, r->options.key) != CURLE_OK ||
-	    (body && !set_body(r, coding)) ||
+	if (!begin_request(r, r->options.url, timeout_ms) || (body && !set_body(r, coding)) ||
 	    /* After CURLOPT_POST, which would make it a POST. */
 	    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, body ? "PUT" : "DELETE") != CURLE_OK) {
 		describe(ret_outcome, "no memory", SIZE_MAX);
 		return NULL;
 	}
-	if (!add_credentials(r, ret_outcome))
-		return NULL;
-	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, r->fields);
-	return easy;
+	return end_request(r, ret_outcome);
 }
 
 static enum push_result answered(long status)
@@ -307,7 +350,8 @@ void request_outcome(struct request *r, CURLcode code, struct outcome *ret_outco
 		describe(ret_outcome, "the chunked coding of its answer is malformed", SIZE_MAX);
 		return;
 	}
-	if (r->answer_body > REQUEST_BODY_MAX)
+	ret_outcome->is_cut = r->is_cut;
+	if (r->is_cut || r->answer_body > REQUEST_BODY_MAX)
 		code = CURLE_OK; /* the status says all there is to know */
 	if (code != CURLE_OK) {
 		(void)curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &os_error);

@@ -4,15 +4,18 @@
  * end means. Transfers are run by somebody else (client.h).
  *
  * The gateway may be hostile. Header fields of an answer (interim answers and trailers included)
- * are bounded by REQUEST_FIELDS_MAX bytes, and its body by REQUEST_BODY_MAX: whichever is over ends
- * the transfer. What never becomes a field or a body, the client bounds.
+ * are bounded by REQUEST_FIELDS_MAX bytes, and its body by REQUEST_BODY_MAX, unless it is read by
+ * who asked: whichever is over ends the transfer. What never becomes a field or a body, the client
+ * bounds.
  */
 #ifndef SIDELIGHT_EXPORT_REQUEST_H
 #define SIDELIGHT_EXPORT_REQUEST_H
 
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "base/span.h"
 #include "export/page.h"
 #include "metrics/push_stats.h"
 
@@ -34,6 +37,7 @@ struct request_options {
 struct outcome {
 	enum push_result result;
 	long status; /* 0: no answer */
+	bool is_cut; /* the function that read the answer wanted no more of it */
 	char detail[320]; /* in a few words, printable; "" for PUSH_OK */
 };
 
@@ -48,6 +52,16 @@ void request_free(struct request *r);
  */
 CURL *request_prepare(struct request *r, struct page *body, enum page_coding coding,
 		      uint64_t timeout_ms, struct outcome *ret_outcome);
+
+/* The next part of an answer, borrowed. False: no more of it is wanted. */
+typedef bool (*request_part_fn)(void *ctx, struct span part);
+
+/*
+ * Makes it a GET of url, which is borrowed, whose answer of status 200 goes to fn, maybe compressed
+ * by gzip. The transfer that fn ends has the outcome PUSH_OK, with is_cut. The rest as above.
+ */
+CURL *request_prepare_get(struct request *r, const char *url, request_part_fn fn, void *ctx,
+			  uint64_t timeout_ms, struct outcome *ret_outcome);
 
 /* What the end of the transfer means. */
 void request_outcome(struct request *r, CURLcode code, struct outcome *ret_outcome);

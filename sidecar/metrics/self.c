@@ -50,6 +50,7 @@ enum family_id {
 	SCRAPE_PAGE_BYTES,
 	PUSHES,
 	PUSHES_SKIPPED,
+	PUSH_GROUP_CHECKS,
 	PUSH_SECONDS,
 	PUSH_SUCCESS,
 	TCP_BYTES,
@@ -177,6 +178,9 @@ static const struct family_desc descs[FAMILIES] = {
 				    "Memory that header tables of HTTP/2 take."),
 	[PUSHES] = LABELLED(METRIC_COUNTER, result_labels, "sidelight_pushes_total",
 			    "Pushes to the gateway, by result."),
+	[PUSH_GROUP_CHECKS] =
+		LABELLED(METRIC_COUNTER, result_labels, "sidelight_push_group_checks_total",
+			 "Times it was looked at whether somebody else pushes to the same group."),
 	[PUSHES_SKIPPED] = PLAIN(METRIC_COUNTER, "sidelight_pushes_skipped_total",
 				 "Push intervals that passed while a push was under way."),
 	[PUSH_SECONDS] = PLAIN(METRIC_GAUGE, "sidelight_push_last_duration_seconds",
@@ -413,6 +417,8 @@ static void refresh_push(struct self *self, const struct push_stats *p)
 {
 	for (int i = 0; i < PUSH_RESULT_MAX; i++)
 		set_by(self, PUSHES, push_result_name((enum push_result)i), p->results[i]);
+	for (int i = 0; i < PUSH_GROUP_MAX; i++)
+		set_by(self, PUSH_GROUP_CHECKS, push_group_name((enum push_group)i), p->groups[i]);
 	set(self, PUSHES_SKIPPED, (double)p->skipped);
 	set(self, PUSH_SECONDS, p->last_seconds);
 	set(self, PUSH_SUCCESS, p->last_success);

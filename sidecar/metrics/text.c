@@ -84,6 +84,11 @@ static void add_escaped(struct text *out, const char *str, bool is_quoted)
 	}
 }
 
+void text_add_label_value(struct text *out, const char *value)
+{
+	add_escaped(out, value, true);
+}
+
 static void add_label(struct text *out, const char *name, const char *value)
 {
 	if (*value == '\0')

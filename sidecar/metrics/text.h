@@ -44,6 +44,9 @@ bool text_encode_parts(const struct registry *r, enum text_format format,
 		       const struct label *constants, size_t constant_count, text_part_fn fn,
 		       void *ctx);
 
+/* Appends value as it stands between the quotes of a label. */
+void text_add_label_value(struct text *out, const char *value);
+
 /* Appends the shortest decimal that reads back as the same double; `+Inf`, `-Inf`, `NaN`. */
 void text_add_double(struct text *out, double value);
 

@@ -124,9 +124,9 @@ class Pushgateway:
 
 
 class Prometheus:
-    """The real one, scraping `target` every second as a gateway or as an application."""
+    """The real one, scraping ports every second as gateways or as applications."""
 
-    def __init__(self, case, target, honors_labels):
+    def __init__(self, case, *ports, honors_labels):
         harness.need("prometheus")
         self.port = harness.free_port()
         directory = case.scratch("prometheus")
@@ -137,7 +137,7 @@ class Prometheus:
             "scrape_configs:\n"
             "- job_name: test\n"
             f"  honor_labels: {str(honors_labels).lower()}\n"
-            f"  static_configs: [{{targets: ['127.0.0.1:{target}']}}]\n"
+            f"  static_configs: [{{targets: {[f'127.0.0.1:{port}' for port in ports]}}}]\n"
         )
         self.process = case.spawn(
             [
@@ -150,9 +150,9 @@ class Prometheus:
         )
         self.process.wait_listening(self.port)
 
-    def query(self, expression):
-        """[(labels, value)] of an instant query."""
-        words = urllib.parse.urlencode({"query": expression})
+    def query(self, expression, at=None):
+        """[(labels, value)] of an instant query, now or at a Unix time."""
+        words = urllib.parse.urlencode({"query": expression} | ({"time": at} if at else {}))
         status, text = http_get(self.port, f"/api/v1/query?{words}")
         if status != 200:
             return []
@@ -164,12 +164,15 @@ class FakeGateway:
     """
     Answers as told, and remembers (method, path, headers, text). What to
     answer: a status, or "nothing" (closes without a word), "hang" (until
-    released), or a function of the request that returns one of these.
+    released), or a function of the request that returns one of these. A GET
+    is no push: its answer is `page`, if there is one; "hang" likewise.
     """
 
     def __init__(self, case, answer=200, context=None, delay=None, port=0):
         self.answer = answer
         self.requests = []
+        self.page = None
+        self.reads = 0  # GETs
         self.released = threading.Event()
         self.delay = delay  # seconds before each answer
         self.open = self.most_open = 0
@@ -203,7 +206,22 @@ class FakeGateway:
         case.stack.callback(self.server.shutdown)
         case.stack.callback(self.released.set)
 
+    def show(self, handler):
+        with self.lock:
+            self.reads += 1
+        if self.page == "hang":
+            self.released.wait()
+            handler.close_connection = True
+            return
+        handler.send_response(404 if self.page is None else 200)
+        handler.send_header("Content-Length", str(len(self.page or b"")))
+        handler.end_headers()
+        handler.wfile.write(self.page or b"")
+
     def handle(self, handler):
+        if handler.command == "GET":
+            self.show(handler)
+            return
         body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
         if handler.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)

@@ -4,6 +4,7 @@
 Pushes to a real Pushgateway, to gateways that misbehave, and through to a
 real Prometheus.
 """
+import gzip
 import signal
 import ssl
 import time
@@ -139,6 +140,84 @@ class Host(harness.Case):
         for sidelight in running:
             sidelight.stop()
         real.assert_groups([])
+
+
+class Foreign(harness.Case):
+    """Who else writes to our group."""
+
+    LINE = "somebody else pushes to"
+    CHECKS = "sidelight_push_group_checks_total"
+
+    def checks(self, real, **labels):
+        return {r: real.metrics().sum(self.CHECKS, result=r, **labels)
+                for r in ("own", "foreign", "gone", "unread")}
+
+    def test_nobody_else(self):
+        real = Pushgateway(self)
+        real.send("PUT", "/metrics/job/shop/pod/web-1", b"other 1\n")
+        driver = Driver(self, "--interval-ms", "100", push=real.url)
+        harness.wait_for("several checks", lambda: self.checks(real)["own"] >= 3)
+        self.assertEqual({r for r, n in self.checks(real).items() if n}, {"own"})
+        self.assertEqual(driver.log(self.LINE), [])
+
+    def test_another_sidelight_in_the_same_group(self):
+        real = Pushgateway(self)
+        drivers = [Driver(self, push=real.url, group=["job=shop", "zone=größe"]) for _ in "ab"]
+        for driver in drivers:
+            driver.tells(self.LINE)
+        harness.wait_for("another check", lambda: self.checks(real)["foreign"] >= 2)
+        for driver in drivers:
+            self.assertEqual(len(driver.log(self.LINE)), 1, driver.process.text())
+            self.assertIn("job/shop/zone@base64/", driver.log(self.LINE)[0])
+
+    def test_somebody_who_adds_or_deletes(self):
+        for method, body, line in (
+            ("POST", b"other 1\n", self.LINE), ("DELETE", None, " was gone before a push"),
+        ):
+            with self.subTest(method=method):
+                real = Pushgateway(self)
+                driver = Driver(self, "--interval-ms", "400", push=real.url)
+
+                def write(send=real.send, how=(method, "/metrics/job/shop", body), word=line):
+                    send(*how)
+                    return driver.log(word)
+
+                harness.wait_for("the line", write, 20, pause=0.05)
+                self.assertEqual(len(driver.log(line)), 1)
+
+    def test_gateways_that_do_not_tell(self):
+        for why, page, words in (
+            ("no page", None, "cannot be read (404"),
+            ("no times", b"go_goroutines 7\n", "does not tell"),
+            ("a page that is too long", gzip.compress(b"\n" * (20 << 20)), "does not tell"),
+        ):
+            with self.subTest(why=why):
+                fake = FakeGateway(self)
+                fake.page = page
+                driver = Driver(self, "--interval-ms", "100", push=fake.url)
+                driver.tells(words)
+                fake.wait_requests(9)
+                body = fake.bodies()[-1]
+                self.assertEqual(body.sum(self.CHECKS, result="unread"), fake.reads)
+                self.assertEqual(fake.reads, 2)  # after the pushes number 1 and 4
+                self.assertEqual(len(driver.log("is not known")), 1)
+
+    def test_a_page_that_hangs_holds_up_nothing(self):
+        fake = FakeGateway(self)
+        fake.page = "hang"
+        driver = Driver(self, push=fake.url)
+        fake.wait_requests(3)  # the interval ends the first reading, after the first push
+        fake.released.set()
+        driver.tells("is not known")
+        last = FakeGateway(self)
+        last.page = "hang"
+        driver = Driver(self, "--interval-ms", "3600000", push=last.url)
+        harness.wait_for("the reading", lambda: last.reads == 1)
+        start = time.monotonic()
+        driver.process.send(signal.SIGTERM)
+        self.assertEqual(driver.process.wait(10), 0)
+        self.assertLess(time.monotonic() - start, 2)
+        self.assertEqual([r[0] for r in last.requests], ["PUT", "PUT", "DELETE"])
 
 
 class Exit(harness.Case):
