@@ -114,6 +114,7 @@ int labels_init(struct labels *l, const struct options *o)
 {
 	struct identity *id = &l->identity;
 	char found[IDENTITY_VALUE_MAX];
+	int err;
 
 	*l = (struct labels){0};
 	identity_init(id, &(struct identity_words){.job = o->job,
@@ -121,6 +122,10 @@ int labels_init(struct labels *l, const struct options *o)
 						   .pod = o->pod,
 						   .node = o->node,
 						   .workload = workload_of(o, found)});
+	if (*id->instance)
+		set_target(l, o);
+	add(l->common, &l->common_count, "job", id->job);
+	add(l->common, &l->common_count, "target", l->target);
 	add(l->common, &l->common_count, "namespace", id->namespace);
 	add(l->common, &l->common_count, "pod", id->pod);
 	add(l->common, &l->common_count, "node", id->node);
@@ -129,10 +134,12 @@ int labels_init(struct labels *l, const struct options *o)
 	add(l->group, &l->group_count, "namespace", id->namespace);
 	add(l->group, &l->group_count, "pod", id->pod);
 	add(l->group, &l->group_count, "instance", id->instance);
-	if (*id->instance)
-		set_target(l, o);
 	add(l->group, &l->group_count, "target", l->target);
-	return o->pod_labels ? add_pod_labels(l, o) : 0;
+	err = o->pod_labels ? add_pod_labels(l, o) : 0;
+	l->scraped_count = l->common_count;
+	if (o->push)
+		add(l->common, &l->scraped_count, "export", "scrape");
+	return err;
 }
 
 void labels_release(struct labels *l)

@@ -5,7 +5,13 @@
  * rule: app.kubernetes.io/name is label_app_kubernetes_io_name. They are as
  * the Pod had them when we started: a series keeps its name.
  *
- * Outside of a Pod several may report for one host: the grouping key names what is watched, too.
+ * Outside of a Pod several may report for one host: job and target, which names what is watched,
+ * tell them apart.
+ *
+ * A series has the same labels on /metrics as in the gateway, where those of the grouping key are
+ * added by the gateway; but instance, which is the scraper's to say. Where both ways are on, what
+ * /metrics serves has export="scrape" besides: a Prometheus that collects both can tell the copies
+ * apart.
  */
 #ifndef SIDELIGHT_LABELS_H
 #define SIDELIGHT_LABELS_H
@@ -25,7 +31,8 @@
 
 struct labels {
 	struct label common[LABELS_MAX];
-	size_t common_count;
+	size_t common_count; /* of all series; */
+	size_t scraped_count; /* those of /metrics have these besides, behind the others */
 	struct label group[LABELS_MAX];
 	size_t group_count;
 	struct identity identity; /* what the labels point to, as the next two are */

@@ -291,7 +291,7 @@ static int make_exports(struct run *r)
 				   &(struct scrape_options){.listen = o->metrics_listen,
 							    .registry = r->registry,
 							    .labels = r->labels.common,
-							    .label_count = r->labels.common_count,
+							    .label_count = r->labels.scraped_count,
 							    .max_age_ms = o->metrics_age_ms,
 							    .before = refresh,
 							    .unready = unready,

@@ -104,11 +104,12 @@ const struct parameter parameter_table[PARAM_MAX] = {
 		{
 			.name = "export",
 			.metavar = "push|scrape|both",
-			.fallback = "both",
+			.fallback = "",
 			.pattern = "^(push|scrape|both)$",
 			.max_bytes = 8,
 			.wanted = "one of push, scrape, both",
-			.help = "push to a gateway, serve /metrics, or both",
+			.help = "push to a gateway, serve /metrics, or both; if not said, push if "
+				"there is a gateway (--push), else scrape",
 		},
 	[PARAM_METRICS_PORT] =
 		{
@@ -301,6 +302,8 @@ bool values_resolve(struct values *v, const struct values *defaults, const cJSON
 		else if (!warn(warnings, &parameter_table[i], value))
 			return false;
 	}
+	if (!*v->of[PARAM_EXPORT])
+		v->of[PARAM_EXPORT] = *v->of[PARAM_PUSH] ? "push" : "scrape";
 	if (strcmp(v->of[PARAM_EXPORT], "push") == 0)
 		v->of[PARAM_METRICS_PORT] = "";
 	if (strcmp(v->of[PARAM_EXPORT], "scrape") == 0)

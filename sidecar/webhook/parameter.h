@@ -10,8 +10,10 @@
  * matches, so a wrong annotation can keep no Pod from starting. Patterns are
  * anchored and mean the same as POSIX extended expressions and in CEL (RE2).
  *
- * After the values are looked up, two rules hold between them:
- *   - export: with "push" metrics-port is "", with "scrape" push is "";
+ * After the values are looked up, these rules hold between them:
+ *   - export, if nobody has said it, is "push" where there is a gateway, else "scrape": one
+ *     way, so that nothing is counted twice;
+ *   - with "push" metrics-port is "", with "scrape" push is "";
  *   - a request of cpu or memory is never above its limit: the limit is raised.
  */
 #ifndef SIDELIGHT_WEBHOOK_PARAMETER_H
@@ -37,7 +39,7 @@ enum parameter_id {
 	PARAM_CPU_LIMIT,
 	PARAM_MEMORY,
 	PARAM_MEMORY_LIMIT,
-	PARAM_EXPORT,
+	PARAM_EXPORT, /* "": see above */
 	PARAM_METRICS_PORT,
 	PARAM_PUSH,
 	PARAM_PUSH_INTERVAL,

@@ -220,6 +220,18 @@ static void write_push_on_exit(struct text *out, const struct values *defaults)
 		      "      ? \"keep\" : variables.push_on_exit_said\n");
 }
 
+/* One way, unless both are asked for; `push` stands behind it in the table. */
+static void write_export(struct text *out, const struct values *defaults)
+{
+	begin_variable(out, "push_said");
+	write_said(out, PARAM_PUSH, defaults, true);
+	begin_variable(out, "export_said");
+	write_said(out, PARAM_EXPORT, defaults, true);
+	begin_variable(out, "export");
+	text_add(out, "variables.export_said != \"\" ? variables.export_said :\n"
+		      "      variables.push_said != \"\" ? \"push\" : \"scrape\"\n");
+}
+
 static void write_parameter(struct text *out, enum parameter_id id, const struct values *defaults)
 {
 	if (id == PARAM_CPU_LIMIT || id == PARAM_MEMORY_LIMIT) {
@@ -230,11 +242,17 @@ static void write_parameter(struct text *out, enum parameter_id id, const struct
 		write_push_on_exit(out, defaults);
 		return;
 	}
+	if (id == PARAM_EXPORT) {
+		write_export(out, defaults);
+		return;
+	}
 	begin_variable(out, parameter_table[id].name);
+	if (id == PARAM_PUSH) {
+		text_add(out, "variables.export == \"scrape\" ? \"\" : variables.push_said\n");
+		return;
+	}
 	if (id == PARAM_METRICS_PORT)
 		text_add(out, "variables.export == \"push\" ? \"\" :\n      ");
-	if (id == PARAM_PUSH)
-		text_add(out, "variables.export == \"scrape\" ? \"\" :\n      ");
 	write_said(out, id, defaults, !parameter_table[id].is_administrators);
 }
 

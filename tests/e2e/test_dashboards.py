@@ -8,6 +8,7 @@ which every rate, share and duration is known.
 import json
 import math
 import re
+import time
 import urllib.parse
 
 import clients
@@ -76,14 +77,14 @@ class Board:
             text = text.replace(f"${name}", value)
         return text
 
-    def panels(self):
-        """{title: {legend: value}}"""
-        return {panel["title"]: self.rows(panel) for panel in self.board["panels"]}
+    def panels(self, at=None, change=lambda query: query):
+        """{title: {legend: value}}, now or at a Unix time."""
+        return {panel["title"]: self.rows(panel, at, change) for panel in self.board["panels"]}
 
-    def rows(self, panel):
+    def rows(self, panel, at, change):
         found = {}
         for target in panel["targets"]:
-            rows = self.prometheus.query(self.filled(target["expr"]))
+            rows = self.prometheus.query(change(self.filled(target["expr"])), at)
             self.case.assertTrue(rows, f"{panel['title']}: nothing for {target['expr']}")
             for labels, value in rows:
                 self.case.assertTrue(math.isfinite(value), (panel["title"], labels, value))
@@ -101,7 +102,7 @@ class Dashboards(harness.Case):
         self.gateway.send("PUT", "/metrics/job/shop/namespace/elsewhere", OTHERS)
         self.calls = peers.Echo(self, language=peers.PYTHON)
         self.web = servers.PythonHttp(self, cgroup=self.calls.cgroup)
-        Sidelight(
+        self.sidelight = Sidelight(
             self, f"--push={self.gateway.url}", "--push-interval=1", "--pod=web-1",
             *(f"--{name}={value}" for name, value in CHOSEN.items()), cgroup=self.calls.cgroup,
         )
@@ -111,10 +112,13 @@ class Dashboards(harness.Case):
         # All series begin in the same scrape: then shares of rates are those of what happened.
         self.traffic(1)
         self.wait_for_all(lambda name: self.gateway.metrics().sum(name, **CHOSEN), 1)
-        self.prometheus = Prometheus(self, self.gateway.port, honors_labels=True)
-        self.wait_for_all(self.stored, 1)
+
+    def scrape(self, *ports):
+        self.prometheus = Prometheus(self, *ports, honors_labels=True)
+        self.ways = len(ports)
+        self.wait_for_all(self.stored, self.ways)
         self.traffic(5)
-        self.wait_for_all(self.stored, 6)
+        self.wait_for_all(self.stored, 6 * self.ways)
 
     def traffic(self, times):
         clients.send_plan(self.web.port, REQUESTS * times)
@@ -178,7 +182,34 @@ class Dashboards(harness.Case):
         self.assertTrue(0 < durations["p50"] <= durations["p90"] <= durations["p99"] < 1)
         self.assertEqual(len(panels), 4)
 
+    def boards_at(self, at, *change):
+        return [Board(self, p.name, self.prometheus).panels(at, *change)
+                for p in sorted(BOARDS.glob("*.json"))]
+
+    def test_both_ways_count_once(self):
+        """Gateway and Pods are scraped, as by both PodMonitors."""
+        self.scrape(self.gateway.port, self.sidelight.port)
+        now = time.time()
+        rates = "sum(rate(http_server_request_duration_seconds_count{job='shop'%s}[1m]))"
+        one, = self.prometheus.query(rates % ",export=''", now)
+        other, = self.prometheus.query(rates % ",export='scrape'", now)
+        both, = self.prometheus.query(rates % "", now)
+        self.assertAlmostEqual(both[1], one[1] + other[1])
+        self.assertGreater(min(one[1], other[1]), 0)
+        shown = self.boards_at(now)
+        pushed = self.boards_at(now, lambda q: q.replace('export="scrape"', 'export="none"'))
+        self.assertEqual(shown, pushed)
+
+    def test_what_is_only_scraped_is_shown(self):
+        """Of who pushes as well, to a gateway that nobody reads."""
+        self.scrape(self.sidelight.port)
+        with self.subTest("grpc.json"):
+            self.check_board_of_calls()
+        with self.subTest("red.json"):
+            self.check_board_of_requests()
+
     def test_every_board(self):
+        self.scrape(self.gateway.port)
         self.assertEqual({p.name for p in BOARDS.glob("*.json")}, {"grpc.json", "red.json"})
         with self.subTest("grpc.json"):
             self.check_board_of_calls()

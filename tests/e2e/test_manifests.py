@@ -119,7 +119,7 @@ class Builds(Case):
                 with self.subTest(f"{name}: {obj['kind']} {obj['metadata']['name']}"):
                     self.assertEqual(wrong, [])
         for wanted in ("demo", "team", "platform", "platform-policy", "janitor", "podmonitor",
-                       "sidecar"):
+                       "podmonitor-pods", "sidecar"):
             self.assertIn(wanted, names)
 
     def test_nothing_is_stored_otherwise(self):
@@ -204,10 +204,13 @@ class Agreement(Case):
         config = kind(self.platform, "ConfigMap", "sidelight")[0]["data"]
         self.parameters = config
         self.template = json.loads(harness.run([WEBHOOK, "template"]).stdout)
-        server = Server(self, "--image", config["image"], "--push", config["push"])
-        obj = pod()
-        self.injected = kubernetes.patched([(obj, server.review(obj).patch)])[0]
+        self.server = Server(self, "--image", config["image"], "--push", config["push"])
+        self.injected = self.inject({})
         self.container = self.injected["spec"]["initContainers"][0]
+
+    def inject(self, annotations):
+        obj = pod(annotations)
+        return kubernetes.patched([(obj, self.server.review(obj).patch)])[0]
 
     def static_containers(self):
         """Containers of that name that the manifests have by themselves."""
@@ -222,6 +225,7 @@ class Agreement(Case):
             expected = dict(self.container)
             # Which workload it will be in, a patch for all of them does not know.
             expected["env"] = [e for e in expected["env"] if e["name"] != "SIDELIGHT_WORKLOAD"]
+            self.assertEqual(expected.pop("ports"), [])  # as if it were not there
             self.assertEqual(container, expected)
         self.assertTrue(self.static_containers())
 
@@ -234,6 +238,7 @@ class Agreement(Case):
             obj = pod(spec={"restartPolicy": spec.get("restartPolicy", "Always")},
                       metadata={"ownerReferences": []})
             now = kubernetes.patched([(obj, server.review(obj).patch)])[0]
+            self.assertEqual(now["spec"]["initContainers"][0].pop("ports"), [])
             self.assertEqual(spec["initContainers"], now["spec"]["initContainers"], name)
 
     def test_capabilities(self):
@@ -272,11 +277,14 @@ class Agreement(Case):
                         self.assertRegex(container["image"], r":v?\d")
 
     def test_ports(self):
-        port = self.container["ports"][0]
+        scraped = self.inject({"sidelight.dev/export": "scrape"})["spec"]["initContainers"][0]
+        port = scraped["ports"][0]
         self.assertEqual((port["name"], port["containerPort"]), ("sidelight", 9465))
         monitors = yaml.safe_load_all(
             (harness.ROOT / "kustomize/components/podmonitor/podmonitor.yaml").read_text())
-        ports = [e["port"] for m in monitors for e in m["spec"]["podMetricsEndpoints"]]
+        pods = yaml.safe_load(
+            (harness.ROOT / "kustomize/components/podmonitor-pods/podmonitor.yaml").read_text())
+        ports = [e["port"] for m in (pods, *monitors) for e in m["spec"]["podMetricsEndpoints"]]
         gateway = kind(self.overlays["team"], "Deployment", "pushgateway")[0]
         gateway_port = gateway["spec"]["template"]["spec"]["containers"][0]["ports"][0]
         self.assertEqual(ports, [port["name"], gateway_port["name"]])

@@ -273,6 +273,7 @@ class Injection(Case):
         for annotations in (
             {"export": "push", "push": "http://gw"}, {"export": "push"},
             {"export": "scrape", "push": "http://gw"}, {"export": "both"},
+            {}, {"push": "http://gw"}, {"push": "nowhere"}, {"export": "both", "push": "http://gw"},
             {"cpu": "100m", "cpu-limit": "50m"}, {"cpu": "0.5", "cpu-limit": "1"},
             {"cpu": "2", "cpu-limit": "500m"}, {"memory": "1Gi"}, {"memory": "200M"},
             {"memory": "64Mi", "memory-limit": "64M"}, {"memory-limit": "1G"},
@@ -282,6 +283,11 @@ class Injection(Case):
             said = {f"sidelight.dev/{k}": v for k, v in annotations.items()}
             cases.append((str(annotations), pod(said)))
         self.same(cases, Server(self))
+        gateway = "http://gw:9091"
+        for export in ("", "push", "scrape", "both"):
+            flags = ["--export", export] if export else []
+            data = {"push": gateway} | ({"export": export} if export else {})
+            self.same(cases, Server(self, "--push", gateway, *flags), data=data)
 
     def test_workloads(self):
         cases = []

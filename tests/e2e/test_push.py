@@ -141,6 +141,37 @@ class Host(harness.Case):
             sidelight.stop()
         real.assert_groups([])
 
+    def test_both_ways_have_the_same_labels(self):
+        """But instance, and export, which tells the copies apart."""
+        pod = ["--pod=web-1", "--namespace=prod", "--node=n1", "--workload=web"]
+        for where, flags in ("a host", []), ("a host, named", ["--job=shop"]), ("a Pod", pod):
+            with self.subTest(where=where):
+                real = Pushgateway(self)
+                web = servers.Nginx(self)
+                push = ["--push", real.url, "--push-interval", "0.2", *flags]
+                sidelight = Sidelight(self, *push, cgroup=web.cgroup)
+                self.assertEqual(clients.get(web.port, "/hello"), 200)
+                harness.wait_for("the push", lambda g=real: g.metrics().sum(COUNT) == 1)
+                sidelight.wait_counted(1)
+                pushed = [have for have, _ in real.metrics().each(COUNT)]
+                scraped = [have for have, _ in sidelight.scrape().each(COUNT)]
+                self.assertEqual([have.pop("export") for have in scraped], ["scrape"])
+                self.assertNotIn("export", pushed[0])
+                self.assertEqual("instance" in pushed[0] and pushed[0]["instance"] != "",
+                                 where != "a Pod")
+                del pushed[0]["instance"]
+                self.assertEqual(pushed, scraped)
+                self.assertIn("job", scraped[0])
+
+    def test_one_way_needs_no_label(self):
+        web = servers.Nginx(self)
+        sidelight = Sidelight(self, "--job=shop", cgroup=web.cgroup)
+        self.assertEqual(clients.get(web.port, "/hello"), 200)
+        sidelight.wait_counted(1)
+        labels = [have for have, _ in sidelight.scrape().each(COUNT)]
+        self.assertEqual(labels[0]["job"], "shop")
+        self.assertNotIn("export", labels[0])
+
 
 class Foreign(harness.Case):
     """Who else writes to our group."""

@@ -62,6 +62,7 @@ SHAPES = [
     ("a name and no owner", pod(metadata={"name": "alone", "ownerReferences": []})),
     ("host network, pushing only", pod({"sidelight.dev/export": "push"},
                                        {"hostNetwork": True})),
+    ("host network, pushing by default", pod({}, {"hostNetwork": True})),
     ("plain container", pod({"sidelight.dev/native": "false"})),
     ("names with slashes and tildes in annotations", pod({"a.b/c~d": "~1/", "e~0": "/"})),
     ("all that can be said", pod({
@@ -69,6 +70,7 @@ SHAPES = [
         "sidelight.dev/pull-policy": "Always", "sidelight.dev/cpu": "0.25",
         "sidelight.dev/cpu-limit": "1", "sidelight.dev/memory": "64Mi",
         "sidelight.dev/memory-limit": "1Gi", "sidelight.dev/metrics-port": "19465",
+        "sidelight.dev/export": "both",
         "sidelight.dev/push": "https://gw.team.svc:9091", "sidelight.dev/push-interval": "500ms",
         "sidelight.dev/containers": "app,other", "sidelight.dev/routes": "/a/{id},/b/*",
         "sidelight.dev/log-level": "debug", "sidelight.dev/workload": "shop"})),
@@ -146,8 +148,7 @@ class Pods(Case):
         self.assertIs(security["allowPrivilegeEscalation"], False)
         self.assertIs(security["readOnlyRootFilesystem"], True)
         self.assertEqual(security["seccompProfile"], {"type": "RuntimeDefault"})
-        self.assertEqual(container["ports"], [{"name": "sidelight", "containerPort": 9465,
-                                               "protocol": "TCP"}])
+        self.assertEqual(container["ports"], [])
         self.assertNotIn("startupProbe", container)
         fields = {e["name"]: e["valueFrom"]["fieldRef"]["fieldPath"]
                   for e in container["env"] if "valueFrom" in e}
@@ -155,7 +156,7 @@ class Pods(Case):
                                   "SIDELIGHT_POD": "metadata.name",
                                   "SIDELIGHT_NODE": "spec.nodeName"})
         self.assertEqual(environment(now)["SIDELIGHT_PUSH"], "http://gw:9091")
-        self.assertEqual(environment(now)["SIDELIGHT_METRICS_LISTEN"], ":9465")
+        self.assertNotIn("SIDELIGHT_METRICS_LISTEN", environment(now))
         self.assertIn({"name": "sidelight-podinfo", "readOnly": True,
                        "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"},
                       container["volumeMounts"], "no service account token")
@@ -177,6 +178,27 @@ class Pods(Case):
         self.assertEqual(env["SIDELIGHT_METRICS_LISTEN"], ":19465")
 
     def test_export(self):
+        """One way, unless both are asked for: where there is a gateway, to it."""
+        port = [{"name": "sidelight", "containerPort": 9465, "protocol": "TCP"}]
+        own = {"sidelight.dev/push": "http://own:9091"}
+        for flags, said, push, ports in (
+            (["--push", "http://gw:9091"], {}, "http://gw:9091", []),
+            ([], {}, None, port),
+            ([], own, "http://own:9091", []),
+            (["--push", "http://gw:9091"], {"sidelight.dev/push": "nowhere"}, "http://gw:9091", []),
+            ([], {"sidelight.dev/push": "nowhere"}, None, port),
+            (["--push", "http://gw:9091"], {"sidelight.dev/export": "both"}, "http://gw:9091",
+             port),
+            (["--export", "both"], own, "http://own:9091", port),
+            (["--export", "scrape"], own, None, port),
+            (["--export", "scrape"], own | {"sidelight.dev/export": "push"}, "http://own:9091", []),
+        ):
+            with self.subTest(flags=flags, said=said):
+                now, _ = after(Server(self, *flags), pod(said))
+                env = environment(now)
+                self.assertEqual(env.get("SIDELIGHT_PUSH"), push)
+                self.assertEqual(injected(now)["ports"], ports)
+                self.assertEqual(env.get("SIDELIGHT_METRICS_LISTEN"), ":9465" if ports else None)
         server = Server(self, "--push", "http://gw:9091")
         pushing, _ = after(server, pod({"sidelight.dev/export": "push"}))
         self.assertEqual(injected(pushing)["ports"], [])

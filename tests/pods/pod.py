@@ -78,6 +78,7 @@ class Pod:
             self.manifest(shares),
             f"--image={image}",
             f"--metrics-port={self.metrics_port}",
+            "--export=both",
             *flags,
         )
         self.played = self.for_podman(self.injected)

@@ -153,6 +153,8 @@ class Pods(harness.Case):
                 "pod": pod.name,
                 "node": "node-7",
                 "workload": "shop",
+                "job": "shop",
+                "export": "scrape",
                 "label_app": "shop",
                 "label_team_owner": "blue",
             }

@@ -341,6 +341,10 @@ static void test_resolve(void **state)
 	check_values("{\"sidelight.dev/image-choice\":\"any\"}", "image-choice", "repository", 1);
 	check_values("{\"sidelight.dev/export\":\"scrape\"}", "push", "", 0);
 	check_values("{\"sidelight.dev/export\":\"push\"}", "metrics-port", "", 0);
+	check_values("{}", "metrics-port", "", 0);
+	check_values("{}", "export", "push", 0);
+	check_values("{\"sidelight.dev/export\":\"both\"}", "metrics-port", "9465", 0);
+	check_values("{\"sidelight.dev/export\":\"both\"}", "push", "http://default:9091", 0);
 	check_values("{\"sidelight.dev/memory\":\"1Gi\"}", "memory-limit", "1Gi", 0);
 	check_values("{\"sidelight.dev/memory\":\"128Mi\"}", "memory-limit", "128Mi", 0);
 	check_values("{\"sidelight.dev/memory\":\"135M\"}", "memory-limit", "135M", 0);
