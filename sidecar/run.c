@@ -119,6 +119,20 @@ static void on_watched(void *ctx, unsigned count)
 	watch_cgroups(r->watch, count);
 }
 
+static void on_unseen(void *ctx, const char *name, const uint32_t *now, const uint32_t *added)
+{
+	struct run *r = ctx;
+
+	watch_unseen(r->watch, name, now, added);
+}
+
+static void on_looks(void *ctx, uint64_t count, uint64_t cut)
+{
+	struct run *r = ctx;
+
+	watch_looks(r->watch, count, cut);
+}
+
 static void on_usage(void *ctx, const struct usage *broker)
 {
 	struct run *r = ctx;
@@ -199,6 +213,8 @@ static const struct link_ops link_ops = {
 	.target = on_target,
 	.counters = on_counters,
 	.watched = on_watched,
+	.unseen = on_unseen,
+	.looks = on_looks,
 	.usage = on_usage,
 	.stop = stop,
 };

@@ -25,7 +25,9 @@
 #include "broker/discovery.h"
 #include "broker/channel.h"
 #include "broker/named.h"
+#include "broker/socket_check.h"
 #include "broker/targets.h"
+#include "capture/hooks.h"
 #include "capture/programs.h"
 #include "pod/place.h"
 #include "pod/privilege.h"
@@ -55,6 +57,7 @@ struct broker {
 	struct targets targets;
 	struct discovery discovery;
 	struct named named;
+	struct socket_check check;
 	struct spawn spawn;
 	bool has_spawn;
 	uv_poll_t spawn_poll;
@@ -127,6 +130,7 @@ static void detach(struct broker *b)
 {
 	discovery_stop(&b->discovery);
 	named_stop(&b->named);
+	socket_check_stop(&b->check);
 	targets_detach(&b->targets);
 }
 
@@ -234,7 +238,7 @@ static void on_ready(struct broker *b)
 	if (b->o->for_ms)
 		(void)uv_timer_start(&b->timer, on_timer, b->o->for_ms, 0); /* has a callback */
 	if ((b->o->pid || b->o->cgroup) && b->targets.slots[0].target)
-		target_announce(b->targets.slots[0].target); /* its first, and it is attached */
+		named_announce(b->targets.slots[0].target); /* its first, and it is attached */
 	if (!b->has_spawn)
 		return;
 	err = spawn_go(&b->spawn);
@@ -250,7 +254,8 @@ static void answer_refresh(struct broker *b)
 {
 	struct usage used = usage_read();
 	struct channel_message m = {.kind = CHANNEL_REFRESHED,
-				    .refreshed = {used.resident_bytes, used.cpu_ns}};
+				    .refreshed = {used.resident_bytes, used.cpu_ns,
+						  b->check.looks_total, b->check.looks_cut}};
 
 	targets_refresh(&b->targets);
 	if (channel_send(b->channel, &m) == -EAGAIN)
@@ -295,8 +300,6 @@ static void on_message(struct broker *b, const struct channel_message *m)
 		targets_refresh(&b->targets);
 		detach(b);
 		(void)say(b, CHANNEL_DETACHED); /* a worker that is gone shows by itself */
-		break;
-	default: /* not a worker's: channel_receive() */
 		break;
 	}
 }
@@ -355,16 +358,12 @@ static int add_targets(struct broker *b)
 	if (!t)
 		return discovery_start(&b->discovery, &b->loop, &b->targets, b->o->containers);
 	err = targets_add(&b->targets, t);
-	if (err) {
-		log_error("run: cannot attach to cgroup %s (%s); `sidelight doctor` says what is "
-			  "missing",
-			  t->cgroup.path, strerror(-err));
-		return err;
-	}
-	b->target = NULL;
-	if (!b->o->argv)
+	if (err)
+		hooks_log_refusal(t->cgroup.fd, t->cgroup.path, err);
+	else if (!b->o->argv)
 		named_start(&b->named, &b->loop, &b->targets, t);
-	return 0;
+	b->target = err ? t : NULL; /* else it is one of targets */
+	return err;
 }
 
 static int start_capture(struct broker *b)
@@ -454,6 +453,7 @@ static void start_handles(struct broker *b)
 		b->spawn_poll.data = b;
 	}
 	targets_init(&b->targets, &b->loop, NULL, b->channel);
+	socket_check_start(&b->check, &b->loop, &b->targets, b->o->pid || b->o->cgroup);
 }
 
 static int finish(struct broker *b)

@@ -23,6 +23,7 @@ static const size_t sizes[CHANNEL_MAX] = {
 	[CHANNEL_DETACHED] = HEADER,
 	[CHANNEL_STOP] = HEADER,
 	[CHANNEL_WATCHED] = HEADER,
+	[CHANNEL_UNSEEN] = END_OF(unseen),
 	[CHANNEL_READY] = HEADER,
 	[CHANNEL_REFRESH] = HEADER,
 	[CHANNEL_ANSWER] = END_OF(answer),
@@ -48,6 +49,8 @@ bool channel_is_valid(const struct channel_message *m, size_t size, enum channel
 		return m->count <= CHANNEL_CLOSES_MAX;
 	case CHANNEL_WATCHED:
 		return m->count <= PROGRAMS_CGROUPS_MAX;
+	case CHANNEL_UNSEEN:
+		return m->unseen.number && memchr(m->unseen.name, '\0', sizeof(m->unseen.name));
 	case CHANNEL_ANSWER:
 		return m->answer.dir <= DIR_EGRESS;
 	default:

@@ -12,6 +12,7 @@
  *   CLOSES    that found no room in the ring
  *   DETACHED  and will not attach again
  *   WATCHED   so many cgroups are watched now
+ *   UNSEEN    sockets of a target whose traffic does not pass the hooks
  *   STOP      end in good order
  *
  * Each kind has one size and one sender. channel_receive() lets nothing else
@@ -41,12 +42,21 @@ enum channel_kind {
 	CHANNEL_DETACHED,
 	CHANNEL_STOP,
 	CHANNEL_WATCHED,
+	CHANNEL_UNSEEN,
 	CHANNEL_READY, /* from here on: from the worker */
 	CHANNEL_REFRESH,
 	CHANNEL_ANSWER,
 	CHANNEL_FETCH,
 	CHANNEL_DETACH,
 	CHANNEL_MAX,
+};
+
+/* Why the hooks do not see the traffic of a socket that a target has. */
+enum unseen {
+	UNSEEN_OTHER_CGROUP, /* it belongs to the cgroup where it was made */
+	UNSEEN_SOCKMAP, /* it is in a BPF sockmap, and TCP carries nothing of it */
+	UNSEEN_NO_SEGMENT, /* TCP carries data, and no segment is seen */
+	UNSEEN_MAX,
 };
 
 enum channel_side { SIDE_BROKER, SIDE_WORKER };
@@ -65,8 +75,16 @@ struct channel_message {
 			uint64_t counters[SL_C_MAX]; /* COUNTERS only */
 		} target; /* TARGET, COUNTERS */
 		struct {
+			uint64_t number; /* as in TARGET */
+			char name[TARGET_NAME_MAX];
+			uint32_t now[UNSEEN_MAX];
+			uint32_t added[UNSEEN_MAX]; /* found since the message before */
+		} unseen;
+		struct {
 			uint64_t resident_bytes; /* of the broker; 0: unknown */
 			uint64_t cpu_ns; /* likewise */
+			uint64_t looks; /* at the sockets of all targets, */
+			uint64_t looks_cut; /* and those that did not come to the end */
 		} refreshed;
 		struct sl_close closes[CHANNEL_CLOSES_MAX];
 		struct {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "capture/hooks.h"
 
 static void on_timer(uv_timer_t *timer);
 
@@ -20,11 +21,11 @@ static int on_found(void *ctx, const struct container *c, struct cgroup *cgroup)
 
 	if (t) {
 		(void)snprintf(t->name, sizeof(t->name), "%s", c->name); /* shorter */
-		t->number = c->number;
 		t->cgroup = *cgroup;
 		err = targets_add(d->targets, t);
 	}
 	if (err) {
+		hooks_log_refusal(cgroup->fd, cgroup->path, err);
 		cgroup_close(cgroup);
 		free(t);
 		return err;

@@ -49,6 +49,7 @@ static void dispatch(struct link *l, const struct channel_message *m)
 	case CHANNEL_REFRESHED:
 		used = (struct usage){m->refreshed.resident_bytes, m->refreshed.cpu_ns};
 		l->ops->usage(l->ctx, &used);
+		l->ops->looks(l->ctx, m->refreshed.looks, m->refreshed.looks_cut);
 		break;
 	case CHANNEL_CLOSES:
 		l->closes = *m;
@@ -57,6 +58,9 @@ static void dispatch(struct link *l, const struct channel_message *m)
 		break;
 	case CHANNEL_WATCHED:
 		l->ops->watched(l->ctx, m->count);
+		break;
+	case CHANNEL_UNSEEN:
+		l->ops->unseen(l->ctx, m->unseen.name, m->unseen.now, m->unseen.added);
 		break;
 	case CHANNEL_STOP:
 		note_stop(l, false);

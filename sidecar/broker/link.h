@@ -25,6 +25,10 @@ struct link_ops {
 	void (*counters)(void *ctx, uint64_t number, const char *name, const uint64_t *counters);
 	/* So many cgroups are watched from now on. */
 	void (*watched)(void *ctx, unsigned count);
+	/* now and added as in channel.h, by reason. */
+	void (*unseen)(void *ctx, const char *name, const uint32_t *now, const uint32_t *added);
+	/* Looks at the sockets, and those of them that did not come to the end. */
+	void (*looks)(void *ctx, uint64_t count, uint64_t cut);
 	void (*usage)(void *ctx, const struct usage *broker);
 	/* Once. is_lost: the broker is gone. */
 	void (*stop)(void *ctx, bool is_lost);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "capture/hooks.h"
 #include "pod/privilege.h"
 
 static void end(struct named *n)
@@ -24,7 +25,6 @@ static void begin(struct named *n, struct cgroup *cgroup)
 
 	if (t) {
 		memcpy(t->name, n->name, sizeof(t->name));
-		t->number = ++n->number;
 		t->cgroup = *cgroup;
 		err = targets_add(n->targets, t);
 	}
@@ -33,8 +33,8 @@ static void begin(struct named *n, struct cgroup *cgroup)
 		log_info("run: cgroup %s is there again; watching it", n->path);
 		return;
 	}
-	log_error("run: cgroup %s is there again, and cannot be attached to (%s)", n->path,
-		  strerror(-err));
+	log_warn("run: cgroup %s is there again", n->path);
+	hooks_log_refusal(cgroup->fd, n->path, err);
 	cgroup_close(cgroup);
 	free(t);
 }
@@ -67,7 +67,7 @@ void named_start(struct named *n, uv_loop_t *loop, struct targets *targets,
 {
 	const struct cgroup *cg = &target->cgroup;
 
-	*n = (struct named){.targets = targets, .number = target->number, .cgroup_id = cg->id};
+	*n = (struct named){.targets = targets, .cgroup_id = cg->id};
 	if (cg->is_root)
 		return; /* nobody can remove it */
 	memcpy(n->name, target->name, sizeof(n->name));
@@ -81,6 +81,12 @@ void named_start(struct named *n, uv_loop_t *loop, struct targets *targets,
 	(void)uv_poll_init(loop, &n->poll, follow_fd(n->follow)); /* epoll: cannot fail */
 	n->poll.data = n;
 	(void)uv_poll_start(&n->poll, UV_READABLE, on_readable); /* nor this */
+}
+
+void named_announce(const struct target *target)
+{
+	target_announce(target);
+	hooks_log_attached(target->cgroup.path);
 }
 
 void named_stop(struct named *n)

@@ -17,8 +17,7 @@ struct named {
 	struct follow *follow; /* NULL: not started */
 	char name[TARGET_NAME_MAX]; /* of every target of this path */
 	char path[PATH_MAX];
-	uint64_t number; /* of the latest target */
-	uint64_t cgroup_id; /* likewise; 0: it has ended */
+	uint64_t cgroup_id; /* of the latest target; 0: it has ended */
 	uv_poll_t poll;
 };
 
@@ -28,6 +27,8 @@ struct named {
  */
 void named_start(struct named *n, uv_loop_t *loop, struct targets *targets,
 		 const struct target *target);
+/* Two lines: what is watched, and what that keeps others from. */
+void named_announce(const struct target *target);
 /* Nothing is attached to any more; the loop must run once more. Not started: no-op. */
 void named_stop(struct named *n);
 

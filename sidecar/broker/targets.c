@@ -37,7 +37,7 @@ static void tell_count(struct targets *t)
 	struct channel_message m = {.kind = CHANNEL_WATCHED};
 
 	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++)
-		m.count += t->slots[i].target && !t->slots[i].until_ms;
+		m.count += t->slots[i].target && !t->slots[i].until_ms && !t->slots[i].part_of;
 	if (channel_send(t->channel, &m) == -EAGAIN)
 		t->is_deaf = true;
 }
@@ -124,34 +124,70 @@ static struct targets_slot *slot_free(struct targets *t)
 	return s;
 }
 
-int targets_add(struct targets *t, struct target *target)
+/* A target whose cgroup is there already goes on. */
+static bool revive(struct targets *t, struct target *target)
+{
+	int i = targets_find(t, target->cgroup.id);
+
+	if (i < 0)
+		return false;
+	t->slots[i].until_ms = 0;
+	t->slots[i].part_of = 0;
+	set_timer(t);
+	target_close(target);
+	free(target);
+	return true;
+}
+
+int targets_add_part(struct targets *t, struct target *target, uint64_t part_of)
 {
 	scoped_privilege int raised = privilege_raise();
-	struct targets_slot *s;
+	struct targets_slot *s = slot_free(t);
 	int err;
 
 	(void)raised;
-	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++) {
-		s = &t->slots[i];
-		if (!s->target || s->target->cgroup.id != target->cgroup.id)
-			continue;
-		s->until_ms = 0;
-		set_timer(t);
-		tell_count(t);
-		target_close(target);
-		free(target);
-		return 0;
-	}
-	s = slot_free(t);
 	if (!s)
 		return -ENOSPC;
+	target->number = ++t->numbers;
 	tell(t, CHANNEL_TARGET, target, NULL);
 	err = programs_attach(t->programs, target->cgroup.fd, target->cgroup.id, target->number);
 	if (err)
 		return err;
-	*s = (struct targets_slot){.target = target};
-	tell_count(t);
+	*s = (struct targets_slot){.target = target, .part_of = part_of};
 	return 0;
+}
+
+int targets_add(struct targets *t, struct target *target)
+{
+	uint64_t id = target->cgroup.id;
+	int err = revive(t, target) ? 0 : targets_add_part(t, target, 0);
+
+	if (err)
+		return err;
+	tell_count(t);
+	if (t->on_added)
+		t->on_added(t->on_added_ctx, t->slots[targets_find(t, id)].target);
+	return 0;
+}
+
+int targets_find(const struct targets *t, uint64_t cgroup_id)
+{
+	for (int i = 0; i < PROGRAMS_CGROUPS_MAX; i++)
+		if (t->slots[i].target && t->slots[i].target->cgroup.id == cgroup_id)
+			return i;
+	return -1;
+}
+
+void targets_drop(struct targets *t, uint64_t cgroup_id)
+{
+	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++) {
+		struct targets_slot *s = &t->slots[i];
+
+		if (s->target && (s->target->cgroup.id == cgroup_id || s->part_of == cgroup_id))
+			drop(t, s);
+	}
+	set_timer(t);
+	tell_count(t);
 }
 
 void targets_end(struct targets *t, uint64_t cgroup_id)
@@ -159,7 +195,7 @@ void targets_end(struct targets *t, uint64_t cgroup_id)
 	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++) {
 		struct targets_slot *s = &t->slots[i];
 
-		if (!s->target || s->target->cgroup.id != cgroup_id)
+		if (!s->target || (s->target->cgroup.id != cgroup_id && s->part_of != cgroup_id))
 			continue;
 		refresh(t, s->target);
 		s->until_ms = uv_now(t->timer.loop) + LINGER_MS;

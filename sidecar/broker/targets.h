@@ -23,21 +23,35 @@ struct targets {
 	struct programs *programs; /* borrowed */
 	int channel; /* to the worker; borrowed */
 	bool is_deaf; /* the worker did not take a message: it does not read */
+	uint64_t numbers; /* given to targets so far */
 	uv_timer_t timer; /* runs while a target is ENDED */
+	/* A target is WATCHED; NULL: nobody asks. */
+	void (*on_added)(void *ctx, const struct target *target);
+	void *on_added_ctx;
 	struct targets_slot {
 		struct target *target; /* owned; NULL: free */
 		uint64_t until_ms; /* of the loop's clock; 0: WATCHED */
+		uint64_t part_of; /* cgroup id of the target whose sockets these are; 0: none */
 	} slots[PROGRAMS_CGROUPS_MAX];
 };
 
 void targets_init(struct targets *t, uv_loop_t *loop, struct programs *programs, int channel);
 
 /*
- * Attaches to a target, which was allocated and is given. A target that ENDED
- * and whose cgroup this is goes on under its old number. Returns 0 or negative
- * errno; then the target is still the caller's.
+ * Attaches to a target, which was allocated and is given, and gets its number
+ * here. A target that ENDED and whose cgroup this is goes on under its old
+ * number. Returns 0 or negative errno; then the target is still the caller's.
  */
 int targets_add(struct targets *t, struct target *target);
+/*
+ * Likewise to a cgroup without processes whose sockets are held by those of a
+ * target. It ends with that target, and is none of those that are counted.
+ */
+int targets_add_part(struct targets *t, struct target *target, uint64_t part_of);
+/* Detaches at once, from its parts too: it costs others something now. */
+void targets_drop(struct targets *t, uint64_t cgroup_id);
+/* The position of a target by the id of its cgroup; -1: there is none. */
+int targets_find(const struct targets *t, uint64_t cgroup_id);
 /* Its last process has ended. */
 void targets_end(struct targets *t, uint64_t cgroup_id);
 

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "capture/probe_cgroups.h"
 #include "pod/cgroup.h"
 #include "pod/landlock.h"
 
@@ -337,6 +338,32 @@ static int check_process_one(struct probe *p, struct context *c)
 	return -EBUSY;
 }
 
+/* What somebody else has done to what might be watched here. */
+static int check_others(struct probe *p, int (*look)(struct text *out))
+{
+	struct text found;
+	int n;
+
+	text_init(&found);
+	n = look(&found);
+	if (n > 0)
+		detail(p, "%s", found.ptr);
+	text_release(&found);
+	return n > 0 ? -EBUSY : n;
+}
+
+static int check_hooks(struct probe *p, struct context *c)
+{
+	(void)c;
+	return check_others(p, probe_held_hooks);
+}
+
+static int check_listeners(struct probe *p, struct context *c)
+{
+	(void)c;
+	return check_others(p, probe_moved_listeners);
+}
+
 #define NOTHING_WORKS "watching"
 
 /* In the order in which a missing one is the cause of what fails after it. */
@@ -371,7 +398,16 @@ static const struct {
 	 check_landlock},
 	{"process 1", "signals to process 1, an init that must be it", false, false,
 	 check_process_one},
-	{"kernel BTF", "tracepoints with arguments", false, false, check_btf},
+	{"kernel BTF", "notice of connections that a BPF sockmap takes past the hooks", false,
+	 false, check_btf},
+	{"hooks are shared",
+	 "watching there: a program holds the hook for itself alone (systemd: "
+	 "Delegate=yes in the unit shares it)",
+	 false, false, check_hooks},
+	{"listeners where made",
+	 "requests of a listener that was made in another cgroup: start "
+	 "the process in its own",
+	 false, false, check_listeners},
 };
 
 #define CHECK_COUNT (sizeof(checks) / sizeof(checks[0]))

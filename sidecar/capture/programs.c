@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "capture/hooks.h"
 #include "capture/mapped.h"
 #include "capture/probe.h"
 #include "pod/memory_cgroup.h"
@@ -42,7 +43,7 @@ struct attached {
 };
 
 /* Maps that the programs and we use, beside those of the ring. */
-enum { MAP_CGROUPS, MAP_VERDICTS, MAP_LATE_CLOSES, MAP_MAX };
+enum { MAP_CGROUPS, MAP_VERDICTS, MAP_LATE_CLOSES, MAP_SOCKS, MAP_MUTED, MAP_MAX };
 
 #define OBJECT_MAPS_MAX 32
 
@@ -171,6 +172,8 @@ static int keep_fds(struct programs *p, const struct socket_bpf *bpf)
 		{bpf_map__fd(bpf->maps.cgroups), &p->map_fds[MAP_CGROUPS]},
 		{bpf_map__fd(bpf->maps.verdicts), &p->map_fds[MAP_VERDICTS]},
 		{bpf_map__fd(bpf->maps.late_closes), &p->map_fds[MAP_LATE_CLOSES]},
+		{bpf_map__fd(bpf->maps.socks), &p->map_fds[MAP_SOCKS]},
+		{bpf_map__fd(bpf->maps.muted), &p->map_fds[MAP_MUTED]},
 		{bpf_map__fd(bpf->maps.ringbuf), &p->ring.fds[RING_MAP_WAKE]},
 		{bpf_map__fd(bpf->maps.data_shared), &p->ring.fds[RING_MAP_SHARED]},
 		{bpf_map__fd(bpf->maps.bss), &p->ring.fds[RING_MAP_BSS]},
@@ -311,15 +314,33 @@ static int start_cgroup(struct programs *p, uint64_t id, uint64_t container)
 	return err ? -errno : 0;
 }
 
-int programs_attach(struct programs *p, int cgroup_fd, uint64_t id, uint64_t container)
+static int attach(struct programs *p, struct attached *a, int cgroup_fd)
 {
 	static const enum bpf_attach_type types[LINK_MAX] = {
 		[LINK_INGRESS] = BPF_CGROUP_INET_INGRESS,
 		[LINK_EGRESS] = BPF_CGROUP_INET_EGRESS,
 		[LINK_SOCKOPS] = BPF_CGROUP_SOCK_OPS,
 	};
+	struct hooks_effective before;
+	struct hook_holder holder;
+
+	if (hooks_find_holder(cgroup_fd, false, &holder))
+		return -EBUSY;
+	hooks_read_effective(cgroup_fd, &before);
+	for (int i = 0; i < LINK_MAX; i++) {
+		a->link_fds[i] = bpf_link_create(p->program_fds[i], cgroup_fd, types[i], NULL);
+		if (a->link_fds[i] < 0)
+			return -errno;
+	}
+	/* By a cgroup that the mount does not show: it was without its program for some
+	 * microseconds. */
+	return hooks_has_displaced(cgroup_fd, &before) ? -EBUSY : 0;
+}
+
+int programs_attach(struct programs *p, int cgroup_fd, uint64_t id, uint64_t container)
+{
 	struct attached *a = NULL;
-	int err = 0;
+	int err;
 
 	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX && !a; i++)
 		if (p->attached[i].id == 0)
@@ -327,11 +348,7 @@ int programs_attach(struct programs *p, int cgroup_fd, uint64_t id, uint64_t con
 	if (!a)
 		return -ENOSPC;
 	a->id = id;
-	for (int i = 0; i < LINK_MAX && !err; i++) {
-		a->link_fds[i] = bpf_link_create(p->program_fds[i], cgroup_fd, types[i], NULL);
-		if (a->link_fds[i] < 0)
-			err = -errno;
-	}
+	err = attach(p, a, cgroup_fd);
 	if (!err)
 		err = start_cgroup(p, id, container);
 	if (err)
@@ -377,6 +394,18 @@ int programs_counters(const struct programs *p, uint64_t id, uint64_t ret_counte
 			ret_counter[c] += values[i].counter[c];
 	free(values);
 	return 0;
+}
+
+bool programs_is_full(const struct programs *p)
+{
+	/* Signed, as in make_state(): it may be a little too low. */
+	return (int64_t)p->count->storages >= (int64_t)p->storages_max;
+}
+
+void programs_storages(const struct programs *p, int ret_fds[PROGRAMS_STORAGES])
+{
+	ret_fds[0] = p->map_fds[MAP_SOCKS];
+	ret_fds[1] = p->map_fds[MAP_MUTED];
 }
 
 int programs_answer(struct programs *p, uint64_t conn_id, enum dir dir, uint32_t seq)

@@ -14,6 +14,7 @@
 #ifndef SIDELIGHT_CAPTURE_PROGRAMS_H
 #define SIDELIGHT_CAPTURE_PROGRAMS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,7 +39,8 @@ const struct ring_layout *programs_ring(const struct programs *p);
 /*
  * Attaches to a cgroup. id is the kernel's id of it (its inode), container the
  * number that its events carry. Nothing is left attached after an error.
- * -ENOSPC: there are PROGRAMS_CGROUPS_MAX already.
+ * -ENOSPC: there are PROGRAMS_CGROUPS_MAX already. -EBUSY: a program of
+ * somebody else holds a hook (capture/hooks.h).
  */
 #define PROGRAMS_CGROUPS_MAX 64
 int programs_attach(struct programs *p, int cgroup_fd, uint64_t id, uint64_t container);
@@ -47,6 +49,12 @@ void programs_detach(struct programs *p, uint64_t id);
 
 /* The kernel half's counters of an attached cgroup, summed over CPUs. */
 int programs_counters(const struct programs *p, uint64_t id, uint64_t ret_counter[SL_C_MAX]);
+
+/* The kernel half keeps something of as many connections as it may: it does not follow others. */
+bool programs_is_full(const struct programs *p);
+/* The maps of what it keeps, by socket: one of them has a value for each that it follows. */
+#define PROGRAMS_STORAGES 2
+void programs_storages(const struct programs *p, int ret_fds[PROGRAMS_STORAGES]);
 
 /*
  * Answers an event that asks (event.h): a frame of this direction starts at

@@ -3,27 +3,56 @@
 
 #include <stdlib.h>
 
-struct watch {
-	struct family *cgroups;
+enum family_id { CGROUPS, UNSEEN_NOW, UNSEEN_FOUND, LOOKS, LOOKS_CUT, FAMILIES };
+
+static const char *const labels[] = {"container", "reason"};
+
+static const struct family_desc descs[FAMILIES] = {
+	[CGROUPS] = {.name = "sidelight_watched_cgroups",
+		     .help = "Cgroups that are watched now; 0: what was to be watched is not "
+			     "there.",
+		     .type = METRIC_GAUGE},
+	[UNSEEN_NOW] = {.name = "sidelight_unseen_sockets",
+			.help = "Sockets whose traffic does not pass the hooks, at the last look.",
+			.type = METRIC_GAUGE,
+			.label_names = labels,
+			.label_count = 2},
+	[UNSEEN_FOUND] = {.name = "sidelight_unseen_sockets_found_total",
+			  .help = "Such sockets, each counted at the look that found it.",
+			  .type = METRIC_COUNTER,
+			  .label_names = labels,
+			  .label_count = 2},
+	[LOOKS] = {.name = "sidelight_socket_looks_total",
+		   .help = "Looks at the sockets of what is watched.",
+		   .type = METRIC_COUNTER},
+	[LOOKS_CUT] = {.name = "sidelight_socket_looks_cut_total",
+		       .help = "Looks at the sockets that ended before all were looked at.",
+		       .type = METRIC_COUNTER},
 };
 
-static const struct family_desc cgroups_desc = {
-	.name = "sidelight_watched_cgroups",
-	.help = "Cgroups that are watched now; 0: what was to be watched is not there.",
-	.type = METRIC_GAUGE,
+static const char *const reasons[UNSEEN_MAX] = {
+	[UNSEEN_OTHER_CGROUP] = "other_cgroup",
+	[UNSEEN_SOCKMAP] = "sockmap",
+	[UNSEEN_NO_SEGMENT] = "no_segment",
+};
+
+struct watch {
+	struct family *family[FAMILIES];
+	uint64_t unseen; /* sum of all series of UNSEEN_NOW */
 };
 
 struct watch *watch_new(struct registry *r)
 {
 	struct watch *w = calloc(1, sizeof(*w));
 
-	if (!w)
-		return NULL;
-	w->cgroups = registry_family(r, &cgroups_desc);
-	if (w->cgroups)
-		return w;
-	watch_free(w);
-	return NULL;
+	for (int i = 0; w && i < FAMILIES; i++) {
+		w->family[i] = registry_family(r, &descs[i]);
+		if (!w->family[i]) {
+			watch_free(w);
+			return NULL;
+		}
+	}
+	return w;
 }
 
 void watch_free(struct watch *w)
@@ -33,5 +62,30 @@ void watch_free(struct watch *w)
 
 void watch_cgroups(struct watch *w, unsigned count)
 {
-	series_set(family_series(w->cgroups, NULL), count);
+	series_set(family_series(w->family[CGROUPS], NULL), count);
+}
+
+void watch_unseen(struct watch *w, const char *container, const uint32_t now[UNSEEN_MAX],
+		  const uint32_t added[UNSEEN_MAX])
+{
+	for (int i = 0; i < UNSEEN_MAX; i++) {
+		const char *values[] = {container, reasons[i]};
+
+		struct series *s = family_series(w->family[UNSEEN_NOW], values);
+
+		w->unseen += now[i] - (uint64_t)s->value;
+		series_set(s, now[i]);
+		series_add(family_series(w->family[UNSEEN_FOUND], values), added[i]);
+	}
+}
+
+uint64_t watch_unseen_now(const struct watch *w)
+{
+	return w->unseen;
+}
+
+void watch_looks(struct watch *w, uint64_t count, uint64_t cut)
+{
+	series_set(family_series(w->family[LOOKS], NULL), (double)count);
+	series_set(family_series(w->family[LOOKS_CUT], NULL), (double)cut);
 }

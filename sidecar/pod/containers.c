@@ -50,7 +50,6 @@ struct containers {
 	void *ctx;
 	int fd; /* epoll: events_fd of each slot by its index, timer_fd as CONTAINERS_MAX */
 	int timer_fd; /* expires RECHECK_MS after the last notification */
-	uint64_t numbers;
 	bool is_full; /* the line was written */
 	char own[PATH_MAX];
 	char pod_uid[PROCESS_NAME_MAX];
@@ -236,9 +235,8 @@ static int older(void *ctx, pid_t pid)
 
 	if (process_open(&p, pid))
 		return 0;
-	/* number is not given yet: it holds the earliest start. */
-	if (process_started(&p, &started) == 0 && started < c->number) {
-		c->number = started;
+	if (process_started(&p, &started) == 0 && started < c->started) {
+		c->started = started;
 		c->pid = pid;
 	}
 	process_close(&p);
@@ -250,7 +248,6 @@ static int watch(struct containers *c, struct slot *s, struct cgroup *cgroup)
 	struct epoll_event event = {.events = EPOLLPRI | EPOLLET,
 				    .data.u32 = (uint32_t)(s - c->slots)};
 	struct container *who = &s->container;
-	uint64_t number = ++c->numbers;
 	int err;
 
 	who->cgroup_id = cgroup->id;
@@ -260,9 +257,8 @@ static int watch(struct containers *c, struct slot *s, struct cgroup *cgroup)
 		cgroup_close(cgroup);
 		return err;
 	}
-	who->number = UINT64_MAX;
+	who->started = UINT64_MAX;
 	(void)cgroup_each(cgroup, older, who); /* if it fails, pid is whom we found it by */
-	who->number = number;
 	err = c->ops->found(c->ctx, who, cgroup);
 	s->is_watched = !err;
 	/* It may have ended before its file was opened, and then nothing tells. */
@@ -289,6 +285,8 @@ static const char *trouble(int err)
 		return "its own cgroup is mounted nowhere in it; is it privileged?";
 	if (err == -EACCES || err == -EPERM)
 		return "not allowed; CAP_SYS_PTRACE is what it takes";
+	if (err == -EBUSY)
+		return "a program of somebody else holds its hooks";
 	return strerror(-err);
 }
 

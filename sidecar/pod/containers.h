@@ -31,7 +31,7 @@ struct container {
 	char name[IDENTITY_VALUE_MAX]; /* the kubelet's, or else the first digits of id */
 	char id[PROCESS_ID_MAX];
 	pid_t pid; /* main process: the oldest that is left */
-	uint64_t number; /* never 0, never used again */
+	uint64_t started; /* when that was, in ticks since boot */
 	uint64_t cgroup_id;
 };
 

@@ -27,7 +27,6 @@ static void set_name(struct target *t, const char *path)
 	(void)snprintf(last, sizeof(last), "%.*s", (int)(path + len - from),
 		       from); /* longer is cut */
 	identity_clean(t->name, last);
-	t->number = 1;
 }
 
 int target_create(struct target *t, const char *program)
@@ -71,9 +70,11 @@ int target_open_pid(struct target *t, pid_t pid)
 			  strerror(-err));
 	} else if (t->cgroup.is_root) {
 		log_error("run: --pid: process %d is in the root cgroup, with everything else; "
-			  "move it (mkdir %s/app; echo %d > %s/app/cgroup.procs), or watch the "
+			  "start it in one of its own: sidelight run -- CMD, or mkdir %s/app; "
+			  "echo $$ > %s/app/cgroup.procs in the shell that starts it (sockets that "
+			  "it has stay in the root cgroup, also if it is moved); or watch the "
 			  "whole machine: --cgroup %s",
-			  (int)pid, t->cgroup.path, (int)pid, t->cgroup.path, t->cgroup.path);
+			  (int)pid, t->cgroup.path, t->cgroup.path, t->cgroup.path);
 		target_close(t);
 		err = -EPERM;
 	}
@@ -108,6 +109,14 @@ static int note_first(void *ctx, pid_t pid)
 	if (*first == 0 || pid < *first)
 		*first = pid;
 	return 1;
+}
+
+pid_t target_first_process(const struct target *t)
+{
+	pid_t first = 0;
+
+	(void)cgroup_each(&t->cgroup, note_first, &first); /* if it fails, none is found */
+	return first;
 }
 
 void target_announce(const struct target *t)

@@ -5,7 +5,7 @@
  * its number into every event; labels come from its name.
  *
  * Whoever finds targets (the command line here, a Pod's containers elsewhere)
- * hands out such structs, each with a number of its own.
+ * hands out such structs.
  */
 #ifndef SIDELIGHT_POD_TARGET_H
 #define SIDELIGHT_POD_TARGET_H
@@ -21,7 +21,7 @@
 
 struct target {
 	char name[TARGET_NAME_MAX]; /* container, program, or directory */
-	uint64_t number; /* event_open.container; never 0 */
+	uint64_t number; /* event_open.container; 0 until it is attached to (broker/targets.h) */
 	struct cgroup cgroup; /* owned */
 };
 
@@ -38,6 +38,8 @@ int target_open_pid(struct target *t, pid_t pid);
 int target_open_dir(struct target *t, const char *dir);
 
 void target_close(struct target *t);
+/* The process in it with the lowest pid, which has usually started the others; 0: there is none. */
+pid_t target_first_process(const struct target *t);
 /* One line: which cgroup is watched, since when, and which processes are in it now. */
 void target_announce(const struct target *t);
 

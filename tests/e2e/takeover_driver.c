@@ -240,8 +240,26 @@ static void on_watched(void *ctx, unsigned count)
 	(void)count;
 }
 
-static const struct link_ops ops = {
-	.target = on_target, .counters = on_counters, .watched = on_watched, .usage = on_usage};
+static void on_unseen(void *ctx, const char *name, const uint32_t *now, const uint32_t *added)
+{
+	(void)now;
+	(void)added;
+	on_target(ctx, 0, name);
+}
+
+static void on_looks(void *ctx, uint64_t count, uint64_t cut)
+{
+	(void)count;
+	(void)cut;
+	on_target(ctx, 0, NULL);
+}
+
+static const struct link_ops ops = {.target = on_target,
+				    .counters = on_counters,
+				    .watched = on_watched,
+				    .unseen = on_unseen,
+				    .looks = on_looks,
+				    .usage = on_usage};
 
 static int work(void *ctx, int channel)
 {

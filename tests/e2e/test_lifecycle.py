@@ -132,7 +132,7 @@ class Lifecycle(harness.Case):
         two.assert_counted(self.server.expected(150), self.server.port)
 
     def test_an_idle_observer_does_nothing(self):
-        """No timer runs while nothing happens: no context switch, no CPU."""
+        """Between two looks at the sockets no timer runs: no context switch, no CPU."""
         sidelight = Sidelight(self, cgroup=self.server.cgroup)
         clients.send_plan(self.server.port, [("GET", "/hello")] * 50)
         sidelight.wait_counted(50)

@@ -52,7 +52,9 @@ class Unseen(harness.Case):
     def end(self, process):
         process.send(signal.SIGINT)
         self.assertEqual(process.wait(), 0, process.text())
-        return process.text().splitlines()
+        lines = process.text().splitlines()
+        self.assertIn("takes only programs that share its hooks", lines.pop(1))
+        return lines
 
     def test_the_reason_is_given_with_numbers(self):
         for first, count, reason in (

@@ -28,6 +28,9 @@ static void check_broker(const struct channel_message *m)
 	if (m->kind == CHANNEL_TARGET || m->kind == CHANNEL_COUNTERS)
 		fuzz_check(m->target.number && strnlen(m->target.name, sizeof(m->target.name)) <
 						       sizeof(m->target.name));
+	if (m->kind == CHANNEL_UNSEEN)
+		fuzz_check(m->unseen.number && strnlen(m->unseen.name, sizeof(m->unseen.name)) <
+						       sizeof(m->unseen.name));
 	fuzz_check(m->kind != CHANNEL_RING); /* its descriptors did not come */
 }
 

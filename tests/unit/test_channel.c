@@ -42,7 +42,12 @@ static void test_members_in_range(void **state)
 	struct channel_message target = {.kind = CHANNEL_TARGET, .target.number = 1};
 	struct channel_message nobody = {.kind = CHANNEL_TARGET};
 
+	struct channel_message unseen = {.kind = CHANNEL_UNSEEN, .unseen.number = 1};
+
 	(void)state;
+	assert_true(channel_is_valid(&unseen, channel_size(CHANNEL_UNSEEN), SIDE_BROKER));
+	memset(unseen.unseen.name, 'a', sizeof(unseen.unseen.name));
+	assert_false(channel_is_valid(&unseen, channel_size(CHANNEL_UNSEEN), SIDE_BROKER));
 	memset(target.target.name, 'a', sizeof(target.target.name));
 	assert_false(channel_is_valid(&answer, channel_size(CHANNEL_ANSWER), SIDE_WORKER));
 	assert_false(channel_is_valid(&closes, channel_size(CHANNEL_CLOSES), SIDE_BROKER));

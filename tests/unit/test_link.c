@@ -24,7 +24,14 @@ static void on_usage(void *ctx, const struct usage *broker)
 	((struct world *)ctx)->resident_bytes = broker->resident_bytes;
 }
 
-static const struct link_ops ops = {.usage = on_usage};
+static void on_looks(void *ctx, uint64_t count, uint64_t cut)
+{
+	(void)ctx;
+	(void)count;
+	(void)cut;
+}
+
+static const struct link_ops ops = {.usage = on_usage, .looks = on_looks};
 
 static int set_up(void **state)
 {

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/socket_look.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pod/cgroup_tree.h"
+
+/* Of the network namespace, of whichever cgroup. */
+#define SOCKETS_MAX 65536
+
+/* Pieces of the list in one step: a thousand sockets, some milliseconds. */
+#define STEP_PIECES 16
+
+/* Of a connection that has carried nothing: its SYN counts for one. */
+#define SILENT_BYTES 1
+
+static int compare_members(const void *a, const void *b)
+{
+	uint64_t x = ((const struct socket_member *)a)->cgroup_id;
+	uint64_t y = ((const struct socket_member *)b)->cgroup_id;
+
+	return (x > y) - (x < y);
+}
+
+static int compare_memories(const void *a, const void *b)
+{
+	uint64_t x = ((const struct socket_memory *)a)->cookie;
+	uint64_t y = ((const struct socket_memory *)b)->cookie;
+
+	return (x > y) - (x < y);
+}
+
+static bool add_member(void *ctx, const struct cgroup_tree_entry *entry)
+{
+	struct socket_look *look = ctx;
+	struct socket_member *grown;
+
+	/* Powers of two: the list is full. */
+	if ((look->member_count & (look->member_count - 1)) == 0) {
+		grown = reallocarray(look->members, look->member_count ? 2 * look->member_count : 1,
+				     sizeof(*grown));
+		if (!grown) {
+			look->is_cut = true;
+			return true;
+		}
+		look->members = grown;
+	}
+	look->members[look->member_count++] = (struct socket_member){entry->id, look->slot};
+	return false;
+}
+
+/* The position of the target whose hooks see this cgroup's sockets; -1: there is none. */
+static int slot_of(const struct socket_look *look, uint64_t cgroup_id)
+{
+	struct socket_member key = {.cgroup_id = cgroup_id};
+	const struct socket_member *m = look->member_count
+						? bsearch(&key, look->members, look->member_count,
+							  sizeof(key), compare_members)
+						: NULL;
+
+	return m ? (int)m->slot : look->root_slot;
+}
+
+static const struct socket_memory *remembered(const struct socket_look *look, uint64_t cookie)
+{
+	struct socket_memory key = {.cookie = cookie};
+
+	return look->before->count ? bsearch(&key, look->before->list, look->before->count,
+					     sizeof(key), compare_memories)
+				   : NULL;
+}
+
+static void remember(struct socket_look *look, struct socket_memory m)
+{
+	struct socket_memories *all = &look->after;
+	struct socket_memory *grown;
+
+	if (all->count == all->room) {
+		size_t room = all->room ? 2 * all->room : 64;
+
+		grown = room <= SOCKET_MEMORY_MAX ? reallocarray(all->list, room, sizeof(*grown))
+						  : NULL;
+		if (!grown) {
+			look->is_cut = true;
+			return;
+		}
+		all->list = grown;
+		all->room = room;
+	}
+	all->list[all->count++] = m;
+}
+
+static void count(struct socket_look *look, unsigned slot, enum unseen reason,
+		  const struct sock_info *s, pid_t pid, bool is_new)
+{
+	struct socket_found *f = &look->found[slot];
+
+	if (f->now[reason]++ == 0 || (s->is_listener && !f->first[reason].is_listener)) {
+		f->first[reason] = *s;
+		f->pid[reason] = pid;
+	}
+	f->added[reason] += is_new;
+}
+
+/* One whose hooks are those of another cgroup. */
+static void check_elsewhere(struct socket_look *look, const struct sock_info *s)
+{
+	const struct holder *h = s->inode ? holders_find(&look->holders, s->inode) : NULL;
+	const struct socket_memory *before;
+
+	if (!h)
+		return;
+	before = remembered(look, s->cookie);
+	remember(look, (struct socket_memory){s->cookie, s->bytes, UNSEEN_OTHER_CGROUP, false});
+	count(look, h->owner, UNSEEN_OTHER_CGROUP, s, h->pid,
+	      !before || before->reason != UNSEEN_OTHER_CGROUP);
+}
+
+/* Why the data of a connection of a target does not pass the hooks; UNSEEN_MAX: it may. */
+static enum unseen reason_of(const struct socket_memory *before, const struct socket_memory *now,
+			     bool has_state)
+{
+	if (!has_state && (before->reason == UNSEEN_NO_SEGMENT || now->bytes > before->bytes))
+		return UNSEEN_NO_SEGMENT;
+	/* Programs may also let data pass, which advances the counters. */
+	if (before->is_in_sockmap && now->is_in_sockmap && now->bytes <= SILENT_BYTES)
+		return UNSEEN_SOCKMAP;
+	return UNSEEN_MAX;
+}
+
+static void check_traffic(struct socket_look *look, unsigned slot, const struct sock_info *s)
+{
+	struct socket_memory now = {s->cookie, s->bytes, UNSEEN_MAX,
+				    sockmap_has(look->sockmap, s->cookie)};
+	bool has_state = s->has_storage || !look->has_storage;
+	const struct socket_memory *before;
+
+	look->has_silent |= s->bytes <= SILENT_BYTES;
+	if (has_state && !now.is_in_sockmap)
+		return;
+	before = remembered(look, s->cookie);
+	if (before)
+		now.reason = reason_of(before, &now, has_state);
+	remember(look, now);
+	if (now.reason != UNSEEN_MAX)
+		count(look, slot, now.reason, s, 0, before->reason != now.reason);
+}
+
+static void on_socket(void *ctx, const struct sock_info *s)
+{
+	struct socket_look *look = ctx;
+	int slot = slot_of(look, s->cgroup_id);
+
+	if (slot < 0)
+		check_elsewhere(look, s);
+	else if (!s->is_listener)
+		check_traffic(look, (unsigned)slot, s);
+}
+
+/* What is found of a part is its owner's. */
+static unsigned owner_of(const struct targets *targets, unsigned slot)
+{
+	uint64_t part_of = targets->slots[slot].part_of;
+	int owner = part_of ? targets_find(targets, part_of) : -1;
+
+	return owner < 0 ? slot : (unsigned)owner;
+}
+
+static void add_targets(struct socket_look *look, const struct targets *targets)
+{
+	for (unsigned i = 0; i < PROGRAMS_CGROUPS_MAX; i++) {
+		const struct targets_slot *s = &targets->slots[i];
+
+		if (!s->target)
+			continue;
+		look->numbers[i] = s->target->number;
+		if (s->target->cgroup.is_root) {
+			look->root_slot = (int)i;
+			continue;
+		}
+		look->slot = owner_of(targets, i);
+		if (cgroup_tree_each(s->target->cgroup.fd, "", add_member, look) == -E2BIG)
+			look->is_cut = true;
+		if (!s->until_ms)
+			holders_add(&look->holders, &s->target->cgroup, i);
+	}
+	if (look->member_count)
+		qsort(look->members, look->member_count, sizeof(*look->members), compare_members);
+	holders_sort(&look->holders);
+	look->is_cut |= look->holders.is_cut;
+}
+
+static int begin_list(struct socket_look *look, int diag_fd)
+{
+	const struct sock_diag_maps maps = {look->map_fds, PROGRAMS_STORAGES};
+
+	return sock_diag_begin(&look->list, diag_fd, look->has_storage ? &maps : NULL, SOCKETS_MAX);
+}
+
+int socket_look_begin(struct socket_look *look, int diag_fd, const struct targets *targets,
+		      const struct sockmap *sockmap, const struct socket_memories *before)
+{
+	*look = (struct socket_look){.sockmap = sockmap, .before = before, .root_slot = -1};
+	add_targets(look, targets);
+	programs_storages(targets->programs, look->map_fds);
+	/* Connections beyond the cap are in a counter of their own. */
+	look->has_storage = !programs_is_full(targets->programs);
+	return begin_list(look, diag_fd);
+}
+
+static int end(struct socket_look *look)
+{
+	struct socket_memories *after = &look->after;
+
+	if (after->count)
+		qsort(after->list, after->count, sizeof(*after->list), compare_memories);
+	return 1;
+}
+
+int socket_look_step(struct socket_look *look)
+{
+	int done = 0;
+
+	for (int i = 0; i < STEP_PIECES && done == 0; i++)
+		done = sock_diag_step(&look->list, on_socket, look);
+	/* Where asking about the kernel half's maps is refused, the list is made without. */
+	if ((done == -EPERM || done == -EINVAL) && look->has_storage) {
+		look->has_storage = false;
+		return begin_list(look, look->list.fd);
+	}
+	look->is_cut |= done == -E2BIG;
+	return done == 1 || done == -E2BIG ? end(look) : done;
+}
+
+void socket_look_release(struct socket_look *look)
+{
+	holders_release(&look->holders);
+	free(look->members);
+	free(look->after.list);
+	look->members = NULL;
+	look->after = (struct socket_memories){0};
+}

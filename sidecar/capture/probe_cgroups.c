@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/probe_cgroups.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "capture/hooks.h"
+#include "pod/cgroup_tree.h"
+#include "pod/holders.h"
+#include "pod/process.h"
+#include "pod/sock_diag.h"
+
+#define LISTENERS_MAX 4096
+
+/* The cgroup at the top of what the mount shows. */
+static int open_top(struct cgroup *ret_top)
+{
+	scoped_free struct cgroup_mount *mount = malloc(sizeof(*mount));
+	char own[PATH_MAX];
+	int err = mount ? cgroup_path_of(0, own, sizeof(own)) : -ENOMEM;
+
+	if (!err)
+		err = cgroup_mount_find(mount, NULL, own);
+	return err ? err : cgroup_open(ret_top, mount->path);
+}
+
+struct held {
+	struct text *out;
+	unsigned count;
+};
+
+static bool note_held(void *ctx, const struct cgroup_tree_entry *entry)
+{
+	scoped_fd int fd = openat(entry->dir_fd, entry->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct held *held = ctx;
+	struct hook_holder h;
+
+	if (fd < 0 || !hooks_find_own_holder(fd, &h))
+		return false;
+	if (held->count++ == 0)
+		text_addf(held->out, "%s (%s: program %u %s)", entry->path, hook_name(h.hook),
+			  h.program_id, h.program);
+	return false;
+}
+
+int probe_held_hooks(struct text *out)
+{
+	struct cgroup top = {.fd = -1};
+	struct held held = {.out = out};
+	int err = open_top(&top);
+
+	if (!err)
+		err = cgroup_tree_each(top.fd, top.path, note_held, &held);
+	cgroup_close(&top);
+	if (held.count > 1)
+		text_addf(out, " and %u more", held.count - 1);
+	return err ? err : held.count > 0;
+}
+
+struct listeners {
+	struct sock_info list[LISTENERS_MAX];
+	size_t count;
+};
+
+static void keep_listener(void *ctx, const struct sock_info *s)
+{
+	struct listeners *l = ctx;
+
+	if (s->is_listener && s->inode && l->count < LISTENERS_MAX)
+		l->list[l->count++] = *s;
+}
+
+/* Does whoever watches the cgroup of the process see what it does with the socket? */
+static bool is_seen(pid_t pid, uint64_t socket_cgroup)
+{
+	struct cgroup its = {.fd = -1};
+	struct cgroup that = {.fd = -1};
+	bool is_seen = true; /* or it has ended, or cannot be told */
+
+	if (cgroup_open_pid(&its, pid) == 0 && its.id != socket_cgroup) {
+		/* Below its own, it is seen with it. */
+		is_seen = cgroup_tree_open(&that, socket_cgroup) == 0 &&
+			  strncmp(that.path, its.path, strlen(its.path)) == 0 &&
+			  that.path[strlen(its.path)] == '/';
+	}
+	cgroup_close(&its);
+	cgroup_close(&that);
+	return is_seen;
+}
+
+static void add_listener(struct text *out, pid_t pid, const struct sock_info *s)
+{
+	struct process p = {.dir_fd = -1};
+	char comm[32] = "?";
+
+	if (process_open(&p, pid) == 0) {
+		(void)process_comm(&p, comm, sizeof(comm)); /* it has ended: "?" */
+		process_close(&p);
+	}
+	for (char *at = comm; *at; at++) /* chosen by the program: nothing for a terminal */
+		*at = *at < ' ' || *at > '~' ? '?' : *at;
+	text_addf(out, "port %u of process %d (%s)", s->local_port, (int)pid, comm);
+}
+
+int probe_moved_listeners(struct text *out)
+{
+	scoped_free struct listeners *l = calloc(1, sizeof(*l));
+	struct holders holders = {0};
+	struct cgroup top = {.fd = -1};
+	unsigned count = 0;
+	bool is_elsewhere;
+	scoped_fd int fd = l ? sock_diag_open(0, &is_elsewhere) : -ENOMEM;
+	int err = fd < 0 ? fd : open_top(&top);
+
+	if (err)
+		return err;
+	holders_add(&holders, &top, 0);
+	holders_sort(&holders);
+	err = sock_diag_each(fd, NULL, SIZE_MAX, keep_listener, l);
+	for (size_t i = 0; !err && i < l->count; i++) {
+		const struct holder *h = holders_find(&holders, l->list[i].inode);
+
+		if (h && !is_seen(h->pid, l->list[i].cgroup_id) && count++ == 0)
+			add_listener(out, h->pid, &l->list[i]);
+	}
+	holders_release(&holders);
+	cgroup_close(&top);
+	if (count > 1)
+		text_addf(out, " and %u more", count - 1);
+	return err ? err : count > 0;
+}
