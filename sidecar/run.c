@@ -30,12 +30,14 @@
 #include "export/unseen.h"
 #include "labels.h"
 #include "live.h"
+#include "metrics/no_requests.h"
 #include "metrics/red.h"
 #include "metrics/self.h"
 #include "metrics/summary.h"
 #include "metrics/watch.h"
 #include "pod/memory_cgroup.h"
 #include "pod/sandbox.h"
+#include "quiet.h"
 #include "reader.h"
 #include "txn/engine.h"
 #include "txn/route_doubt.h"
@@ -61,6 +63,9 @@ struct run {
 	struct red *red;
 	struct self *self;
 	struct watch *watch;
+	struct family *no_requests;
+	struct no_requests_world world;
+	struct quiet quiet;
 	struct summary *summary;
 	struct engine *engine;
 	struct scrape *scrape;
@@ -150,6 +155,9 @@ static void refresh(void *ctx)
 		reader_drain(&r->reader);
 		link_refresh(&r->link);
 	}
+	r->world =
+		(struct no_requests_world){self_connections(r->self), watch_unseen_now(r->watch)};
+	no_requests_set(r->no_requests, no_requests_reason(engine_stats(r->engine), &r->world));
 	red_active(r->red, engine_actives(r->engine), ACTIVE_CELLS + 1);
 	if (r->source)
 		self_ring(r->self, ring_malformed(r->source), r->link.answers);
@@ -167,7 +175,7 @@ static const char *unready(void *ctx)
 		return "not attached";
 	/* A Pod may be made ready before its first container starts. */
 	if (!r->watched && (r->o->cgroup || r->o->pid))
-		return "the cgroup does not exist now";
+		return "the cgroup does not exist now, or others hold its hooks";
 	return NULL;
 }
 
@@ -196,6 +204,7 @@ static void stop(void *ctx, bool is_lost)
 	r->is_stopping = true;
 	r->is_lost = is_lost;
 	live_stop(&r->live);
+	quiet_stop(&r->quiet);
 	refresh(r);
 	reader_stop(&r->reader);
 	r->has_reader = false;
@@ -250,8 +259,9 @@ static int make_engine(struct run *r)
 	r->red = red_new(r->registry, &(struct red_options){.wants_body_sizes = o->has_body_sizes});
 	r->self = self_new(r->registry);
 	r->watch = watch_new(r->registry);
+	r->no_requests = no_requests_family(r->registry);
 	r->summary = summary_new(o->has_summary ? SUMMARY_ROWS : 1);
-	if (!r->red || !r->self || !r->watch || !r->summary)
+	if (!r->red || !r->self || !r->watch || !r->no_requests || !r->summary)
 		goto fail;
 	r->engine = engine_new(&(struct engine_options){.conn_cap = o->conn_cap,
 							.memory_cap = memory_cap(o),
@@ -370,7 +380,7 @@ static void print_summary(struct run *r)
 		table_add(&out, r->summary, uv_hrtime() - r->started_ns);
 	} else {
 		text_add_char(&out, ' ');
-		unseen_add(&out, engine_stats(r->engine));
+		unseen_add(&out, engine_stats(r->engine), &r->world);
 		text_add_char(&out, '\n');
 	}
 	(void)fputs(out.ptr, stderr); /* nobody to tell if standard error is closed */
@@ -387,7 +397,7 @@ static void log_unseen(struct run *r)
 	if (o->metrics_listen || o->push || stats->transactions)
 		return;
 	text_init(&out);
-	unseen_add(&out, stats);
+	unseen_add(&out, stats, &r->world);
 	log_info("run: %s", out.ptr);
 	text_release(&out);
 }
@@ -397,6 +407,7 @@ static void release(struct run *r)
 	if (r->has_reader)
 		reader_stop(&r->reader);
 	live_stop(&r->live);
+	quiet_stop(&r->quiet);
 	scrape_close(r->scrape);
 	push_close(r->push);
 	link_stop(&r->link);
@@ -430,6 +441,7 @@ static int work(void *ctx, int channel)
 	if (labels_init(&r.labels, o) || make_engine(&r) || open_capture(&r) || make_exports(&r))
 		goto out;
 	live_start(&r.live, &r.loop, o, r.engine, r.push);
+	quiet_start(&r.quiet, &r.loop, r.engine, &r.world, refresh, &r);
 	r.started_ns = uv_hrtime();
 	(void)usage_read(); /* for the first time, while /proc can be opened */
 	resident_trim();

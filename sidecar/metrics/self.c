@@ -274,6 +274,7 @@ struct self {
 	struct series *retransmits;
 	struct usage broker;
 	uint64_t tellings;
+	uint64_t connections; /* accepted and made */
 	struct kernel kernels[KERNELS_MAX];
 	const struct registry *registry;
 };
@@ -335,8 +336,15 @@ void self_kernel(struct self *self, uint64_t id, const char *name, const uint64_
 	for (size_t c = 0; c < SL_C_MAX; c++) {
 		if (k->series[c] && counters[c] > k->last[c])
 			series_add(k->series[c], (double)(counters[c] - k->last[c]));
+		if ((c == SL_C_ACCEPTED || c == SL_C_CONNECTED) && counters[c] > k->last[c])
+			self->connections += counters[c] - k->last[c];
 		k->last[c] = counters[c];
 	}
+}
+
+uint64_t self_connections(const struct self *self)
+{
+	return self->connections;
 }
 
 void self_tcp_close(struct self *self, const struct event_close *close)

@@ -31,6 +31,8 @@ void self_free(struct self *self);
  * most 64 ids are followed; then the one least recently told is forgotten.
  */
 void self_kernel(struct self *self, uint64_t id, const char *name, const uint64_t *counters);
+/* Connections that were accepted or made, as far as the kernel half's counters have been told. */
+uint64_t self_connections(const struct self *self);
 
 /* Since the start: records of the ring that made no sense, and questions of the kernel half that
  * were answered. */

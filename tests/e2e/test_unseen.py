@@ -100,6 +100,42 @@ class Unseen(harness.Case):
             said += os.read(ours, 4096)
         self.assertRegex(said.decode(), r"GET +/hello +7 ")
 
+    def test_a_long_run_says_so_after_a_while(self):
+        """Also where the numbers go elsewhere: nobody looks at the end of such a run."""
+        for first, count, reason, line in (
+            (TLS, 2, "tls", "2 connections, all TLS"),
+            (REDIS, 3, "not_http", "3 connections, all look like redis"),
+        ):
+            with self.subTest(reason):
+                sidelight = Sidelight(self, cgroup=self.group)
+                self.assert_reason(sidelight, "no_connection")
+                for _ in range(count):
+                    self.speak(first)
+                self.assert_said(sidelight, reason, line)
+                sidelight.stop()
+
+    def test_connections_that_stay_silent(self):
+        sidelight = Sidelight(self, cgroup=self.group)
+        with socket.create_connection(("127.0.0.1", self.port)):
+            self.assert_said(sidelight, "no_data", "1 connection, which has not carried data")
+
+    def assert_said(self, sidelight, reason, line):
+        harness.wait_for("a word", lambda: "no HTTP requests seen" in sidelight.process.text(), 15)
+        self.assertIn(f"sidelight: run: no HTTP requests seen: {line}\n", sidelight.process.text())
+        self.assert_reason(sidelight, reason)
+
+    def assert_reason(self, sidelight, reason):
+        page = sidelight.scrape()
+        given = {have["reason"] for have, value in page.each("sidelight_no_requests") if value}
+        self.assertEqual(given, {reason} if reason else set())
+
+    def test_no_word_once_there_was_a_request(self):
+        nginx = servers.Nginx(self)
+        sidelight = Sidelight(self, cgroup=nginx.cgroup)
+        clients.send_plan(nginx.port, [("GET", "/hello")])
+        sidelight.wait_counted(1)
+        self.assert_reason(sidelight, None)
+
     def test_no_failure_of_a_parser(self):
         sidelight = Sidelight(self, cgroup=self.group)
         for first in (POSTGRESQL, REDIS, REDIS, TLS):

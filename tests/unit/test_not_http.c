@@ -116,22 +116,46 @@ static void test_reasons(void **state)
 	static const struct {
 		struct engine_stats stats;
 		const char *want;
+		struct no_requests_world world;
+		enum no_requests reason;
 	} lines[] = {
-		{{0}, "no HTTP requests seen: no connections that carried data"},
+		{{0},
+		 "no HTTP requests seen: no connections that carried data",
+		 {0},
+		 NO_REQUESTS_NO_CONNECTION},
+		{{0},
+		 "no HTTP requests seen: 2 connections, none of which has carried data",
+		 {.opened = 2},
+		 NO_REQUESTS_NO_DATA},
+		{{0},
+		 "no HTTP requests seen: 1 connection, which has not carried data; 2 sockets whose "
+		 "traffic passes no hook",
+		 {.opened = 1, .unseen = 2},
+		 NO_REQUESTS_UNSEEN},
 		{{.conns_total = 3, .conns_muted[SL_MUTE_TLS] = 3},
-		 "no HTTP requests seen: 3 connections, all TLS"},
+		 "no HTTP requests seen: 3 connections, all TLS",
+		 {.opened = 4},
+		 NO_REQUESTS_TLS},
 		{{.conns_total = 1, .conns_muted[SL_MUTE_TLS] = 1},
-		 "no HTTP requests seen: 1 connection, TLS"},
+		 "no HTTP requests seen: 1 connection, TLS",
+		 {0},
+		 NO_REQUESTS_TLS},
 		{{.conns_total = 4, .conns_not_http[NOT_HTTP_POSTGRESQL] = 4},
-		 "no HTTP requests seen: 4 connections, all look like PostgreSQL"},
+		 "no HTTP requests seen: 4 connections, all look like PostgreSQL",
+		 {0},
+		 NO_REQUESTS_NOT_HTTP},
 		{{.conns_total = 1, .conns_not_http[NOT_HTTP_REDIS] = 1},
-		 "no HTTP requests seen: 1 connection, looks like redis"},
+		 "no HTTP requests seen: 1 connection, looks like redis",
+		 {0},
+		 NO_REQUESTS_NOT_HTTP},
 		{{.conns_total = 9,
 		  .conns_not_http[NOT_HTTP_REDIS] = 4,
 		  .conns_muted[SL_MUTE_TLS] = 3,
 		  .lost[ENGINE_LOST_MEMORY] = 1},
 		 "no HTTP requests seen: 9 connections, 4 look like redis, 3 TLS, 2 with no "
-		 "complete HTTP request; 1 request lost"},
+		 "complete HTTP request; 1 request lost",
+		 {0},
+		 NO_REQUESTS_INCOMPLETE},
 	};
 
 	(void)state;
@@ -139,8 +163,10 @@ static void test_reasons(void **state)
 		struct text out;
 
 		text_init(&out);
-		unseen_add(&out, &lines[i].stats);
+		unseen_add(&out, &lines[i].stats, &lines[i].world);
 		assert_string_equal(out.ptr, lines[i].want);
+		assert_int_equal(no_requests_reason(&lines[i].stats, &lines[i].world),
+				 lines[i].reason);
 		text_release(&out);
 	}
 }
