@@ -113,6 +113,7 @@ static void on_counters(void *ctx, uint64_t number, const char *name, const uint
 {
 	struct run *r = ctx;
 
+	on_target(ctx, number, name); /* it is still watched */
 	self_kernel(r->self, number, name, counters);
 }
 

@@ -102,6 +102,7 @@ struct cell {
 struct container {
 	uint64_t id;
 	char *name; /* NULL: free */
+	uint64_t told; /* number of the telling */
 };
 
 struct red {
@@ -111,7 +112,7 @@ struct red {
 	struct family *probe;
 	struct rpc *rpc;
 	struct container containers[CONTAINERS_MAX];
-	size_t container_next; /* to be replaced when all are taken */
+	uint64_t tellings;
 	struct cell cells[CELLS];
 };
 
@@ -168,20 +169,36 @@ void red_free(struct red *red)
 	free(red);
 }
 
+/* The one told longest ago is replaced: those that are watched are told again and again. */
+static struct container *container_slot(struct red *red)
+{
+	struct container *oldest = &red->containers[0];
+
+	for (size_t i = 0; i < CONTAINERS_MAX; i++) {
+		if (!red->containers[i].name)
+			return &red->containers[i];
+		if (red->containers[i].told < oldest->told)
+			oldest = &red->containers[i];
+	}
+	return oldest;
+}
+
 int red_container(struct red *red, uint64_t id, const char *name)
 {
 	struct container *c = container_find(red, id);
-	char *copy = name ? strdup(name) : NULL;
+	char *copy;
 
+	if (c && name && strcmp(c->name, name) == 0) {
+		c->told = ++red->tellings;
+		return 0;
+	}
+	copy = name ? strdup(name) : NULL;
 	if (name && !copy)
 		return -ENOMEM;
-	for (size_t i = 0; !c && i < CONTAINERS_MAX; i++)
-		if (!red->containers[i].name)
-			c = &red->containers[i];
 	if (!c)
-		c = &red->containers[red->container_next++ % CONTAINERS_MAX];
+		c = container_slot(red);
 	free(c->name);
-	*c = (struct container){id, copy};
+	*c = (struct container){.id = id, .name = copy, .told = ++red->tellings};
 	/* The cache holds series by the old name. */
 	memset(red->cells, 0, sizeof(red->cells));
 	rpc_forget(red->rpc);

@@ -36,8 +36,9 @@ void red_free(struct red *red);
 
 /*
  * From now on, transactions of container `id` carry this name (copied); NULL
- * forgets the id. Unknown ids have no container label. The last 64 names are
- * remembered. Call it before the container's first event, and after its last.
+ * forgets the id. Unknown ids have no container label. The 64 names told last
+ * are remembered: one that is to stay is told again (which costs a comparison)
+ * whenever there is an occasion. Call it before the container's first event, and after its last.
  * Returns 0 or -ENOMEM.
  */
 int red_container(struct red *red, uint64_t id, const char *name);

@@ -24,12 +24,12 @@ def pid_in_pod(container):
 
 
 class InPod(Sidelight):
-    """`sidelight run` as a container of a Pod."""
+    """`sidelight run` as a container of a Pod. before: words of a program that becomes it."""
 
-    def __init__(self, pod, *args, name="sidelight", **more):
+    def __init__(self, pod, *args, name="sidelight", before=(), **more):
         self.case = pod.case
         self.port = harness.free_port()
-        argv = [harness.BINARY, "run", "--metrics-age=0"]
+        argv = [*before, harness.BINARY, "run", "--metrics-age=0"]
         argv += [f"--metrics-listen=127.0.0.1:{self.port}", *args]
         self.container = pod.container(name, argv, **{"capabilities": ALL, **more})
         self.process = self.container.process
@@ -93,6 +93,21 @@ class Siblings(harness.Case):
         print(f"attached {told} ms after the start of a container")
         self.assertEqual(len(told), 2)
         self.assertLess(max(told), 50)
+
+    def test_more_restarts_than_are_remembered(self):
+        """Of a neighbour: the container that stays keeps its name."""
+        pod = siblings.Pod(self)
+        stays = self.server(pod)
+        sidelight = InPod(pod)
+        self.ask(stays, sidelight, 1)
+        for number in range(1, 71):
+            pod.container("restarted", ["sleep", "infinity"]).wait_pid()
+            harness.wait_for("it", lambda: sidelight.watched().count("restarted") == number)
+            pod.containers.pop().kill()
+            if number % 10 == 0:
+                self.ask(stays, sidelight, 1)
+        page = sidelight.scrape()
+        self.assertEqual(page.requests().total(), page.requests(container="web").total())
 
     def test_the_same_without_tracing(self):
         _, sidelight = self.check_life(is_untraced=True)

@@ -251,11 +251,16 @@ static void test_container_names(void **state)
 	t.container = 99;
 	done(f, &t);
 	assert_line(f, "_count{http_request_method=");
-	/* More restarts than are remembered: the newest are. */
+	/* More restarts than are remembered: the newest are, and what is told again. */
 	for (int i = 0; i < 1000; i++) {
 		(void)snprintf(name, sizeof(name), "c%d", i);
 		assert_int_equal(red_container(f->red, 1000 + (uint64_t)i, name), 0);
+		if (i % 50 == 0)
+			assert_int_equal(red_container(f->red, 2, "stays"), 0);
 	}
+	t.container = 2;
+	done(f, &t);
+	assert_line(f, "_count{container=\"stays\",");
 	t.container = 1999;
 	done(f, &t);
 	assert_line(f, "_count{container=\"c999\",");
