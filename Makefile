@@ -61,7 +61,7 @@ FUZZ_PACKAGES := libclang-rt-dev
 LINT_PACKAGES := clang-format clang-tidy shellcheck
 
 # Targets that compile nothing themselves need no library to be there.
-ifneq ($(filter-out clean help test peers demo fuzz siege kernels bench bench-exact lint install-deps deps-%,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean help test peers demo fuzz siege soak kernels bench bench-exact lint install-deps deps-%,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(shell command -v pkg-config),)
 $(error pkg-config is missing; install it with: apt-get install pkgconf (or all at once: make deps-build))
 endif
@@ -330,10 +330,13 @@ bench-exact: deps-guest ## instructions per request, in an emulated guest
 	@$(MAKE) --no-print-directory -s -j2 all $(NOTHING)
 	@tests/bench/exact $(BIN)
 
-.PHONY: siege
+.PHONY: siege soak
 siege: install-deps ## all attacks at once on sidelight and webhook; SIEGE_MINUTES=10
 	@$(MAKE) --no-print-directory -s -j2 all
 	@tests/siege/siege.py
+soak: install-deps ## a busy Pod, counted exactly and without growth; MINUTES=30
+	@$(MAKE) --no-print-directory -s -j2 all
+	@tests/siege/soak.py
 
 # --- manifests -----------------------------------------------------------------------
 

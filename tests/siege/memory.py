@@ -5,8 +5,16 @@ it are charged to it, and so is the kernel memory of BPF maps that they make.
 """
 import pathlib
 import unittest
+import uuid
 
 import harness
+
+
+def mount_version_1(point):
+    """In a world.py, which has cgroups of version 2 only. Returns whether there are such."""
+    point.mkdir()
+    argv = ["mount", "-t", "cgroup", "-o", "memory", "memory", point]
+    return harness.run(argv, check=False).returncode == 0
 
 
 def _controller():
@@ -28,7 +36,7 @@ class MemoryGroup:
 
     def __init__(self, name, limit):
         parent, self.is_v2 = _controller()
-        self.path = parent / f"sidelight-siege-{harness.os.getpid()}-{name}"
+        self.path = parent / f"sidelight-siege-{uuid.uuid4()}-{name}"
         self.path.mkdir()
         self._file("memory.max", "memory.limit_in_bytes").write_text(str(limit))
 
@@ -38,11 +46,18 @@ class MemoryGroup:
     @property
     def enter(self):
         """Words before a command that put it in here."""
-        return ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', self.path]
+        return ["sh", "-c", 'echo 0 >"$0/cgroup.procs" && exec "$@"', self.path]
 
     def peak(self):
         """The most that was ever charged, in bytes."""
         return int(self._file("memory.peak", "memory.max_usage_in_bytes").read_text())
+
+    def kernel(self):
+        """What the kernel itself has for those in here, maps and state of sockets: in bytes."""
+        if not self.is_v2:
+            return int((self.path / "memory.kmem.usage_in_bytes").read_text())
+        text = (self.path / "memory.stat").read_text()
+        return next(int(l.split()[1]) for l in text.splitlines() if l.startswith("kernel "))
 
     def kills(self):
         """How often the kernel killed something in here for want of memory."""

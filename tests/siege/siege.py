@@ -12,9 +12,7 @@ that of the honest scrapes, pushes and reviews 99 % take less than 100 ms.
 import os
 import pathlib
 import re
-import socket
 import sys
-import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -24,6 +22,7 @@ import admission
 import gateway
 import harness
 import servers
+from honest import Client, Honest, ask_once
 from memory import MemoryGroup
 from observer import Sidelight, http_get
 
@@ -40,67 +39,6 @@ ON_WEBHOOK = ("silent_connections", "handshakes", "silent_handshakes", "unfinish
 
 def p99(times):
     return sorted(times)[len(times) * 99 // 100]
-
-
-class Honest(threading.Thread):
-    """Does something again and again; how long each time took, and what failed."""
-
-    def __init__(self, name, pause, act):
-        super().__init__(name=name, daemon=True)
-        self.pause = pause
-        self.act = act
-        self.times = []
-        self.failures = []
-        self.done = threading.Event()
-
-    def run(self):
-        while not self.done.wait(self.pause):
-            begin = time.monotonic()
-            try:
-                self.act()
-            except Exception as e:
-                self.failures.append(repr(e))
-            self.times.append((time.monotonic() - begin) * 1e3)
-
-    def stop(self):
-        self.done.set()
-        if self.is_alive():
-            self.join(10)
-
-
-class Client:
-    """Requests on one connection, made anew when it ends."""
-
-    def __init__(self, port):
-        self.port = port
-        self.sock = None
-
-    def ask(self):
-        if self.sock is None:
-            self.sock = socket.create_connection(("127.0.0.1", self.port), timeout=10)
-        try:
-            self.sock.sendall(b"GET /hello HTTP/1.1\r\nHost: shop\r\n\r\n")
-            answer = b""
-            while b"hello\n" not in answer:
-                more = self.sock.recv(4096)
-                if not more:
-                    raise OSError("closed")
-                answer += more
-        except OSError:
-            self.close()
-            raise
-
-    def close(self):
-        self.sock.close()
-        self.sock = None
-
-
-def ask_once(port):
-    client = Client(port)
-    try:
-        client.ask()
-    finally:
-        client.close()
 
 
 class Siege(harness.Case):
@@ -147,7 +85,7 @@ class Siege(harness.Case):
         self.webhook = admission.Server(self, before=hook.enter)
         self.sidelight.settle(server.port)
         kept = Client(server.port)
-        self.stack.callback(lambda: kept.sock and kept.close())
+        self.own(kept)
         self.honest("requests", 0.005, kept.ask)
         self.honest("connections", 0.05, lambda: ask_once(server.port))
         self.honest("scrapes", 1, self.scrape)
