@@ -11,6 +11,7 @@
 #include "run.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@
 #include "metrics/summary.h"
 #include "metrics/watch.h"
 #include "pod/memory_cgroup.h"
+#include "pod/network.h"
 #include "pod/sandbox.h"
 #include "quiet.h"
 #include "reader.h"
@@ -79,13 +81,21 @@ struct run {
 	unsigned watched; /* cgroups */
 };
 
+static void on_open(struct run *r, const struct event_open *open)
+{
+	/* Announced before it was attached to: the message is in the channel. */
+	if (open->container > r->link.highest)
+		link_catch_up(&r->link);
+	if (open->role == ROLE_UNKNOWN)
+		watch_joined(r->watch);
+}
+
 static void on_event(void *ctx, const struct event *ev)
 {
 	struct run *r = ctx;
 
-	/* Announced before it was attached to: the message is in the channel. */
-	if (ev->kind == EVENT_OPEN && ev->open.container > r->link.highest)
-		link_catch_up(&r->link);
+	if (ev->kind == EVENT_OPEN)
+		on_open(r, &ev->open);
 	if (ev->kind != EVENT_DATA && log_has(LOG_LEVEL_DEBUG))
 		verbose_event(ev);
 	if (ev->kind == EVENT_CLOSE)
@@ -285,6 +295,22 @@ fail:
 	return -EINVAL;
 }
 
+/* In a Pod: what was missed. A connection that is made just now may be watched, and here too. */
+static void count_before(struct run *r)
+{
+	const struct options *o = r->o;
+	uint64_t count;
+
+	if (o->argv || o->pid || o->cgroup || network_connections("", &count))
+		return;
+	watch_before(r->watch, count);
+	if (count)
+		log_info("pod: %" PRIu64
+			 " TCP connections of this Pod are older than the watch: what "
+			 "was asked on them before is not counted",
+			 count);
+}
+
 /* Waits for the broker. Returns 0, or negative errno after one log line of either process. */
 static int open_capture(struct run *r)
 {
@@ -293,6 +319,7 @@ static int open_capture(struct run *r)
 
 	if (err)
 		return err;
+	count_before(r);
 	r->source = ring_open(&ring, link_fetch_closes, &r->link);
 	err = r->source ? 0 : -errno;
 	for (size_t i = 0; i < RING_MAPS; i++)

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum family_id { CGROUPS, UNSEEN_NOW, UNSEEN_FOUND, LOOKS, LOOKS_CUT, FAMILIES };
+enum family_id { CGROUPS, UNSEEN_NOW, UNSEEN_FOUND, LOOKS, LOOKS_CUT, JOINED, BEFORE, FAMILIES };
 
 static const char *const labels[] = {"container", "reason"};
 
@@ -28,6 +28,14 @@ static const struct family_desc descs[FAMILIES] = {
 	[LOOKS_CUT] = {.name = "sidelight_socket_looks_cut_total",
 		       .help = "Looks at the sockets that ended before all were looked at.",
 		       .type = METRIC_COUNTER},
+	[JOINED] = {.name = "sidelight_connections_joined_total",
+		    .help = "Connections that were there before they were watched; what they "
+			    "asked before is not counted.",
+		    .type = METRIC_COUNTER},
+	[BEFORE] = {.name = "sidelight_connections_before_start",
+		    .help = "TCP connections of the Pod that were made before its containers were "
+			    "watched.",
+		    .type = METRIC_GAUGE},
 };
 
 static const char *const reasons[UNSEEN_MAX] = {
@@ -52,6 +60,8 @@ struct watch *watch_new(struct registry *r)
 			return NULL;
 		}
 	}
+	if (w)
+		series_add(family_series(w->family[JOINED], NULL), 0);
 	return w;
 }
 
@@ -88,4 +98,14 @@ void watch_looks(struct watch *w, uint64_t count, uint64_t cut)
 {
 	series_set(family_series(w->family[LOOKS], NULL), (double)count);
 	series_set(family_series(w->family[LOOKS_CUT], NULL), (double)cut);
+}
+
+void watch_joined(struct watch *w)
+{
+	series_add(family_series(w->family[JOINED], NULL), 1);
+}
+
+void watch_before(struct watch *w, uint64_t count)
+{
+	series_set(family_series(w->family[BEFORE], NULL), (double)count);
 }

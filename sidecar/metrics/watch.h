@@ -27,5 +27,9 @@ void watch_looks(struct watch *w, uint64_t count, uint64_t cut);
 
 /* Cgroups that programs are attached to, and that have not ended. */
 void watch_cgroups(struct watch *w, unsigned count);
+/* A connection that was there before it was watched. */
+void watch_joined(struct watch *w);
+/* All that were made in the Pod before the start; not called: it is not known how many. */
+void watch_before(struct watch *w, uint64_t count);
 
 #endif

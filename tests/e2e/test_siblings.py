@@ -23,6 +23,14 @@ def pid_in_pod(container):
     return re.search(r"NSpid:.*\t(\d+)\n", status)[1]
 
 
+def connections():
+    """That were made and accepted in our network namespace."""
+    lines = pathlib.Path("/proc/net/snmp").read_text().splitlines()
+    names, values = (line.split() for line in lines if line.startswith("Tcp:"))
+    tcp = dict(zip(names, values))
+    return int(tcp["ActiveOpens"]) + int(tcp["PassiveOpens"])
+
+
 class InPod(Sidelight):
     """`sidelight run` as a container of a Pod. before: words of a program that becomes it."""
 
@@ -93,6 +101,26 @@ class Siblings(harness.Case):
         print(f"attached {told} ms after the start of a container")
         self.assertEqual(len(told), 2)
         self.assertLess(max(told), 50)
+
+    def test_connections_before_the_start(self):
+        """Those that ended, of which nothing else tells, and one that goes on."""
+        pod = siblings.Pod(self)
+        server = self.server(pod)
+        server.process.wait_listening(server.port)
+        for _ in range(10):
+            clients.get(server.port, "/hello")
+        kept = self.own(clients.Wire(server.port))
+        ask = lambda: (kept.send(clients.request_bytes("GET", "/hello")), kept.response())
+        ask()
+        before = connections()
+        self.assertGreaterEqual(before, 22)  # each has both its ends here
+        sidelight = InPod(pod)
+        sidelight.wait_says(f"pod: {before} TCP connections of this Pod are older than the watch")
+        ask()
+        page = sidelight.settle(server.port)
+        self.assertEqual(page.sum("sidelight_connections_before_start"), before)
+        self.assertEqual(page.sum("sidelight_connections_joined_total"), 1)
+        self.assertEqual(page.requests(container="web").total(), 1)
 
     def test_more_restarts_than_are_remembered(self):
         """Of a neighbour: the container that stays keeps its name."""
