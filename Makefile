@@ -27,6 +27,16 @@ override BUILD := $(BUILD)/sanitize
 SANITIZE_FLAGS := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 
+# Not empty: every line counts its executions in a file that is mapped when the program starts,
+# so that neither a sandbox nor SIGKILL keeps them back.
+COVERAGE ?=
+ifneq ($(COVERAGE),)
+LTO :=
+# -w: warnings are asked for in the other builds.
+SANITIZE_FLAGS := -fprofile-instr-generate -fcoverage-mapping \
+	-mllvm -runtime-counter-relocation -w
+endif
+
 # --- what it is built with -----------------------------------------------------
 
 # pkg-config name, least version, Debian package
@@ -61,7 +71,7 @@ FUZZ_PACKAGES := libclang-rt-dev
 LINT_PACKAGES := clang-format clang-tidy shellcheck
 
 # Targets that compile nothing themselves need no library to be there.
-ifneq ($(filter-out clean help test peers demo fuzz siege soak kernels bench bench-exact lint install-deps deps-%,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean help test peers demo fuzz siege soak coverage kernels bench bench-exact lint install-deps deps-%,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(shell command -v pkg-config),)
 $(error pkg-config is missing; install it with: apt-get install pkgconf (or all at once: make deps-build))
 endif
@@ -75,7 +85,7 @@ $(error missing or too old; install with: apt-get install $(MISSING) (or all at 
 endif
 CPPFLAGS_PKGS := $(shell $(PKG_CONFIG) --cflags $(call names,$(ALL_LIBRARIES)))
 LDLIBS_PKGS   := $(shell $(PKG_CONFIG) --libs $(call names,$(LIBRARIES)))
-WEBHOOK_PKGS  := $(shell $(PKG_CONFIG) --libs $(call names,$(WEBHOOK_LIBRARIES)))
+WEBHOOK_PKGS  := $(shell $(PKG_CONFIG) --libs $(call names,$(WEBHOOK_LIBRARIES))) -lm
 endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef \
@@ -272,6 +282,23 @@ test-build-sanitized:
 unit-tests: $(UNIT_TESTS) $(FUZZ_REPLAYS)
 test-run:
 	@tests/run $(PARALLEL_TESTS) --serial $(SERIAL_TESTS)
+
+# --- coverage ----------------------------------------------------------------------
+
+# Of the tests of three kinds one after the other; failures are shown, and do not end it.
+COVERAGE_E2E ?= $(sort $(wildcard tests/e2e/test_*.py))
+.PHONY: coverage coverage-build
+coverage: install-deps ## lines of sidecar/ by folder that tests execute, and functions that none does
+	@tests/install-packages $(FUZZ_PACKAGES)
+	@$(MAKE) --no-print-directory -s -j2 $(PEERS)
+	@$(MAKE) --no-print-directory -s -j2 CC=$(CLANG) BUILD=$(BUILD)/coverage COVERAGE=1 \
+		coverage-build
+	@tests/coverage forget
+	-@tests/coverage run unit $(UNIT_TESTS)
+	-@tests/coverage run replay tests/replay/run.py
+	-@tests/coverage run e2e --serial $(COVERAGE_E2E)
+	@tests/coverage report
+coverage-build: all $(UNIT_TESTS) $(E2E_DRIVERS)
 
 # --- fuzzing -----------------------------------------------------------------------
 
