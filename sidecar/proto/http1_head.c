@@ -120,14 +120,22 @@ static bool request_line_cut(struct message *m, const char *p, size_t n)
 	return true;
 }
 
-/* version SP status [SP reason]; needs no more than twelve characters. */
+/*
+ * version SP status [SP reason]; needs no more than twelve characters. Some servers write two
+ * spaces before the status.
+ */
 static inline bool status_line(struct message *m, const char *p, size_t n)
 {
-	if (n < 12 || memcmp(p, "HTTP/1.", 7) != 0 || !is_digit(p[7]) || p[8] != ' ' ||
-	    !is_digit(p[9]) || p[9] == '0' || !is_digit(p[10]) || !is_digit(p[11]) ||
-	    (n > 12 && p[12] != ' ' && p[12] != '\r'))
+	if (n < 12 || memcmp(p, "HTTP/1.", 7) != 0 || !is_digit(p[7]) || p[8] != ' ')
 		return false;
 	m->version = version_of(p);
+	if (p[9] == ' ') {
+		p++;
+		n--;
+	}
+	if (n < 12 || !is_digit(p[9]) || p[9] == '0' || !is_digit(p[10]) || !is_digit(p[11]) ||
+	    (n > 12 && p[12] != ' ' && p[12] != '\r'))
+		return false;
 	m->status = (uint16_t)((p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0'));
 	return true;
 }
@@ -149,8 +157,10 @@ bool http1_head_starts(struct span s, bool is_response)
 	if (lf)
 		return start_line(&m, s.ptr, (size_t)(lf - s.ptr), is_response);
 	if (is_response) {
-		for (i = 0; i < s.len && i < 13; i++) {
-			char c = s.ptr[i];
+		size_t gap = s.len > 9 && s.ptr[9] == ' ';
+
+		for (i = 0; i + gap < s.len && i < 13; i++) {
+			char c = i < 9 ? s.ptr[i] : s.ptr[i + gap];
 
 			if (i < 7     ? c != version[i]
 			    : i == 8  ? c != ' '

@@ -61,10 +61,12 @@ struct engine_stats {
 	uint64_t conns_muted[SL_MUTE_MAX]; /* by enum sl_mute */
 	uint64_t conns_not_http[NOT_HTTP_MAX]; /* by enum not_http; some are muted later, too */
 	uint64_t requests_open; /* now */
+	uint64_t requests_unanswered; /* open when the source ended: in no other number */
 	uint64_t transactions;
 	uint64_t lost[ENGINE_LOST_MAX];
 	uint64_t parse_failed[PARSE_FAIL_MAX];
 	uint64_t bytes_lost; /* that nobody will hand in */
+	uint64_t bytes_lost_framing; /* of those: not inside a body of known length */
 	uint64_t responses_unpaired; /* responses whose request was never seen */
 	uint64_t routes_overflowed; /* requests whose route or method of gRPC is _OTHER */
 	uint64_t addresses_overflowed; /* ... whose server_address is */

@@ -131,11 +131,21 @@ static bool join(struct conn *c, struct session *s, enum dir dir, struct span da
 /* Of a connection whose first bytes these are, or that was found not to be HTTP before. */
 static bool is_not_http(struct conn *c, struct session *s, enum dir dir, struct span data)
 {
+	bool is_from_client = c->role != ROLE_UNKNOWN && dir == request_dir(c->role);
+
+	if (s->not_http && s->is_banner && is_from_client) {
+		/* A client of HTTP has reached another server: its request has no response. */
+		s->is_banner = false;
+		if (http1_is_request(data) && memchr(data.ptr, '\n', data.len))
+			s->not_http = NOT_HTTP_NONE;
+		return s->not_http;
+	}
 	if (s->not_http)
 		return true;
 	if (c->role == ROLE_UNKNOWN || s->held || s->has_lost_start[0] || s->has_lost_start[1])
 		return false;
-	s->not_http = (uint8_t)not_http_find(data, dir == request_dir(c->role));
+	s->not_http = (uint8_t)not_http_find(data, is_from_client);
+	s->is_banner = s->not_http && !is_from_client;
 	if (s->not_http)
 		env_of(c)->stats.conns_not_http[s->not_http]++;
 	return s->not_http;

@@ -6,8 +6,10 @@
 
 #include "txn/candidate.h"
 #include "txn/note.h"
+#include "txn/outcome.h"
 #include "txn/protocol.h"
 #include "txn/turn.h"
+#include "txn/unreadable.h"
 
 static struct session *session_of(struct conn *c)
 {
@@ -17,115 +19,6 @@ static struct session *session_of(struct conn *c)
 static struct session_env *env_of(struct conn *c)
 {
 	return c->owner;
-}
-
-/* The oldest open request is done with, and holds no candidates. */
-static inline void end_settled(struct conn *c, struct session *s)
-{
-	struct active *active = exchanges_oldest(&s->open)->active;
-
-	if (active) {
-		active->count--;
-		env_of(c)->stats.requests_open--;
-	}
-	exchanges_pop(&s->open);
-}
-
-/* The oldest open request is done with. */
-static inline void end_oldest(struct conn *c, struct session *s)
-{
-	if (exchanges_oldest(&s->open)->candidates)
-		candidates_drop_exchange(c, exchanges_oldest(&s->open));
-	end_settled(c, s);
-}
-
-/* Of a body that has not ended, at the time of its response: what came until now. */
-static uint64_t request_so_far(struct conn *c, struct session *s)
-{
-	const struct http1 *p = &s->parser[request_dir(s)];
-	uint64_t left = http1_body_left(p);
-	/* Behind a body of unknown length there may be other requests. */
-	bool is_known = left && (left != UINT64_MAX || !s->has_pipelined);
-	uint64_t behind = is_known ? turn_request_behind(c, s) : 0;
-
-	return p->body_bytes + (behind < left ? behind : left);
-}
-
-/* The oldest open request, to be reported: its label values are final. */
-static inline struct exchange *settled_oldest(struct conn *c, struct session *s)
-{
-	struct exchange *e = exchanges_oldest(&s->open);
-
-	if (__builtin_expect(e->candidates, 0))
-		candidates_settle_exchange(c, s->role, e);
-	return e;
-}
-
-/* The oldest open request is complete, with or without a response. */
-static void report(struct conn *c, struct session *s, enum txn_error error, uint64_t end_ns,
-		   uint64_t response_bytes)
-{
-	struct session_env *env = env_of(c);
-	struct exchange *e = settled_oldest(c, s);
-	uint64_t response_so_far =
-		error && e->status ? s->parser[dir_other(request_dir(s))].body_bytes : 0;
-	uint64_t first_ns = e->first_byte_ns ? e->first_byte_ns : e->start_ns;
-	/* Every member is named: else all of it is cleared first, which costs as much again. */
-	struct transaction t = {
-		.role = s->role,
-		.conn_id = c->id,
-		.container = c->container,
-		.local = &c->local,
-		.remote = &c->remote,
-		.tid = s->role == ROLE_CLIENT ? e->tid : s->tid,
-		.version = (enum http_version)e->version,
-		.method = {e->wire, e->wire_method_len},
-		.known_method = e->known_method,
-		.route = e->route,
-		.target = {e->wire ? e->wire + e->wire_method_len : NULL, e->wire_target_len},
-		.server_address = e->server_address,
-		.server_port = s->role == ROLE_CLIENT ? c->remote.port : 0,
-		.status = e->status,
-		.error = error,
-		.is_probe = e->is_probe,
-		.start_ns = e->start_ns,
-		.first_byte_ns = e->first_byte_ns,
-		.end_ns = end_ns > first_ns ? end_ns : first_ns,
-		.request_bytes = e->request_bytes     ? e->request_bytes
-				 : s->open.count == 1 ? request_so_far(c, s)
-						      : 0,
-		.response_bytes = response_bytes ? response_bytes : response_so_far,
-		.is_rpc = false,
-		.grpc_status = 0,
-		.has_uncounted = false,
-		.messages = {0, 0},
-		.timeout_ns = 0,
-		.stream = 0,
-	};
-
-	env->stats.transactions++;
-	for (size_t i = 0; i < env->sink_count; i++)
-		env->sinks[i]->done(env->sink_ctx[i], &t);
-	end_settled(c, s);
-	s->is_suspect = false;
-	turn_settle(s);
-}
-
-/* Open requests that will not be reported: counted under `why`, or silently forgotten. */
-static void drop_open(struct conn *c, struct session *s, const enum engine_lost *why)
-{
-	while (s->open.count) {
-		if (why && !exchanges_oldest(&s->open)->is_lost)
-			env_of(c)->stats.lost[*why]++;
-		end_oldest(c, s);
-	}
-	s->is_suspect = false;
-	turn_settle(s);
-}
-
-static void lose_open(struct conn *c, struct session *s, enum engine_lost why)
-{
-	drop_open(c, s, &why);
 }
 
 /* Answers as on_head() does. */
@@ -141,10 +34,13 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 	if (!e) {
 		/* Responses can no longer be counted off against requests. */
 		env->stats.lost[is_full ? ENGINE_LOST_PIPELINE : ENGINE_LOST_MEMORY]++;
-		lose_open(c, s, is_full ? ENGINE_LOST_PIPELINE : ENGINE_LOST_MEMORY);
+		outcome_lose(c, s, is_full ? ENGINE_LOST_PIPELINE : ENGINE_LOST_MEMORY);
 		s->is_tainted = s->has_pipelined = true;
 		return HTTP1_BODY_FRAMED;
 	}
+	s->is_unreadable = false;
+	if (s->doubts_next)
+		outcome_doubt(s, s->open.count - 1u);
 	turn_ask(c, s);
 	if (s->open.count > 1)
 		s->is_tainted |= s->is_suspect;
@@ -211,7 +107,7 @@ static enum http1_body on_head(void *ctx, const struct message *m)
 static void lose_head(struct conn *c, struct session *s)
 {
 	if (http1_cut_head(&s->parser[request_dir(s)], &parser_sink, c))
-		lose_open(c, s, ENGINE_LOST_RESPONSE);
+		outcome_lose(c, s, ENGINE_LOST_RESPONSE);
 }
 
 static __attribute__((noinline)) enum http1_body on_response(struct conn *c, struct session *s,
@@ -232,6 +128,8 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 		lose_head(c, s);
 	else if (s->open.count == 0)
 		(void)http1_cut_head(&s->parser[request_dir(s)], &parser_sink, c);
+	if (s->open.count == 0)
+		(void)unreadable_answer(c, s, m); /* else it is nobody's */
 	if (s->open.count == 0 || s->is_tainted) {
 		s->is_unpaired = true;
 		env_of(c)->stats.responses_unpaired++;
@@ -256,11 +154,11 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 		if (s->is_unpaired)
 			return HTTP1_BODY_TUNNEL;
 		if (m->status == 101 && protocol_upgrade(c, s, e, m)) {
-			end_oldest(c, s);
+			outcome_end(c, s);
 			/* Requests behind it, which nobody will answer: HTTP/1 is over. */
-			lose_open(c, s, ENGINE_LOST_RESPONSE);
+			outcome_lose(c, s, ENGINE_LOST_RESPONSE);
 		} else {
-			report(c, s, TXN_OK, m->time_ns, 0);
+			outcome_report(c, s, TXN_OK, m->time_ns, 0);
 		}
 		return HTTP1_BODY_TUNNEL;
 	}
@@ -288,27 +186,41 @@ static void on_end(void *ctx, bool is_response, uint64_t body_bytes, uint64_t ti
 	if (!exchanges_oldest(&s->open)->status)
 		return; /* it is of a response to come */
 	if (!s->is_unpaired) {
-		report(c, s, TXN_OK, time_ns, body_bytes);
+		outcome_report(c, s, TXN_OK, time_ns, body_bytes);
 		return;
 	}
 	/* Tainted: its place in the order goes with it, already counted as lost. */
-	end_oldest(c, s);
+	outcome_end(c, s);
 	turn_settle(s);
+}
+
+/* Bytes that are no response came where one must be: is it the answer to the oldest request? */
+static bool is_answer_certain(const struct conn *c, const struct session *s)
+{
+	return c->role != ROLE_UNKNOWN && !s->is_tainted && !s->has_gap &&
+	       !s->has_lost_start[dir_other(request_dir(s))];
 }
 
 /* Messages may be missing from here on. */
 static void miss(struct conn *c, struct session *s, bool is_response, enum parse_fail why,
 		 bool has_head)
 {
+	if (!is_response && why != PARSE_FAIL_LOST &&
+	    (s->open.count > !!has_head || s->has_pipelined)) {
+		/* Those that came before keep their responses, which come first. */
+		s->doubts_next = true;
+		return;
+	}
 	s->has_missed = true;
+	s->has_gap |= why == PARSE_FAIL_LOST;
 	s->turn = TURN_NONE;
 	if (is_response) {
 		/* Not knowing where responses begin, we know of no open request how it ended. */
-		if (has_head && why != PARSE_FAIL_LOST && s->open.count && !s->is_unpaired &&
-		    !s->is_interim)
-			report(c, s, TXN_MALFORMED, s->parser[dir_other(request_dir(s))].last_ns,
-			       0);
-		lose_open(c, s, ENGINE_LOST_RESPONSE);
+		if (why != PARSE_FAIL_LOST && s->open.count &&
+		    (has_head ? !s->is_unpaired && !s->is_interim : is_answer_certain(c, s)))
+			outcome_report(c, s, TXN_MALFORMED,
+				       s->parser[dir_other(request_dir(s))].last_ns, 0);
+		outcome_lose(c, s, ENGINE_LOST_RESPONSE);
 		s->is_tainted = s->has_pipelined;
 	} else if (has_head && s->open.count == 1 && !s->has_pipelined) {
 		/* The rest of one request: who waits for answers gets its response next. */
@@ -330,6 +242,8 @@ static void on_fail(void *ctx, bool is_response, enum parse_fail why, bool has_h
 	struct conn *c = ctx;
 
 	env_of(c)->stats.parse_failed[why]++;
+	if (!is_response && why == PARSE_FAIL_START_LINE)
+		unreadable_begin(session_of(c));
 	if (why != PARSE_FAIL_HEAD_TOO_LARGE) /* only news: the message was reported */
 		miss(c, session_of(c), is_response, why, has_head);
 }
@@ -414,9 +328,17 @@ static void on_skip(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
 	http1_skip(&s->parser[dir], len, time_ns, &parser_sink, c);
 	/* Whole responses of pipelined requests may be among what was skipped. */
 	if (dir != request_dir(s) && s->open.count > 1 && http1_is_blind(&s->parser[dir])) {
-		lose_open(c, s, ENGINE_LOST_RESPONSE);
+		outcome_lose(c, s, ENGINE_LOST_RESPONSE);
 		s->is_tainted = s->has_pipelined;
 	}
+}
+
+/* Are the next len bytes inside a body of known length? */
+static bool is_body(const struct session *s, enum dir dir, uint32_t len)
+{
+	uint64_t left = s->role == ROLE_UNKNOWN ? 0 : http1_body_left(&s->parser[dir]);
+
+	return left != UINT64_MAX && len <= left;
 }
 
 static void on_lost(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
@@ -424,7 +346,9 @@ static void on_lost(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
+	s->has_gap = true;
 	env_of(c)->stats.bytes_lost += len;
+	env_of(c)->stats.bytes_lost_framing += is_body(s, dir, len) ? 0 : len;
 	if (s->role == ROLE_UNKNOWN && !protocol_lost(c, s, dir, len, time_ns))
 		return;
 	lose_end(c, s, dir, len);
@@ -452,24 +376,30 @@ static void end_open(struct conn *c, struct session *s, enum conn_end how, uint6
 	case CONN_RESET:
 		/* A head may be found incomplete only now, when its response was lost before. */
 		if (s->is_tainted || http1_is_lost(&s->parser[dir_other(request_dir(s))]))
-			lose_open(c, s, ENGINE_LOST_RESPONSE);
+			outcome_lose(c, s, ENGINE_LOST_RESPONSE);
+		/* A status that was sent counts, whether or not its head ever ended. */
+		if (s->open.count)
+			(void)http1_cut_head(&s->parser[dir_other(request_dir(s))], &parser_sink,
+					     c);
 		/* A body until close is complete only if the connection ended in order. */
 		if (how == CONN_CLOSED)
 			on_fin(c, dir_other(request_dir(s)), time_ns);
 		while (s->open.count)
-			report(c, s, how == CONN_RESET ? TXN_RESET : TXN_CLOSED, time_ns, 0);
+			outcome_report(c, s, how == CONN_RESET ? TXN_RESET : TXN_CLOSED, time_ns,
+				       0);
 		break;
 	case CONN_EVICTED:
 	case CONN_EVICTED_MEMORY:
 		if (c->is_early)
-			drop_open(c, s, NULL);
+			outcome_drop(c, s, NULL);
 		else
-			lose_open(c, s,
-				  how == CONN_EVICTED ? ENGINE_LOST_EVICTED : ENGINE_LOST_MEMORY);
+			outcome_lose(c, s,
+				     how == CONN_EVICTED ? ENGINE_LOST_EVICTED
+							 : ENGINE_LOST_MEMORY);
 		break;
 	case CONN_MUTED:
 	case CONN_CUT:
-		drop_open(c, s, NULL);
+		outcome_drop(c, s, NULL);
 		break;
 	}
 }
@@ -477,11 +407,17 @@ static void end_open(struct conn *c, struct session *s, enum conn_end how, uint6
 static void on_conn_end(struct conn *c, enum conn_end how, uint64_t time_ns)
 {
 	struct session *s = session_of(c);
+	struct engine_stats *stats = &env_of(c)->stats;
+	uint64_t open = stats->requests_open;
 
+	for (unsigned i = 0; i < s->open.count; i++)
+		open -= exchanges_at(&s->open, i)->active && exchanges_at(&s->open, i)->is_lost;
 	if (s->role != ROLE_UNKNOWN)
 		end_open(c, s, how, time_ns);
 	else
 		protocol_end(c, s, how, time_ns);
+	if (how == CONN_CUT)
+		stats->requests_unanswered += open - stats->requests_open;
 	exchanges_release(&s->open);
 	http1_release(&s->parser[0]);
 	http1_release(&s->parser[1]);

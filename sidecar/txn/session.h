@@ -74,6 +74,7 @@ struct session {
 	bool has_pipelined; /* the client does not wait for responses */
 	bool has_missed; /* messages, or parts of them, at any time */
 	bool is_suspect; /* requests may be missing behind the only open one: none may follow it */
+	bool doubts_next; /* bytes may have been a request: the next one may get its response */
 	bool is_tainted; /* requests are missing among the open ones: count, do not report */
 	struct http1 parser[2]; /* by enum dir; valid once role is known */
 	struct exchanges open;
@@ -81,6 +82,11 @@ struct session {
 	uint32_t begun_seq; /* how far responses had come at its first byte */
 	uint32_t asked_seq; /* ... and at that of the newest request */
 	uint32_t tid; /* of the newest egress data */
+	bool has_gap; /* bytes of either direction were lost, at any time */
+	bool is_unreadable; /* bytes came that begin no request; nothing followed: unreadable_ns */
+	bool is_banner; /* not_http is what the server said before the client said anything */
+	uint16_t trusted; /* open requests that came before such bytes; the others are tainted */
+	uint64_t unreadable_ns;
 	uint64_t held_ns; /* when the first of the held bytes was seen */
 	uint8_t held; /* bytes of HTTP/2's preface that the client sent, and no other byte */
 	bool has_lost_start[2]; /* first bytes are missing: it is as good as an older connection */

@@ -25,6 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 import cases_file  # noqa: E402,F401  (fills the table)
+import cases_garbage  # noqa: E402,F401
 import cases_http  # noqa: E402,F401
 import cases_http2  # noqa: E402,F401
 import cases_tcp  # noqa: E402,F401

@@ -259,6 +259,17 @@ class Connection:
         self.sock.sendall(rng.randbytes(400) if int(seed) % 3 == 0 else data)
         return False
 
+    def do_plain(self, data):
+        """Bytes, in hexadecimal, that are no response."""
+        self.result = "malformed_response"
+        self.sock.sendall(bytes.fromhex(data))
+        return False
+
+    def do_half_head(self, status):
+        self.result = status
+        self.sock.sendall(self.start(int(status), "Content-Type: text/plain")[:-2])
+        return False
+
     def do_connect(self, *_):
         host, port = self.target.rsplit(":", 1)
         with socket.create_connection((host, int(port))) as other:

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "txn/outcome.h"
+
+#include "txn/candidate.h"
+#include "txn/turn.h"
+
+static struct session_env *env_of(struct conn *c)
+{
+	return c->owner;
+}
+
+void outcome_doubt(struct session *s, unsigned trusted)
+{
+	s->doubts_next = false;
+	s->trusted = (uint16_t)trusted;
+	if (trusted)
+		return;
+	s->has_missed = true;
+	s->is_tainted = true;
+	s->turn = TURN_NONE;
+}
+
+/* The oldest open request is done with, and holds no candidates. */
+static inline void end_settled(struct conn *c, struct session *s)
+{
+	struct active *active = exchanges_oldest(&s->open)->active;
+
+	if (active) {
+		active->count--;
+		env_of(c)->stats.requests_open--;
+	}
+	exchanges_pop(&s->open);
+	if (__builtin_expect(s->trusted, 0) && --s->trusted == 0)
+		outcome_doubt(s, 0);
+}
+
+void outcome_end(struct conn *c, struct session *s)
+{
+	if (exchanges_oldest(&s->open)->candidates)
+		candidates_drop_exchange(c, exchanges_oldest(&s->open));
+	end_settled(c, s);
+}
+
+/* Of a body that has not ended, at the time of its response: what came until now. */
+static uint64_t request_so_far(struct conn *c, struct session *s)
+{
+	const struct http1 *p = &s->parser[request_dir(s)];
+	uint64_t left = http1_body_left(p);
+	/* Behind a body of unknown length there may be other requests. */
+	bool is_known = left && (left != UINT64_MAX || !s->has_pipelined);
+	uint64_t behind = is_known ? turn_request_behind(c, s) : 0;
+
+	return p->body_bytes + (behind < left ? behind : left);
+}
+
+/* The oldest open request, to be reported: its label values are final. */
+static inline struct exchange *settled_oldest(struct conn *c, struct session *s)
+{
+	struct exchange *e = exchanges_oldest(&s->open);
+
+	if (__builtin_expect(e->candidates, 0))
+		candidates_settle_exchange(c, s->role, e);
+	return e;
+}
+
+void outcome_report(struct conn *c, struct session *s, enum txn_error error, uint64_t end_ns,
+		    uint64_t response_bytes)
+{
+	struct session_env *env = env_of(c);
+	struct exchange *e = settled_oldest(c, s);
+	uint64_t response_so_far =
+		error && e->status ? s->parser[dir_other(request_dir(s))].body_bytes : 0;
+	uint64_t first_ns = e->first_byte_ns ? e->first_byte_ns : e->start_ns;
+	/* Every member is named: else all of it is cleared first, which costs as much again. */
+	struct transaction t = {
+		.role = s->role,
+		.conn_id = c->id,
+		.container = c->container,
+		.local = &c->local,
+		.remote = &c->remote,
+		.tid = s->role == ROLE_CLIENT ? e->tid : s->tid,
+		.version = (enum http_version)e->version,
+		.method = {e->wire, e->wire_method_len},
+		.known_method = e->known_method,
+		.route = e->route,
+		.target = {e->wire ? e->wire + e->wire_method_len : NULL, e->wire_target_len},
+		.server_address = e->server_address,
+		.server_port = s->role == ROLE_CLIENT ? c->remote.port : 0,
+		.status = e->status,
+		.error = error,
+		.is_probe = e->is_probe,
+		.start_ns = e->start_ns,
+		.first_byte_ns = e->first_byte_ns,
+		.end_ns = end_ns > first_ns ? end_ns : first_ns,
+		.request_bytes = e->request_bytes     ? e->request_bytes
+				 : s->open.count == 1 ? request_so_far(c, s)
+						      : 0,
+		.response_bytes = response_bytes ? response_bytes : response_so_far,
+		.is_rpc = false,
+		.grpc_status = 0,
+		.has_uncounted = false,
+		.messages = {0, 0},
+		.timeout_ns = 0,
+		.stream = 0,
+	};
+
+	env->stats.transactions++;
+	for (size_t i = 0; i < env->sink_count; i++)
+		env->sinks[i]->done(env->sink_ctx[i], &t);
+	end_settled(c, s);
+	s->is_suspect = false;
+	turn_settle(s);
+}
+
+void outcome_drop(struct conn *c, struct session *s, const enum engine_lost *why)
+{
+	while (s->open.count) {
+		if (why && !exchanges_oldest(&s->open)->is_lost)
+			env_of(c)->stats.lost[*why]++;
+		outcome_end(c, s);
+	}
+	s->is_suspect = false;
+	turn_settle(s);
+}
+
+void outcome_lose(struct conn *c, struct session *s, enum engine_lost why)
+{
+	outcome_drop(c, s, &why);
+}
