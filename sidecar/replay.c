@@ -118,7 +118,7 @@ static void add_count(struct text *t, uint64_t n, const char *noun, const char *
 	*separator = ", ";
 }
 
-static void log_summary(const struct replay *r, uint64_t unanswered)
+static void log_summary(const struct replay *r)
 {
 	const struct pcap_source_stats *file = pcap_source_stats(r->source);
 	const struct streams_stats *streams = pcap_source_streams(r->source);
@@ -142,9 +142,11 @@ static void log_summary(const struct replay *r, uint64_t unanswered)
 	for (unsigned i = 0; i < ENGINE_LOST_MAX; i++)
 		add_count(&t, engine->lost[i], engine_lost_name(i), &separator);
 	add_count(&t, engine->responses_unpaired, "responses without request", &separator);
-	add_count(&t, unanswered, "unanswered at the end", &separator);
+	add_count(&t, engine->requests_unanswered, "unanswered at the end", &separator);
 	add_count(&t, streams->bytes_cut, "bytes cut off by the snapshot length", &separator);
 	add_count(&t, streams->bytes_missing, "bytes that the capture missed", &separator);
+	add_count(&t, streams->after_close, "segments after the end of their connection",
+		  &separator);
 	add_count(&t, streams->conns_evicted, "connections evicted", &separator);
 	add_count(&t, engine->conns_evicted_memory, "connections given up for memory", &separator);
 	if (!t.has_failed)
@@ -155,13 +157,11 @@ static void log_summary(const struct replay *r, uint64_t unanswered)
 static int replay_run(struct replay *r, const struct options *o)
 {
 	const char *broken;
-	uint64_t unanswered;
 	int status = 0;
 	int rc;
 
 	while (source_drain(r->source, engine_event, r->engine) > 0)
 		;
-	unanswered = engine_stats(r->engine)->requests_open;
 	engine_flush(r->engine, pcap_source_stats(r->source)->last_ns);
 	if (r->red)
 		red_active(r->red, engine_actives(r->engine), ACTIVE_CELLS + 1);
@@ -175,7 +175,7 @@ static int replay_run(struct replay *r, const struct options *o)
 		log_warn("%s: ends too early: %s", file_name(o), broken);
 		status = EXIT_CUT;
 	}
-	log_summary(r, unanswered);
+	log_summary(r);
 	return status;
 }
 

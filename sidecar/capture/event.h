@@ -76,7 +76,7 @@ struct event_close {
 
 struct event {
 	enum event_kind kind;
-	uint64_t time_ns; /* of one monotonic clock for all events of a source */
+	uint64_t time_ns; /* of one clock for all events of a source; monotonic per connection */
 	uint64_t id; /* of the connection */
 	union {
 		struct event_open open;

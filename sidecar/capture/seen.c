@@ -5,7 +5,7 @@
 
 void seen_start(struct seen *s, uint32_t seq)
 {
-	*s = (struct seen){.is_started = true, .next = seq, .acked = seq};
+	*s = (struct seen){.is_started = true, .first = seq, .next = seq, .acked = seq};
 }
 
 static void hole_remove(struct seen *s, unsigned i)
@@ -111,6 +111,33 @@ uint32_t seen_cut(struct seen *s, uint32_t to)
 		return 0;
 	s->next = to;
 	return lost;
+}
+
+uint32_t seen_hole_bytes(const struct seen *s)
+{
+	uint32_t bytes = 0;
+
+	for (unsigned i = 0; i < s->hole_count; i++)
+		bytes += s->hole[i].to - s->hole[i].from;
+	return bytes;
+}
+
+bool seen_has_new(const struct seen *s, struct seq_range r)
+{
+	if (!s->is_started || seq_before(s->next, r.to))
+		return true;
+	for (unsigned i = 0; i < s->hole_count; i++)
+		if (seq_before(r.from, s->hole[i].to) && seq_before(s->hole[i].from, r.to))
+			return true;
+	return false;
+}
+
+bool seen_is_missing(const struct seen *s, uint32_t to)
+{
+	if (!s->is_started || !seq_before(s->acked, to) ||
+	    !seen_fits(s, (struct seq_range){to, to}))
+		return false;
+	return seq_before(seen_floor(s), to);
 }
 
 uint32_t seen_ack(struct seen *s, uint32_t ack)

@@ -34,6 +34,7 @@ struct seq_range {
 
 struct seen {
 	bool is_started; /* the rest is valid */
+	uint32_t first; /* where it started */
 	uint32_t next; /* end of what was seen or lost */
 	uint32_t acked; /* the other side has everything below */
 	unsigned hole_count;
@@ -82,6 +83,15 @@ void seen_add(struct seen *s, struct seq_range r, struct seen_result *ret);
 /* The bytes from `next` up to `to` passed, and are not in the capture. They fit.
  * Returns how many are lost. */
 uint32_t seen_cut(struct seen *s, uint32_t to);
+
+/* Bytes of the holes: missing so far. */
+uint32_t seen_hole_bytes(const struct seen *s);
+
+/* Is there a byte in r that is neither seen nor lost? r fits. */
+bool seen_has_new(const struct seen *s, struct seq_range r);
+
+/* Are there bytes below `to` that are neither seen nor lost, or, if it is one, maybe a FIN? */
+bool seen_is_missing(const struct seen *s, uint32_t to);
 
 /* The other side has everything below `ack`, if that fits. Returns the bytes that are now lost. */
 uint32_t seen_ack(struct seen *s, uint32_t ack);

@@ -96,6 +96,29 @@ void stream_close(struct stream_table *t, struct stream *c)
 	DL_APPEND(t->closed, c);
 }
 
+bool stream_hold(struct stream_table *t, struct stream *c, const struct packet *p, unsigned from,
+		 uint64_t time_ns)
+{
+	if (!held_append(&c->held, p, from, time_ns, &t->held_bytes))
+		return false;
+	if (c->held.count == 1)
+		DL_APPEND2(t->held, c, held_prev, held_next);
+	return true;
+}
+
+struct held_packet *stream_unhold(struct stream_table *t, struct stream *c)
+{
+	struct held_packet *p = held_pop(&c->held);
+
+	if (!p)
+		return NULL;
+	/* The next one began to wait later: the entry goes to the end. */
+	DL_DELETE2(t->held, c, held_prev, held_next);
+	if (c->held.first)
+		DL_APPEND2(t->held, c, held_prev, held_next);
+	return p;
+}
+
 void stream_remove(struct stream_table *t, struct stream *c)
 {
 	assert(t->hash);
@@ -104,6 +127,9 @@ void stream_remove(struct stream_table *t, struct stream *c)
 		DL_DELETE(t->closed, c);
 	else
 		DL_DELETE(t->live, c);
+	if (c->held.first)
+		DL_DELETE2(t->held, c, held_prev, held_next);
+	held_release(&c->held, &t->held_bytes);
 	t->count--;
 	free(c);
 }

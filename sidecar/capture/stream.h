@@ -7,6 +7,7 @@
  *   - every entry is in the hash and in exactly one of the two lists: closed
  *     if is_closed, else live;
  *   - both lists begin with what was used longest ago;
+ *   - the list `held` has the entries with waiting packets;
  *   - count <= cap.
  */
 #ifndef SIDELIGHT_CAPTURE_STREAM_H
@@ -28,6 +29,7 @@ extern uint64_t stream_seed;
 
 #include "base/hash.h"
 #include "capture/event.h"
+#include "capture/held.h"
 #include "capture/packet.h"
 #include "capture/seen.h"
 
@@ -44,7 +46,7 @@ struct half {
 	bool has_isn;
 	bool has_fin;
 	bool is_fin_acked;
-	bool has_begun; /* something was handed out */
+	bool has_begun; /* where the direction starts was handed out */
 	bool owes_floor; /* bytes above a hole are lost, and nobody was told yet */
 	uint64_t bytes;
 	uint32_t retransmits;
@@ -55,6 +57,9 @@ struct stream {
 	UT_hash_handle hh;
 	struct stream *prev;
 	struct stream *next;
+	struct stream *held_prev;
+	struct stream *held_next;
+	struct held held; /* if it is not empty, the entry is in the table's list */
 	uint64_t id;
 	struct endpoint end[2]; /* as in key */
 	struct half half[2]; /* half[i] is sent by end[i] */
@@ -69,6 +74,8 @@ struct stream_table {
 	struct stream *hash;
 	struct stream *live;
 	struct stream *closed;
+	struct stream *held; /* by the time since when the first packet waits, more or less */
+	size_t held_bytes;
 	size_t count;
 	size_t cap; /* at least 1 */
 	uint64_t last_id;
@@ -97,6 +104,13 @@ void stream_touch(struct stream_table *t, struct stream *c);
 /* From live to closed. */
 void stream_close(struct stream_table *t, struct stream *c);
 
+/* A copy of p waits behind the others of c. False: there is no room. */
+bool stream_hold(struct stream_table *t, struct stream *c, const struct packet *p, unsigned from,
+		 uint64_t time_ns);
+/* The packet of c that waits longest, for held_free() with t->held_bytes; NULL: none. */
+struct held_packet *stream_unhold(struct stream_table *t, struct stream *c);
+
+/* Drops what waits. */
 void stream_remove(struct stream_table *t, struct stream *c);
 
 #endif

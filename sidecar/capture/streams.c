@@ -2,130 +2,13 @@
 #include "capture/streams.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "capture/stream.h"
-
-/*
- * A RST counts if it could have been sent: not below what the receiver has
- * acknowledged, and not further ahead than a few windows that the capture may
- * have missed. Forged ones rarely meet this (RFC 5961 section 3 is stricter).
- */
-#define RST_AHEAD_MAX (4u << 20)
-
-struct streams {
-	struct streams_options options;
-	struct streams_stats stats;
-	struct stream_table table;
-	/* of the packet at hand */
-	uint64_t time_ns;
-	event_fn fn;
-	void *ctx;
-};
-
-static void emit(struct streams *s, struct stream *c, struct event *ev)
-{
-	ev->id = c->id;
-	ev->time_ns = s->time_ns;
-	s->fn(s->ctx, ev);
-}
-
-static enum dir half_dir(const struct stream *c, unsigned from)
-{
-	return from == c->local ? DIR_EGRESS : DIR_INGRESS;
-}
-
-/* A method token and a space, as requests begin (RFC 9112 section 3), or what may become it. */
-static bool is_like_request(struct span s)
-{
-	size_t n = 0;
-
-	while (n < s.len && n < 24 && ((s.ptr[n] >= 'A' && s.ptr[n] <= 'Z') || s.ptr[n] == '-'))
-		n++;
-	if (n > 0 && n == s.len)
-		return strncmp(s.ptr, "HTTP", n) != 0 || n > 4;
-	return n > 0 && n < s.len && s.ptr[n] == ' ';
-}
-
-/* The handshake was not captured: which end is observed is a guess, and labelled so. */
-static unsigned guess_local(const struct streams *s, const struct stream *c, unsigned from,
-			    struct span data)
-{
-	unsigned server;
-
-	if (is_like_request(data))
-		server = !from;
-	else if (span_starts(data, "HTTP/1."))
-		server = from;
-	else
-		server = c->end[1].port < c->end[0].port;
-	return s->options.observes_client ? !server : server;
-}
+#include "capture/segment.h"
 
 static void stream_set_role(const struct streams *s, struct stream *c, unsigned server)
 {
 	c->local = s->options.observes_client ? !server : server;
 	c->role = s->options.observes_client ? ROLE_CLIENT : ROLE_SERVER;
-}
-
-static void emit_open(struct streams *s, struct stream *c, unsigned from, struct span data)
-{
-	struct event ev = {.kind = EVENT_OPEN};
-
-	if (c->is_open)
-		return;
-	if (c->role == ROLE_UNKNOWN)
-		c->local = guess_local(s, c, from, data);
-	ev.open.local = c->end[c->local];
-	ev.open.remote = c->end[!c->local];
-	ev.open.role = c->role;
-	c->is_open = true;
-	emit(s, c, &ev);
-}
-
-/* A piece without bytes at seq, for what it says about everything below. */
-static void emit_mark(struct streams *s, struct stream *c, unsigned from, uint32_t seq, bool is_fin,
-		      bool has_hole)
-{
-	struct event ev = {.kind = EVENT_DATA};
-
-	ev.data = (struct event_data){.dir = half_dir(c, from),
-				      .data = {"", 0},
-				      .seq = seq,
-				      .from_seq = seq,
-				      .to_seq = seq,
-				      .is_fin = is_fin,
-				      .has_hole = has_hole};
-	c->half[from].has_begun = true;
-	emit(s, c, &ev);
-}
-
-static void emit_close(struct streams *s, struct stream *c, bool is_reset)
-{
-	struct event ev = {.kind = EVENT_CLOSE};
-
-	if (c->is_closed)
-		return;
-	stream_close(&s->table, c);
-	if (!c->is_open)
-		return;
-	ev.close.is_reset = is_reset;
-	ev.close.bytes[DIR_EGRESS] = c->half[c->local].bytes;
-	ev.close.bytes[DIR_INGRESS] = c->half[!c->local].bytes;
-	ev.close.retransmits = c->half[c->local].retransmits;
-	emit(s, c, &ev);
-}
-
-/* Tells what is decided after bytes were lost, or what was owed when a hole closed. */
-static void settle(struct streams *s, struct stream *c, unsigned from)
-{
-	struct half *h = &c->half[from];
-
-	if (!c->is_open)
-		return;
-	emit_mark(s, c, from, seen_floor(&h->seen), false, false);
-	if (h->seen.hole_count == 0)
-		h->owes_floor = false;
 }
 
 static struct stream *stream_new(struct streams *s, const struct packet *p,
@@ -144,7 +27,7 @@ static struct stream *stream_new(struct streams *s, const struct packet *p,
 static struct stream *stream_replace(struct streams *s, struct stream *c, const struct packet *p,
 				     const struct stream_key *key, unsigned from)
 {
-	emit_close(s, c, false);
+	segment_close(s, c, false);
 	stream_remove(&s->table, c);
 	return stream_new(s, p, key, from);
 }
@@ -193,149 +76,108 @@ static struct stream *stream_handshake(struct streams *s, struct stream *c, cons
 	return c;
 }
 
-/* data begins at seq; fin is where the direction ends, if is_fin. */
-static void emit_new(struct streams *s, struct stream *c, unsigned from, struct span data,
-		     uint32_t seq, const struct seen_result *res, bool is_fin, uint32_t fin)
+/* Does a waiting packet of c wait for the bytes of p? */
+static bool is_awaited(const struct stream *c, const struct packet *p, unsigned from)
 {
-	struct half *h = &c->half[from];
+	struct seq_range r = {segment_seq(p), segment_end(p)};
+	const struct seen *seen = &c->half[from].seen;
 
-	for (size_t i = 0; i < res->new_count; i++) {
-		struct seq_range n = res->new[i];
-		struct event ev = {.kind = EVENT_DATA};
+	if (r.from == r.to || !seen->is_started || !seen_fits(seen, r) || !seen_has_new(seen, r))
+		return false;
+	for (const struct held_packet *h = c->held.first; h; h = h->next) {
+		bool is_mine = h->from == from;
 
-		ev.data.dir = half_dir(c, from);
-		ev.data.data = (struct span){data.ptr + (n.from - seq), n.to - n.from};
-		ev.data.seq = ev.data.from_seq = n.from;
-		ev.data.to_seq = n.to;
-		ev.data.has_hole = seq_before(seen_floor(&h->seen), n.from);
-		ev.data.is_fin = is_fin && n.to == fin;
-		h->has_begun = true;
-		h->bytes += ev.data.data.len;
-		emit(s, c, &ev);
+		if (h->packet.flags & (is_mine ? PACKET_RST : PACKET_ACK) &&
+		    seq_before(r.from, is_mine ? h->packet.seq : h->packet.ack))
+			return true;
+	}
+	return false;
+}
+
+/* Waiting packets go their way: `count` of them at least, and those that wait for nothing. */
+static void stream_resume(struct streams *s, struct stream *c, unsigned count)
+{
+	struct held_packet *h;
+
+	while (c->held.first &&
+	       (count || !segment_is_early(c, &c->held.first->packet, c->held.first->from))) {
+		h = stream_unhold(&s->table, c);
+		count -= count > 0;
+		segment_take(s, c, &h->packet, h->from, h->time_ns);
+		held_free(h, &s->table.held_bytes);
 	}
 }
 
-static void stream_data(struct streams *s, struct stream *c, unsigned from, const struct packet *p,
-			uint32_t seq)
+/* A packet of a connection that has packets waiting, or has to wait itself. */
+static void stream_reorder(struct streams *s, struct stream *c, const struct packet *p,
+			   unsigned from, uint64_t time_ns)
 {
-	struct half *h = &c->half[from];
-	struct seq_range r = {seq, seq + (uint32_t)p->data.len};
-	uint32_t end = r.to + p->cut_bytes;
-	bool is_fin = p->flags & PACKET_FIN && !h->has_fin;
-	uint32_t floor;
-	struct seen_result res;
+	struct packet late = *p;
 
-	if (!h->seen.is_started)
-		seen_start(&h->seen, seq);
-	/* Nothing can follow a FIN. */
-	if (!seen_fits(&h->seen, (struct seq_range){seq, end}) ||
-	    (h->has_fin && seq_before(h->fin, end))) {
-		s->stats.outside++;
+	if (c->held.first && is_awaited(c, p, from)) {
+		/* It passed before the packet that waits for it. */
+		if (segment_is_early(c, p, from))
+			late.flags &= (uint8_t)~PACKET_ACK;
+		segment_take(s, c, &late, from, c->held.first->time_ns);
+		stream_resume(s, c, 0);
 		return;
 	}
-	if (seq_before(end, h->seen.next))
-		is_fin = false;
-	floor = seen_floor(&h->seen);
-	seen_add(&h->seen, r, &res);
-	if (!res.new_count && !seq_before(h->seen.next, end) && !is_fin) {
-		if (end != seq) {
-			s->stats.retransmitted++;
-			h->retransmits++;
-		}
+	if (!stream_hold(&s->table, c, p, from, time_ns)) {
+		stream_resume(s, c, HELD_PACKETS_MAX);
+		segment_take(s, c, p, from, time_ns);
 		return;
 	}
-	emit_open(s, c, from, p->data);
-	/* Whoever puts the direction in order must know where it began. */
-	if (!h->has_begun && floor != seq)
-		emit_mark(s, c, from, floor, false, false);
-	emit_new(s, c, from, p->data, seq, &res, is_fin, end);
-	if (seq_before(h->seen.next, end)) {
-		s->stats.bytes_cut += seen_cut(&h->seen, end);
-		h->owes_floor = true;
-	}
-	if (res.lost_bytes) {
-		s->stats.bytes_missing += res.lost_bytes;
-		h->owes_floor = true;
-	}
-	if (h->owes_floor && seen_floor(&h->seen) != floor)
-		settle(s, c, from);
-	if (is_fin) {
-		h->has_fin = true;
-		h->fin = end;
-		if (!res.new_count || res.new[res.new_count - 1].to != end)
-			emit_mark(s, c, from, end, true, h->seen.hole_count > 0);
-	}
+	if (held_is_over(&c->held, time_ns))
+		stream_resume(s, c, 1);
 }
 
-/* The other end has received what end `of` sent, up to `ack`. */
-static void stream_ack(struct streams *s, struct stream *c, unsigned of, uint32_t ack)
+/* NULL: p belongs to no connection, and begins none. */
+static struct stream *stream_of(struct streams *s, const struct packet *p, unsigned from,
+				const struct stream_key *key)
 {
-	struct half *h = &c->half[of];
-	uint32_t lost;
+	struct stream *c = stream_find(&s->table, key);
 
-	if (h->has_fin && seq_before(h->fin, ack)) {
-		if (ack != h->fin + 1)
-			return; /* of something that was never sent */
-		h->is_fin_acked = true;
-		ack = h->fin;
+	if (p->flags & PACKET_SYN && !(p->flags & (PACKET_RST | PACKET_FIN))) {
+		if (c)
+			stream_resume(s, c, HELD_PACKETS_MAX);
+		return stream_handshake(s, c, p, key, from);
 	}
-	lost = seen_ack(&h->seen, ack);
-	if (lost) {
-		s->stats.bytes_missing += lost;
-		settle(s, c, of);
-	}
-}
-
-static bool is_rst_possible(const struct half *h, uint32_t seq)
-{
-	return !h->seen.is_started || (!seq_before(seq, h->seen.acked) &&
-				       (int32_t)(seq - h->seen.next) <= (int32_t)RST_AHEAD_MAX);
+	/* Joined later: only data tells something. */
+	if (!c && p->data.len && !(p->flags & (PACKET_RST | PACKET_SYN)))
+		c = stream_new(s, p, key, from);
+	return c;
 }
 
 void streams_packet(struct streams *s, const struct packet *p, uint64_t time_ns, event_fn fn,
 		    void *ctx)
 {
-	bool is_segment = p->data.len || p->cut_bytes || p->flags & (PACKET_FIN | PACKET_RST);
 	struct stream_key key;
 	struct stream *c;
 	unsigned from = stream_key(p, &key);
-	uint32_t seq = p->seq;
 
-	s->time_ns = time_ns;
 	s->fn = fn;
 	s->ctx = ctx;
-	s->stats.segments += is_segment;
-	c = stream_find(&s->table, &key);
-	if (p->flags & PACKET_SYN && !(p->flags & (PACKET_RST | PACKET_FIN))) {
-		c = stream_handshake(s, c, p, &key, from);
-		seq++; /* the SYN takes a number; data may come with it (RFC 7413) */
-	}
-	if (!c) {
-		/* Joined later: only data tells something. */
-		if (p->flags & (PACKET_RST | PACKET_SYN) || !p->data.len)
-			return;
-		c = stream_new(s, p, &key, from);
-		if (!c)
-			return;
-	}
-	if (c->is_closed) {
-		s->stats.after_close += is_segment;
+	s->stats.segments += p->data.len || p->cut_bytes || p->flags & (PACKET_FIN | PACKET_RST);
+	while (s->table.held && held_is_over(&s->table.held->held, time_ns))
+		stream_resume(s, s->table.held, 1);
+	s->time_ns = time_ns;
+	c = stream_of(s, p, from, &key);
+	if (!c)
 		return;
-	}
-	stream_touch(&s->table, c);
-	if (p->flags & PACKET_RST) {
-		if (is_rst_possible(&c->half[from], p->seq) || !c->is_open)
-			emit_close(s, c, true);
-		else
-			s->stats.outside++;
-		return;
-	}
-	if (p->flags & PACKET_ACK && (c->half[!from].seen.is_started || p->data.len))
-		stream_ack(s, c, !from, p->ack);
-	if (p->data.len || p->cut_bytes || p->flags & PACKET_FIN)
-		stream_data(s, c, from, p, seq);
-	if (c->half[0].is_fin_acked && c->half[1].is_fin_acked)
-		emit_close(s, c, false);
+	if (!c->is_closed)
+		stream_touch(&s->table, c);
+	if (c->held.first || segment_is_early(c, p, from))
+		stream_reorder(s, c, p, from, time_ns);
+	else
+		segment_take(s, c, p, from, time_ns);
+}
+
+void streams_settle(struct streams *s, event_fn fn, void *ctx)
+{
+	s->fn = fn;
+	s->ctx = ctx;
+	while (s->table.held)
+		stream_resume(s, s->table.held, HELD_PACKETS_MAX);
 }
 
 void streams_end(struct streams *s, uint64_t time_ns, event_fn fn, void *ctx)
@@ -343,13 +185,14 @@ void streams_end(struct streams *s, uint64_t time_ns, event_fn fn, void *ctx)
 	struct stream *c;
 	struct stream *next;
 
+	streams_settle(s, fn, ctx);
 	s->time_ns = time_ns;
-	s->fn = fn;
-	s->ctx = ctx;
 	for (c = s->table.live; c; c = next) {
 		next = c->next; /* closing moves c to the other list */
 		if (c->half[0].has_fin && c->half[1].has_fin)
-			emit_close(s, c, false);
+			segment_close(s, c, false);
+		else
+			s->stats.bytes_missing += segment_missing(c);
 	}
 }
 

@@ -24,7 +24,8 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
-import cases_file  # noqa: E402,F401  (fills the table)
+import cases_capture  # noqa: E402,F401  (fills the table)
+import cases_file  # noqa: E402,F401
 import cases_garbage  # noqa: E402,F401
 import cases_http  # noqa: E402,F401
 import cases_http2  # noqa: E402,F401

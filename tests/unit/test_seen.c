@@ -52,14 +52,22 @@ static void test_model(void **state)
 			if (to > BYTES)
 				to = BYTES;
 			if (rand() % 12 == 0) {
-				lost += seen_ack(&s, base + from / 2);
+				bool is_missing = seen_is_missing(&s, base + from / 2);
+				bool is_fin = s.next + 1 == base + from / 2;
+				uint32_t lost_now = seen_ack(&s, base + from / 2);
+
+				assert_true(is_missing == (lost_now > 0) || (is_missing && is_fin));
+				lost += lost_now;
 			} else if (rand() % 20 == 0) {
 				lost += seen_cut(&s, base + from);
 			} else {
 				struct seq_range r = {base + from, base + to};
 
+				bool has_new = from < to && seen_has_new(&s, r);
+
 				assert_true(seen_fits(&s, r));
 				seen_add(&s, r, &res);
+				assert_int_equal(has_new, res.new_count > 0);
 				lost += res.lost_bytes;
 				for (size_t i = 0; i < res.new_count; i++) {
 					uint32_t a = res.new[i].from - base;
@@ -77,6 +85,7 @@ static void test_model(void **state)
 		}
 		for (unsigned i = 0; i < s.hole_count; i++)
 			lost += s.hole[i].to - s.hole[i].from;
+		assert_int_equal(s.first, base);
 		assert_int_equal(seen_bytes + lost, s.next - base);
 	}
 }
