@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/push_url.h"
 #include "base/resident.h"
+#include "base/terminal.h"
 #include "broker/broker.h"
 #include "broker/link.h"
 #include "capture/ring.h"
@@ -405,7 +406,8 @@ static void print_summary(struct run *r)
 
 	text_init(&out);
 	if (summary_row_count(r->summary) > 0) {
-		table_add(&out, r->summary, uv_hrtime() - r->started_ns);
+		table_add(&out, r->summary, uv_hrtime() - r->started_ns,
+			  terminal_columns(STDERR_FILENO));
 	} else {
 		text_add_char(&out, ' ');
 		unseen_add(&out, engine_stats(r->engine), &r->world);

@@ -21,6 +21,14 @@ void text_release(struct text *t)
 	text_init(t);
 }
 
+void text_truncate(struct text *t, size_t len)
+{
+	if (t->alloc == 0)
+		return; /* empty */
+	t->len = len;
+	t->ptr[len] = '\0';
+}
+
 void text_clear(struct text *t)
 {
 	t->len = 0;

@@ -30,6 +30,8 @@ void text_init(struct text *t);
 void text_release(struct text *t);
 /* Empty again, memory kept. */
 void text_clear(struct text *t);
+/* What is behind the first len bytes goes; len is at most t->len. */
+void text_truncate(struct text *t, size_t len);
 
 void text_add(struct text *t, const char *str);
 void text_add_span(struct text *t, struct span s);

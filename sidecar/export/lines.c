@@ -40,6 +40,8 @@ static const struct {
 	[COLUMN_TARGET] = {"TARGET", false, 0},
 };
 
+#define TARGET_MIN 16 /* columns, in a narrow terminal */
+
 struct lines {
 	FILE *out;
 	enum lines_format format;
@@ -47,6 +49,8 @@ struct lines {
 	int error; /* first failure, negative errno */
 	bool has_begun;
 	bool has_query;
+	size_t max_columns; /* 0: no limit */
+	bool is_left_out[COLUMN_MAX];
 	size_t width[COLUMN_MAX];
 	struct text line; /* reused */
 	struct text cell; /* reused */
@@ -70,6 +74,30 @@ static struct span shown_target(const struct lines *l, const struct transaction 
 void lines_show_query(struct lines *l)
 {
 	l->has_query = true;
+}
+
+void lines_fit(struct lines *l, size_t max_columns)
+{
+	static const enum column expendable[] = {COLUMN_FIRST_BYTE, COLUMN_REQUEST, COLUMN_RESPONSE,
+						 COLUMN_SERVER, COLUMN_CLIENT};
+	size_t sum = TARGET_MIN;
+
+	if (max_columns > 0 && max_columns < TARGET_MIN)
+		max_columns = TARGET_MIN; /* an ellipsis has room */
+	l->max_columns = max_columns;
+	for (int i = 0; i < COLUMN_TARGET; i++)
+		sum += columns[i].width + 2;
+	for (size_t i = 0; i < sizeof(expendable) / sizeof(expendable[0]); i++) {
+		if (max_columns == 0 || sum <= max_columns)
+			return;
+		l->is_left_out[expendable[i]] = true;
+		sum -= columns[expendable[i]].width + 2;
+	}
+}
+
+int lines_error(const struct lines *l)
+{
+	return l->error;
 }
 
 void lines_escape(struct text *t, struct span s)
@@ -136,6 +164,10 @@ static void add_cell(struct lines *l, enum column i)
 	size_t width = l->cell.len > l->width[i] ? l->cell.len : l->width[i];
 	int pad = (int)(width - l->cell.len);
 
+	if (l->is_left_out[i]) {
+		text_clear(&l->cell);
+		return;
+	}
 	l->width[i] = width;
 	if (i)
 		text_add(&l->line, "  ");
@@ -148,13 +180,23 @@ static void add_cell(struct lines *l, enum column i)
 	text_clear(&l->cell);
 }
 
+/* The table's line that began at `start` of l->line, cut if it is too long. */
+static void end_line(struct lines *l, size_t start)
+{
+	if (l->max_columns && l->line.len - start > l->max_columns) {
+		text_truncate(&l->line, start + l->max_columns - 3);
+		text_add(&l->line, "...");
+	}
+	text_add_char(&l->line, '\n');
+}
+
 static void add_titles(struct lines *l)
 {
 	for (int i = 0; i < COLUMN_MAX; i++) {
 		text_add(&l->cell, columns[i].title);
 		add_cell(l, i);
 	}
-	text_add_char(&l->line, '\n');
+	end_line(l, 0);
 }
 
 static void add_status(struct text *cell, const struct transaction *t)
@@ -222,11 +264,13 @@ static void add_value(struct lines *l, const struct transaction *t, enum column 
 
 static void add_row(struct lines *l, const struct transaction *t)
 {
+	size_t start = l->line.len;
+
 	for (int i = 0; i < COLUMN_MAX; i++) {
 		add_value(l, t, i);
 		add_cell(l, i);
 	}
-	text_add_char(&l->line, '\n');
+	end_line(l, start);
 }
 
 static void json_text(cJSON *o, const char *name, struct text *value)

@@ -52,11 +52,19 @@ struct lines;
 struct lines *lines_new(FILE *out, enum lines_format format, int64_t clock_offset_ns);
 /* From now on targets are written with their query strings, which may hold secrets. */
 void lines_show_query(struct lines *l);
+/*
+ * From now on a table's lines are at most max_columns long; 0: as long as they need to be. The
+ * columns about parts of a request are left out for that, then those about its ends.
+ */
+void lines_fit(struct lines *l, size_t max_columns);
 /* Accepts NULL. */
 void lines_free(struct lines *l);
 
 /* ctx is the struct lines. */
 extern const struct txn_sink lines_sink;
+
+/* Negative errno of the first thing that failed; else 0. */
+int lines_error(const struct lines *l);
 
 /* Ends the output and flushes it. 0, or negative errno of the first thing that failed. */
 int lines_finish(struct lines *l);

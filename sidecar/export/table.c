@@ -9,9 +9,11 @@
 
 #include "proto/grpc.h"
 
-#define COLUMNS	  10
-#define CELL_SIZE 64
-#define ROUTE_MAX 60 /* columns; longer routes are cut, the metrics have them in full */
+#define COLUMNS	     10
+#define CELL_SIZE    64
+#define ROUTE_MAX    60 /* columns; longer routes are cut, the metrics have them in full */
+#define ROUTE_MIN    16 /* in a narrow terminal */
+#define STATUSES_MIN 10 /* likewise: one status and its count */
 
 enum column { METHOD, ROUTE, REQUESTS, RATE, ERRORS, P50, P90, P99, MAX, STATUSES };
 
@@ -118,11 +120,60 @@ static void line_fill(struct line *line, const struct summary_row *row, uint64_t
 	format_duration(line->cell[MAX], l->max_ns);
 }
 
-static void add_cells(struct text *out, const char *const cell[STATUSES], const int width[STATUSES])
+/* The widths of columns; 0: it is left out. */
+struct layout {
+	int width[STATUSES];
+	size_t max_columns; /* 0: no limit */
+};
+
+/* Without the statuses. */
+static size_t layout_columns(const struct layout *l)
+{
+	size_t sum = 3;
+
+	for (int c = 0; c < STATUSES; c++)
+		sum += l->width[c] ? (size_t)l->width[c] + 2 : 0;
+	return sum;
+}
+
+/* Makes routes shorter, then leaves columns out, until the statuses have room. */
+static void layout_fit(struct layout *l)
+{
+	static const enum column expendable[] = {P90, RATE, MAX, P50, ERRORS};
+	size_t want = layout_columns(l) + STATUSES_MIN;
+	int spare = l->width[ROUTE] > ROUTE_MIN ? l->width[ROUTE] - ROUTE_MIN : 0;
+
+	if (l->max_columns == 0 || want <= l->max_columns)
+		return;
+	if ((size_t)spare > want - l->max_columns)
+		spare = (int)(want - l->max_columns);
+	l->width[ROUTE] -= spare;
+	for (size_t i = 0; i < sizeof(expendable) / sizeof(expendable[0]); i++)
+		if (layout_columns(l) + STATUSES_MIN > l->max_columns)
+			l->width[expendable[i]] = 0;
+}
+
+/* Ends a line that began at `start`, cut if it is too long. */
+static void end_line(struct text *out, const struct layout *l, size_t start)
+{
+	if (l->max_columns && out->len - start > l->max_columns)
+		text_truncate(out, start + l->max_columns);
+	text_add_char(out, '\n');
+}
+
+static void add_cells(struct text *out, const char *const cell[STATUSES], const struct layout *l)
 {
 	text_add_char(out, ' ');
-	for (int c = 0; c < STATUSES; c++) /* names to the left, numbers to the right */
-		text_addf(out, "  %*s", c <= ROUTE ? -width[c] : width[c], cell[c]);
+	for (int c = 0; c < STATUSES; c++) {
+		int width = l->width[c];
+
+		if (c > ROUTE && width) /* numbers to the right */
+			text_addf(out, "  %*s", width, cell[c]);
+		else if ((int)strlen(cell[c]) > width && width)
+			text_addf(out, "  %.*s...", width - 3, cell[c]);
+		else if (width) /* names to the left */
+			text_addf(out, "  %*s", -width, cell[c]);
+	}
 	text_add(out, "  ");
 }
 
@@ -190,13 +241,15 @@ static bool has_role(struct summary *s, enum role role)
 	return false;
 }
 
-static void add_role(struct text *out, struct summary *s, enum role role, uint64_t elapsed_ns)
+static void add_role(struct text *out, struct summary *s, enum role role, uint64_t elapsed_ns,
+		     size_t max_columns)
 {
 	size_t rows = summary_row_count(s);
 	struct line *lines = calloc(rows, sizeof(*lines));
 	const char *cell[STATUSES];
-	int width[STATUSES];
+	struct layout layout = {.max_columns = max_columns};
 	uint64_t count = 0;
+	size_t start;
 	uint64_t errors = 0;
 
 	if (!lines) {
@@ -204,7 +257,7 @@ static void add_role(struct text *out, struct summary *s, enum role role, uint64
 		return;
 	}
 	for (int c = 0; c < STATUSES; c++)
-		width[c] = (int)strlen(titles[c]);
+		layout.width[c] = (int)strlen(titles[c]);
 	for (size_t i = 0; i < rows; i++) {
 		const struct summary_row *row = summary_row(s, i);
 
@@ -214,12 +267,15 @@ static void add_role(struct text *out, struct summary *s, enum role role, uint64
 		errors += row->errors;
 		line_fill(&lines[i], row, elapsed_ns);
 		for (int c = 0; c < STATUSES; c++)
-			if ((int)strlen(lines[i].cell[c]) > width[c])
-				width[c] = (int)strlen(lines[i].cell[c]);
+			if ((int)strlen(lines[i].cell[c]) > layout.width[c])
+				layout.width[c] = (int)strlen(lines[i].cell[c]);
 	}
+	layout_fit(&layout);
 	add_title(out, role, count, errors, elapsed_ns);
-	add_cells(out, titles, width);
-	text_addf(out, "%s\n", titles[STATUSES]);
+	start = out->len;
+	add_cells(out, titles, &layout);
+	text_add(out, titles[STATUSES]);
+	end_line(out, &layout, start);
 	for (size_t i = 0; i < rows; i++) {
 		const struct summary_row *row = summary_row(s, i);
 
@@ -227,14 +283,15 @@ static void add_role(struct text *out, struct summary *s, enum role role, uint64
 			continue;
 		for (int c = 0; c < STATUSES; c++)
 			cell[c] = lines[i].cell[c];
-		add_cells(out, cell, width);
+		start = out->len;
+		add_cells(out, cell, &layout);
 		add_statuses(out, row);
-		text_add_char(out, '\n');
+		end_line(out, &layout, start);
 	}
 	free(lines);
 }
 
-void table_add(struct text *out, struct summary *s, uint64_t elapsed_ns)
+void table_add(struct text *out, struct summary *s, uint64_t elapsed_ns, size_t max_columns)
 {
 	bool has_server = has_role(s, ROLE_SERVER);
 	bool has_client = has_role(s, ROLE_CLIENT);
@@ -242,11 +299,11 @@ void table_add(struct text *out, struct summary *s, uint64_t elapsed_ns)
 	if (elapsed_ns == 0)
 		elapsed_ns = summary_elapsed_ns(s);
 	if (has_server)
-		add_role(out, s, ROLE_SERVER, elapsed_ns);
+		add_role(out, s, ROLE_SERVER, elapsed_ns, max_columns);
 	if (has_server && has_client)
 		text_add_char(out, '\n');
 	if (has_client)
-		add_role(out, s, ROLE_CLIENT, elapsed_ns);
+		add_role(out, s, ROLE_CLIENT, elapsed_ns, max_columns);
 	if (!has_server && !has_client)
 		text_add(out, " no HTTP requests seen\n");
 }

@@ -17,9 +17,11 @@
 
 /*
  * Appends the table. elapsed_ns is what rates are taken over; 0: from the first request to the last
- * response. Without any request it is one line that says so.
+ * response. Without any request it is one line that says so. Lines are at most max_columns long;
+ * 0: as long as they need to be. Routes become shorter for that, then columns of numbers go, then
+ * the statuses are cut.
  */
-void table_add(struct text *out, struct summary *s, uint64_t elapsed_ns);
+void table_add(struct text *out, struct summary *s, uint64_t elapsed_ns, size_t max_columns);
 
 /* `85 ns`, `120 us`, `1.21 ms`, `15.2 s`: three digits. */
 void table_add_duration(struct text *out, uint64_t ns);

@@ -218,9 +218,13 @@ static int add_fcntl(scmp_filter_ctx filter)
 static int add_conditions(scmp_filter_ctx filter)
 {
 	static const int domains[] = {AF_INET, AF_INET6, AF_NETLINK};
-	static const unsigned requests[] = {
-		FIONBIO, FIONREAD, FIOCLEX, SIOCOUTQ, SIOCGIFINDEX /* addresses with a zone */,
-		TCGETS /* isatty() */};
+	static const unsigned requests[] = {FIONBIO,
+					    FIONREAD,
+					    FIOCLEX,
+					    SIOCOUTQ,
+					    SIOCGIFINDEX /* addresses with a zone */,
+					    TCGETS /* isatty() */,
+					    TIOCGWINSZ /* terminal_columns() */};
 	const uint64_t writes = O_ACCMODE | O_CREAT | O_TRUNC;
 	int err = 0;
 

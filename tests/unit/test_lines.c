@@ -113,6 +113,55 @@ static void test_array(void **state)
 	free(text);
 }
 
+/* Every line fits, the target ends with dots, and what is known of a request's ends goes last. */
+static void test_fit(void **state)
+{
+	static const struct {
+		size_t columns;
+		const char *titles;
+	} rows[] = {
+		{200, "TIME (UTC)       CLIENT           SERVER        METHOD  STATUS    DURATION  "
+		      "FIRST-BYTE  REQ-BODY  RESP-BODY  ERROR  TARGET"},
+		{120, "TIME (UTC)       CLIENT           SERVER        METHOD  STATUS    DURATION  "
+		      "REQ-BODY  RESP-BODY  ERROR  TARGET"},
+		{100, "TIME (UTC)       CLIENT           SERVER        METHOD  STATUS    DURATION  "
+		      "ERROR  TARGET"},
+		{90, "TIME (UTC)       CLIENT           METHOD  STATUS    DURATION  ERROR  TARGET"},
+		{80, "TIME (UTC)       METHOD  STATUS    DURATION  ERROR  TARGET"},
+		{40, "TIME (UTC)       METHOD  STATUS    DU..."},
+		{5, "TIME (UTC)   ..."},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *text;
+		size_t len;
+		FILE *out = open_memstream(&text, &len);
+		struct lines *l = lines_new(out, LINES_TABLE, 0);
+		char target[100];
+		struct transaction t = bare();
+		size_t titles = strlen(rows[i].titles);
+
+		memset(target, 'x', sizeof(target));
+		t.target = (struct span){target, sizeof(target)};
+		t.end_ns = 1000000;
+		t.error = TXN_OK;
+		assert_non_null(l);
+		lines_fit(l, rows[i].columns);
+		lines_sink.done(l, &t);
+		assert_int_equal(lines_finish(l), 0);
+		lines_free(l);
+		assert_int_equal(fclose(out), 0);
+		assert_memory_equal(text, rows[i].titles, titles);
+		assert_int_equal(text[titles], '\n');
+		len -= titles + 2;
+		assert_true(len <= rows[i].columns || rows[i].columns < 16);
+		if (rows[i].columns < 200)
+			assert_memory_equal(text + titles + 1 + len - 3, "...", 3);
+		free(text);
+	}
+}
+
 static void test_full(void **state)
 {
 	FILE *out = fopen("/dev/full", "we");
@@ -160,7 +209,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_query),	cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_unknown), cmocka_unit_test(test_array),
-		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_fit),	cmocka_unit_test(test_full),
 	};
 
 	return cmocka_run_group_tests_name("lines", tests, NULL, NULL);

@@ -154,7 +154,7 @@ static void test_table(void **state)
 
 	(void)state;
 	text_init(&out);
-	table_add(&out, s, 0);
+	table_add(&out, s, 0, 0);
 	assert_string_equal(out.ptr, " no HTTP requests seen\n");
 	text_clear(&out);
 
@@ -164,7 +164,7 @@ static void test_table(void **state)
 		done(s, ROLE_SERVER, get, users, 502, TXN_OK, 1210000);
 	done(s, ROLE_SERVER, post, evil, 0, TXN_CLOSED, 2500000000);
 	done(s, ROLE_CLIENT, get, root, 200, TXN_OK, 40);
-	table_add(&out, s, 10000000000);
+	table_add(&out, s, 10000000000, 0);
 	assert_string_equal(
 		out.ptr,
 		" 76,501 requests served in 10.0 s: 7,650.1/s, 2.0 % errors\n"
@@ -216,12 +216,56 @@ static void test_durations(void **state)
 	text_release(&out);
 }
 
+/* The longest line of a table that has so many columns. */
+static size_t longest_line(struct summary *s, size_t columns, struct text *out)
+{
+	size_t longest = 0;
+
+	text_clear(out);
+	table_add(out, s, 10000000000, columns);
+	for (const char *at = out->ptr; *at;) {
+		const char *end = strchr(at, '\n');
+
+		assert_non_null(end);
+		if ((size_t)(end - at) > longest)
+			longest = (size_t)(end - at);
+		at = end + 1;
+	}
+	return longest;
+}
+
+static void test_table_fits(void **state)
+{
+	static const char route[] = "/a/very/long/route/with/many/parts/{id}/of/which/all/differ";
+	struct summary *s = summary_new(10);
+	struct text out;
+
+	(void)state;
+	text_init(&out);
+	for (uint16_t status = 200; status < 208; status++)
+		done(s, ROLE_SERVER, get, route, status, TXN_OK, 1210000);
+	assert_true(longest_line(s, 0, &out) > 160);
+	assert_non_null(strstr(out.ptr, route));
+	for (size_t columns = 60; columns < 160; columns++)
+		assert_true(longest_line(s, columns, &out) <= columns);
+	(void)longest_line(s, 80, &out);
+	assert_non_null(strstr(out.ptr,
+			       "   method  route             requests  errors      p50      "
+			       "p99  statuses\n"
+			       "   GET     /a/very/long/...         8   0.0 %  "));
+	(void)longest_line(s, 120, &out);
+	assert_non_null(strstr(out.ptr, "  rate/s  "));
+	text_release(&out);
+	summary_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_quantiles), cmocka_unit_test(test_latency_edges),
 		cmocka_unit_test(test_rows),	  cmocka_unit_test(test_row_cap),
-		cmocka_unit_test(test_table),	  cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_table),	  cmocka_unit_test(test_table_fits),
+		cmocka_unit_test(test_durations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
