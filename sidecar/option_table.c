@@ -35,7 +35,7 @@ const struct option option_table[] = {
 	{"Output", "summary", "SIDELIGHT_SUMMARY", NULL, NULL,
 	 "a table of rates, errors and durations on standard error at the end; default with "
 	 "-- CMD, and on a terminal with --pid or --cgroup when nothing is exported",
-	 KIND_BOOL, IN_RUN, AT(has_summary), 0, 0},
+	 KIND_BOOL, IN_RUN | IN_REPLAY, AT(has_summary), 0, 0},
 	{NULL, "metrics", NULL, NULL, NULL, "print the metrics instead of the requests", KIND_BOOL,
 	 IN_REPLAY, AT(wants_metrics), 0, 0},
 	{NULL, "format", NULL, "table|ndjson|json", "table", "how to print", KIND_WORD,
@@ -123,8 +123,9 @@ _Static_assert(sizeof(option_table) / sizeof(option_table[0]) <= 64, "a bit for 
 static const struct option_command option_commands[COMMAND_MAX] = {
 	[COMMAND_RUN] = {"run", "[OPTIONS] [-- CMD ARG... | --pid N | --cgroup DIR]",
 			 "watch a program's requests; start it, or join it"},
-	[COMMAND_REPLAY] = {"replay", "[OPTIONS] FILE.pcap",
-			    "the same on a capture file (pcap, pcapng; - is standard input)"},
+	[COMMAND_REPLAY] =
+		{"replay", "[OPTIONS] FILE.pcap",
+		 "the same on a capture file (pcap or pcapng, also gzipped; - is standard input)"},
 	[COMMAND_DOCTOR] = {"doctor", "[OPTIONS]", "what this kernel and these capabilities allow"},
 	[COMMAND_VERSION] = {"version", "", "print the version"},
 	[COMMAND_HELP] = {"help", "[COMMAND]", "this page, or that of one command"},

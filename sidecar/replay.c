@@ -4,17 +4,24 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
+#include "base/terminal.h"
 #include "capture/pcap.h"
 #include "export/lines.h"
+#include "export/table.h"
 #include "metrics/red.h"
 #include "metrics/registry.h"
+#include "metrics/summary.h"
 #include "metrics/text.h"
 #include "txn/engine.h"
 
 #define EXIT_CUT 1 /* something is missing in what was printed */
 #define EXIT_USE 2
+
+#define SUMMARY_ROWS 200
 
 /* What one run is made of; any of them may be NULL in replay_release(). */
 struct replay {
@@ -23,10 +30,12 @@ struct replay {
 	struct lines *lines;
 	struct registry *registry;
 	struct red *red;
+	struct summary *summary;
 };
 
 static void replay_release(struct replay *r)
 {
+	summary_free(r->summary);
 	red_free(r->red);
 	registry_free(r->registry);
 	lines_free(r->lines);
@@ -66,12 +75,18 @@ static int replay_init(struct replay *r, const struct options *o, struct text *e
 		text_addf(error, "replay: %s", engine_error);
 		return -1;
 	}
+	r->summary = summary_new(o->has_summary ? SUMMARY_ROWS : 1);
+	if (!r->summary)
+		goto no_memory;
+	if (o->has_summary)
+		engine_add_sink(r->engine, &summary_sink, r->summary);
 	if (!o->wants_metrics) {
 		r->lines = lines_new(stdout, formats[o->format], 0);
-		if (r->lines && o->wants_query)
-			lines_show_query(r->lines);
 		if (!r->lines)
 			goto no_memory;
+		if (o->wants_query)
+			lines_show_query(r->lines);
+		lines_fit(r->lines, terminal_columns(STDOUT_FILENO));
 		engine_add_sink(r->engine, &lines_sink, r->lines);
 		return 0;
 	}
@@ -118,7 +133,24 @@ static void add_count(struct text *t, uint64_t n, const char *noun, const char *
 	*separator = ", ";
 }
 
-static void log_summary(const struct replay *r)
+/* Are requests missing in what was printed, or may they be? */
+static bool is_incomplete(const struct replay *r)
+{
+	const struct pcap_source_stats *file = pcap_source_stats(r->source);
+	const struct streams_stats *streams = pcap_source_streams(r->source);
+	const struct engine_stats *engine = engine_stats(r->engine);
+	uint64_t sum = engine->responses_unpaired + engine->requests_unanswered +
+		       engine->bytes_lost_framing + engine->conns_evicted_memory +
+		       engine->events_refused + file->fate[PACKET_FRAGMENT] +
+		       file->fate[PACKET_CUT] + file->other_link + streams->memory_failed +
+		       streams->after_close + streams->conns_evicted;
+
+	for (unsigned i = 0; i < ENGINE_LOST_MAX; i++)
+		sum += engine->lost[i];
+	return sum > 0;
+}
+
+static void log_counts(const struct replay *r)
 {
 	const struct pcap_source_stats *file = pcap_source_stats(r->source);
 	const struct streams_stats *streams = pcap_source_streams(r->source);
@@ -128,14 +160,13 @@ static void log_summary(const struct replay *r)
 
 	text_init(&t);
 	text_addf(&t, "%" PRIu64 " packets", file->packets);
-	add_count(&t, file->fate[PACKET_OTHER], "not TCP", &separator);
-	add_count(&t, file->fate[PACKET_FRAGMENT], "fragments", &separator);
-	add_count(&t, file->fate[PACKET_CUT], "with headers cut off", &separator);
+	add_count(&t, file->fate[PACKET_OTHER] - file->other_link, "not TCP", &separator);
 	add_count(&t, file->fate[PACKET_MALFORMED], "malformed", &separator);
 	add_count(&t, streams->retransmitted, "repeated", &separator);
 	add_count(&t, streams->outside, "outside of any window", &separator);
-	add_count(&t, file->time_went_back, "with the clock set back", &separator);
-	add_count(&t, streams->memory_failed, "dropped for want of memory", &separator);
+	add_count(&t, file->time_set_back, "with the clock set back", &separator);
+	add_count(&t, file->time_strays, "with a time far from that of their neighbours",
+		  &separator);
 	text_addf(&t, "%s, %" PRIu64 " connections, %" PRIu64 " requests",
 		  separator[0] == ',' ? ")" : "", streams->conns, engine->transactions);
 	separator = "; lost: ";
@@ -143,15 +174,42 @@ static void log_summary(const struct replay *r)
 		add_count(&t, engine->lost[i], engine_lost_name(i), &separator);
 	add_count(&t, engine->responses_unpaired, "responses without request", &separator);
 	add_count(&t, engine->requests_unanswered, "unanswered at the end", &separator);
+	add_count(&t, file->fate[PACKET_FRAGMENT], "fragments", &separator);
+	add_count(&t, file->fate[PACKET_CUT], "packets with headers cut off", &separator);
+	add_count(&t, file->other_link, "packets of a link type that is not supported", &separator);
+	add_count(&t, streams->memory_failed, "packets dropped for want of memory", &separator);
 	add_count(&t, streams->bytes_cut, "bytes cut off by the snapshot length", &separator);
 	add_count(&t, streams->bytes_missing, "bytes that the capture missed", &separator);
 	add_count(&t, streams->after_close, "segments after the end of their connection",
 		  &separator);
 	add_count(&t, streams->conns_evicted, "connections evicted", &separator);
 	add_count(&t, engine->conns_evicted_memory, "connections given up for memory", &separator);
+	add_count(&t, engine->events_refused, "events without memory for their connection",
+		  &separator);
 	if (!t.has_failed)
 		log_info("%s", t.ptr);
 	text_release(&t);
+}
+
+/* A pipe that goes on: whoever waits for a line gets it when it is there. */
+static void set_buffering(const struct options *o)
+{
+	struct stat st;
+	int rc = strcmp(o->file, "-") == 0 ? fstat(STDIN_FILENO, &st) : stat(o->file, &st);
+
+	if (rc == 0 && !S_ISREG(st.st_mode))
+		(void)setvbuf(stdout, NULL, _IOLBF, 0); /* else lines come later */
+}
+
+static void print_summary(struct replay *r)
+{
+	struct text out;
+
+	text_init(&out);
+	table_add(&out, r->summary, 0, terminal_columns(STDERR_FILENO));
+	if (!out.has_failed)
+		(void)fputs(out.ptr, stderr); /* nobody to tell if standard error is closed */
+	text_release(&out);
 }
 
 static int replay_run(struct replay *r, const struct options *o)
@@ -160,7 +218,9 @@ static int replay_run(struct replay *r, const struct options *o)
 	int status = 0;
 	int rc;
 
-	while (source_drain(r->source, engine_event, r->engine) > 0)
+	/* Nobody reads what cannot be written: a pipe may go on for ever. */
+	while ((!r->lines || !lines_error(r->lines)) &&
+	       source_drain(r->source, engine_event, r->engine) > 0)
 		;
 	engine_flush(r->engine, pcap_source_stats(r->source)->last_ns);
 	if (r->red)
@@ -175,8 +235,10 @@ static int replay_run(struct replay *r, const struct options *o)
 		log_warn("%s: ends too early: %s", file_name(o), broken);
 		status = EXIT_CUT;
 	}
-	log_summary(r);
-	return status;
+	if (o->has_summary)
+		print_summary(r);
+	log_counts(r);
+	return is_incomplete(r) ? EXIT_CUT : status;
 }
 
 int command_replay(const struct options *o)
@@ -186,6 +248,7 @@ int command_replay(const struct options *o)
 	int status = EXIT_USE;
 
 	text_init(&error);
+	set_buffering(o);
 	if (replay_init(&r, o, &error) < 0)
 		log_error("%s", error.ptr);
 	else

@@ -8,8 +8,9 @@
  *
  *     sidelight: 24 packets, 2 connections, 3 requests; lost: 1 response_gap
  *
- * Exit status: 0; 1 if the file ends too early or the output cannot be
- * written; 2 if it cannot be read at all.
+ * Exit status: 0; 1 if requests are missing, or may be, since something is lost (other than
+ * bytes inside of bodies), the file ends too early or the output cannot be written; 2 if it
+ * cannot be read at all.
  */
 #ifndef SIDELIGHT_REPLAY_H
 #define SIDELIGHT_REPLAY_H

@@ -100,10 +100,10 @@ static enum packet_fate ip4_parse(struct rest r, struct packet *ret)
 		total = r.wire;
 	if (r.ptr[0] >> 4 != 4 || header < 20 || total < header)
 		return PACKET_MALFORMED;
-	if (get16(r.ptr + 6) & 0x3fff) /* more fragments, or an offset */
-		return PACKET_FRAGMENT;
 	if (r.ptr[9] != NEXT_TCP)
 		return PACKET_OTHER;
+	if (get16(r.ptr + 6) & 0x3fff) /* more fragments, or an offset */
+		return PACKET_FRAGMENT;
 	rest_limit(&r, total);
 	if (!rest_has(&r, header))
 		return PACKET_CUT;

@@ -20,7 +20,7 @@
 enum packet_fate {
 	PACKET_TCP, /* the only one that fills *ret */
 	PACKET_OTHER, /* well-formed, and neither IP nor TCP */
-	PACKET_FRAGMENT, /* of an IP datagram */
+	PACKET_FRAGMENT, /* of an IP datagram, of TCP as far as that can be told */
 	PACKET_CUT, /* the capture's snapshot length ends inside the headers */
 	PACKET_MALFORMED, /* a length that contradicts another one */
 	PACKET_FATE_MAX,

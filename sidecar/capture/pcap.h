@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A capture file as a source of events: pcap and pcapng, as libpcap reads
- * them. Times are the file's, in nanoseconds since 1970; where they go back
- * (clock set, files merged), they stand still instead.
+ * A capture file as a source of events: pcap as libpcap reads it, and pcapng
+ * (pcapng.h), either compressed with gzip or not. Times are the file's, in
+ * nanoseconds since 1970, but they do not go back (arrivals.h).
  *
  *     struct source *s = pcap_source_new("x.pcap", &options, &error);
  *     while (source_drain(s, fn, ctx) > 0)
@@ -23,7 +23,9 @@
 struct pcap_source_stats {
 	uint64_t packets;
 	uint64_t fate[PACKET_FATE_MAX]; /* adds up to packets */
-	uint64_t time_went_back;
+	uint64_t other_link; /* of those that are not TCP: of a link type that is not supported */
+	uint64_t time_set_back; /* how often */
+	uint64_t time_strays; /* packets whose time is far from that of their neighbours */
 	uint64_t first_ns; /* 0: no packet */
 	uint64_t last_ns;
 };

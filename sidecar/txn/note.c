@@ -54,7 +54,8 @@ static void find_values(struct conn *c, enum role role, enum call_kind kind,
 	}
 	if (!head->has_path && head->unknown)
 		return;
-	if (kind != CALL_GRPC && head->is_connect) {
+	/* An extended CONNECT has a path (RFC 8441 section 4). */
+	if (kind != CALL_GRPC && head->is_connect && !head->has_path) {
 		note->route = ROUTE_AUTHORITY;
 	} else if (kind != CALL_GRPC) {
 		note->route = routes_find(env->routes, role, head->path, &c->memory, &is_candidate);

@@ -9,16 +9,22 @@ process. Needs root, nginx, curl and tcpdump.
 """
 import collections
 import ctypes
+import fcntl
 import http.client
 import json
 import os
+import pty
+import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
+import termios
 import time
 import unittest
+import zlib
 
 SIDELIGHT = os.path.abspath(os.environ.get("SIDELIGHT", "build/sidelight"))
 DEADLINE_S = 30
@@ -235,6 +241,49 @@ class Replay(unittest.TestCase):
         self.assertEqual((len(slow), len(logged)), (1, 1))
         self.assertAlmostEqual(slow[0]["duration_ns"] / 1e9, logged[0], delta=0.02)
         self.assertLess(slow[0]["first_byte_ns"] / 1e9, 0.2)
+
+    def test_lines_flow(self):
+        """While standard input is a pipe that goes on, each request is printed as it ends."""
+        self.capture("lo", lambda: self.curl(self.url("/a?n=[1-3]")))
+        for packed in (False, True):
+            with self.subTest(packed=packed):
+                replay = self.start([SIDELIGHT, "replay", "--query", "--format", "ndjson", "-"],
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                    stderr=subprocess.DEVNULL)
+                self.addCleanup(replay.stdin.close)
+                self.addCleanup(replay.stdout.close)
+                data = self.read("capture.pcap")
+                if packed:
+                    packer = zlib.compressobj(wbits=31)
+                    data = packer.compress(data) + packer.flush(zlib.Z_SYNC_FLUSH)
+                replay.stdin.write(data)
+                replay.stdin.flush()
+                for target in ("/a?n=1", "/a?n=2", "/a?n=3", "/the-end"):
+                    ready = select.select([replay.stdout], [], [], DEADLINE_S)[0]
+                    self.assertTrue(ready, "no line within %d s" % DEADLINE_S)
+                    self.assertEqual(json.loads(replay.stdout.readline())["target"], target)
+                replay.stdin.close()
+                self.assertEqual(replay.wait(DEADLINE_S), 1 if packed else 0)
+
+    def test_tables_fit_the_terminal(self):
+        self.capture("lo", lambda: self.curl(self.url("/a/" + "x" * 100 + "?n=[1-3]")))
+        terminal, inner = pty.openpty()
+        self.addCleanup(os.close, terminal)
+        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        replay = self.start([SIDELIGHT, "replay", "--summary", self.pcap], stdout=inner,
+                            stderr=inner)
+        os.close(inner)
+        text = b""
+        try:
+            while data := os.read(terminal, 4096):
+                text += data
+        except OSError:
+            pass  # the other end is closed
+        self.assertEqual(replay.wait(DEADLINE_S), 0)
+        lines = text.decode().splitlines()
+        self.assertEqual([line for line in lines if len(line) > 80 and "packets" not in line], [])
+        self.assertTrue(lines[0].startswith("TIME (UTC)"), lines)
+        self.assertTrue(any(line.startswith("   method  route") for line in lines), lines)
 
 
 if __name__ == "__main__":

@@ -13,15 +13,18 @@ CASES = []
 
 
 class Case:
-    def __init__(self, build, why, want, args, says, status, recut, stdout, wants):
+    def __init__(self, build, why, want, args, says, status, recut, stdout, wants, within_ms):
         self.name, self.build, self.why, self.want = build.__name__, build, why, want
         self.args, self.says, self.status = args, says, status
         self.recut, self.stdout, self.wants = recut, stdout, wants
+        self.within_ms = within_ms
 
 
-def case(why, *want, args=(), says=(), status=0, recut=1, stdout=None, wants=None):
+def case(why, *want, args=(), says=(), status=None, recut=1, stdout=None, wants=None,
+         within_ms=None):
     """
-    says: texts that standard error must hold. recut=0: other pieces would be
+    says: texts that standard error must hold. status: of the exit; None: 1 if standard error
+    says that something else than bytes is lost, else 0. within_ms: the bounds of each duration. recut=0: other pieces would be
     another case. stdout: the exact output, where it is not NDJSON. wants: how
     many of which text, or of which RPC_STATUS, where there are many.
     """
@@ -30,6 +33,6 @@ def case(why, *want, args=(), says=(), status=0, recut=1, stdout=None, wants=Non
     def add(build):
         assert all(other.name != build.__name__ for other in CASES)
         CASES.append(Case(build, why, list(want), list(args), says, status, recut, stdout,
-                          wants))
+                          wants, within_ms))
         return build
     return add

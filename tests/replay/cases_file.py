@@ -6,6 +6,7 @@ import struct
 
 from cases import case
 from cases_http import answer, get
+from craft import MS
 
 
 
@@ -128,6 +129,150 @@ def pcapng_interfaces(cap):
     conn.close()
 
 
+def two_interfaces(cap, **second):
+    """The client's packets come from the first interface, the server's from the second."""
+    cap.format, cap.interfaces = "pcapng", [{"link": "ether"}, second]
+    conn = cap.open()
+    for path in ("/x", "/y"):
+        cap.interface, cap.link = 0, "ether"
+        conn.c(get(path))
+        cap.interface, cap.link = 1, second.get("link", "ether")
+        conn.s(answer(200, b"hello"))
+    conn.close()
+
+
+@case("Interfaces of different link types in one pcapng file, as of `-i any` beside another.",
+      "GET /x 200 0/5", "GET /y 200 0/5", recut=0)
+def pcapng_two_links(cap):
+    two_interfaces(cap, link="sll")
+
+
+@case("Interfaces of different snapshot lengths in one pcapng file, as merging makes them.",
+      "GET /x 200 0/5", "GET /y 200 0/5", recut=0)
+def pcapng_two_snaplens(cap):
+    two_interfaces(cap, snaplen=65535)
+
+
+@case("One of the interfaces cuts packets off: bodies are known by their length.",
+      "GET /x 200 0/5", "GET /y 200 0/5", says="lost: 8 bytes cut off by the snapshot length",
+      recut=0)
+def pcapng_short_snaplen(cap):
+    two_interfaces(cap, snaplen=14 + 20 + 32 + len(answer(200, b"hello")) - 4)
+
+
+@case("Packets of an interface whose link type is not supported are counted, and those of the "
+      "other one understood.", says="5 packets of a link type that is not supported", recut=0)
+def pcapng_unknown_link(cap):
+    two_interfaces(cap, link="wifi")
+
+
+for TSRESOL, NAME in ((0, "seconds"), (3, "ms"), (9, "ns"), (12, "ps"), (0x80 | 10, "binary"),
+                      (0x80 | 30, "fine")):
+    def build_clock(cap, resol=TSRESOL):
+        two_interfaces(cap, tsresol=resol, tsoffset=1699999999)
+    build_clock.__name__ = "pcapng_clock_" + NAME
+    case("An interface with a clock of its own: if_tsresol %#x, and an offset." % TSRESOL,
+         "GET /x 200 0/5", "GET /y 200 0/5", recut=0)(build_clock)
+
+
+@case("Sections in both byte orders in one pcapng file, each with interfaces of its own.",
+      "GET /x 200 0/5", recut=0)
+def pcapng_sections(cap):
+    cap.format, cap.sections = "pcapng", [0, 3, 5]
+    talk(cap)
+
+
+@case("The packet block of old pcapng files.", "GET /x 200 0/5", recut=0)
+def pcapng_old_blocks(cap):
+    cap.format, cap.block = "pcapng", 2
+    talk(cap)
+
+
+@case("Simple packet blocks, which have no time.", "GET /x 200 0/5", recut=0)
+def pcapng_simple_blocks(cap):
+    cap.format, cap.block = "pcapng", 3
+    talk(cap)
+
+
+@case("A pcapng file that ends inside a block.", "GET /x 200 0/5",
+      says="ends too early: truncated inside a block", status=1, recut=0)
+def pcapng_truncated(cap):
+    cap.format, cap.cut_file = "pcapng", 3
+    talk(cap)
+
+
+@case("A packet of an interface that the file does not describe.",
+      says="ends too early: a packet of an interface that the section does not describe",
+      status=1, recut=0)
+def pcapng_unknown_interface(cap):
+    cap.format = "pcapng"
+    talk(cap)
+    cap.section = lambda order, packets: [
+        block.replace(struct.pack("<II", 6, len(block)) + bytes(4),
+                      struct.pack("<II", 6, len(block)) + b"\1\0\0\0")
+        for block in type(cap).section(cap, order, packets)]
+
+
+@case("Compressed with gzip.", "GET /x 200 0/5", recut=0)
+def gzip_pcap(cap):
+    cap.members = 1
+    talk(cap)
+
+
+@case("pcapng compressed with gzip, in several members, as appending makes them.",
+      "GET /x 200 0/5", recut=0)
+def gzip_members(cap):
+    cap.format, cap.members = "pcapng", 5
+    talk(cap)
+
+
+@case("Compressed, and the end is missing.", "GET /x 200 0/5",
+      says="ends too early: the compressed data is truncated", status=1, recut=0)
+def gzip_truncated(cap):
+    cap.members, cap.cut_file = 1, 5
+    talk(cap)
+
+
+@case("Compressed, and what is in it is no capture.", says="unknown file format", status=2,
+      recut=0)
+def gzip_unknown(cap):
+    cap.members, cap.pcap = 1, lambda: b"GET / HTTP/1.1\r\n\r\n" * 9
+
+
+def one_packet_at(cap, number, shift_ms):
+    """The clock of one packet is wrong by so much."""
+    conn = cap.open()
+    for path in ("/1", "/2", "/3"):
+        conn.c(get(path))
+        conn.send("s")
+        cap.wait(8)
+        conn.s(answer(200, b"hello"))
+        conn.send("c")
+        cap.wait(20)
+    conn.close()
+    time_ns, data, wire, index = cap.packets[number]
+    cap.packets[number] = (time_ns + round(shift_ms * MS), data, wire, index)
+
+
+for SHIFT, NAME in ((3600000, "future"), (300, "near_future"), (-3600000, "past")):
+    for NUMBER, PACKET in ((7, "request"), (9, "response"), (0, "first"), (17, "last")):
+        if NAME == "past" and PACKET == "first":
+            continue  # it is the one that is believed
+        def build_stray(cap, number=NUMBER, shift=SHIFT):
+            one_packet_at(cap, number, shift)
+        build_stray.__name__ = "clock_%s_%s" % (NAME, PACKET)
+        case("One packet with a time far from that of its neighbours (%d ms, the %s) spoils no "
+             "duration." % (SHIFT, PACKET), *["GET /%d 200 0/5" % i for i in (1, 2, 3)],
+             recut=0, within_ms=(9, 11))(build_stray)
+
+
+@case("Packets whose times change places by a little, as those of several queues, are ordinary.",
+      "GET /1 200 0/5", "GET /2 200 0/5", "GET /3 200 0/5", recut=0,
+      says="sidelight: 18 packets, 1 connections, 3 requests")
+def clock_reordered(cap):
+    one_packet_at(cap, 7, -22)
+
+
 @case("A clock that is set back lengthens nothing below zero.", "GET /x 200 0/5",
       says="with the clock set back", recut=0)
 def clock_set_back(cap):
@@ -135,6 +280,18 @@ def clock_set_back(cap):
     conn.c(get("/x"))
     cap.wait(-10000)
     conn.s(answer(200, b"hello"))
+    conn.close()
+
+
+@case("After a clock is set back, durations are right.", "GET /1 200 0/5", "GET /2 200 0/5",
+      says="2 with the clock set back", recut=0, within_ms=(9, 11))
+def clock_set_back_between(cap):
+    conn = cap.open()
+    for path in ("/1", "/2"):
+        conn.c(get(path))
+        cap.wait(9)
+        conn.s(answer(200, b"hello"))
+        cap.wait(-10000)
     conn.close()
 
 
@@ -173,6 +330,13 @@ def table(cap):
     conn = cap.open()
     conn.c(get("/gone"))
     conn.rst("s")
+
+
+@case("A summary as a table on standard error, after the lines.", "GET /x 200 0/5", recut=0,
+      args=["--summary"], says=(" 1 request served in 1.00 ms: 1,000.0/s, 0.0 % errors\n\n",
+                                "   GET     /x            1  1,000.0"))
+def summary(cap):
+    talk(cap)
 
 
 @case("As one JSON array.", recut=0, args=["--format", "json"], stdout=re.compile(

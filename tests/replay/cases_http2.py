@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/2 and gRPC: crafted captures, and some that tcpdump made of real servers."""
 import os
+import re
 import struct
 
 from cases import case
@@ -126,7 +127,7 @@ def http2_joined(cap):
 
 
 @case("A header block that the capture misses costs what the table knew, and that call.",
-      "GET /a 200 0/0", "GET - 200 0/0", "GET /c 200 0/0", recut=0)
+      "GET /a 200 0/0", "GET - 200 0/0", "GET /c 200 0/0", recut=0, status=1)
 def http2_missed_block(cap):
     conn = begin(cap)
     conn.c(head(1, ":method=GET", ":path=/a", index=True, end=True))
@@ -166,3 +167,18 @@ def real_upgrade(cap):
     "UNAVAILABLE": 1, "DATA_LOSS": 1, "UNAUTHENTICATED": 1})
 def real_grpcio(cap):
     load(cap, "grpcio")
+
+
+@case("An extended CONNECT (RFC 8441) has a path, and its route is that of the path.",
+      recut=0, args=["--routes", "/chat/{room}"], stdout=re.compile(
+          r'(?s)\{.*"method":"CONNECT","target":"/chat/blue","route":"/chat/\{room\}",.*'
+          r'"status":200,.*\}\n\{.*"method":"CONNECT","target":null,'
+          r'"route":"\{authority\}",.*\}\n'))
+def http2_extended_connect(cap):
+    conn = begin(cap)
+    conn.c(head(1, ":method=CONNECT", ":protocol=websocket", ":scheme=http", ":path=/chat/blue",
+                ":authority=x"))
+    conn.s(head(1, ":status=200"))
+    conn.c(head(3, ":method=CONNECT", ":authority=api.example:443"))
+    conn.s(head(3, ":status=200"))
+    conn.close()

@@ -14,6 +14,7 @@ Each packet comes one millisecond after the one before it (`tick_ns`). With
 `recut=N` every segment is cut into pieces of N bytes, one microsecond apart.
 Nothing here knows HTTP, and nothing here is used by the program under test.
 """
+import gzip
 import ipaddress
 import struct
 
@@ -146,7 +147,10 @@ class Capture:
         self.extensions = []  # IPv6: (next-header number of this one, its bytes after the first)
         self.trailer = b""
         self.format = "pcap"
-        self.interfaces = [{}]  # pcapng: tsresol (power of ten)
+        self.interfaces = [{}]  # pcapng: link, snaplen, tsresol (if_tsresol), tsoffset (seconds)
+        self.sections = [0]  # pcapng: the packets with which one begins, in turns little and big
+        self.block = 6  # pcapng: of each packet; 2: the old one, 3: the simple one
+        self.members = 0  # as so many members of gzip
         self.little = True
         self.nano = True
         self.cut_file = 0  # bytes missing at the end of the file
@@ -199,6 +203,9 @@ class Capture:
 
     def write(self, path):
         data = self.pcapng() if self.format == "pcapng" else self.pcap()
+        if self.members:
+            step = -(-len(data) // self.members)
+            data = b"".join(gzip.compress(data[i:i + step]) for i in range(0, len(data), step))
         with open(path, "wb") as file:
             file.write(data[:len(data) - self.cut_file] if self.cut_file else data)
 
@@ -213,20 +220,43 @@ class Capture:
         return b"".join(out)
 
     def pcapng(self):
-        order = "<" if self.little else ">"
+        out = []
+        ends = self.sections[1:] + [len(self.packets)]
+        for number, (first, end) in enumerate(zip(self.sections, ends)):
+            out += self.section("<" if self.little == (number % 2 == 0) else ">",
+                                self.packets[first:end])
+        return b"".join(out)
+
+    def section(self, order, packets):
+        def pack(layout, *values):
+            return struct.pack(order + layout, *values)
 
         def block(kind, body):
             body += bytes(-len(body) % 4)
-            size = struct.pack(order + "I", len(body) + 12)
-            return struct.pack(order + "I", kind) + size + body + size
+            size = pack("I", len(body) + 12)
+            return pack("I", kind) + size + body + size
 
-        out = [block(0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1))]
-        for interface in self.interfaces:
+        def option(code, value):
+            return pack("HH", code, len(value)) + value + bytes(-len(value) % 4)
+
+        yield block(0x0A0D0D0A, pack("IHHq", 0x1A2B3C4D, 1, 0, -1) + option(4, b"craft"))
+        for i in self.interfaces:
+            yield block(1, pack("HHI", LINKS[i.get("link", self.link)][0], 0,
+                                i.get("snaplen", self.snaplen)) +
+                        option(2, b"eth0") + option(9, bytes([i.get("tsresol", 6)])) +
+                        option(14, pack("q", i.get("tsoffset", 0))) + option(0, b""))
+            yield block(5, bytes(12))  # statistics
+        for time_ns, data, wire, index in packets:
+            interface = self.interfaces[index]
             resol = interface.get("tsresol", 6)
-            out.append(block(1, struct.pack(order + "HHI", LINKS[self.link][0], 0, self.snaplen) +
-                             struct.pack(order + "HHB3xHH", 9, 1, resol, 0, 0)))
-        for time_ns, data, wire, index in self.packets:
-            ticks = time_ns * 10**self.interfaces[index].get("tsresol", 6) // 10**9
-            out.append(block(6, struct.pack(order + "IIIII", index, ticks >> 32,
-                                            ticks & 0xFFFFFFFF, len(data), wire) + data))
-        return b"".join(out)
+            unit = 2 ** (resol & 127) if resol & 128 else 10 ** resol
+            ticks = (time_ns - interface.get("tsoffset", 0) * 10**9) * unit // 10**9
+            ticks = (ticks >> 32, ticks & 0xFFFFFFFF)
+            data = data[:interface.get("snaplen", self.snaplen)]
+            if self.block == 3:
+                yield block(3, pack("I", wire) + data)
+            elif self.block == 2:
+                yield block(2, pack("HHIIII", index, 0, *ticks, len(data), wire) + data)
+            else:
+                yield block(6, pack("IIIII", index, *ticks, len(data), wire) + data +
+                            bytes(-len(data) % 4) + option(1, b"seen") + option(0, b""))
