@@ -22,14 +22,12 @@
 #include "base/log.h"
 #include "base/push_url.h"
 #include "base/resident.h"
-#include "base/terminal.h"
 #include "broker/broker.h"
 #include "broker/link.h"
 #include "capture/ring.h"
+#include "export/closing.h"
 #include "export/push.h"
 #include "export/scrape.h"
-#include "export/table.h"
-#include "export/unseen.h"
 #include "labels.h"
 #include "live.h"
 #include "metrics/no_requests.h"
@@ -400,38 +398,6 @@ static int enter_sandbox(const struct options *o)
 	return sandbox_enter(files, sizeof(files) / sizeof(files[0]));
 }
 
-static void print_summary(struct run *r)
-{
-	struct text out;
-
-	text_init(&out);
-	if (summary_row_count(r->summary) > 0) {
-		table_add(&out, r->summary, uv_hrtime() - r->started_ns,
-			  terminal_columns(STDERR_FILENO));
-	} else {
-		text_add_char(&out, ' ');
-		unseen_add(&out, engine_stats(r->engine), &r->world);
-		text_add_char(&out, '\n');
-	}
-	(void)fputs(out.ptr, stderr); /* nobody to tell if standard error is closed */
-	text_release(&out);
-}
-
-/* At the end of a run that gives its numbers to nobody. */
-static void log_unseen(struct run *r)
-{
-	const struct options *o = r->o;
-	const struct engine_stats *stats = engine_stats(r->engine);
-	struct text out;
-
-	if (o->metrics_listen || o->push || stats->transactions)
-		return;
-	text_init(&out);
-	unseen_add(&out, stats, &r->world);
-	log_info("run: %s", out.ptr);
-	text_release(&out);
-}
-
 static void release(struct run *r)
 {
 	if (r->has_reader)
@@ -481,10 +447,13 @@ static int work(void *ctx, int channel)
 	link_ready(&r.link);
 	(void)uv_run(&r.loop, UV_RUN_DEFAULT); /* ends when everything is closed */
 	status = r.is_lost ? EXIT_INCOMPLETE : 0;
-	if (o->has_summary && !r.is_lost)
-		print_summary(&r);
-	else if (!r.is_lost)
-		log_unseen(&r);
+	if (r.is_lost)
+		goto out;
+	if (o->has_summary)
+		closing_summary(r.summary, uv_hrtime() - r.started_ns, engine_stats(r.engine),
+				&r.world);
+	else if (!o->metrics_listen && !o->push) /* it gives its numbers to nobody */
+		closing_unseen(engine_stats(r.engine), &r.world);
 out:
 	release(&r);
 	return status;
