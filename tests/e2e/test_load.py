@@ -96,6 +96,28 @@ class Overflow(harness.Case):
         self.assertGreater(scrape.requests().total(), counted.total())
         self.assertEqual(scrape.requests().total() + scrape.lost_requests(), len(sent))
 
+    def test_ends_behind_a_full_ring(self):
+        """Of connections that are known: they wait beside the ring, and none is forgotten."""
+        server = servers.Nginx(self)
+        sidelight = Sidelight(self, "--ring-bytes", "65536", cgroup=server.cgroup)
+        wires = [self.own(clients.Wire(server.port)) for _ in range(300)]
+        for wire in wires:
+            wire.send(clients.request_bytes("GET", "/hello"))
+            self.assertEqual(wire.response()[0], 200)
+        self.assertEqual(sidelight.settle(server.port).sum("sidelight_connections_open"), 300)
+        os.kill(sidelight.worker, signal.SIGSTOP)
+        clients.send_plan(server.port, [("GET", "/hello")] * 1000)
+        for wire in wires:
+            wire.close()
+        os.kill(sidelight.worker, signal.SIGCONT)
+        scrape = sidelight.settle(server.port)
+        self.assertGreater(scrape.lost_requests(), 0, "the ring did not overflow")
+        self.assertNotIn("close", [dict(key).get("reason") for key in scrape.lost()])
+        harness.wait_for(
+            "all their ends",
+            lambda: sidelight.scrape().sum("sidelight_connections_open") == 0)
+        self.assertEqual(scrape.sum("sidelight_connections_evicted_total"), 0)
+
     def test_heads_cut_short_by_the_loss(self):
         """More head than the ring holds: some are cut, and their responses missed."""
         server = servers.Nginx(self)
