@@ -9,24 +9,70 @@
 #include "http1.bpf.h"
 #include "http2.bpf.h"
 #include "packet.bpf.h"
+#include "proxy.bpf.h"
 #include "record.bpf.h"
 #include "state.bpf.h"
 
 /* Room kept behind the bytes of a piece: its first words are read whole. */
 #define PIECE_SLACK 16
 
-/* Of judge_turn(): it may be HTTP/2, and is nothing of what is in this file. */
+/* Of classify_turn(): it may be HTTP/2, and is nothing of what is in this file. */
 #define MAYBE_HTTP2 SL_MUTE_MAX
+/* Likewise: a PROXY header may begin. */
+#define MAYBE_PROXY (SL_MUTE_MAX + 1)
+
+/*
+ * Which of the first eight bytes are those of a piece of n: what is behind them is left from an
+ * older record. Without a branch, which the verifier would follow to the end of the program twice.
+ */
+static __always_inline __u64 first_mask(__u64 n)
+{
+	__u64 is_short;
+
+	opaque(n);
+	n -= 8;
+	is_short = (__s64)n >> 63;
+	opaque(is_short);
+	return ~0ull >> ((-n * 8) & is_short & 63);
+}
+
+/*
+ * What begins with the n first bytes of a turn, of which `first` has up to eight, on a connection
+ * without a response of HTTP/1 so far? As classify_turn(). A global function: the verifier takes it
+ * by itself, see scan_head().
+ */
+__noinline __u32 classify_first_bytes(struct __sk_buff *skb, __u32 is_egress, __u32 seq,
+				      __u64 first, __u32 n)
+{
+	struct sock_state *st = state_of(skb);
+	__u8 dir = is_egress ? SL_EGRESS : SL_INGRESS;
+	bool is_from_client;
+
+	if (!st)
+		return 0;
+	is_from_client = st->role && dir == (st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS);
+	if ((first & 0xffff) == (0x16 | 0x03 << 8))
+		return SL_MUTE_TLS;
+	if ((!st->role || is_from_client) && proxy_begins(&st->half[dir], seq, first, n))
+		return MAYBE_PROXY;
+	if (http2_begins(st, dir, seq, first, n))
+		return MAYBE_HTTP2;
+	/* Answers tell what is spoken; one that is cut short proves nothing. */
+	if (may_start_response(first, n) || is_from_client)
+		return 0;
+	if (++st->unknown_turns >= UNKNOWN_TURNS)
+		return SL_MUTE_UNKNOWN;
+	return 0;
+}
 
 /*
  * Looks at the first bytes of a turn. Returns the reason to mute before these
  * bytes are sent, or 0; SL_MUTE_UPGRADE is one to mute after them.
  */
-static __always_inline __u8 judge_turn(struct sock_state *st, __u8 dir, __u32 seq, const __u8 *buf,
-				       __u32 n, bool is_response)
+static __always_inline __u8 classify_turn(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
+					  __u32 seq, const __u8 *buf, __u32 n, bool is_response)
 {
-	__u8 request_dir = st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS;
-	__u64 first = *(const __u64 *)buf;
+	__u64 first = *(const __u64 *)buf & first_mask(n);
 
 	if (is_response) {
 		set_flag(&st->is_http, true);
@@ -41,16 +87,7 @@ static __always_inline __u8 judge_turn(struct sock_state *st, __u8 dir, __u32 se
 	set_flag(&st->is_connect[dir], first == WORD_CONNECT);
 	if (st->is_http)
 		return 0;
-	if (buf[0] == 0x16 && buf[1] == 0x03)
-		return SL_MUTE_TLS;
-	if (http2_begins(st, dir, seq, first, n))
-		return MAYBE_HTTP2;
-	/* Answers tell what is spoken; one that is cut short proves nothing. */
-	if (may_start_response(first, n) || (st->role && dir == request_dir))
-		return 0;
-	if (++st->unknown_turns >= UNKNOWN_TURNS)
-		return SL_MUTE_UNKNOWN;
-	return 0;
+	return classify_first_bytes(skb, dir == SL_EGRESS, seq, first, n);
 }
 
 /*
@@ -130,10 +167,10 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	begin_data(rec, skb, st, dir);
 	is_response = n >= 12 && starts_response(*(__u64 *)rec->data);
 	if (h->is_turn) {
-		why = judge_turn(st, dir, seq, rec->data, n, is_response);
+		why = classify_turn(skb, st, dir, seq, rec->data, n, is_response);
 		if (why && why != SL_MUTE_UPGRADE) {
 			ring_discard(&rec->h);
-			if (why == MAYBE_HTTP2)
+			if (why == MAYBE_HTTP2 || why == MAYBE_PROXY)
 				return true;
 			mute(skb, st, why);
 			return false;
@@ -183,6 +220,14 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 			}
 		}
 	}
+
+	/* Through map memory, so that the verifier has one state behind it. */
+	*(volatile __u64 *)&rec->seq = skip;
+	*(volatile __u32 *)&rec->to_seq = n;
+	*(volatile __u8 *)&rec->h.why = why;
+	skip = *(volatile __u64 *)&rec->seq;
+	n = *(volatile __u32 *)&rec->to_seq;
+	why = *(volatile __u8 *)&rec->h.why;
 
 	left -= n;
 	off += n;

@@ -19,6 +19,7 @@
 #include "order.bpf.h"
 #include "packet.bpf.h"
 #include "piece.bpf.h"
+#include "proxy.bpf.h"
 #include "record.bpf.h"
 #include "segment.bpf.h"
 #include "sockops.bpf.h"
@@ -32,6 +33,8 @@ int sl_ingress(struct __sk_buff *skb);
 int sl_egress(struct __sk_buff *skb);
 int sl_http2_ingress(struct __sk_buff *skb);
 int sl_http2_egress(struct __sk_buff *skb);
+int sl_proxy_ingress(struct __sk_buff *skb);
+int sl_proxy_egress(struct __sk_buff *skb);
 int sl_early(struct __sk_buff *skb);
 int sl_ahead(struct __sk_buff *skb);
 
@@ -39,6 +42,7 @@ int sl_ahead(struct __sk_buff *skb);
 enum next {
 	NEXT_PIECE,
 	NEXT_HTTP2,
+	NEXT_PROXY,
 	NEXT_EARLY, /* this and those behind it: ingress only */
 	NEXT_AHEAD,
 	NEXT_MAX,
@@ -47,11 +51,13 @@ enum next {
 /* One array per attach type: mixing them is refused (6.17, commit 4540aed51b12). */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, NEXT_HTTP2 + 1);
+	__uint(max_entries, NEXT_PROXY + 1);
 	__type(key, __u32);
 	__array(values, int(struct __sk_buff *));
 } next_egress SEC(".maps") = {
-	.values = {[NEXT_PIECE] = (void *)&sl_egress, [NEXT_HTTP2] = (void *)&sl_http2_egress},
+	.values = {[NEXT_PIECE] = (void *)&sl_egress,
+		   [NEXT_HTTP2] = (void *)&sl_http2_egress,
+		   [NEXT_PROXY] = (void *)&sl_proxy_egress},
 };
 
 struct {
@@ -62,6 +68,7 @@ struct {
 } next_ingress SEC(".maps") = {
 	.values = {[NEXT_PIECE] = (void *)&sl_ingress,
 		   [NEXT_HTTP2] = (void *)&sl_http2_ingress,
+		   [NEXT_PROXY] = (void *)&sl_proxy_ingress,
 		   [NEXT_EARLY] = (void *)&sl_early,
 		   [NEXT_AHEAD] = (void *)&sl_ahead},
 };
@@ -199,6 +206,11 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 		go_on(skb, dir, NEXT_HTTP2);
 		return give_up(skb, st, &seg, dir);
 	}
+	if (is_proxy(&st->half[dir])) {
+		keep_place(skb, &seg);
+		go_on(skb, dir, NEXT_PROXY);
+		return give_up(skb, st, &seg, dir);
+	}
 	if (!send_next(skb, st, dir, &seg))
 		return end_segment(skb, &seg, dir);
 	keep_place(skb, &seg);
@@ -221,6 +233,21 @@ static __always_inline int on_frames(struct __sk_buff *skb, __u8 dir)
 		go_on(skb, dir, NEXT_HTTP2);
 	else
 		go_on(skb, dir, NEXT_PIECE);
+	return give_up(skb, st, &seg, dir);
+}
+
+static __always_inline int on_proxy(struct __sk_buff *skb, __u8 dir)
+{
+	struct sock_state *st = state_of(skb);
+	struct segment seg;
+
+	if (!st)
+		return PASS;
+	find_kept_place(skb, &seg);
+	if (!proxy_next(skb, st, dir, &seg))
+		return end_segment(skb, &seg, dir);
+	keep_place(skb, &seg);
+	go_on(skb, dir, is_proxy(&st->half[dir]) ? NEXT_PROXY : NEXT_PIECE);
 	return give_up(skb, st, &seg, dir);
 }
 
@@ -247,6 +274,19 @@ SEC("cgroup_skb/egress")
 int sl_http2_egress(struct __sk_buff *skb)
 {
 	return on_frames(skb, SL_EGRESS);
+}
+
+/* The PROXY header before the first byte of a connection. */
+SEC("cgroup_skb/ingress")
+int sl_proxy_ingress(struct __sk_buff *skb)
+{
+	return on_proxy(skb, SL_INGRESS);
+}
+
+SEC("cgroup_skb/egress")
+int sl_proxy_egress(struct __sk_buff *skb)
+{
+	return on_proxy(skb, SL_EGRESS);
 }
 
 /* The child socket will not see the preface, and is to know of it. */

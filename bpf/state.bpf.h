@@ -44,6 +44,16 @@ enum ahead { AHEAD_NONE, AHEAD_OF_GAP, AHEAD_WITHOUT_WALK };
 /* Of one direction in HTTP/2: are its frames set up, and is a CPU at them? */
 enum walk { WALK_UNBEGUN, WALK_IDLE, WALK_BUSY };
 
+/* Of the PROXY header, which may be before the first byte of a connection. See proxy.bpf.h. */
+enum proxy {
+	PROXY_UNSEEN, /* none has begun */
+	PROXY_OVER, /* it has ended, or was none */
+	PROXY_BEGUN, /* one may begin with the next byte */
+	PROXY_V1, /* a line may have begun */
+	PROXY_V2,
+	PROXY_COUNTED, /* likewise of version 2, and its length is known */
+};
+
 /*
  * Of one direction; written by that direction's program only. A segment and a
  * duplicate of it may be at work on two CPUs at once: what they set are
@@ -52,7 +62,16 @@ enum walk { WALK_UNBEGUN, WALK_IDLE, WALK_BUSY };
 struct half {
 	__u64 next; /* end of what was seen: a sequence number that goes on beyond 2^32 */
 	__u64 skip_to; /* bytes from next to here, counted alike, are known to be body */
-	__u64 ask_ns; /* when the last question where frames start was asked; 0: never */
+	union {
+		__u64 ask_ns; /* when the last question where frames start was asked; 0: never */
+		/* Before HTTP/2: see proxy.bpf.h. PROXY_OVER reads as a question of long ago. */
+		struct {
+			__u8 proxy; /* enum proxy */
+			__u8 proxy_pos; /* bytes of the header that were before */
+			__u16 proxy_left; /* PROXY_COUNTED: bytes of it that follow */
+			__u32 proxy_seq; /* the header goes on here */
+		};
+	};
 	__u32 told_seq; /* end of what user space was told */
 	__u32 first_seq; /* of the direction, or of what was seen of it */
 	__u32 ack; /* the highest acknowledgement that was acceptable; may count a FIN */

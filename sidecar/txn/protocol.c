@@ -7,6 +7,7 @@
 #include "proto/http2_frame.h"
 #include "proto/http2_sync.h"
 #include "proto/not_http.h"
+#include "txn/proxy_header.h"
 
 /* A longer line without an end may just as well be words of a body, and the
  * answer holds for the life of the connection. */
@@ -151,8 +152,9 @@ static bool is_not_http(struct conn *c, struct session *s, enum dir dir, struct 
 	return s->not_http;
 }
 
-bool protocol_data(struct conn *c, struct session *s, enum dir dir, struct span data,
-		   uint64_t time_ns)
+/* The first bytes, a PROXY header excluded. */
+static bool first_data(struct conn *c, struct session *s, enum dir dir, struct span data,
+		       uint64_t time_ns)
 {
 	if (is_not_http(c, s, dir, data))
 		return false;
@@ -171,12 +173,67 @@ bool protocol_data(struct conn *c, struct session *s, enum dir dir, struct span 
 	return true;
 }
 
+/* The server ends the connection: nothing that the client sends is a request. */
+static void refuse_header(struct conn *c, struct session *s, enum dir dir)
+{
+	env_of(c)->stats.parse_failed[PARSE_FAIL_START_LINE]++;
+	if (c->role == ROLE_UNKNOWN)
+		return;
+	begin_http1(c, s, c->role);
+	http1_tunnel(&s->parser[dir]);
+}
+
+/* The bytes that were held were no PROXY header; data follows them. */
+static bool release_held(struct conn *c, struct session *s, enum dir dir, struct span data,
+			 uint64_t time_ns)
+{
+	char held[PROXY_KEPT_MAX];
+	size_t n = s->proxy->kept;
+
+	memcpy(held, s->proxy->bytes, n);
+	proxy_header_release(c, s);
+	session_sink.bytes.data(c, dir, (struct span){held, n}, s->held_ns);
+	if (s->http2)
+		multiplex_data(s->http2, c, dir, data, time_ns);
+	else if (s->role == ROLE_UNKNOWN)
+		return first_data(c, s, dir, data, time_ns);
+	return s->role != ROLE_UNKNOWN;
+}
+
+bool protocol_data(struct conn *c, struct session *s, enum dir dir, struct span *data,
+		   uint64_t time_ns)
+{
+	if (s->is_past_proxy[dir] || s->has_lost_start[dir] ||
+	    (c->role != ROLE_UNKNOWN && dir != request_dir(c->role)))
+		return first_data(c, s, dir, *data, time_ns);
+	switch (proxy_header_take(c, s, dir, data, time_ns)) {
+	case PROXY_HEADER_NONE:
+		return data->len && first_data(c, s, dir, *data, time_ns);
+	case PROXY_HEADER_HELD:
+		return release_held(c, s, dir, *data, time_ns);
+	case PROXY_HEADER_BAD:
+		refuse_header(c, s, dir);
+		return false;
+	default:
+		return false;
+	}
+}
+
+/* The direction's first bytes are not all there. */
+static void lose_start(struct conn *c, struct session *s, enum dir dir, uint32_t len)
+{
+	if (!proxy_header_miss(c, s, dir, len))
+		s->has_lost_start[dir] = true;
+}
+
 bool protocol_skip(struct conn *c, struct session *s, enum dir dir, uint32_t len, uint64_t time_ns)
 {
 	if (s->http2)
 		multiplex_skip(s->http2, c, dir, len, time_ns);
 	else if (s->held)
 		begin_http1(c, s, c->role);
+	else if (s->proxy)
+		lose_start(c, s, dir, len);
 	return s->role != ROLE_UNKNOWN;
 }
 
@@ -187,7 +244,7 @@ bool protocol_lost(struct conn *c, struct session *s, enum dir dir, uint32_t len
 	else if (s->held)
 		begin_http1(c, s, c->role);
 	else
-		s->has_lost_start[dir] = true;
+		lose_start(c, s, dir, len);
 	return s->role != ROLE_UNKNOWN;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a connection speaks. Until that is known, and for ever if it is HTTP/2, the session's role
- * is unknown, and what session.c hears of goes through here.
+ * What a connection speaks, behind a PROXY header if there is one (proxy_header.h). Until that is
+ * known, and for ever if it is HTTP/2, the session's role is unknown, and what session.c hears of
+ * goes through here.
  *
  *   HTTP/2   the client's preface (RFC 9113 section 3.4), a server that begins with a frame, a
  *            source that knows of frames, an accepted `Upgrade: h2c`; of an older connection,
@@ -17,9 +18,9 @@
 /*
  * As struct bytes_sink has them, for sessions of unknown role; data, as long as it is not known to
  * be HTTP/2. True: it is HTTP/1, the role is known now, parsers are ready, and the caller goes on
- * with what he was told.
+ * with what he was told, less a PROXY header, which is taken off *data.
  */
-bool protocol_data(struct conn *c, struct session *s, enum dir dir, struct span data,
+bool protocol_data(struct conn *c, struct session *s, enum dir dir, struct span *data,
 		   uint64_t time_ns);
 bool protocol_skip(struct conn *c, struct session *s, enum dir dir, uint32_t len, uint64_t time_ns);
 bool protocol_lost(struct conn *c, struct session *s, enum dir dir, uint32_t len, uint64_t time_ns);

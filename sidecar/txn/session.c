@@ -8,6 +8,7 @@
 #include "txn/note.h"
 #include "txn/outcome.h"
 #include "txn/protocol.h"
+#include "txn/proxy_header.h"
 #include "txn/turn.h"
 #include "txn/unreadable.h"
 
@@ -268,7 +269,7 @@ static __attribute__((noinline)) void http1_bytes(struct conn *c, struct session
 	const struct event_data *event = env_of(c)->data;
 
 	if (s->role == ROLE_UNKNOWN) {
-		if (!protocol_data(c, s, dir, data, time_ns))
+		if (!protocol_data(c, s, dir, &data, time_ns))
 			return;
 		/* What was lost before it was known that this is HTTP/1. */
 		for (int i = 0; i < 2; i++)
@@ -418,6 +419,7 @@ static void on_conn_end(struct conn *c, enum conn_end how, uint64_t time_ns)
 		protocol_end(c, s, how, time_ns);
 	if (how == CONN_CUT)
 		stats->requests_unanswered += open - stats->requests_open;
+	proxy_header_release(c, s);
 	exchanges_release(&s->open);
 	http1_release(&s->parser[0]);
 	http1_release(&s->parser[1]);

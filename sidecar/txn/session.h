@@ -19,6 +19,7 @@
 
 #include "flow/conn.h"
 #include "proto/http1.h"
+#include "proto/proxy.h"
 #include "txn/active.h"
 #include "txn/address.h"
 #include "txn/engine.h"
@@ -87,7 +88,9 @@ struct session {
 	bool is_banner; /* not_http is what the server said before the client said anything */
 	uint16_t trusted; /* open requests that came before such bytes; the others are tainted */
 	uint64_t unreadable_ns;
-	uint64_t held_ns; /* when the first of the held bytes was seen */
+	uint64_t held_ns; /* when the first of the held bytes was seen, or of those in proxy */
+	struct proxy *proxy; /* owned; a PROXY header of the client has begun and not ended */
+	bool is_past_proxy[2]; /* by enum dir: a PROXY header can't begin, or go on, any more */
 	uint8_t held; /* bytes of HTTP/2's preface that the client sent, and no other byte */
 	bool has_lost_start[2]; /* first bytes are missing: it is as good as an older connection */
 	uint8_t not_http; /* enum not_http; once it is set, all further bytes are ignored */

@@ -252,6 +252,12 @@ class Scripted(Fixture):
     argv = ("python3", harness.SERVERS / "scripted.py")
 
 
+class Proxied(Fixture):
+    """Our own: wants a PROXY header first. See tests/servers/proxied.py."""
+
+    argv = ("python3", harness.SERVERS / "proxied.py")
+
+
 _go_binary = []
 
 

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "txn/proxy_header.h"
+
+#include "proto/proxy.h"
+
+static void set_peer(struct conn *c, enum dir dir, const struct proxy *p)
+{
+	struct endpoint source;
+
+	/* The peer of a client that speaks for another one is the server all the same. */
+	if (dir == DIR_INGRESS && proxy_source(p, &source))
+		c->remote = source;
+}
+
+/* The header goes on in later events. False: no memory. */
+static bool hold(struct conn *c, struct session *s, const struct proxy *p, uint64_t time_ns)
+{
+	if (s->proxy)
+		return true;
+	s->proxy = memory_alloc(&c->memory, sizeof(*s->proxy));
+	if (!s->proxy)
+		return false;
+	*s->proxy = *p;
+	s->held_ns = time_ns;
+	return true;
+}
+
+enum proxy_header proxy_header_take(struct conn *c, struct session *s, enum dir dir,
+				    struct span *data, uint64_t time_ns)
+{
+	bool is_held = s->proxy;
+	struct proxy first = {0};
+	struct proxy *p = is_held ? s->proxy : &first;
+	enum proxy_result result;
+	size_t used;
+
+	if (s->is_past_proxy[dir])
+		return PROXY_HEADER_NONE;
+	result = proxy_push(p, *data, &used);
+	/* Of a connection whose beginning was not seen, nothing is held back. */
+	if (result == PROXY_MORE && c->role != ROLE_UNKNOWN && hold(c, s, p, time_ns))
+		return PROXY_HEADER_INSIDE;
+	s->is_past_proxy[dir] = true;
+	switch (result) {
+	case PROXY_DONE:
+		set_peer(c, dir, p);
+		proxy_header_release(c, s);
+		*data = span_from(*data, used);
+		return PROXY_HEADER_NONE;
+	case PROXY_BAD:
+		proxy_header_release(c, s);
+		return PROXY_HEADER_BAD;
+	default:
+		return is_held ? PROXY_HEADER_HELD : PROXY_HEADER_NONE;
+	}
+}
+
+bool proxy_header_miss(struct conn *c, struct session *s, enum dir dir, uint32_t len)
+{
+	bool is_inside = s->proxy && !s->is_past_proxy[dir] && proxy_miss(s->proxy, len);
+
+	if (is_inside && s->proxy->left)
+		return true;
+	if (is_inside)
+		set_peer(c, dir, s->proxy);
+	s->is_past_proxy[dir] = true;
+	if (s->proxy)
+		proxy_header_release(c, s);
+	return is_inside;
+}
+
+void proxy_header_release(struct conn *c, struct session *s)
+{
+	memory_free(&c->memory, s->proxy);
+	s->proxy = NULL;
+}

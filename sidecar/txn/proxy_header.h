@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The header of the PROXY protocol before the first byte of HTTP/1 or HTTP/2: taken off, and the
+ * client that it names becomes the peer of an accepted connection.
+ *
+ * A header that is malformed ends what is understood of the client's direction: the server closes
+ * the connection, and nothing behind the header is a request.
+ */
+#ifndef SIDELIGHT_TXN_PROXY_HEADER_H
+#define SIDELIGHT_TXN_PROXY_HEADER_H
+
+#include "txn/session.h"
+
+enum proxy_header {
+	PROXY_HEADER_NONE, /* *data is what the protocol goes on with, if it is not empty */
+	PROXY_HEADER_HELD, /* likewise, but the s->proxy->kept bytes come first */
+	PROXY_HEADER_INSIDE, /* the header goes on */
+	PROXY_HEADER_BAD,
+};
+
+/* Takes the header, or its next part, off *data, the next bytes of a session of unknown role. */
+enum proxy_header proxy_header_take(struct conn *c, struct session *s, enum dir dir,
+				    struct span *data, uint64_t time_ns);
+
+/* The next len bytes of dir were missed. True: all of them are of the header. */
+bool proxy_header_miss(struct conn *c, struct session *s, enum dir dir, uint32_t len);
+
+/* What is held of a header is of no use any more; it may be nothing. */
+void proxy_header_release(struct conn *c, struct session *s);
+
+#endif
