@@ -16,6 +16,7 @@
 #include <bpf/bpf_endian.h>
 
 #include "event.h"
+#include "fastopen.bpf.h"
 #include "order.bpf.h"
 #include "packet.bpf.h"
 #include "piece.bpf.h"
@@ -87,8 +88,14 @@ static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, 
 {
 	struct sock_state *st;
 
-	if (seg->len == 0 || (seg->tcp_flags & (TCP_ACK | TCP_RST | TCP_SYN)) != TCP_ACK ||
-	    !is_attached() || bpf_sk_storage_get(&muted, sk, NULL, 0))
+	if (seg->len == 0 || !is_attached())
+		return NULL;
+	if ((seg->tcp_flags & (TCP_ACK | TCP_RST | TCP_SYN)) == TCP_SYN) {
+		keep_syn(skb, dir == SL_EGRESS);
+		return NULL;
+	}
+	if ((seg->tcp_flags & (TCP_ACK | TCP_RST | TCP_SYN)) != TCP_ACK ||
+	    bpf_sk_storage_get(&muted, sk, NULL, 0))
 		return NULL;
 	sk = bpf_sk_fullsock(sk);
 	if (!sk)

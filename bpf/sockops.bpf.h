@@ -5,6 +5,7 @@
 #ifndef SIDELIGHT_SOCKOPS_BPF_H
 #define SIDELIGHT_SOCKOPS_BPF_H
 
+#include "fastopen.bpf.h"
 #include "packet.bpf.h"
 #include "record.bpf.h"
 #include "segment.bpf.h"
@@ -78,6 +79,8 @@ static __always_inline void on_established(struct bpf_sock_ops *ctx, __u8 role)
 	st->role = role;
 	start_half(&st->half[SL_INGRESS], ctx->rcv_nxt, ctx->snd_nxt);
 	start_half(&st->half[SL_EGRESS], ctx->snd_nxt, ctx->rcv_nxt);
+	if (has_syn_data)
+		take_syn(st, &t);
 }
 
 static __always_inline void on_muted_closed(struct bpf_sock_ops *ctx, struct bpf_sock *sk,

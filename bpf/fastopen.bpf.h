@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Data in a SYN (TCP Fast Open, RFC 7413).
+ *
+ * When the SYN passes, the server has no socket for the connection yet, and nobody knows whether
+ * there will be one: anybody may have sent it. So the data is kept, in one of a few slots, until
+ * the connection is established, on either side: on the server's that is at once, on the client's
+ * after one round trip. Data that the server did not take is sent again by the client, in order,
+ * and is then known already.
+ */
+#ifndef SIDELIGHT_FASTOPEN_BPF_H
+#define SIDELIGHT_FASTOPEN_BPF_H
+
+#include "http1.bpf.h"
+#include "packet.bpf.h"
+#include "record.bpf.h"
+#include "state.bpf.h"
+
+#define SYN_SLOTS_LOG2 6
+
+struct syn_data {
+	struct bpf_spin_lock lock; /* of is_busy */
+	__u32 is_busy; /* a CPU is at what follows */
+	__u64 key; /* of the addresses; 0: nothing is kept */
+	__u64 time_ns;
+	__u64 thread; /* tid and tgid, as in struct sl_data */
+	__u32 seq;
+	__u32 len; /* in the SYN */
+	__u64 data[SL_DATA_LARGE / 8]; /* the first bytes of it */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1 << SYN_SLOTS_LOG2);
+	__type(key, __u32);
+	__type(value, struct syn_data);
+} syn_data SEC(".maps");
+
+/* Some SYN had data. */
+volatile __u32 has_syn_data;
+
+static __always_inline struct syn_data *syn_slot(__u64 key)
+{
+	__u32 slot = key * 0x9e3779b97f4a7c15ull >> (64 - SYN_SLOTS_LOG2);
+
+	return bpf_map_lookup_elem(&syn_data, &slot);
+}
+
+static __always_inline bool begin_syn(struct syn_data *v)
+{
+	bool is_ours;
+
+	bpf_spin_lock(&v->lock);
+	is_ours = !v->is_busy;
+	v->is_busy = true;
+	bpf_spin_unlock(&v->lock);
+	return is_ours;
+}
+
+static __always_inline void end_syn(struct syn_data *v, __u64 key)
+{
+	v->key = key;
+	bpf_spin_lock(&v->lock);
+	v->is_busy = false;
+	bpf_spin_unlock(&v->lock);
+}
+
+/* A SYN with data passes. A global function: the verifier takes it by itself, see scan_head(). */
+__noinline __u32 keep_syn(struct __sk_buff *skb, __u32 is_egress)
+{
+	struct segment seg;
+	struct syn_data *v;
+	struct tuple t;
+	__u64 key;
+	__u64 n;
+
+	if (!segment_parse(skb, &seg) || !seg.len || !tuple_of_packet(skb, is_egress, &t))
+		return 0;
+	key = tuple_id(&t, 0);
+	v = syn_slot(key);
+	if (!v)
+		return 0;
+	if (!begin_syn(v)) {
+		count_exact(SL_C_LOST_REQUEST);
+		return 0;
+	}
+	n = seg.len < SL_DATA_LARGE ? seg.len : SL_DATA_LARGE;
+	if (!load_bytes(skb, seg.off, v->data, n, SL_DATA_LARGE)) {
+		count_exact(SL_C_LOST_HELPER);
+		key = 0;
+	}
+	v->time_ns = bpf_ktime_get_ns();
+	v->thread = is_egress && has_current_pid ? bpf_get_current_pid_tgid() : 0;
+	v->seq = seg.seq;
+	v->len = seg.len;
+	end_syn(v, key);
+	if (!has_syn_data)
+		has_syn_data = 1;
+	return 1;
+}
+
+/* The bytes that were kept, as one record; what is beyond them is not vouched for. */
+static __always_inline void send_syn(struct sock_state *st, const struct syn_data *v, __u8 dir)
+{
+	__u64 n = v->len < SL_DATA_LARGE ? v->len : SL_DATA_LARGE;
+	struct half *h = &st->half[dir];
+	struct sl_data *rec;
+
+	rec = ring_reserve(sizeof(*rec) + SL_DATA_LARGE);
+	if (!rec) {
+		count_exact(SL_C_LOST_REQUEST);
+		return;
+	}
+	/* All of the room, so that the verifier has one way through it: h.len is what counts. */
+#pragma unroll 25
+	for (__u64 i = 0; i < SL_DATA_LARGE / 8; i++)
+		((__u64 *)rec->data)[i] = v->data[i];
+	rec->h.id = st->id;
+	rec->h.time_ns = v->time_ns;
+	rec->peer_seq = h->ack;
+	*(__u64 *)&rec->tid = v->thread;
+	end_data(rec, dir, 0, v->seq, v->seq, n, v->seq + n);
+	ring_submit(&rec->h);
+	h->records++;
+	h->bytes_sent += n;
+}
+
+/* The connection begins with v. False: it does not. */
+static __always_inline bool open_syn(struct sock_state *st, const struct syn_data *v,
+				     const struct tuple *t, __u8 dir)
+{
+	struct sl_verdict verdict = {.is_http2 = true};
+	struct half *h = &st->half[dir];
+	__u64 first = v->data[0];
+
+	if (dir == SL_EGRESS && (__u32)h->next - v->len == v->seq)
+		h->next = h->first_seq = v->seq;
+	if ((__u32)h->next != v->seq)
+		return false;
+	st->is_open = send_open(t, st->id, st->role, 0, st->half[SL_INGRESS].first_seq,
+				st->half[SL_EGRESS].first_seq);
+	h->next += v->len;
+	h->told_seq = h->next;
+	h->turn_ack = h->ack;
+	h->budget = TURN_BUDGET;
+	h->segments++;
+	h->bytes_seen += v->len;
+	if (v->len > 1 && (first & 0xffff) == (0x16 | 0x03 << 8)) {
+		st->mute = SL_MUTE_TLS;
+		send_mute(st->id, SL_MUTE_TLS);
+		return true;
+	}
+	if (v->len >= 8 && first == WORD_PRI)
+		bpf_map_update_elem(&verdicts, &st->id, &verdict, BPF_NOEXIST);
+	st->is_head[dir] = (__u32)first == ('H' | 'E' << 8 | 'A' << 16 | 'D' << 24);
+	st->is_connect[dir] = first == WORD_CONNECT;
+	send_syn(st, v, dir);
+	return true;
+}
+
+/* A connection is established, and its state is new: was there data in its SYN? */
+static __always_inline void take_syn(struct sock_state *st, const struct tuple *t)
+{
+	__u8 dir = st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS;
+	__u64 key = tuple_id(t, 0);
+	struct syn_data *v = syn_slot(key);
+
+	if (!v || v->key != key || !begin_syn(v))
+		return;
+	if (v->key == key && open_syn(st, v, t, dir))
+		key = 0;
+	else
+		key = v->key;
+	end_syn(v, key);
+}
+
+#endif
