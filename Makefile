@@ -42,7 +42,7 @@ endif
 # pkg-config name, least version, Debian package
 LIBRARIES := libbpf:1.1:libbpf-dev libcurl:7.88:libcurl4-gnutls-dev libcjson:1.7:libcjson-dev \
 	libcap:2.60:libcap-dev libseccomp:2.5:libseccomp-dev libmicrohttpd:0.9.75:libmicrohttpd-dev \
-	libuv:1.44:libuv1-dev \
+	libuv:1.44:libuv1-dev nettle:3.8:nettle-dev \
 	libpcap:1.10:libpcap-dev zlib:1.2:zlib1g-dev
 WEBHOOK_LIBRARIES := gnutls:3.7:libgnutls28-dev \
 	libcjson:1.7:libcjson-dev libcurl:7.88:libcurl4-gnutls-dev libuv:1.44:libuv1-dev

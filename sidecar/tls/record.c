@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tls/record.h"
+
+#include <string.h>
+
+bool tls_header_is_sound(const uint8_t *header, size_t max)
+{
+	/* The minor version is that of any TLS: in 1.3 it means nothing (RFC 8446 section 5.1). */
+	return header[0] >= TLS_CHANGE_CIPHER_SPEC && header[0] <= TLS_HEARTBEAT &&
+	       header[1] == 3 && header[2] <= 4 && tls_header_len(header) <= max;
+}
+
+/* The record has ended: it stays valid in the buffer, or in the caller's data, until the next. */
+static enum tls_read finish(struct tls_reader *r, const uint8_t *body, uint64_t time_ns,
+			    struct tls_record *ret)
+{
+	r->record.body = body;
+	r->record.last_ns = time_ns;
+	if (!r->has_gap)
+		r->record.head = r->record.tail = r->record.len;
+	*ret = r->record;
+	r->header_bytes = 0;
+	return TLS_READ_RECORD;
+}
+
+static bool need_buffer(struct tls_reader *r, struct memory_account *memory)
+{
+	if (!r->buffer)
+		r->buffer = memory_alloc(memory, r->record.len);
+	return r->buffer;
+}
+
+/* Before anything is read: what the last record left behind. */
+static void begin(struct tls_reader *r, struct memory_account *memory)
+{
+	if (r->header_bytes > 0)
+		return;
+	tls_reader_release(r, memory);
+}
+
+enum tls_read tls_reader_data(struct tls_reader *r, struct span *data, uint64_t time_ns,
+			      struct memory_account *memory, struct tls_record *ret)
+{
+	const uint8_t *from;
+	size_t n;
+
+	begin(r, memory);
+	while (r->header_bytes < TLS_HEADER_BYTES && data->len > 0) {
+		r->record.header[r->header_bytes++] = (uint8_t)data->ptr[0];
+		r->record.first_ns = time_ns;
+		*data = span_from(*data, 1);
+	}
+	if (r->header_bytes < TLS_HEADER_BYTES)
+		return TLS_READ_MORE;
+	if (r->at == 0) {
+		if (!tls_header_is_sound(r->record.header, TLS_BODY_MAX))
+			return TLS_READ_MALFORMED;
+		r->record.len = tls_header_len(r->record.header);
+	}
+	from = (const uint8_t *)data->ptr;
+	n = r->record.len - r->at < data->len ? r->record.len - r->at : data->len;
+	if (time_ns == r->record.first_ns)
+		r->record.first_bytes += (uint32_t)n;
+	*data = span_from(*data, n);
+	if (n == r->record.len)
+		return finish(r, from, time_ns, ret);
+	if (n == 0)
+		return TLS_READ_MORE;
+	if (!need_buffer(r, memory))
+		return TLS_READ_NO_MEMORY;
+	memcpy(r->buffer + r->at, from, n);
+	r->at += (uint32_t)n;
+	return r->at == r->record.len ? finish(r, r->buffer, time_ns, ret) : TLS_READ_MORE;
+}
+
+enum tls_read tls_reader_miss(struct tls_reader *r, uint32_t *len, bool is_lost, uint64_t time_ns,
+			      struct memory_account *memory, struct tls_record *ret)
+{
+	uint32_t n;
+
+	begin(r, memory);
+	if (r->header_bytes < TLS_HEADER_BYTES)
+		return TLS_READ_MORE;
+	if (r->at == 0)
+		r->record.len = tls_header_len(r->record.header);
+	n = r->record.len - r->at < *len ? r->record.len - r->at : *len;
+	if (n == 0)
+		return TLS_READ_MORE;
+	if (!need_buffer(r, memory))
+		return TLS_READ_NO_MEMORY;
+	if (!r->has_gap)
+		r->record.head = r->at;
+	r->has_gap = true;
+	r->record.has_lost |= is_lost;
+	r->at += n;
+	r->record.tail = r->at;
+	*len -= n;
+	return r->at == r->record.len ? finish(r, r->buffer, time_ns, ret) : TLS_READ_MORE;
+}
+
+void tls_reader_release(struct tls_reader *r, struct memory_account *memory)
+{
+	if (r->buffer)
+		memory_free(memory, r->buffer);
+	*r = (struct tls_reader){0};
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tls/stream.h"
+
+#include <string.h>
+
+#include "tls/keys.h"
+
+const char *tls_dark_name(enum tls_dark why)
+{
+	static const char *const names[TLS_DARK_MAX] = {
+		[TLS_LIT] = "",
+		[TLS_DARK_NO_SECRET] = "no_secret",
+		[TLS_DARK_JOINED] = "joined",
+		[TLS_DARK_VERSION] = "version",
+		[TLS_DARK_CIPHER] = "cipher",
+		[TLS_DARK_GAP] = "gap",
+		[TLS_DARK_SECRET] = "wrong_secret",
+		[TLS_DARK_PROTOCOL] = "protocol",
+		[TLS_DARK_NOT_HTTP] = "not_http",
+		[TLS_DARK_HELD] = "held",
+		[TLS_DARK_MEMORY] = "memory",
+	};
+
+	return names[why];
+}
+
+bool tls_begins(struct span data)
+{
+	uint8_t first = (uint8_t)data.ptr[0];
+
+	return first >= TLS_CHANGE_CIPHER_SPEC && first <= TLS_APPLICATION_DATA &&
+	       (data.len < 2 || data.ptr[1] == 3) && (data.len < 3 || (uint8_t)data.ptr[2] <= 4);
+}
+
+struct tls_stream *tls_stream_new(struct tls_env *env, struct memory_account *memory)
+{
+	struct tls_stream *t = memory_calloc(memory, 1, sizeof(*t));
+
+	env->stats.connections++;
+	if (!t) {
+		env->stats.dark[TLS_DARK_MEMORY]++;
+		return NULL;
+	}
+	t->env = env;
+	t->memory = memory;
+	return t;
+}
+
+/* All but the struct itself. */
+static void release(struct tls_stream *t)
+{
+	tls_keys_wipe(t);
+	tls_held_release(&t->held, t->memory);
+	for (int dir = 0; dir < 2; dir++) {
+		tls_reader_release(&t->direction[dir].reader, t->memory);
+		tls_gap_release(&t->direction[dir].gap, t->memory);
+		tls_handshake_release(&t->direction[dir].handshake, t->memory);
+	}
+}
+
+void tls_stream_free(struct tls_stream *t)
+{
+	if (!t)
+		return;
+	release(t);
+	memory_free(t->memory, t);
+}
+
+void tls_stream_set_dark(struct tls_stream *t, enum tls_dark why)
+{
+	if (t->dark)
+		return;
+	t->dark = why;
+	t->env->stats.dark[why]++;
+	tls_keys_wipe(t);
+}
+
+static void put_fin(struct tls_stream *t, enum dir dir, uint64_t time_ns)
+{
+	if (t->direction[dir].has_ended)
+		return;
+	t->direction[dir].has_ended = true;
+	t->sink->fin(t->ctx, dir, time_ns);
+}
+
+/* Records of the direction come after others that are held, or all are. */
+static bool is_held(const struct tls_stream *t, enum dir dir)
+{
+	return t->is_waiting || tls_held_has(&t->held, dir);
+}
+
+static void hold(struct tls_stream *t, enum dir dir, const struct tls_record *r, bool is_fin)
+{
+	if (!tls_held_add(&t->held, dir, r, is_fin, t->memory))
+		tls_stream_set_dark(t, TLS_DARK_HELD);
+}
+
+/* What is held goes on, in order, as far as nothing stands in its way. */
+static void release_held(struct tls_stream *t)
+{
+	bool is_blocked[2] = {false, false};
+	struct tls_held *h = t->held.first;
+
+	while (h && !t->dark && !t->is_waiting) {
+		struct tls_held *next = h->next;
+
+		if (is_blocked[h->dir]) {
+			h = next;
+			continue;
+		}
+		if (h->is_fin) {
+			put_fin(t, h->dir, h->record.last_ns);
+		} else if (!tls_stream_record(t, h->dir, &h->record)) {
+			is_blocked[h->dir] = true;
+			h = next;
+			continue;
+		}
+		/* It may have unblocked what came before it. */
+		tls_held_drop(&t->held, h, t->memory);
+		is_blocked[0] = is_blocked[1] = false;
+		h = t->held.first;
+	}
+}
+
+static void take_record(struct tls_stream *t, enum dir dir, const struct tls_record *r)
+{
+	if (is_held(t, dir) || !tls_stream_record(t, dir, r))
+		hold(t, dir, r, false);
+	else if (t->held.first)
+		release_held(t);
+}
+
+/* What the reader said. False: there is no record yet. */
+static bool take_read(struct tls_stream *t, enum dir dir, enum tls_read read,
+		      const struct tls_record *r)
+{
+	switch (read) {
+	case TLS_READ_RECORD:
+		take_record(t, dir, r);
+		return true;
+	case TLS_READ_MALFORMED:
+		tls_stream_set_dark(t, TLS_DARK_PROTOCOL);
+		return false;
+	case TLS_READ_NO_MEMORY:
+		tls_stream_set_dark(t, TLS_DARK_MEMORY);
+		return false;
+	case TLS_READ_MORE:
+		return false;
+	}
+	return false;
+}
+
+static void read_records(struct tls_stream *t, enum dir dir, struct span data, uint64_t time_ns)
+{
+	struct tls_reader *reader = &t->direction[dir].reader;
+	struct tls_record r;
+
+	while (data.len > 0 && !t->dark)
+		if (!take_read(t, dir, tls_reader_data(reader, &data, time_ns, t->memory, &r), &r))
+			return;
+}
+
+/* The records behind a gap are found: what was missing goes out, then what was kept of them. */
+static void close_gap(struct tls_stream *t, enum dir dir, const struct tls_gap_end *end,
+		      uint64_t time_ns)
+{
+	struct tls_direction *d = &t->direction[dir];
+	struct tls_gap gap = d->gap;
+	uint64_t records = end->number - d->number;
+	uint64_t lost = end->plain_bytes - (t->version == TLS_1_3 ? records : 0);
+
+	d->gap = (struct tls_gap){0};
+	d->number = end->number;
+	d->is_verified = false;
+	t->env->stats.gaps_closed++;
+	if (lost > 0 && lost < UINT32_MAX)
+		t->sink->lost(t->ctx, dir, (uint32_t)lost, time_ns);
+	else if (lost > 0)
+		tls_stream_set_dark(t, TLS_DARK_GAP);
+	read_records(t, dir, span_from((struct span){(const char *)gap.buffer, gap.len}, end->at),
+		     time_ns);
+	tls_gap_release(&gap, t->memory);
+}
+
+static void read_gap(struct tls_stream *t, enum dir dir, struct span data, uint64_t time_ns)
+{
+	struct tls_direction *d = &t->direction[dir];
+	struct tls_gap_end end;
+
+	switch (tls_gap_data(&d->gap, data, &d->cipher, d->number, t->memory, t->env->plain,
+			     &end)) {
+	case TLS_GAP_OPEN:
+		return;
+	case TLS_GAP_CLOSED:
+		close_gap(t, dir, &end, time_ns);
+		return;
+	case TLS_GAP_LOST:
+		tls_stream_set_dark(t, TLS_DARK_GAP);
+		return;
+	case TLS_GAP_NO_MEMORY:
+		tls_stream_set_dark(t, TLS_DARK_MEMORY);
+		return;
+	}
+}
+
+/*
+ * From the number of the next record follows how many bytes of plaintext are missing, if all of
+ * them are application data. Servers of TLS 1.3 send their tickets before (OpenSSL, BoringSSL,
+ * GnuTLS and Go as the handshake ends).
+ */
+static bool can_close_gap(const struct tls_stream *t, enum dir dir)
+{
+	const struct tls_direction *d = &t->direction[dir];
+
+	return d->phase == TLS_PHASE_TRAFFIC && d->is_verified && !d->has_padding &&
+	       tls_cipher_is_stream(&d->cipher) && !is_held(t, dir) &&
+	       (t->version == TLS_1_2 || dir == t->client || d->has_data);
+}
+
+static void begin_call(struct tls_stream *t, const struct bytes_sink *sink, void *ctx)
+{
+	t->sink = sink;
+	t->ctx = ctx;
+}
+
+static void end_call(struct tls_stream *t)
+{
+	if (t->dark)
+		release(t);
+}
+
+void tls_stream_data(struct tls_stream *t, enum dir dir, struct span data, uint64_t time_ns,
+		     const struct bytes_sink *sink, void *ctx)
+{
+	if (t->dark || t->direction[dir].has_ended)
+		return;
+	begin_call(t, sink, ctx);
+	if (t->direction[dir].gap.is_open)
+		read_gap(t, dir, data, time_ns);
+	else
+		read_records(t, dir, data, time_ns);
+	end_call(t);
+}
+
+void tls_stream_miss(struct tls_stream *t, enum dir dir, uint32_t len, bool is_lost,
+		     uint64_t time_ns, const struct bytes_sink *sink, void *ctx)
+{
+	struct tls_direction *d = &t->direction[dir];
+	struct tls_record r;
+
+	if (t->dark || d->has_ended)
+		return;
+	begin_call(t, sink, ctx);
+	if (!d->gap.is_open)
+		(void)take_read(t, dir,
+				tls_reader_miss(&d->reader, &len, is_lost, time_ns, t->memory, &r),
+				&r);
+	if (len > 0 && !t->dark && (d->gap.is_open || can_close_gap(t, dir))) {
+		tls_gap_miss(&d->gap, len, d->reader.header_bytes, is_lost, t->memory);
+		tls_reader_release(&d->reader, t->memory);
+	} else if (len > 0) {
+		tls_stream_set_dark(t, TLS_DARK_GAP);
+	}
+	end_call(t);
+}
+
+void tls_stream_fin(struct tls_stream *t, enum dir dir, uint64_t time_ns,
+		    const struct bytes_sink *sink, void *ctx)
+{
+	struct tls_record r = {.last_ns = time_ns};
+
+	if (t->dark)
+		return;
+	begin_call(t, sink, ctx);
+	if (t->direction[dir].gap.is_open)
+		tls_stream_set_dark(t, TLS_DARK_GAP);
+	else if (is_held(t, dir))
+		hold(t, dir, &r, true);
+	else
+		put_fin(t, dir, time_ns);
+	end_call(t);
+}
+
+void tls_stream_secrets(struct tls_stream *t, const struct bytes_sink *sink, void *ctx)
+{
+	if (t->dark || !t->is_waiting)
+		return;
+	begin_call(t, sink, ctx);
+	t->is_waiting = false;
+	release_held(t);
+	end_call(t);
+}
+
+void tls_stream_end(struct tls_stream *t)
+{
+	if (t->held.first)
+		tls_stream_set_dark(t, TLS_DARK_NO_SECRET);
+	else if (t->direction[0].gap.is_open || t->direction[1].gap.is_open)
+		tls_stream_set_dark(t, TLS_DARK_GAP);
+	release(t);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TLS connections of which bytes are missing, at every position: what comes out is right, and in
+ * its place, or the connection is dark.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "tls_tap.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define AEAD_SUITES  10 /* they come first */
+
+static struct tls_peer peer; /* large */
+
+static struct tls_secrets *converse(uint16_t suite)
+{
+	struct tls_secrets *s = tls_secrets_new(8);
+
+	tls_peer_converse(&peer, suite, 0);
+	tls_peer_tell(&peer, s, ~0u);
+	return s;
+}
+
+/* `len` bytes of the server are missing from `at` on: what comes out is right, or it is dark. */
+static enum tls_dark lose(const struct tls_secrets *s, size_t at, size_t len, bool is_lost,
+			  size_t *ret_missing)
+{
+	struct tls_tap tap = tap_begin(s, true, &peer);
+	enum tls_dark dark;
+	bool is_dark;
+
+	for (size_t i = 0; i < peer.pieces; i++) {
+		size_t from = peer.order[i].from;
+		size_t to = from + peer.order[i].len;
+		const uint8_t *bytes = peer.wire[peer.order[i].side];
+
+		if (peer.order[i].side == 0 || to <= at || from >= at + len) {
+			tap_push(&tap, (enum dir)peer.order[i].side, bytes + from, to - from);
+			continue;
+		}
+		if (from < at)
+			tap_push(&tap, 1, bytes + from, at - from);
+		if (from <= at)
+			tap_lose(&tap, 1, len, is_lost);
+		if (to > at + len)
+			tap_push(&tap, 1, bytes + at + len, to - at - len);
+	}
+	is_dark = tap.stream->dark;
+	if (!is_dark && !tap.stream->direction[1].gap.is_open) {
+		assert_int_equal(tap.at[0], tap.want_len[0]);
+		assert_int_equal(tap.at[1], tap.want_len[1]);
+	}
+	*ret_missing = tap.missing[1];
+	dark = tap_end(&tap);
+	assert_true(dark == TLS_LIT || dark == TLS_DARK_GAP);
+	return dark;
+}
+
+static void test_gaps(void **state)
+{
+	static const size_t lens[] = {1, 4, 5, 22, 60, 75, 150, 400, 2000};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(tls_peer_suites); i++) {
+		unsigned lit = 0;
+		unsigned gaps = 0;
+
+		struct tls_secrets *s = converse(tls_peer_suites[i]);
+
+		for (size_t j = 0; j < COUNT(lens); j++) {
+			for (size_t at = 0; at + lens[j] <= peer.wire_len[1]; at += i % 3 + 1) {
+				size_t missing = 0;
+				enum tls_dark dark = lose(s, at, lens[j], j % 2, &missing);
+
+				gaps++;
+				lit += dark == TLS_LIT;
+			}
+		}
+		/* Lit: those inside and between application records. */
+		if (tls_suite_find(tls_peer_suites[i])->mode == TLS_CBC)
+			assert_int_equal(lit, 0);
+		else
+			assert_in_range(lit * 100 / gaps, 60, 99);
+		tls_secrets_free(s);
+	}
+}
+
+/* A gap over whole records: their number is found, and exactly their plaintext is missing. */
+static void test_whole_records_missing(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < AEAD_SUITES; i++) {
+		struct tls_secrets *s = converse(tls_peer_suites[i]);
+		size_t first = 0;
+		size_t missing;
+
+		while (peer.order[first].side == 0 || first < peer.pieces - 9)
+			first++;
+		for (size_t n = 1; n < 6; n++) {
+			size_t from = peer.order[first].from;
+			size_t to = peer.order[first + n].from;
+			size_t want = 0;
+
+			for (size_t k = 0; k < n; k++)
+				want += peer.order[first + k].len - (peer.order[first].len - 51);
+			assert_int_equal(lose(s, from, to - from, true, &missing), TLS_LIT);
+			assert_int_equal(missing, want);
+		}
+		tls_secrets_free(s);
+	}
+}
+
+/* What may be read unverified is what the verified record holds, at every offset. */
+static void test_decryption_at_an_offset(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < AEAD_SUITES; i++) {
+		uint8_t whole[TLS_BODY_MAX];
+		uint8_t part[TLS_BODY_MAX];
+		const uint8_t *record;
+		size_t len;
+
+		tls_peer_converse(&peer, tls_peer_suites[i], 0);
+		record = peer.wire[1] + peer.order[peer.pieces - 4].from;
+		peer.number[1] -= 3;
+		assert_true(tls_cipher_open(&peer.cipher[1], peer.number[1], record, record + 5,
+					    tls_header_len(record), whole, &len));
+		assert_in_range(len, 3000, 3001);
+		for (size_t from = 0; from < len; from += 7) {
+			size_t n = len - from < 100 + from % 64 ? len - from : 100 + from % 64;
+
+			tls_cipher_decrypt(&peer.cipher[1], peer.number[1], record + 5, from, n,
+					   part);
+			assert_memory_equal(part, whole + from, n);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_gaps),
+		cmocka_unit_test(test_whole_records_missing),
+		cmocka_unit_test(test_decryption_at_an_offset),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What comes out of a TLS stream, compared with what went in at the other ends: each byte of data
+ * must be the one at its position, where lost and skipped bytes count as positions, too.
+ */
+#ifndef SIDELIGHT_TESTS_UNIT_TLS_TAP_H
+#define SIDELIGHT_TESTS_UNIT_TLS_TAP_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tls/stream.h"
+#include "tls_peer.h"
+
+struct tls_tap {
+	struct tls_env *env;
+	struct tls_stream *stream;
+	const uint8_t *want[2];
+	size_t want_len[2];
+	size_t at[2]; /* positions that came out, by enum dir: the client's is 0 */
+	size_t missing[2]; /* of them, lost or skipped */
+	unsigned fins[2];
+	uint64_t now_ns;
+	uint64_t last_ns[2];
+};
+
+static inline void tap_check(bool claim, const char *what)
+{
+	if (!claim) {
+		(void)fprintf(stderr, "%s\n", what);
+		abort();
+	}
+}
+
+static inline void tap_time(struct tls_tap *tap, enum dir dir, uint64_t time_ns)
+{
+	tap_check(time_ns >= tap->last_ns[dir] && time_ns <= tap->now_ns, "times go back");
+	tap_check(tap->fins[dir] == 0, "something behind the end");
+	tap->last_ns[dir] = time_ns;
+}
+
+static inline void tap_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
+{
+	struct tls_tap *tap = ctx;
+
+	tap_time(tap, dir, time_ns);
+	tap_check(data.len > 0 && data.len <= tap->want_len[dir] - tap->at[dir], "too much data");
+	tap_check(memcmp(tap->want[dir] + tap->at[dir], data.ptr, data.len) == 0, "other data");
+	tap->at[dir] += data.len;
+}
+
+static inline void tap_miss(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+{
+	struct tls_tap *tap = ctx;
+
+	tap_time(tap, dir, time_ns);
+	tap_check(len > 0 && len <= tap->want_len[dir] - tap->at[dir], "too much is missing");
+	tap->at[dir] += len;
+	tap->missing[dir] += len;
+}
+
+static inline void tap_fin(void *ctx, enum dir dir, uint64_t time_ns)
+{
+	struct tls_tap *tap = ctx;
+
+	tap_time(tap, dir, time_ns);
+	tap->fins[dir]++;
+}
+
+static const struct bytes_sink tap_sink = {
+	.data = tap_data, .skip = tap_miss, .lost = tap_miss, .fin = tap_fin};
+
+static inline struct tls_tap tap_begin(const struct tls_secrets *secrets, bool has_all,
+				       const struct tls_peer *p)
+{
+	struct tls_tap tap = {.env = calloc(1, sizeof(*tap.env))};
+
+	tap_check(tap.env != NULL, "no memory");
+	tap.env->secrets = secrets;
+	tap.env->has_all_secrets = has_all;
+	tap.stream = tls_stream_new(tap.env, NULL);
+	for (int dir = 0; p && dir < 2; dir++) {
+		tap.want[dir] = p->plain[dir];
+		tap.want_len[dir] = p->plain_len[dir];
+	}
+	return tap;
+}
+
+static inline void tap_push(struct tls_tap *tap, enum dir dir, const void *bytes, size_t len)
+{
+	tap->now_ns++;
+	tls_stream_data(tap->stream, dir, (struct span){bytes, len}, tap->now_ns, &tap_sink, tap);
+}
+
+static inline void tap_lose(struct tls_tap *tap, enum dir dir, size_t len, bool is_lost)
+{
+	tap->now_ns++;
+	tls_stream_miss(tap->stream, dir, (uint32_t)len, is_lost, tap->now_ns, &tap_sink, tap);
+}
+
+/* All that the peers sent, in their order, in pieces of at most `piece` bytes. */
+static inline void tap_play(struct tls_tap *tap, const struct tls_peer *p, size_t piece)
+{
+	for (size_t i = 0; i < p->pieces; i++) {
+		const uint8_t *bytes = p->wire[p->order[i].side] + p->order[i].from;
+
+		for (size_t at = 0; at < p->order[i].len; at += piece) {
+			size_t n = p->order[i].len - at < piece ? p->order[i].len - at : piece;
+
+			tap_push(tap, (enum dir)p->order[i].side, bytes + at, n);
+		}
+	}
+}
+
+/* Returns the reason why it went dark, if it did. */
+static inline enum tls_dark tap_end(struct tls_tap *tap)
+{
+	enum tls_dark dark;
+
+	tap->now_ns++;
+	for (int dir = 0; dir < 2; dir++)
+		tls_stream_fin(tap->stream, (enum dir)dir, tap->now_ns, &tap_sink, tap);
+	tls_stream_end(tap->stream);
+	dark = tap->stream->dark;
+	tap_check(!dark == !tap->env->stats.dark[dark], "dark, and not counted");
+	tls_stream_free(tap->stream);
+	free(tap->env);
+	return dark;
+}
+
+#endif
