@@ -31,6 +31,10 @@ const struct option option_table[] = {
 	 KIND_DURATION, IN_RUN, AT(for_ms), 1, 365ull * DAY_MS},
 	{NULL, "side", NULL, "server|client", "server",
 	 "which end of the connections is the observed one", KIND_WORD, IN_REPLAY, AT(side), 0, 0},
+	{NULL, "keylog", NULL, "FILE", NULL,
+	 "decrypt TLS with the secrets in FILE, in the key log format that curl, browsers and most "
+	 "TLS libraries write to $SSLKEYLOGFILE",
+	 KIND_TEXT, IN_REPLAY, AT(keylog), 0, 0},
 
 	{"Output", "summary", "SIDELIGHT_SUMMARY", NULL, NULL,
 	 "a table of rates, errors and durations on standard error at the end; default with "

@@ -51,6 +51,7 @@ struct options {
 
 	/* replay */
 	const char *file; /* never NULL after options_parse(); "-" is standard input */
+	const char *keylog; /* file */
 	bool wants_query;
 	bool wants_metrics;
 	int side; /* enum option_side */

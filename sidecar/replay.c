@@ -16,16 +16,20 @@
 #include "metrics/registry.h"
 #include "metrics/summary.h"
 #include "metrics/text.h"
+#include "tls/keylog.h"
 #include "txn/engine.h"
 
 #define EXIT_CUT 1 /* something is missing in what was printed */
 #define EXIT_USE 2
 
 #define SUMMARY_ROWS 200
+/* Sessions of the key log: 25 MB. */
+#define SESSION_CAP 65536
 
 /* What one run is made of; any of them may be NULL in replay_release(). */
 struct replay {
 	struct source *source;
+	struct tls_secrets *secrets;
 	struct engine *engine;
 	struct lines *lines;
 	struct registry *registry;
@@ -40,12 +44,39 @@ static void replay_release(struct replay *r)
 	registry_free(r->registry);
 	lines_free(r->lines);
 	engine_free(r->engine);
+	tls_secrets_free(r->secrets);
 	source_free(r->source);
 }
 
 static const char *file_name(const struct options *o)
 {
 	return strcmp(o->file, "-") == 0 ? "standard input" : o->file;
+}
+
+/* Without a key log the table is empty, and TLS connections are counted all the same. */
+static int read_secrets(struct replay *r, const struct options *o, struct text *error)
+{
+	struct tls_keylog_stats stats = {0};
+
+	r->secrets = tls_secrets_new(SESSION_CAP);
+	if (!r->secrets) {
+		text_add(error, "replay: no memory");
+		return -1;
+	}
+	if (!o->keylog)
+		return 0;
+	text_addf(error, "--keylog: %s: ", o->keylog);
+	if (tls_keylog_read(r->secrets, o->keylog, &stats, error) < 0)
+		return -1;
+	text_clear(error);
+	if (stats.malformed)
+		log_warn("%s: not of a key log: %" PRIu64 " of %" PRIu64
+			 " lines, the first of them line %" PRIu64,
+			 o->keylog, stats.malformed, stats.lines, stats.first_malformed);
+	if (stats.dropped)
+		log_warn("%s: %" PRIu64 " secrets beyond those of %u sessions are not used",
+			 o->keylog, stats.dropped, SESSION_CAP);
+	return 0;
 }
 
 static int replay_init(struct replay *r, const struct options *o, struct text *error)
@@ -65,6 +96,9 @@ static int replay_init(struct replay *r, const struct options *o, struct text *e
 	struct red_options red = {.wants_body_sizes = o->has_body_sizes};
 	const char *engine_error;
 
+	if (read_secrets(r, o, error) < 0)
+		return -1;
+	engine.secrets = r->secrets;
 	text_addf(error, "%s: ", file_name(o));
 	r->source = pcap_source_new(o->file, &streams, error);
 	if (!r->source)
@@ -133,6 +167,18 @@ static void add_count(struct text *t, uint64_t n, const char *noun, const char *
 	*separator = ", ";
 }
 
+/* TLS connections that were not decrypted, or not to their end. */
+static void add_dark(struct text *t, const struct tls_stats *tls, const char **separator)
+{
+	for (unsigned i = TLS_LIT + 1; i < TLS_DARK_MAX; i++) {
+		char noun[64];
+
+		(void)snprintf(noun, sizeof(noun), "TLS connections dark: %s",
+			       tls_dark_name((enum tls_dark)i)); /* the names are short */
+		add_count(t, tls->dark[i], noun, separator);
+	}
+}
+
 /* Are requests missing in what was printed, or may they be? */
 static bool is_incomplete(const struct replay *r)
 {
@@ -147,6 +193,8 @@ static bool is_incomplete(const struct replay *r)
 
 	for (unsigned i = 0; i < ENGINE_LOST_MAX; i++)
 		sum += engine->lost[i];
+	for (unsigned i = TLS_LIT + 1; i < TLS_DARK_MAX; i++)
+		sum += i == TLS_DARK_NOT_HTTP ? 0 : engine->tls.dark[i];
 	return sum > 0;
 }
 
@@ -174,6 +222,7 @@ static void log_counts(const struct replay *r)
 		add_count(&t, engine->lost[i], engine_lost_name(i), &separator);
 	add_count(&t, engine->responses_unpaired, "responses without request", &separator);
 	add_count(&t, engine->requests_unanswered, "unanswered at the end", &separator);
+	add_dark(&t, &engine->tls, &separator);
 	add_count(&t, file->fate[PACKET_FRAGMENT], "fragments", &separator);
 	add_count(&t, file->fate[PACKET_CUT], "packets with headers cut off", &separator);
 	add_count(&t, file->other_link, "packets of a link type that is not supported", &separator);

@@ -341,9 +341,11 @@ static void json_fill(struct lines *l, cJSON *o, const struct transaction *t)
 	json_number(o, "request_messages", t->messages[0], t->is_rpc);
 	json_number(o, "response_messages", t->messages[1], t->is_rpc);
 	json_number(o, "timeout_ns", t->timeout_ns, t->timeout_ns != 0);
+	if (t->is_tls)
+		(void)cJSON_AddStringToObject(o, "scheme", "https");
 }
 
-#define JSON_FIELD_COUNT 21
+#define JSON_FIELD_COUNT 21 /* without "scheme" */
 
 static void add_json(struct lines *l, const struct transaction *t)
 {
@@ -353,7 +355,7 @@ static void add_json(struct lines *l, const struct transaction *t)
 	if (o)
 		json_fill(l, o, t);
 	/* What could not be added is missing: one check instead of many. */
-	if (o && cJSON_GetArraySize(o) == JSON_FIELD_COUNT)
+	if (o && cJSON_GetArraySize(o) == JSON_FIELD_COUNT + t->is_tls)
 		str = cJSON_PrintUnformatted(o);
 	if (str)
 		text_add(&l->line, str);

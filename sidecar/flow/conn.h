@@ -26,6 +26,7 @@ enum conn_end {
 	CONN_RESET,
 	CONN_EVICTED, /* it goes on, unseen: there are too many */
 	CONN_MUTED, /* it goes on, and is not HTTP (any more) */
+	CONN_DARK, /* it goes on, and cannot be decrypted (any more) */
 	CONN_CUT, /* the source has ended */
 	CONN_EVICTED_MEMORY, /* as CONN_EVICTED: the memory budget is exhausted */
 };

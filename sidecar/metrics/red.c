@@ -35,8 +35,10 @@ static const char *const active_labels[] = {"container", "http_request_method", 
 static const char *const probe_labels[] = {"container", "http_route", "http_response_status_code",
 					   "error_type"};
 
-/* The connections we can read are not encrypted. */
-#define SCHEME "http"
+static const char *scheme_of(bool is_tls)
+{
+	return is_tls ? "https" : "http";
+}
 
 enum { DURATION, REQUEST_SIZE, RESPONSE_SIZE, SHAPES };
 
@@ -92,7 +94,7 @@ static const struct family_desc probe_desc = {
 /* What the labels of a transaction follow from, and the series that has them. */
 struct cell {
 	const char *route; /* NULL: empty */
-	uint64_t rest; /* role, version, error, status, server_port */
+	uint64_t rest; /* role, TLS, version, error, status, server_port */
 	const char *method;
 	uint64_t container;
 	const char *server_address;
@@ -252,7 +254,7 @@ static cold void cell_fill(struct red *red, struct cell *cell, const struct tran
 		t->known_method,
 		t->route,
 		status_text(t, status),
-		SCHEME,
+		scheme_of(t->is_tls),
 		versions[t->version],
 		red_error_type(t, error),
 		t->server_address,
@@ -291,8 +293,8 @@ static void red_done(void *ctx, const struct transaction *t)
 	uint64_t ns = t->end_ns > t->start_ns ? t->end_ns - t->start_ns : 0;
 	/* Of a server's transactions the address is no label, so it is not part of the key. */
 	const char *address = NULL;
-	uint64_t rest =
-		(uint64_t)t->version << 40 | (uint64_t)t->error << 32 | (uint64_t)t->status << 16;
+	uint64_t rest = (uint64_t)t->is_tls << 49 | (uint64_t)t->version << 40 |
+			(uint64_t)t->error << 32 | (uint64_t)t->status << 16;
 	uint64_t a = (uintptr_t)t->route ^ t->container << 48;
 	struct cell *cell;
 
@@ -326,7 +328,8 @@ void red_active(struct red *red, const struct active *cells, size_t count)
 	rpc_active_clear(red->rpc);
 	for (size_t i = 0; i < count; i++) {
 		const struct active *a = &cells[i];
-		const char *values[] = {container_name(red, a->container), a->known_method, SCHEME};
+		const char *values[] = {container_name(red, a->container), a->known_method,
+					scheme_of(a->is_tls)};
 
 		if (a->known_method && a->is_rpc)
 			rpc_active(red->rpc, a);

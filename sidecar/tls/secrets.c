@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define HASH_NONFATAL_OOM 1
-
 #include "tls/secrets.h"
 
 #include <assert.h>

@@ -11,9 +11,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uthash.h>
 
 #include "tls/key_schedule.h"
+
+/* A table that finds no memory refuses the session. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
 
 enum tls_secret {
 	TLS_SECRET_MASTER, /* TLS 1.2 */

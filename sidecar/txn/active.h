@@ -24,6 +24,7 @@ struct active {
 	uint64_t container;
 	const char *known_method; /* interned, of HTTP or of gRPC; NULL: never used */
 	uint64_t count;
+	bool is_tls;
 	bool is_rpc; /* set by who found it, for a method of gRPC */
 };
 
@@ -38,13 +39,14 @@ struct actives {
 };
 
 static inline bool active_is(const struct active *a, enum role role, uint64_t container,
-			     const char *known_method)
+			     const char *known_method, bool is_tls)
 {
-	return a->container == container && a->known_method == known_method && a->role == role;
+	return a->container == container && a->known_method == known_method && a->role == role &&
+	       a->is_tls == is_tls;
 }
 
 /* Never NULL. */
 struct active *actives_find(struct actives *all, enum role role, uint64_t container,
-			    const char *known_method);
+			    const char *known_method, bool is_tls);
 
 #endif

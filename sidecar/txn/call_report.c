@@ -49,6 +49,7 @@ void call_report(struct call *ended, struct conn *c, enum role role, enum txn_er
 		.status = call->status,
 		.error = error,
 		.is_probe = call->is_probe,
+		.is_tls = session_is_tls(c),
 		.stream = call->stream,
 		.start_ns = call->start_ns,
 		.first_byte_ns = call->first_byte_ns,

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "flow/conn.h"
 #include "txn/session.h"
+#include "txn/transport.h"
 
 /* Hosts, with their ports, that a client's metrics name one by one. */
 #define ADDRESS_CAP 200
@@ -44,8 +45,15 @@ struct engine *engine_new(const struct engine_options *options, const char **ret
 	e->env.number = ++engine_count;
 	memory_budget_init(&e->memory,
 			   options->memory_cap ? options->memory_cap : ENGINE_MEMORY_DEFAULT);
-	e->conns = conns_new(options->conn_cap, sizeof(struct session), &e->memory, &session_sink,
-			     &e->env);
+	e->conns = conns_new(options->conn_cap, sizeof(struct session), &e->memory,
+			     options->secrets ? &transport_sink : &session_sink, &e->env);
+	if (options->secrets) {
+		e->env.tls = calloc(1, sizeof(*e->env.tls));
+		if (!e->env.tls)
+			goto fail;
+		*e->env.tls =
+			(struct tls_env){.secrets = options->secrets, .has_all_secrets = true};
+	}
 	e->env.addresses = label_values_new(ADDRESS_CAP);
 	e->env.rpc_methods = label_values_new(options->route_cap);
 	e->env.route_names = label_values_new(options->route_cap);
@@ -75,6 +83,7 @@ void engine_free(struct engine *e)
 	label_values_free(e->env.rpc_methods);
 	label_values_free(e->env.addresses);
 	call_pool_release(&e->env.calls);
+	free(e->env.tls);
 	free(e);
 }
 
@@ -140,5 +149,7 @@ const struct engine_stats *engine_stats(struct engine *e)
 	s->memory_used = e->memory.used;
 	s->memory_cap = e->memory.cap;
 	s->memory_refused = e->memory.refused;
+	if (e->env.tls)
+		s->tls = e->env.tls->stats;
 	return s;
 }

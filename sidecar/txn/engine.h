@@ -15,6 +15,7 @@
 #include "capture/event.h"
 #include "proto/message.h"
 #include "proto/not_http.h"
+#include "tls/stream.h"
 #include "txn/active.h"
 #include "txn/transaction.h"
 
@@ -28,6 +29,9 @@ struct engine_options {
 	size_t memory_cap; /* bytes for all connections; likewise. 0: ENGINE_MEMORY_DEFAULT */
 	const char *route_templates; /* see route.h; NULL for none */
 	size_t route_cap; /* per direction */
+	/* Of TLS connections, borrowed; NULL: their bytes are not looked at. No more are added once
+	 * events come. */
+	const struct tls_secrets *secrets;
 	bool wants_target; /* keep transaction.target: costs memory per open request */
 	/* The answer to event_data.asks: a frame of HTTP/2 starts at seq. May be NULL. */
 	void (*on_frame)(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq);
@@ -74,6 +78,7 @@ struct engine_stats {
 		grpc_web_requests; /* among those of HTTP, whose status says little of the call's */
 	uint64_t http2_unknown_fields; /* header fields of a table whose beginning was not seen */
 	uint64_t http2_table_bytes; /* memory of header tables, now */
+	struct tls_stats tls; /* zero without engine_options.secrets */
 };
 
 /* NULL with *ret_error (static text) for malformed templates or no memory. */

@@ -146,13 +146,13 @@ static void count_open(struct multiplex *m, struct conn *c, struct call *call, s
 	struct session_env *env = env_of(c);
 	bool is_rpc = call->kind == CALL_GRPC;
 	/* A gauge has no method that has not earned its place. */
-	bool is_candidate = call->candidates & CANDIDATE_METHOD;
-	const char *method = !is_rpc	    ? call->known_method
-			     : is_candidate ? label_other
-					    : call->rpc_method;
+	const char *method = !is_rpc				   ? call->known_method
+			     : call->candidates & CANDIDATE_METHOD ? label_other
+								   : call->rpc_method;
 
-	if (!active_is(guess, m->role, c->container, method)) {
-		guess = actives_find(&env->actives, m->role, c->container, method);
+	if (!active_is(guess, m->role, c->container, method, session_is_tls(c))) {
+		guess = actives_find(&env->actives, m->role, c->container, method,
+				     session_is_tls(c));
 		guess->is_rpc = is_rpc && guess->known_method == method;
 	}
 	call->active = guess;
@@ -492,7 +492,7 @@ void multiplex_end(struct multiplex *m, struct conn *c, enum conn_end how, uint6
 			     how == CONN_EVICTED ? ENGINE_LOST_EVICTED : ENGINE_LOST_MEMORY);
 		else if (how == CONN_MUTED || how == CONN_CUT)
 			close_call(m, c, call);
-		else if (call->is_suspect || is_lost)
+		else if (call->is_suspect || is_lost || how == CONN_DARK)
 			lose(m, c, call, ENGINE_LOST_RESPONSE);
 		else
 			report(m, c, call, how == CONN_RESET ? TXN_RESET : TXN_CLOSED, time_ns);

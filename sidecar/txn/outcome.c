@@ -89,6 +89,7 @@ void outcome_report(struct conn *c, struct session *s, enum txn_error error, uin
 		.status = e->status,
 		.error = error,
 		.is_probe = e->is_probe,
+		.is_tls = s->tls,
 		.start_ns = e->start_ns,
 		.first_byte_ns = e->first_byte_ns,
 		.end_ns = end_ns > first_ns ? end_ns : first_ns,

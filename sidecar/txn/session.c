@@ -62,9 +62,9 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 		exchanges_keep(&s->open, e, m);
 	if (e->is_probe)
 		return HTTP1_BODY_FRAMED;
-	if (!active_is(note->active, s->role, c->container, note->known_method))
-		note->active =
-			actives_find(&env->actives, s->role, c->container, note->known_method);
+	if (!active_is(note->active, s->role, c->container, note->known_method, s->tls))
+		note->active = actives_find(&env->actives, s->role, c->container,
+					    note->known_method, s->tls);
 	e->active = note->active;
 	e->active->count++;
 	env->stats.requests_open++;
@@ -397,6 +397,9 @@ static void end_open(struct conn *c, struct session *s, enum conn_end how, uint6
 			outcome_lose(c, s,
 				     how == CONN_EVICTED ? ENGINE_LOST_EVICTED
 							 : ENGINE_LOST_MEMORY);
+		break;
+	case CONN_DARK:
+		outcome_lose(c, s, ENGINE_LOST_RESPONSE);
 		break;
 	case CONN_MUTED:
 	case CONN_CUT:

@@ -20,6 +20,7 @@
 #include "flow/conn.h"
 #include "proto/http1.h"
 #include "proto/proxy.h"
+#include "tls/stream.h"
 #include "txn/active.h"
 #include "txn/address.h"
 #include "txn/engine.h"
@@ -49,6 +50,7 @@ struct session_env {
 	size_t sink_count;
 	const struct txn_sink *sinks[ENGINE_SINKS_MAX];
 	void *sink_ctx[ENGINE_SINKS_MAX];
+	struct tls_env *tls; /* NULL: TLS is not looked for */
 	struct actives actives;
 	struct engine_stats stats;
 };
@@ -95,9 +97,17 @@ struct session {
 	bool has_lost_start[2]; /* first bytes are missing: it is as good as an older connection */
 	uint8_t not_http; /* enum not_http; once it is set, all further bytes are ignored */
 	uint8_t likely_frames; /* pieces of an older connection that looked like HTTP/2's frames */
+	uint8_t transport; /* enum transport */
+	struct tls_stream *tls; /* owned: the bytes come from there; NULL: from TCP */
 };
 
-/* For the table of connections. */
+/* Of a connection whose user is a session. */
+static inline bool session_is_tls(const struct conn *c)
+{
+	return ((const struct session *)c->user)->tls;
+}
+
+/* For the table of connections: of what is not encrypted. */
 extern const struct conn_sink session_sink;
 
 #endif

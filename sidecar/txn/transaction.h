@@ -54,6 +54,7 @@ struct transaction {
 		      */
 	enum txn_error error;
 	bool is_probe; /* kubelet's health check */
+	bool is_tls; /* it was decrypted */
 
 	uint16_t grpc_status; /* enum grpc_status of proto/grpc.h; never NONE */
 	bool has_uncounted; /* there were more messages than could be counted */

@@ -45,7 +45,7 @@ bool unreadable_answer(struct conn *c, struct session *s, const struct message *
 	e->server_address =
 		s->role == ROLE_CLIENT ? candidates_find_address(c, e, (struct span){NULL, 0}) : "";
 	e->tid = s->tid;
-	e->active = actives_find(&env->actives, s->role, c->container, e->known_method);
+	e->active = actives_find(&env->actives, s->role, c->container, e->known_method, s->tls);
 	e->active->count++;
 	env->stats.requests_open++;
 	return true;

@@ -31,6 +31,7 @@ import cases_http  # noqa: E402,F401
 import cases_http2  # noqa: E402,F401
 import cases_proxy  # noqa: E402,F401
 import cases_tcp  # noqa: E402,F401
+import cases_tls  # noqa: E402,F401
 from cases import CASES  # noqa: E402
 from craft import Capture  # noqa: E402
 

@@ -15,14 +15,16 @@ static const char put[] = "PUT";
 static void test_one_cell_for_each_key(void **state)
 {
 	struct actives all = {0};
-	struct active *a = actives_find(&all, ROLE_SERVER, 1, get);
+	struct active *a = actives_find(&all, ROLE_SERVER, 1, get, false);
 
 	(void)state;
 	a->count = 1;
-	assert_ptr_equal(actives_find(&all, ROLE_SERVER, 1, get), a);
-	assert_ptr_not_equal(actives_find(&all, ROLE_CLIENT, 1, get), a);
-	assert_ptr_not_equal(actives_find(&all, ROLE_SERVER, 2, get), a);
-	assert_ptr_not_equal(actives_find(&all, ROLE_SERVER, 1, put), a);
+	assert_ptr_equal(actives_find(&all, ROLE_SERVER, 1, get, false), a);
+	assert_ptr_not_equal(actives_find(&all, ROLE_CLIENT, 1, get, false), a);
+	assert_ptr_not_equal(actives_find(&all, ROLE_SERVER, 2, get, false), a);
+	assert_ptr_not_equal(actives_find(&all, ROLE_SERVER, 1, put, false), a);
+	assert_ptr_not_equal(actives_find(&all, ROLE_SERVER, 1, get, true), a);
+	assert_true(actives_find(&all, ROLE_SERVER, 1, get, true)->is_tls);
 }
 
 static void test_unused_cells_go_to_others(void **state)
@@ -34,22 +36,22 @@ static void test_unused_cells_go_to_others(void **state)
 
 	(void)state;
 	for (uint64_t i = 0; i < ACTIVE_CELLS; i++) {
-		a = actives_find(&all, ROLE_SERVER, i, get);
-		assert_true(active_is(a, ROLE_SERVER, i, get));
+		a = actives_find(&all, ROLE_SERVER, i, get, false);
+		assert_true(active_is(a, ROLE_SERVER, i, get, false));
 		a->count = 1;
 		if (i == 3)
 			third = a;
 	}
-	rest = actives_find(&all, ROLE_SERVER, 1000, get);
+	rest = actives_find(&all, ROLE_SERVER, 1000, get, false);
 	assert_string_equal(rest->known_method, METHOD_OTHER);
 	rest->count = 1;
-	assert_ptr_equal(actives_find(&all, ROLE_CLIENT, 1001, put), rest);
+	assert_ptr_equal(actives_find(&all, ROLE_CLIENT, 1001, put, false), rest);
 	assert_int_equal(rest->count, 1);
 
 	third->count = 0;
-	a = actives_find(&all, ROLE_CLIENT, 1001, put);
+	a = actives_find(&all, ROLE_CLIENT, 1001, put, false);
 	assert_ptr_equal(a, third);
-	assert_true(active_is(a, ROLE_CLIENT, 1001, put));
+	assert_true(active_is(a, ROLE_CLIENT, 1001, put, false));
 	assert_int_equal(a->count, 0);
 }
 

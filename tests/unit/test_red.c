@@ -99,6 +99,24 @@ static void test_server(void **state)
 	assert_no_line(f, "error_type");
 }
 
+/* The scheme says whether it was decrypted, and the cache knows both. */
+static void test_scheme(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 5; i++) {
+		struct transaction t = served(200, 1000);
+
+		t.is_tls = i % 2;
+		done(f, &t);
+	}
+	assert_line(
+		f, "status_code=\"200\",url_scheme=\"http\",network_protocol_version=\"1.1\"} 3\n");
+	assert_line(
+		f,
+		"status_code=\"200\",url_scheme=\"https\",network_protocol_version=\"1.1\"} 2\n");
+}
+
 /* Every bound, from both sides: the integer and the float lists are one. */
 static void test_bounds(void **state)
 {
@@ -272,20 +290,22 @@ static void test_active(void **state)
 	static const char post[] = "POST";
 	struct fixture *f = *state;
 	struct active cells[] = {
-		{ROLE_SERVER, 1, get, 2, false},
-		{ROLE_CLIENT, 1, get, 5, false},
-		{ROLE_SERVER, 1, post, 3, false},
+		{ROLE_SERVER, 1, get, 2, false, false},
+		{ROLE_CLIENT, 1, get, 5, false, false},
+		{ROLE_SERVER, 1, post, 3, false, false},
+		{ROLE_SERVER, 1, get, 4, true, false},
 		{0},
 	};
 
-	red_active(f->red, cells, 4);
+	red_active(f->red, cells, 5);
+	assert_line(f, "http_request_method=\"GET\",url_scheme=\"https\"} 4\n");
 	assert_line(f, "\nhttp_server_active_requests{container=\"app\",http_request_method="
 		       "\"GET\",url_scheme=\"http\"} 2\n");
 	assert_line(f, "http_request_method=\"POST\",url_scheme=\"http\"} 3\n");
 	cells[0].count = 1;
 	/* A cell that went to another role: nobody is counted in the old one's series. */
-	cells[2] = (struct active){ROLE_CLIENT, 1, post, 7, false};
-	red_active(f->red, cells, 4);
+	cells[2] = (struct active){ROLE_CLIENT, 1, post, 7, false, false};
+	red_active(f->red, cells, 5);
 	assert_line(f, "http_request_method=\"GET\",url_scheme=\"http\"} 1\n");
 	assert_line(f, "http_request_method=\"POST\",url_scheme=\"http\"} 0\n");
 }
@@ -324,9 +344,16 @@ static void test_body_sizes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_server),	    TEST(test_bounds), TEST(test_error_types),
-		TEST(test_no_status),	    TEST(test_client), TEST(test_cache_keeps_apart),
-		TEST(test_container_names), TEST(test_active), TEST(test_probes_are_apart),
+		TEST(test_server),
+		TEST(test_scheme),
+		TEST(test_bounds),
+		TEST(test_error_types),
+		TEST(test_no_status),
+		TEST(test_client),
+		TEST(test_cache_keeps_apart),
+		TEST(test_container_names),
+		TEST(test_active),
+		TEST(test_probes_are_apart),
 		TEST(test_body_sizes),
 	};
 

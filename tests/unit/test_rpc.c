@@ -113,9 +113,9 @@ static void test_calls(void **state)
 static void test_open(void **state)
 {
 	const struct active cells[] = {
-		{ROLE_SERVER, 1, method, 4, true},
-		{ROLE_CLIENT, 1, method, 2, true},
-		{ROLE_SERVER, 1, "GET", 9, false},
+		{ROLE_SERVER, 1, method, 4, false, true},
+		{ROLE_CLIENT, 1, method, 2, false, true},
+		{ROLE_SERVER, 1, "GET", 9, false, false},
 	};
 	struct registry *r = registry_new(1000);
 	struct red *red = red_new(r, &(struct red_options){.wants_body_sizes = false});

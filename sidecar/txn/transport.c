@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "txn/transport.h"
+
+static struct session *session_of(struct conn *c)
+{
+	return (struct session *)c->user;
+}
+
+static struct tls_env *tls_of(struct conn *c)
+{
+	return ((struct session_env *)c->owner)->tls;
+}
+
+static void go_dark(struct conn *c, struct session *s, uint64_t time_ns)
+{
+	s->transport = TRANSPORT_DARK;
+	session_sink.end(c, CONN_DARK, time_ns);
+}
+
+static enum transport decide(struct conn *c, struct session *s, struct span data, uint64_t time_ns)
+{
+	if (!tls_begins(data)) {
+		s->transport = TRANSPORT_PLAIN;
+	} else {
+		s->transport = TRANSPORT_TLS;
+		s->tls = tls_stream_new(tls_of(c), &c->memory);
+		if (!s->tls)
+			go_dark(c, s, time_ns);
+	}
+	return s->transport;
+}
+
+/* After each call of the stage. */
+static void check(struct conn *c, struct session *s, uint64_t time_ns)
+{
+	/* The opening was not seen, but the handshake was: it says who is the client. */
+	if (c->role == ROLE_UNKNOWN && s->tls->has_hello)
+		c->role = s->tls->client == DIR_INGRESS ? ROLE_SERVER : ROLE_CLIENT;
+	if (s->tls->dark)
+		go_dark(c, s, time_ns);
+}
+
+static void on_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
+{
+	struct conn *c = ctx;
+	struct session *s = session_of(c);
+	enum transport transport = s->transport;
+
+	if (transport == TRANSPORT_UNKNOWN)
+		transport = decide(c, s, data, time_ns);
+	if (transport == TRANSPORT_PLAIN) {
+		session_sink.bytes.data(c, dir, data, time_ns);
+	} else if (transport == TRANSPORT_TLS) {
+		tls_stream_data(s->tls, dir, data, time_ns, &session_sink.bytes, c);
+		check(c, s, time_ns);
+	}
+}
+
+static void miss(struct conn *c, struct session *s, enum dir dir, uint32_t len, bool is_lost,
+		 uint64_t time_ns)
+{
+	tls_stream_miss(s->tls, dir, len, is_lost, time_ns, &session_sink.bytes, c);
+	check(c, s, time_ns);
+}
+
+static void on_skip(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+{
+	struct conn *c = ctx;
+	struct session *s = session_of(c);
+
+	if (s->transport <= TRANSPORT_PLAIN)
+		session_sink.bytes.skip(c, dir, len, time_ns);
+	else if (s->transport == TRANSPORT_TLS)
+		miss(c, s, dir, len, false, time_ns);
+}
+
+static void on_lost(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+{
+	struct conn *c = ctx;
+	struct session *s = session_of(c);
+
+	if (s->transport <= TRANSPORT_PLAIN)
+		session_sink.bytes.lost(c, dir, len, time_ns);
+	else if (s->transport == TRANSPORT_TLS)
+		miss(c, s, dir, len, true, time_ns);
+}
+
+static void on_fin(void *ctx, enum dir dir, uint64_t time_ns)
+{
+	struct conn *c = ctx;
+	struct session *s = session_of(c);
+
+	if (s->transport <= TRANSPORT_PLAIN) {
+		session_sink.bytes.fin(c, dir, time_ns);
+	} else if (s->transport == TRANSPORT_TLS) {
+		tls_stream_fin(s->tls, dir, time_ns, &session_sink.bytes, c);
+		check(c, s, time_ns);
+	}
+}
+
+static void on_end(struct conn *c, enum conn_end how, uint64_t time_ns)
+{
+	struct session *s = session_of(c);
+
+	if (s->transport == TRANSPORT_TLS) {
+		tls_stream_end(s->tls);
+		check(c, s, time_ns);
+	}
+	if (s->transport != TRANSPORT_DARK)
+		session_sink.end(c, how, time_ns);
+	tls_stream_free(s->tls);
+	s->tls = NULL;
+}
+
+const struct conn_sink transport_sink = {
+	.bytes = {.data = on_data, .skip = on_skip, .lost = on_lost, .fin = on_fin},
+	.end = on_end,
+};
