@@ -98,7 +98,9 @@ static bool find_holder(int cgroup_fd, enum hook hook, bool has_ours, struct hoo
 	for (unsigned level = 0; fd >= 0 && level < LEVELS_MAX; level++) {
 		int parent;
 
-		if (read_list(fd, hook, &list) || list.count > (level == 0 && has_ours)) {
+		if (read_list(fd, hook, &list))
+			break; /* it was removed */
+		if (list.count > (level == 0 && has_ours)) {
 			is_held_above = is_held(&list, hook, level, ret);
 			break;
 		}

@@ -136,6 +136,8 @@ class Siblings(harness.Case):
                 self.ask(stays, sidelight, 1)
         page = sidelight.scrape()
         self.assertEqual(page.requests().total(), page.requests(container="web").total())
+        # Of a cgroup that was removed the kernel does not say who holds its hooks.
+        self.assertNotIn("is not watched any more", sidelight.process.text())
 
     def test_the_same_without_tracing(self):
         _, sidelight = self.check_life(is_untraced=True)
