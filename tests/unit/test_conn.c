@@ -64,7 +64,13 @@ static void note_fin(void *ctx, enum dir dir, uint64_t time_ns)
 
 static void note_end(struct conn *c, enum conn_end how, uint64_t time_ns)
 {
-	static const char *const names[] = {"closed", "reset", "evicted", "muted", "cut"};
+	static const char *const names[] = {[CONN_CLOSED] = "closed",
+					    [CONN_RESET] = "reset",
+					    [CONN_EVICTED] = "evicted",
+					    [CONN_MUTED] = "muted",
+					    [CONN_DARK] = "dark",
+					    [CONN_CUT] = "cut",
+					    [CONN_EVICTED_MEMORY] = "evicted for memory"};
 
 	assert_int_equal(time_ns, fixture_of(c)->now_ns);
 	text_addf(&fixture_of(c)->text, "%u end:%s ", (unsigned)c->id, names[how]);
