@@ -256,7 +256,7 @@ class Replay(Fixture):
             with self.subTest(packed=packed):
                 replay = self.start([SIDELIGHT, "replay", "--query", "--format", "ndjson", "-"],
                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                    stderr=subprocess.DEVNULL)
+                                    stderr=subprocess.DEVNULL, bufsize=0)
                 self.addCleanup(replay.stdin.close)
                 self.addCleanup(replay.stdout.close)
                 data = self.read("capture.pcap")
