@@ -173,8 +173,7 @@ static bool first_data(struct conn *c, struct session *s, enum dir dir, struct s
 	return true;
 }
 
-/* The server ends the connection: nothing that the client sends is a request. */
-static void refuse_header(struct conn *c, struct session *s, enum dir dir)
+void protocol_refuse(struct conn *c, struct session *s, enum dir dir)
 {
 	env_of(c)->stats.parse_failed[PARSE_FAIL_START_LINE]++;
 	if (c->role == ROLE_UNKNOWN)
@@ -187,12 +186,10 @@ static void refuse_header(struct conn *c, struct session *s, enum dir dir)
 static bool release_held(struct conn *c, struct session *s, enum dir dir, struct span data,
 			 uint64_t time_ns)
 {
-	char held[PROXY_KEPT_MAX];
-	size_t n = s->proxy->kept;
+	char buf[PROXY_KEPT_MAX];
+	struct span held = proxy_header_give_back(c, s, buf);
 
-	memcpy(held, s->proxy->bytes, n);
-	proxy_header_release(c, s);
-	session_sink.bytes.data(c, dir, (struct span){held, n}, s->held_ns);
+	session_sink.bytes.data(c, dir, held, s->held_ns);
 	if (s->http2)
 		multiplex_data(s->http2, c, dir, data, time_ns);
 	else if (s->role == ROLE_UNKNOWN)
@@ -200,11 +197,16 @@ static bool release_held(struct conn *c, struct session *s, enum dir dir, struct
 	return s->role != ROLE_UNKNOWN;
 }
 
+bool protocol_may_have_header(const struct conn *c, const struct session *s, enum dir dir)
+{
+	return !s->is_past_proxy[dir] && !s->has_lost_start[dir] &&
+	       (c->role == ROLE_UNKNOWN || dir == request_dir(c->role));
+}
+
 bool protocol_data(struct conn *c, struct session *s, enum dir dir, struct span *data,
 		   uint64_t time_ns)
 {
-	if (s->is_past_proxy[dir] || s->has_lost_start[dir] ||
-	    (c->role != ROLE_UNKNOWN && dir != request_dir(c->role)))
+	if (!protocol_may_have_header(c, s, dir))
 		return first_data(c, s, dir, *data, time_ns);
 	switch (proxy_header_take(c, s, dir, data, time_ns)) {
 	case PROXY_HEADER_NONE:
@@ -212,7 +214,7 @@ bool protocol_data(struct conn *c, struct session *s, enum dir dir, struct span 
 	case PROXY_HEADER_HELD:
 		return release_held(c, s, dir, *data, time_ns);
 	case PROXY_HEADER_BAD:
-		refuse_header(c, s, dir);
+		protocol_refuse(c, s, dir);
 		return false;
 	default:
 		return false;

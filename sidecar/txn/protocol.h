@@ -24,6 +24,10 @@ bool protocol_data(struct conn *c, struct session *s, enum dir dir, struct span 
 		   uint64_t time_ns);
 bool protocol_skip(struct conn *c, struct session *s, enum dir dir, uint32_t len, uint64_t time_ns);
 bool protocol_lost(struct conn *c, struct session *s, enum dir dir, uint32_t len, uint64_t time_ns);
+/* May the next bytes be of a PROXY header, in a session of unknown role? */
+bool protocol_may_have_header(const struct conn *c, const struct session *s, enum dir dir);
+/* A malformed PROXY header: the server closes, and nothing that the client sends is a request. */
+void protocol_refuse(struct conn *c, struct session *s, enum dir dir);
 /* The session's role is unknown, and stays so. */
 void protocol_end(struct conn *c, struct session *s, enum conn_end how, uint64_t time_ns);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "txn/proxy_header.h"
 
+#include <string.h>
+
 #include "proto/proxy.h"
 
 static void set_peer(struct conn *c, enum dir dir, const struct proxy *p)
@@ -67,6 +69,15 @@ bool proxy_header_miss(struct conn *c, struct session *s, enum dir dir, uint32_t
 	if (s->proxy)
 		proxy_header_release(c, s);
 	return is_inside;
+}
+
+struct span proxy_header_give_back(struct conn *c, struct session *s, char buf[PROXY_KEPT_MAX])
+{
+	size_t n = s->proxy->kept;
+
+	memcpy(buf, s->proxy->bytes, n);
+	proxy_header_release(c, s);
+	return (struct span){buf, n};
 }
 
 void proxy_header_release(struct conn *c, struct session *s)

@@ -25,6 +25,9 @@ enum proxy_header proxy_header_take(struct conn *c, struct session *s, enum dir 
 /* The next len bytes of dir were missed. True: all of them are of the header. */
 bool proxy_header_miss(struct conn *c, struct session *s, enum dir dir, uint32_t len);
 
+/* Moves what is held, and was no header, into the buffer. */
+struct span proxy_header_give_back(struct conn *c, struct session *s, char buf[PROXY_KEPT_MAX]);
+
 /* What is held of a header is of no use any more; it may be nothing. */
 void proxy_header_release(struct conn *c, struct session *s);
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "txn/transport.h"
 
+#include "txn/protocol.h"
+#include "txn/proxy_header.h"
+
 static struct session *session_of(struct conn *c)
 {
 	return (struct session *)c->user;
@@ -17,7 +20,38 @@ static void go_dark(struct conn *c, struct session *s, uint64_t time_ns)
 	session_sink.end(c, CONN_DARK, time_ns);
 }
 
-static enum transport decide(struct conn *c, struct session *s, struct span data, uint64_t time_ns)
+/* The bytes that were held were no PROXY header, and so none of TLS. */
+static void release_held(struct conn *c, struct session *s, enum dir dir)
+{
+	char buf[PROXY_KEPT_MAX];
+	struct span held = proxy_header_give_back(c, s, buf);
+
+	s->transport = TRANSPORT_PLAIN;
+	session_sink.bytes.data(c, dir, held, s->held_ns);
+}
+
+/* TLS begins behind a PROXY header. False: of data nothing is left to look at. */
+static bool pass_header(struct conn *c, struct session *s, enum dir dir, struct span *data,
+			uint64_t time_ns)
+{
+	if (!protocol_may_have_header(c, s, dir))
+		return true;
+	switch (proxy_header_take(c, s, dir, data, time_ns)) {
+	case PROXY_HEADER_HELD:
+		release_held(c, s, dir);
+		return true;
+	case PROXY_HEADER_BAD:
+		s->transport = TRANSPORT_PLAIN;
+		protocol_refuse(c, s, dir);
+		return false;
+	case PROXY_HEADER_INSIDE:
+		return false;
+	default:
+		return data->len;
+	}
+}
+
+static void decide(struct conn *c, struct session *s, struct span data, uint64_t time_ns)
 {
 	if (!tls_begins(data)) {
 		s->transport = TRANSPORT_PLAIN;
@@ -27,7 +61,6 @@ static enum transport decide(struct conn *c, struct session *s, struct span data
 		if (!s->tls)
 			go_dark(c, s, time_ns);
 	}
-	return s->transport;
 }
 
 /* After each call of the stage. */
@@ -44,13 +77,14 @@ static void on_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
 {
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
-	enum transport transport = s->transport;
 
-	if (transport == TRANSPORT_UNKNOWN)
-		transport = decide(c, s, data, time_ns);
-	if (transport == TRANSPORT_PLAIN) {
+	if (s->transport == TRANSPORT_UNKNOWN && !pass_header(c, s, dir, &data, time_ns))
+		return;
+	if (s->transport == TRANSPORT_UNKNOWN)
+		decide(c, s, data, time_ns);
+	if (s->transport == TRANSPORT_PLAIN) {
 		session_sink.bytes.data(c, dir, data, time_ns);
-	} else if (transport == TRANSPORT_TLS) {
+	} else if (s->transport == TRANSPORT_TLS) {
 		tls_stream_data(s->tls, dir, data, time_ns, &session_sink.bytes, c);
 		check(c, s, time_ns);
 	}

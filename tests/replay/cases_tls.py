@@ -95,6 +95,36 @@ tls("tls_client_side", "The same from the client's end.", *CURLS, capture="tls_1
     args=keylog("tls_13_aes256") + ("--side", "client"))
 
 
+def behind_proxy_header(cap):
+    """The client of each connection sends a PROXY header first, in a segment of its own."""
+    header = b"PROXY TCP4 192.0.2.1 192.0.2.2 4711 443\r\n"
+    packets, cap.packets = cap.packets, []
+    begun = set()
+    for time_ns, frame, _, _ in packets:
+        ports = struct.unpack(">HH", frame[ETHER + IP:ETHER + IP + 4])
+        port = ports[is_server(frame)]
+        at = payload(frame)
+        cap.now_ns = time_ns
+        if port not in begun and not is_server(frame) and len(frame) > at:
+            begun.add(port)
+            head = bytearray(frame[:at])
+            head[ETHER + 2:ETHER + 4] = struct.pack(">H", at - ETHER + len(header))
+            cap.add_raw(bytes(head) + header)
+        shifted = bytearray(frame)
+        if port in begun:
+            place = ETHER + IP + (8 if is_server(frame) else 4)
+            number, = struct.unpack(">I", frame[place:place + 4])
+            shifted[place:place + 4] = struct.pack(">I", (number + len(header)) % 2**32)
+        cap.add_raw(bytes(shifted))
+
+
+tls("tls_behind_proxy_header", "A load balancer speaks before the client does.", *CURLS,
+    capture="tls_13_aes128", change=behind_proxy_header)
+tls("tls_behind_proxy_header_dark", "Without secrets it is said, there too.", args=(),
+    capture="tls_13_aes128", change=behind_proxy_header,
+    says="; lost: 2 TLS connections dark: no_secret")
+
+
 # --- without the secrets, or without all packets -----------------------------------
 
 
