@@ -94,15 +94,9 @@ static bool is_seen(pid_t pid, uint64_t socket_cgroup)
 
 static void add_listener(struct text *out, pid_t pid, const struct sock_info *s)
 {
-	struct process p = {.dir_fd = -1};
-	char comm[32] = "?";
+	char comm[PROCESS_COMM_MAX];
 
-	if (process_open(&p, pid) == 0) {
-		(void)process_comm(&p, comm, sizeof(comm)); /* it has ended: "?" */
-		process_close(&p);
-	}
-	for (char *at = comm; *at; at++) /* chosen by the program: nothing for a terminal */
-		*at = *at < ' ' || *at > '~' ? '?' : *at;
+	process_shown_comm(pid, comm);
 	text_addf(out, "port %u of process %d (%s)", s->local_port, (int)pid, comm);
 }
 

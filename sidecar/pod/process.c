@@ -82,6 +82,22 @@ int process_comm(const struct process *p, char *ret_comm, size_t size)
 	return 0;
 }
 
+void process_shown_comm(pid_t pid, char ret_comm[PROCESS_COMM_MAX])
+{
+	struct process p = {.dir_fd = -1};
+	int err = process_open(&p, pid);
+
+	if (!err) {
+		err = process_comm(&p, ret_comm, PROCESS_COMM_MAX);
+		process_close(&p);
+	}
+	if (err)
+		(void)strcpy(ret_comm, "?"); /* has room for it */
+	/* Chosen by the program: nothing for a terminal. */
+	for (char *at = ret_comm; *at; at++)
+		*at = *at < ' ' || *at > '~' ? '?' : *at;
+}
+
 /* Field 22 of stat; the second, in parentheses, may hold anything (proc(5)). */
 int process_started(const struct process *p, uint64_t *ret_ticks)
 {

@@ -35,6 +35,10 @@ void process_close(struct process *p);
 int process_cgroup(const struct process *p, char *ret_path, size_t size);
 /* The part of the name that the kernel cuts at 15 bytes. */
 int process_comm(const struct process *p, char *ret_comm, size_t size);
+/* That of a process by its number, for people: "?" for each byte that is not printable, and if it
+ * has ended. */
+#define PROCESS_COMM_MAX 17
+void process_shown_comm(pid_t pid, char ret_comm[PROCESS_COMM_MAX]);
 /* When it started, in ticks since boot. */
 int process_started(const struct process *p, uint64_t *ret_ticks);
 

@@ -122,13 +122,11 @@ pid_t target_first_process(const struct target *t)
 void target_announce(const struct target *t)
 {
 	char since[] = "00:00:00";
-	char path[64];
-	char name[32] = "";
+	char name[PROCESS_COMM_MAX];
 	time_t now = time(NULL);
 	struct tm tm;
 	pid_t first = 0;
 	int count = cgroup_each(&t->cgroup, note_first, &first);
-	FILE *file;
 
 	if (localtime_r(&now, &tm))
 		(void)strftime(since, sizeof(since), "%H:%M:%S", &tm); /* it has this length */
@@ -137,14 +135,7 @@ void target_announce(const struct target *t)
 			 t->cgroup.path, since);
 		return;
 	}
-	(void)snprintf(path, sizeof(path), "/proc/%d/comm", (int)first); /* shorter */
-	file = fopen(path, "re");
-	if (file && fgets(name, sizeof(name), file))
-		name[strcspn(name, "\n")] = '\0';
-	for (char *at = name; *at; at++) /* chosen by the program: nothing for a terminal */
-		*at = *at < ' ' || *at > '~' ? '?' : *at;
-	if (file)
-		(void)fclose(file); /* nothing was written */
+	process_shown_comm(first, name);
 	if (count == 1)
 		log_info("run: watching cgroup %s since %s: process %d (%s)", t->cgroup.path, since,
 			 (int)first, name);
