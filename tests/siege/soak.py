@@ -241,7 +241,7 @@ class Soak(harness.Case):
                 self.assertTrue(process.is_running(), f"{process.argv}\n{process.text()}")
             self.sample()
 
-    def judge_growth(self):
+    def check_growth(self):
         print(f"\n{'':20}{'warmed up':>12}{'at the end':>12}{'most':>12}")
         grown = []
         for name, growth in FLAT.items():
@@ -277,7 +277,7 @@ class Soak(harness.Case):
         yield "job", collections.Counter({"200": self.served_by_jobs}), counted("job", ())
         yield "grpc", peers.named(self.grpc.calls()), peers.counted(page, "server")
 
-    def judge_counts(self, page):
+    def check_counts(self, page):
         wrong, missing = [], 0
         print(f"\n{'container':20}{'served':>12}{'counted':>12}")
         for name, served, counted in self.accounts(page):
@@ -292,7 +292,7 @@ class Soak(harness.Case):
             wrong.append(f"{missing} are missing, and {page.lost_requests()} counted as lost")
         return wrong
 
-    def judge_failures(self):
+    def check_failures(self):
         wrong = []
         for honest in self.honests:
             print(f"{honest.name:20}{len(honest.times):12} times,{len(honest.failures):6} failed")
@@ -302,7 +302,7 @@ class Soak(harness.Case):
                 wrong.append(f"{honest.name}: {len(honest.times)} times, {honest.failures[:3]}")
         return wrong
 
-    def judge_log(self):
+    def check_log(self):
         lines = self.sidelight.process.text().splitlines()[1:]  # first, siblings.py's
         return [line for line in lines if not LINES.match(line.removeprefix("sidelight: "))]
 
@@ -358,8 +358,8 @@ class Soak(harness.Case):
         for ask in (self.web.port, self.ask_far, self.ask_forged):
             page = self.sidelight.settle(ask)
         page = peers.settle(self.sidelight, self.grpc_client)
-        wrong = self.judge_failures() + self.judge_counts(page) + self.judge_growth()
-        wrong += self.judge_log()
+        wrong = self.check_failures() + self.check_counts(page) + self.check_growth()
+        wrong += self.check_log()
         kills = self.memory.kills() if self.memory else 0
         self.assertEqual((wrong, kills), ([], 0), health(page))
 

@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes that are written in hexadecimal, with spaces wherever they help. */
+/*
+ * Bytes from text: two hexadecimal digits each.
+ */
 #ifndef SIDELIGHT_TESTS_UNIT_HEX_H
 #define SIDELIGHT_TESTS_UNIT_HEX_H
 
 #include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 
-/* The number of bytes, at most max. */
-static inline size_t hex_bytes(const char *text, uint8_t *ret, size_t max)
+/* Returns how many; out has room for them. */
+static inline size_t from_hex(const char *hex, char *out)
 {
-	unsigned byte;
 	size_t n = 0;
-	int used;
+	unsigned byte;
 
-	while (n < max && sscanf(text, " %2x%n", &byte, &used) == 1) {
-		ret[n++] = (uint8_t)byte;
-		text += used;
-	}
+	for (; sscanf(hex, "%2x", &byte) == 1; hex += 2)
+		out[n++] = (char)byte;
 	return n;
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/text.h"
 #include "guard.h"
+#include "hex.h"
 #include "proto/http2_hpack.h"
 
 #define FIELDS_MAX 24
@@ -34,16 +35,6 @@ static void add_field(void *ctx, struct span name, struct span value)
 		text_addf(t, "%.*s: %.*s\n", SPAN_ARG(name), SPAN_ARG(value));
 	else
 		text_add(t, "?\n");
-}
-
-static size_t from_hex(const char *hex, char *out)
-{
-	size_t n = 0;
-	unsigned byte;
-
-	for (; sscanf(hex, "%2x", &byte) == 1; hex += 2)
-		out[n++] = (char)byte;
-	return n;
 }
 
 /* Blocks of one connection, in order. */
@@ -131,9 +122,10 @@ static void test_examples(void **state)
 			int err;
 
 			text_init(&got);
-			err = http2_hpack_decode(&h, guard_put(&guard, (struct span){bytes, n}),
-						 &(struct http2_fields){add_field, &got, NULL},
-						 &is_pure);
+			err = http2_hpack_decode(
+				&h, guard_put(&guard, (struct span){bytes, n}),
+				&(struct http2_fields){add_field, &got, HTTP2_ALL_LENGTHS},
+				&is_pure);
 			if ((err != 0) != (want == NULL) || (want && strcmp(got.ptr, want) != 0))
 				fail_msg("%s, block %zu: %d\n%s", examples[i].why, b, err, got.ptr);
 			text_release(&got);
@@ -157,9 +149,10 @@ static void test_prefixes(void **state)
 			bool is_pure;
 
 			text_init(&got);
-			(void)http2_hpack_decode(&h, guard_put(&guard, (struct span){bytes, len}),
-						 &(struct http2_fields){add_field, &got, NULL},
-						 &is_pure); /* either will do */
+			(void)http2_hpack_decode(
+				&h, guard_put(&guard, (struct span){bytes, len}),
+				&(struct http2_fields){add_field, &got, HTTP2_ALL_LENGTHS},
+				&is_pure); /* either will do */
 			text_release(&got);
 			http2_hpack_release(&h);
 		}
@@ -265,7 +258,7 @@ static unsigned run_plan(const struct plan *p, unsigned blocks)
 			continue;
 		}
 		if (http2_hpack_decode(&h, guard_put(&guard, (struct span){(char *)out, (size_t)n}),
-				       &(struct http2_fields){compare_field, &c, NULL},
+				       &(struct http2_fields){compare_field, &c, HTTP2_ALL_LENGTHS},
 				       &is_pure) != 0) {
 			/* Only a table whose size we do not know can be misjudged. */
 			assert_true(is_joined);
@@ -337,7 +330,8 @@ static void test_joined_fields(void **state)
 
 		text_init(&got);
 		err = http2_hpack_decode(&h, (struct span){bytes, n},
-					 &(struct http2_fields){add_field, &got, NULL}, &is_pure);
+					 &(struct http2_fields){add_field, &got, HTTP2_ALL_LENGTHS},
+					 &is_pure);
 		assert_int_equal(err != 0, blocks[i].want == NULL);
 		if (blocks[i].want)
 			assert_string_equal(got.ptr, blocks[i].want);
@@ -369,7 +363,8 @@ static void test_memory(void **state)
 		block[2] = (char)('a' + i % 26);
 		block[3] = (char)('a' + i / 26 % 26);
 		err = http2_hpack_decode(&h, (struct span){block, sizeof(block)},
-					 &(struct http2_fields){add_field, &got, NULL}, &is_pure);
+					 &(struct http2_fields){add_field, &got, HTTP2_ALL_LENGTHS},
+					 &is_pure);
 		failed += err != 0;
 		assert_true(err == 0 || err == -ENOMEM);
 		assert_true(poor.used <= 1024 + 64);

@@ -12,19 +12,10 @@
 #include <cmocka.h>
 
 #include "guard.h"
+#include "hex.h"
 #include "proto/http2_huffman.h"
 
 static struct guard guard;
-
-static size_t from_hex(const char *hex, char *out)
-{
-	size_t n = 0;
-	unsigned byte;
-
-	for (; sscanf(hex, "%2x", &byte) == 1; hex += 2)
-		out[n++] = (char)byte;
-	return n;
-}
 
 /* Decodes n bytes; nothing behind them is read, nothing behind the room is written. */
 static bool decode(const char *code, size_t n, char *out, size_t *ret_len)
