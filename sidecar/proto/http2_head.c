@@ -28,7 +28,16 @@ static bool is(struct span s, const char *name, size_t len)
 	return memcmp(s.ptr, name, len) == 0;
 }
 
-#define IS(s, name) is(s, name, sizeof(name) - 1)
+/* Of the names below; bit 0 is for fields that are not known. */
+#define LENGTH(name) (1ull << (sizeof(name) - 1))
+#define LENGTHS                                                                                    \
+	(1 | LENGTH("host") | LENGTH(":path") | LENGTH(":method") | LENGTH("user-agent") |         \
+	 LENGTH("grpc-status") | LENGTH("content-type"))
+
+/* Does not compile for a name whose length is not one of those. */
+#define IS(s, name)                                                                                \
+	(sizeof(char[LENGTHS & LENGTH(name) ? 1 : -1]) && (s).len == sizeof(name) - 1 &&           \
+	 is(s, name, sizeof(name) - 1))
 
 static uint16_t parse_status(struct span s)
 {
@@ -49,25 +58,21 @@ static uint16_t parse_status(struct span s)
 /* The first one of each: a head with two is malformed (RFC 9113 section 8.3). */
 static void pseudo_field(struct http2_head *h, struct span name, struct span value)
 {
-	if (name.len == 7 && !h->has_method && IS(name, ":method")) {
+	if (!h->has_method && IS(name, ":method")) {
 		h->is_request = h->has_method = true;
 		h->is_connect = span_is(value, "CONNECT");
 		h->method = copy(words.method, sizeof(words.method), value);
-	} else if (name.len == 7 && IS(name, ":status")) {
+	} else if (IS(name, ":status")) {
 		h->status = parse_status(value);
-	} else if (name.len == 7 && IS(name, ":scheme")) {
+	} else if (IS(name, ":scheme")) {
 		h->is_request = true;
-	} else if (name.len == 5 && !h->has_path && IS(name, ":path")) {
+	} else if (!h->has_path && IS(name, ":path")) {
 		h->is_request = h->has_path = true;
 		h->path = copy(words.path, sizeof(words.path), value);
-	} else if (name.len == 10 && !h->authority.len && IS(name, ":authority")) {
+	} else if (!h->authority.len && IS(name, ":authority")) {
 		h->authority = copy(words.authority, sizeof(words.authority), value);
 	}
 }
-
-/* Of the names below, and of none. */
-static const struct http2_lengths lengths = {
-	{[0] = true, [4] = true, [5] = true, [7] = true, [10] = true, [11] = true, [12] = true}};
 
 static void on_field(void *ctx, struct span name, struct span value)
 {
@@ -77,17 +82,17 @@ static void on_field(void *ctx, struct span name, struct span value)
 		h->unknown = (uint16_t)(h->unknown + (h->unknown < UINT16_MAX));
 	} else if (name.ptr[0] == ':') {
 		pseudo_field(h, name, value);
-	} else if (name.len == 12 && IS(name, "content-type")) {
+	} else if (IS(name, "content-type")) {
 		h->content = grpc_is_content_type(value)       ? HTTP2_CONTENT_GRPC
 			     : grpc_is_web_content_type(value) ? HTTP2_CONTENT_GRPC_WEB
 							       : HTTP2_CONTENT_OTHER;
-	} else if (name.len == 11 && IS(name, "grpc-status")) {
+	} else if (IS(name, "grpc-status")) {
 		h->grpc_status = (uint16_t)grpc_status_parse(value);
-	} else if (name.len == 12 && IS(name, "grpc-timeout")) {
+	} else if (IS(name, "grpc-timeout")) {
 		h->timeout_ns = grpc_timeout_ns(value);
-	} else if (name.len == 10 && IS(name, "user-agent")) {
+	} else if (IS(name, "user-agent")) {
 		h->is_probe = span_starts(value, "kube-probe/");
-	} else if (name.len == 4 && IS(name, "host") && h->authority.len == 0) {
+	} else if (IS(name, "host") && h->authority.len == 0) {
 		h->authority = copy(words.authority, sizeof(words.authority), value);
 	}
 }
@@ -114,7 +119,7 @@ static void remember(struct http2_heads *h, struct span block, struct http2_head
 __attribute__((noinline)) int http2_heads_decode(struct http2_heads *h, struct span block,
 						 const struct http2_head **ret)
 {
-	const struct http2_fields fields = {on_field, &decoded, &lengths};
+	const struct http2_fields fields = {on_field, &decoded, LENGTHS};
 	bool is_small = block.len - 1 < HTTP2_MEMO_BYTES && h->generation;
 	bool is_pure;
 	int err;

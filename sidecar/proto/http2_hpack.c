@@ -21,8 +21,6 @@ struct block {
 	bool is_pure;
 };
 
-static const struct http2_lengths all_lengths = {{[0 ... HTTP2_NAME_MAX] = true}};
-
 /* Where strings in Huffman code are decoded to. */
 static char names_room[HTTP2_HUFFMAN_ROOM(STRING_MAX)];
 static char values_room[HTTP2_HUFFMAN_ROOM(STRING_MAX)];
@@ -117,9 +115,9 @@ static inline bool look_up(struct http2_hpack *h, uint32_t index, struct http2_f
 	return true;
 }
 
-static inline bool is_wanted(const struct http2_fields *fields, size_t name)
+static inline bool is_wanted(uint64_t lengths, size_t name)
 {
-	return name > HTTP2_NAME_MAX || fields->names->wanted[name];
+	return name >= 64 || lengths >> name & 1;
 }
 
 /* Section 6.1. Returns what follows it, or NULL if it is none; so do those below. */
@@ -130,7 +128,7 @@ static const uint8_t *read_indexed(struct block *b, const uint8_t *p)
 
 	if (!index.next || !look_up(b->h, index.value, &f))
 		return NULL;
-	if (is_wanted(b->fields, f.name.len))
+	if (is_wanted(b->fields->lengths, f.name.len))
 		b->fields->fn(b->fields->ctx, f.name, f.value);
 	return index.next;
 }
@@ -167,7 +165,7 @@ static const uint8_t *read_literal(struct block *b, const uint8_t *p, unsigned b
 		return NULL;
 	}
 	p = read_string(p, b->end, &f.value, &is_huffman);
-	wanted = is_wanted(b->fields, f.name.len);
+	wanted = is_wanted(b->fields->lengths, f.name.len);
 	if (!p || (!wanted && !is_kept))
 		return p;
 	f.value = text_of(f.value, is_huffman, values_room);
@@ -211,7 +209,7 @@ static inline const uint8_t *pass(const struct block *b, const uint8_t *p)
 {
 	const struct http2_fields *fields = b->fields;
 	const struct http2_table *t = &b->h->table;
-	const bool *wanted = fields->names->wanted;
+	const uint64_t lengths = fields->lengths;
 	const uint8_t *end = b->end;
 
 	while (p < end) {
@@ -225,15 +223,15 @@ static inline const uint8_t *pass(const struct block *b, const uint8_t *p)
 				break;
 			name = p[1];
 			value = p[name + 2];
-			if (wanted[name])
+			if (is_wanted(lengths, name))
 				fields->fn(fields->ctx, (struct span){(const char *)p + 2, name},
 					   (struct span){(const char *)p + name + 3, value});
 			p += name + value + 3;
-		} else if (!wanted[http2_static_names[first]]) {
+		} else if (!(lengths >> http2_static_names[first] & 1)) { /* none has 64 */
 			p++;
 		} else if (first > FIRST_DYNAMIC && first < 0xff &&
 			   (uint32_t)first - FIRST_DYNAMIC <= t->count &&
-			   !is_wanted(fields,
+			   !is_wanted(lengths,
 				      http2_table_entry(t, first - FIRST_DYNAMIC).name.len)) {
 			p++;
 		} else {
@@ -266,12 +264,9 @@ int http2_hpack_decode(struct http2_hpack *h, struct span block, const struct ht
 		       bool *ret_is_pure)
 {
 	const uint8_t *p = (const uint8_t *)block.ptr;
-	struct http2_fields f = *fields;
-	struct block b = {.h = h, .fields = &f, .end = p + block.len, .is_pure = true};
+	struct block b = {.h = h, .fields = fields, .end = p + block.len, .is_pure = true};
 	int err;
 
-	if (!f.names)
-		f.names = &all_lengths;
 	if (!h->has_size)
 		h->size = INITIAL_SIZE;
 	h->has_size = true;

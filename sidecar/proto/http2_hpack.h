@@ -46,18 +46,16 @@ void http2_hpack_release(struct http2_hpack *h);
 /* A block was missed: nothing is known of the table any more. */
 void http2_hpack_forget(struct http2_hpack *h);
 
-/* Names of other lengths are not wanted; all that are longer are, and those that are not known. */
-#define HTTP2_NAME_MAX UINT8_MAX
-struct http2_lengths {
-	bool wanted[HTTP2_NAME_MAX + 1]; /* by length; [0] is true */
-};
+#define HTTP2_ALL_LENGTHS UINT64_MAX
 
 /* Who gets the fields of a block. */
 struct http2_fields {
 	/* One field, borrowed during the call. An empty name: the field is not known. */
 	void (*fn)(void *ctx, struct span name, struct span value);
 	void *ctx;
-	const struct http2_lengths *names; /* NULL: all are wanted */
+	/* By bit n: fields whose names have n bytes are wanted. Those with longer names always are;
+	 * bit 0, for fields that are not known, is set. */
+	uint64_t lengths;
 };
 
 /*
