@@ -55,15 +55,9 @@ static void add_address(struct text *out, const struct sock_info *s)
 
 static void add_process(struct text *out, pid_t pid)
 {
-	struct process p = {.dir_fd = -1};
-	char comm[32] = "?";
+	char comm[PROCESS_COMM_MAX];
 
-	if (process_open(&p, pid) == 0) {
-		(void)process_comm(&p, comm, sizeof(comm)); /* it has ended: "?" */
-		process_close(&p);
-	}
-	for (char *at = comm; *at; at++) /* chosen by the program: nothing for a terminal */
-		*at = *at < ' ' || *at > '~' ? '?' : *at;
+	process_shown_comm(pid, comm);
 	text_addf(out, "process %d (%s)", (int)pid, comm);
 }
 
@@ -81,7 +75,7 @@ static void add_cgroup(struct text *out, uint64_t id)
 	cgroup_close(&cg);
 }
 
-static void say_other_cgroup(const struct socket_check_told *t, const struct sock_info *s,
+static void say_other_cgroup(const struct socket_check_said *t, const struct sock_info *s,
 			     uint32_t now, pid_t pid)
 {
 	struct text out;
@@ -101,7 +95,7 @@ static void say_other_cgroup(const struct socket_check_told *t, const struct soc
 	text_release(&out);
 }
 
-static void say_bypass(const struct socket_check_told *t, const struct sock_info *s, uint32_t now,
+static void say_bypass(const struct socket_check_said *t, const struct sock_info *s, uint32_t now,
 		       enum unseen reason)
 {
 	struct text out;
@@ -121,7 +115,7 @@ static void say_bypass(const struct socket_check_told *t, const struct sock_info
 	text_release(&out);
 }
 
-static void say(struct socket_check_told *t, const struct socket_found *f)
+static void say(struct socket_check_said *t, const struct socket_found *f)
 {
 	for (int reason = 0; reason < UNSEEN_MAX; reason++) {
 		if (!f->now[reason] || t->has_said[reason])
@@ -134,8 +128,8 @@ static void say(struct socket_check_told *t, const struct socket_found *f)
 	}
 }
 
-static void tell(struct socket_check *c, const struct socket_check_told *t,
-		 const struct socket_found *f)
+static void send_found(struct socket_check *c, const struct socket_check_said *t,
+		       const struct socket_found *f)
 {
 	struct channel_message m = {.kind = CHANNEL_UNSEEN, .unseen.number = t->number};
 
@@ -155,13 +149,13 @@ static void report(struct socket_check *c, const struct socket_look *look)
 	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++) {
 		const struct targets_slot *s = &c->targets->slots[i];
 		const struct socket_found *f = &look->found[i];
-		struct socket_check_told *t = &c->told[i];
+		struct socket_check_said *t = &c->said[i];
 		bool is_there = s->target && !s->until_ms && !s->part_of;
 
 		is_there = is_there && s->target->number == look->numbers[i];
 		if (t->number && (!is_there || t->number != s->target->number)) {
-			tell(c, t, &nothing);
-			*t = (struct socket_check_told){0};
+			send_found(c, t, &nothing);
+			*t = (struct socket_check_said){0};
 		}
 		if (!is_there)
 			continue;
@@ -170,7 +164,7 @@ static void report(struct socket_check *c, const struct socket_look *look)
 		say(t, f);
 		if (memcmp(t->now, f->now, sizeof(t->now)) != 0 ||
 		    memcmp(f->added, nothing.added, sizeof(f->added)) != 0)
-			tell(c, t, f);
+			send_found(c, t, f);
 		memcpy(t->now, f->now, sizeof(t->now));
 	}
 }
@@ -276,15 +270,20 @@ static void load_sockmap(struct socket_check *c)
 	err = sockmap_new(&c->sockmap);
 	(void)malloc_trim(0); /* the types of the whole kernel were read */
 	if (err)
-		log_debug("run: connections in a BPF sockmap cannot be told (%s)", strerror(-err));
+		log_info("run: whether connections are in a BPF sockmap cannot be checked (%s)",
+			 strerror(-err));
 }
 
 static void read_sockmap(struct socket_check *c)
 {
-	/* A look without an answer finds none. */
-	if (c->sockmap && c->has_silent && sockmap_read(c->sockmap) == -EAGAIN &&
-	    sock_diag_each(c->diag_fd, NULL, 0, NULL, NULL) != -EOPNOTSUPP)
-		(void)sockmap_read(c->sockmap);
+	int err = 0;
+
+	if (c->sockmap && c->has_silent)
+		err = sockmap_read(c->sockmap);
+	if (err == -EAGAIN && sock_diag_each(c->diag_fd, NULL, 0, NULL, NULL) != -EOPNOTSUPP)
+		err = sockmap_read(c->sockmap);
+	/* Not all of them were read: neither has this look come to the end. */
+	c->is_sockmap_cut = err != 0;
 }
 
 static void give_up(struct socket_check *c, int err)
@@ -318,7 +317,7 @@ static void finish(struct socket_check *c)
 	c->is_looking = false;
 	c->looks++;
 	c->looks_total++;
-	c->looks_cut += c->look.is_cut;
+	c->looks_cut += c->look.is_cut || c->is_sockmap_cut;
 	c->has_silent = c->look.has_silent;
 	drop_parts(c, &c->look);
 	free(c->memories.list);

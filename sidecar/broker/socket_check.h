@@ -36,13 +36,15 @@ struct socket_check {
 	bool has_silent; /* the last look saw connections that may be in a sockmap */
 	bool has_tried; /* to load sockmap */
 	struct sockmap *sockmap; /* NULL: not loaded */
+	bool is_sockmap_cut; /* the last reading was not complete */
 	struct socket_memories memories;
-	struct socket_check_told {
+	/* What the worker and the log know of each target. */
+	struct socket_check_said {
 		uint64_t number; /* of the target; 0: none */
 		char name[TARGET_NAME_MAX];
 		uint32_t now[UNSEEN_MAX];
 		bool has_said[UNSEEN_MAX];
-	} told[PROGRAMS_CGROUPS_MAX]; /* by position in the set of targets */
+	} said[PROGRAMS_CGROUPS_MAX]; /* by position in the set of targets */
 	uv_timer_t timer;
 };
 

@@ -15,7 +15,8 @@
 
 struct walk {
 	size_t left;
-	bool is_cut;
+	bool is_cut; /* there are more than are visited */
+	bool is_too_deep; /* some were left out */
 	bool is_done;
 	bool (*fn)(void *ctx, const struct cgroup_tree_entry *entry);
 	void *ctx;
@@ -50,12 +51,15 @@ static void walk_below(struct walk *w, int dir_fd, size_t len, int depth)
 		struct cgroup_tree_entry e = {entry->d_ino, dirfd(dir), entry->d_name, w->path};
 		scoped_fd int below = -1;
 
-		if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
-		    len + name_len + 2 > sizeof(w->path))
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
 			continue;
+		if (depth > DEPTH_MAX || len + name_len + 2 > sizeof(w->path)) {
+			w->is_too_deep = true;
+			continue;
+		}
 		w->path[len] = '/';
 		memcpy(w->path + len + 1, entry->d_name, name_len + 1);
-		if (visit(w, &e) && depth < DEPTH_MAX) {
+		if (visit(w, &e)) {
 			below = openat(dirfd(dir), entry->d_name,
 				       O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 			if (below >= 0)
@@ -85,7 +89,7 @@ int cgroup_tree_each(int dir_fd, const char *path,
 	top.path = w->path;
 	if (visit(w, &top))
 		walk_below(w, dir_fd, strlen(w->path), 0);
-	return w->is_cut ? -E2BIG : 0;
+	return w->is_cut || w->is_too_deep ? -E2BIG : 0;
 }
 
 struct search {

@@ -24,7 +24,7 @@ struct cgroup_tree_entry {
 
 /*
  * Calls fn for the directory, which is borrowed, and for each below it, until
- * fn answers true. -E2BIG: there are more than the bound.
+ * fn answers true. -E2BIG: there are more than the bound, or deeper ones.
  */
 int cgroup_tree_each(int dir_fd, const char *path,
 		     bool (*fn)(void *ctx, const struct cgroup_tree_entry *entry), void *ctx);

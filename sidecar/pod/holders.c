@@ -2,6 +2,7 @@
 #include "pod/holders.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,8 @@ static int add_process(void *ctx, pid_t pid)
 	DIR *dir;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid); /* shorter */
-	dir = opendir(path); /* NULL: it has ended, or we are not allowed to */
+	dir = opendir(path); /* NULL: it has ended, or this is not permitted */
+	w->holders->is_cut |= !dir && errno != ENOENT && errno != ESRCH;
 	while (dir && (entry = readdir(dir))) {
 		if (entry->d_name[0] == '.')
 			continue;
