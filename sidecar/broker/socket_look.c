@@ -189,7 +189,7 @@ static void add_targets(struct socket_look *look, const struct targets *targets)
 	if (look->member_count)
 		qsort(look->members, look->member_count, sizeof(*look->members), compare_members);
 	holders_sort(&look->holders);
-	look->is_cut |= look->holders.is_cut;
+	look->is_cut |= look->holders.is_cut || look->holders.is_denied;
 }
 
 static int begin_list(struct socket_look *look, int diag_fd)

@@ -121,6 +121,9 @@ int probe_moved_listeners(struct text *out)
 		if (h && !is_seen(h->pid, l->list[i].cgroup_id) && count++ == 0)
 			add_listener(out, h->pid, &l->list[i]);
 	}
+	/* What was not looked at may be one. */
+	if (!err && !count && holders.is_denied)
+		err = -EACCES;
 	holders_release(&holders);
 	cgroup_close(&top);
 	if (count > 1)

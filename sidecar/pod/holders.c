@@ -56,7 +56,7 @@ static int add_process(void *ctx, pid_t pid)
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid); /* shorter */
 	dir = opendir(path); /* NULL: it has ended, or this is not permitted */
-	w->holders->is_cut |= !dir && errno != ENOENT && errno != ESRCH;
+	w->holders->is_denied |= !dir && errno != ENOENT && errno != ESRCH;
 	while (dir && (entry = readdir(dir))) {
 		if (entry->d_name[0] == '.')
 			continue;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which sockets the processes of a cgroup have open, from /proc/PID/fd; needs
- * CAP_SYS_PTRACE for processes of others.
+ * CAP_SYS_PTRACE for processes of others, and CAP_DAC_READ_SEARCH for those of
+ * other users.
  *
  *     holders_add() for each cgroup -> holders_sort() -> holders_find()
  *
@@ -33,6 +34,7 @@ struct holders {
 	size_t count;
 	size_t room;
 	bool is_cut;
+	bool is_denied; /* some processes may not be looked at */
 };
 
 /* Adds those of the cgroup and all below. An all zero struct is empty. */

@@ -8,6 +8,9 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const cap_value_t needed[] = {CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_PTRACE};
+/* Kept where it is there, which is not in a Pod: to look at the descriptors of processes of others.
+ */
+static const cap_value_t for_sockets[] = {CAP_DAC_READ_SEARCH};
 /* To signal its processes, and to remove its cgroup: the root of the mount is mode 0555. */
 static const cap_value_t for_command[] = {CAP_KILL, CAP_DAC_OVERRIDE};
 
@@ -72,6 +75,8 @@ static int set_needed(bool in_force, bool keeps_rest)
 		err = keep(now, next, needed, COUNT(needed), in_force);
 	if (!err && needs_admin(now))
 		err = keep(now, next, admin, COUNT(admin), in_force);
+	if (!err)
+		err = keep(now, next, for_sockets, COUNT(for_sockets), in_force);
 	if (!err && has_command)
 		err = keep(now, next, for_command, COUNT(for_command), in_force);
 	if (!err && cap_set_proc(next))

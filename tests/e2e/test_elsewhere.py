@@ -15,6 +15,7 @@ import clients
 import harness
 import servers
 from observer import Sidelight, links_of
+from test_capabilities import NEEDED, having
 
 SERVE = """
 import http.server, socket
@@ -41,6 +42,7 @@ os.dup2(listener.fileno(), 3)
 os.set_inheritable(3, True)
 with open(sys.argv[1] + "/cgroup.procs", "w") as procs:
     procs.write(str(os.getpid()))
+os.setuid(int(sys.argv[4]))
 os.execvp("python3", ["python3", "-c", sys.argv[3]])
 """
 # Takes a connection from its starter, over the socket that is its standard input.
@@ -63,6 +65,7 @@ for line in sys.stdin:
     print("answered", flush=True)
 """
 UNSEEN = "sidelight_unseen_sockets"
+NOBODY = 65534
 
 
 def move(pids, group):
@@ -87,10 +90,10 @@ class Case(harness.Case):
 
 
 class Elsewhere(Case):
-    def serve_inherited(self, made_in=None):
+    def serve_inherited(self, made_in=None, uid=0):
         """A server whose listener was made in our own cgroup, or that one; its cgroup and port."""
         group, port = self.cgroup(), harness.free_port()
-        server = self.spawn(["python3", "-c", MAKE, group, port, SERVE], cgroup=made_in)
+        server = self.spawn(["python3", "-c", MAKE, group, port, SERVE, uid], cgroup=made_in)
         harness.wait_for("the server", lambda: "serving" in server.text() or not server.is_running())
         self.assertTrue(server.is_running(), server.text())
         return server, group, port
@@ -109,6 +112,25 @@ class Elsewhere(Case):
                       f"127.0.0.1:{port} of ", said[0])
         server.stop(signal.SIGKILL)
         harness.wait_for("no unseen socket", lambda: sidelight.latest_page().sum(UNSEEN) == 0, 25)
+
+    def test_a_process_of_another_user(self):
+        server, _, port = self.serve_inherited(uid=NOBODY)
+        sidelight = Sidelight(self, "--pid", str(server.pid))
+        clients.get(port, "/hello")
+        self.unseen(sidelight, "other_cgroup")
+        # The first look is before capabilities that are not needed are given up.
+        page = harness.wait_for("more looks", lambda: (page := sidelight.latest_page()).sum(
+            "sidelight_socket_looks_total") >= 3 and page, seconds=20)
+        self.assertEqual(page.sum(UNSEEN, reason="other_cgroup"), 1)
+        self.assertEqual(page.sum("sidelight_socket_looks_cut_total"), 0)
+
+    def test_a_process_that_may_not_be_looked_at(self):
+        """Without the capability, as in a Pod: looks that did not see all are counted."""
+        server, group, port = self.serve_inherited(uid=NOBODY)
+        sidelight = Sidelight(self, cgroup=group, before=having([*NEEDED, "sys_ptrace"]))
+        clients.get(port, "/hello")
+        harness.wait_for("a look", lambda: sidelight.latest_page().sum(
+            "sidelight_socket_looks_cut_total") >= 1, seconds=20)
 
     def test_a_listener_of_a_socket_unit(self):
         """Made in a cgroup that nobody is in any more: watching that costs nobody anything."""
@@ -233,7 +255,7 @@ class Elsewhere(Case):
         harness.need("unshare")
         group = self.cgroup()
         argv = ["unshare", "-n", "sh", "-c",
-                'ip link set lo up && exec python3 -c "$0" "$@"', MAKE, group, 8080, SERVE]
+                'ip link set lo up && exec python3 -c "$0" "$@"', MAKE, group, 8080, SERVE, 0]
         server = self.spawn(argv)
         harness.wait_for("the server", lambda: "serving" in server.text())
         sidelight = Sidelight(self, cgroup=group)

@@ -15,7 +15,8 @@ import servers
 from observer import Sidelight
 
 DRIVER = harness.ROOT / "build" / "tests" / "e2e" / "takeover_driver"
-CAPABILITIES = {"BPF": 39, "NET_ADMIN": 12, "PERFMON": 38, "SYS_PTRACE": 19}
+CAPABILITIES = {"BPF": 39, "NET_ADMIN": 12, "PERFMON": 38, "SYS_PTRACE": 19,
+                "DAC_READ_SEARCH": 2}
 NONE = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
 
 
