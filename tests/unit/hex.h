@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Bytes from text: two hexadecimal digits each.
- */
+/* Bytes that are written in hexadecimal, with spaces wherever they help. */
 #ifndef SIDELIGHT_TESTS_UNIT_HEX_H
 #define SIDELIGHT_TESTS_UNIT_HEX_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
-/* Returns how many; out has room for them. */
-static inline size_t from_hex(const char *hex, char *out)
+/* The number of bytes, at most max. */
+static inline size_t hex_bytes(const char *text, void *ret, size_t max)
 {
-	size_t n = 0;
+	uint8_t *out = ret;
 	unsigned byte;
+	size_t n = 0;
+	int used;
 
-	for (; sscanf(hex, "%2x", &byte) == 1; hex += 2)
-		out[n++] = (char)byte;
+	while (n < max && sscanf(text, " %2x%n", &byte, &used) == 1) {
+		out[n++] = (uint8_t)byte;
+		text += used;
+	}
 	return n;
 }
 

@@ -116,7 +116,7 @@ static void test_examples(void **state)
 		for (size_t b = 0; b < 4 && examples[i].blocks[b].hex; b++) {
 			const char *want = examples[i].blocks[b].want;
 			char bytes[512];
-			size_t n = from_hex(examples[i].blocks[b].hex, bytes);
+			size_t n = hex_bytes(examples[i].blocks[b].hex, bytes, sizeof(bytes));
 			struct text got;
 			bool is_pure;
 			int err;
@@ -141,7 +141,7 @@ static void test_prefixes(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(examples) / sizeof(*examples); i++) {
 		char bytes[512];
-		size_t n = from_hex(examples[i].blocks[0].hex, bytes);
+		size_t n = hex_bytes(examples[i].blocks[0].hex, bytes, sizeof(bytes));
 
 		for (size_t len = 0; len < n; len++) {
 			struct http2_hpack h = {.memory = &memory};
@@ -323,7 +323,7 @@ static void test_joined_fields(void **state)
 	http2_hpack_forget(&h);
 	for (size_t i = 0; i < sizeof(blocks) / sizeof(*blocks); i++) {
 		char bytes[64];
-		size_t n = from_hex(blocks[i].hex, bytes);
+		size_t n = hex_bytes(blocks[i].hex, bytes, sizeof(bytes));
 		struct text got;
 		bool is_pure;
 		int err;

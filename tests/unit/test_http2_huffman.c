@@ -51,7 +51,7 @@ static void test_all_symbols(void **state)
 {
 	char out[HTTP2_HUFFMAN_ROOM(sizeof(all)) + 1];
 	char code[sizeof(all)];
-	size_t n = from_hex(all, code);
+	size_t n = hex_bytes(all, code, sizeof(code));
 	size_t len;
 
 	(void)state;
@@ -93,7 +93,7 @@ static void test_strings(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		char code[64];
 		char out[128];
-		size_t n = from_hex(rows[i].hex, code);
+		size_t n = hex_bytes(rows[i].hex, code, sizeof(code));
 		size_t len;
 		bool is_code = decode(code, n, out, &len);
 
