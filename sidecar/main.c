@@ -8,12 +8,12 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cmd/doctor.h"
+#include "cmd/option_table.h"
+#include "cmd/options.h"
+#include "cmd/replay.h"
+#include "cmd/run.h"
 #include "pod/privilege.h"
-#include "option_table.h"
-#include "options.h"
-#include "replay.h"
-#include "run.h"
-#include "ui/doctor.h"
 
 /* Bad use, or a machine that cannot do what was asked: one line, this status. */
 #define EXIT_USE 2

@@ -37,7 +37,7 @@
 #define EXIT_INCOMPLETE 1
 #define EXIT_USE	2
 
-/* The worker promises to be gone 2.5 s after STOP (run.c): then it is killed. */
+/* The worker promises to be gone 2.5 s after STOP (cmd/run.c): then it is killed. */
 #define WORKER_DEADLINE_MS 4000
 /* After it has closed the channel, which is the last that it does. */
 #define REAP_MAX_MS  1000

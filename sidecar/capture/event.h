@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/endpoint.h"
 #include "base/span.h"
 
 enum event_kind { EVENT_OPEN, EVENT_DATA, EVENT_CLOSE, EVENT_MUTE };
@@ -24,12 +25,6 @@ static inline enum dir dir_other(enum dir dir)
 }
 
 enum role { ROLE_UNKNOWN = 0, ROLE_SERVER = 1, ROLE_CLIENT = 2 };
-
-struct endpoint {
-	uint8_t family; /* 4 or 6 */
-	uint8_t addr[16]; /* network order; IPv4 in the first four, the rest zero */
-	uint16_t port; /* host order */
-};
 
 struct event_open {
 	struct endpoint local;

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
-#include "capture/event.h"
+#include "base/endpoint.h"
 
 /* The longest line of version 1, CR LF included. It exceeds what version 2 has before its TLVs. */
 #define PROXY_KEPT_MAX 107

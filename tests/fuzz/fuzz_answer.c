@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1 || size > ANSWER_MAX)
 		return 0;
-	(void)signal(SIGPIPE, SIG_IGN); /* as run.c does */
+	(void)signal(SIGPIPE, SIG_IGN); /* as cmd/run.c does */
 	fuzz_check(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
 	fuzz_check(write(pair[1], data + 1, size - 1) == (ssize_t)size - 1);
 	fuzz_check(shutdown(pair[1], SHUT_WR) == 0);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "options.h"
+#include "cmd/options.h"
 #include "pod/podinfo.h"
 
 #define WORDS_MAX 16

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "options.h"
+#include "cmd/options.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "option_table.h"
+#include "cmd/option_table.h"
 
 #define ARGS_MAX 10
 

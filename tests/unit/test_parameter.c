@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "options.h"
+#include "cmd/options.h"
 #include "txn/route.h"
 
 static enum parameter_id find(const char *name)

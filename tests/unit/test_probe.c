@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ui/doctor.h"
+#include "cmd/doctor.h"
 
 #define RING_BYTES (2u << 20)
 

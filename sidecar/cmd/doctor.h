@@ -10,8 +10,8 @@
  *
  * MISSING in capitals is what `run` cannot do without.
  */
-#ifndef SIDELIGHT_UI_DOCTOR_H
-#define SIDELIGHT_UI_DOCTOR_H
+#ifndef SIDELIGHT_CMD_DOCTOR_H
+#define SIDELIGHT_CMD_DOCTOR_H
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "verbose.h"
+#include "agent/debug_log.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -18,7 +18,7 @@ static const char *role_name(enum role role)
 	return role == ROLE_SERVER ? "server" : role == ROLE_CLIENT ? "client" : "older";
 }
 
-void verbose_event(const struct event *ev)
+void debug_log_event(const struct event *ev)
 {
 	static const char *const mutes[SL_MUTE_MAX] = {
 		[SL_MUTE_TLS] = "it speaks TLS",
@@ -54,4 +54,4 @@ static void on_done(void *ctx, const struct transaction *t)
 		  txn_error_name(t->error));
 }
 
-const struct txn_sink verbose_sink = {.done = on_done};
+const struct txn_sink debug_log_sink = {.done = on_done};

@@ -13,13 +13,14 @@
  * /metrics serves has export="scrape" besides: a Prometheus that collects both can tell the copies
  * apart.
  */
-#ifndef SIDELIGHT_LABELS_H
-#define SIDELIGHT_LABELS_H
+#ifndef SIDELIGHT_AGENT_LABELS_H
+#define SIDELIGHT_AGENT_LABELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "metrics/text.h"
-#include "options.h"
 #include "pod/identity.h"
 
 /* Of the Pod; more are refused. */
@@ -28,6 +29,22 @@
 
 /* "label_", a prefix of 253, '/', a name of 63. */
 #define POD_LABEL_NAME_MAX 328
+
+/* Where the labels come from. Strings are borrowed for the call; NULL where nothing was given. */
+struct label_options {
+	const char *job;
+	const char *namespace;
+	const char *pod;
+	const char *node;
+	const char *workload;
+	const char *pod_labels; /* comma-separated */
+	const char *podinfo; /* directory of the downward API */
+	/* What is watched, outside of a Pod: at most one of the three. */
+	const char *cgroup;
+	uint64_t pid; /* 0: none */
+	const char *command;
+	bool is_pushed; /* series go to a Pushgateway, too */
+};
 
 struct labels {
 	struct label common[LABELS_MAX];
@@ -45,7 +62,7 @@ struct labels {
 
 /* Must not be moved afterwards. Returns 0, or negative errno after one log line; nothing is to be
  * released then. */
-int labels_init(struct labels *l, const struct options *o);
+int labels_init(struct labels *l, const struct label_options *o);
 /* Accepts a zeroed one. */
 void labels_release(struct labels *l);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "reader.h"
+#include "agent/reader.h"
 
 static void on_timer(uv_timer_t *timer);
 static void on_readable(uv_poll_t *poll, int status, int events);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "replay.h"
+#include "cmd/replay.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

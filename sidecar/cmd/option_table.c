@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "option_table.h"
+#include "cmd/option_table.h"
 
 #include <stddef.h>
 

@@ -4,8 +4,8 @@
  * seconds if there are connections at all, after a minute, ten, and an hour.
  * With the first request it is over.
  */
-#ifndef SIDELIGHT_QUIET_H
-#define SIDELIGHT_QUIET_H
+#ifndef SIDELIGHT_AGENT_NO_REQUESTS_LOG_H
+#define SIDELIGHT_AGENT_NO_REQUESTS_LOG_H
 
 #include <stdbool.h>
 #include <uv.h>
@@ -13,7 +13,7 @@
 #include "metrics/no_requests.h"
 #include "txn/engine.h"
 
-struct quiet {
+struct no_requests_log {
 	struct engine *engine; /* borrowed; NULL: not started */
 	const struct no_requests_world *world; /* borrowed */
 	void (*before)(void *ctx); /* brings both up to date */
@@ -22,9 +22,10 @@ struct quiet {
 	uv_timer_t timer;
 };
 
-void quiet_start(struct quiet *q, uv_loop_t *loop, struct engine *engine,
-		 const struct no_requests_world *world, void (*before)(void *ctx), void *ctx);
+void no_requests_log_start(struct no_requests_log *q, uv_loop_t *loop, struct engine *engine,
+			   const struct no_requests_world *world, void (*before)(void *ctx),
+			   void *ctx);
 /* The loop must run once more. Before the start, or again: no-op. */
-void quiet_stop(struct quiet *q);
+void no_requests_log_stop(struct no_requests_log *q);
 
 #endif

@@ -8,7 +8,7 @@
  * then the last push goes out with the final numbers, then the table is
  * printed.
  */
-#include "run.h"
+#include "cmd/run.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -19,17 +19,21 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "agent/annotations.h"
+#include "agent/debug_log.h"
+#include "agent/labels.h"
+#include "agent/no_requests_log.h"
+#include "agent/reader.h"
 #include "base/log.h"
 #include "base/push_url.h"
 #include "base/resident.h"
 #include "broker/broker.h"
 #include "broker/link.h"
 #include "capture/ring.h"
+#include "cmd/run_options.h"
 #include "export/closing.h"
 #include "export/push.h"
 #include "export/scrape.h"
-#include "labels.h"
-#include "live.h"
 #include "metrics/no_requests.h"
 #include "metrics/red.h"
 #include "metrics/self.h"
@@ -38,11 +42,8 @@
 #include "pod/memory_cgroup.h"
 #include "pod/network.h"
 #include "pod/sandbox.h"
-#include "quiet.h"
-#include "reader.h"
 #include "txn/engine.h"
 #include "txn/route_doubt.h"
-#include "verbose.h"
 
 #define EXIT_INCOMPLETE 1
 #define EXIT_USE	2
@@ -66,12 +67,12 @@ struct run {
 	struct watch *watch;
 	struct family *no_requests;
 	struct no_requests_world world;
-	struct quiet quiet;
+	struct no_requests_log no_requests_log;
 	struct summary *summary;
 	struct engine *engine;
 	struct scrape *scrape;
 	struct push *push;
-	struct live live;
+	struct annotations annotations;
 	struct labels labels;
 	int memory_fd; /* what our memory cgroup is charged; -1: there is none */
 	uint64_t started_ns;
@@ -96,7 +97,7 @@ static void on_event(void *ctx, const struct event *ev)
 	if (ev->kind == EVENT_OPEN)
 		on_open(r, &ev->open);
 	if (ev->kind != EVENT_DATA && log_has(LOG_LEVEL_DEBUG))
-		verbose_event(ev);
+		debug_log_event(ev);
 	if (ev->kind == EVENT_CLOSE)
 		self_tcp_close(r->self, &ev->close);
 	engine_event(r->engine, ev);
@@ -213,8 +214,8 @@ static void stop(void *ctx, bool is_lost)
 		return;
 	r->is_stopping = true;
 	r->is_lost = is_lost;
-	live_stop(&r->live);
-	quiet_stop(&r->quiet);
+	annotations_stop(&r->annotations);
+	no_requests_log_stop(&r->no_requests_log);
 	refresh(r);
 	reader_stop(&r->reader);
 	r->has_reader = false;
@@ -286,7 +287,7 @@ static int make_engine(struct run *r)
 	if (o->has_summary)
 		engine_add_sink(r->engine, &summary_sink, r->summary);
 	if (log_has(LOG_LEVEL_DEBUG))
-		engine_add_sink(r->engine, &verbose_sink, NULL);
+		engine_add_sink(r->engine, &debug_log_sink, NULL);
 	route_doubts(o->routes, warn_of_route);
 	return 0;
 fail:
@@ -387,6 +388,17 @@ static int make_exports(struct run *r)
 	return 0;
 }
 
+static void follow_annotations(struct run *r)
+{
+	annotations_start(&r->annotations, &r->loop,
+			  &(struct annotations_options){.podinfo = r->o->podinfo,
+							.start = run_options_settings(r->o),
+							.set = run_options_annotate,
+							.ctx = (void *)r->o,
+							.engine = r->engine,
+							.push = r->push});
+}
+
 /* What the worker still has to read when it can open nothing else. */
 static int enter_sandbox(const struct options *o)
 {
@@ -402,8 +414,8 @@ static void release(struct run *r)
 {
 	if (r->has_reader)
 		reader_stop(&r->reader);
-	live_stop(&r->live);
-	quiet_stop(&r->quiet);
+	annotations_stop(&r->annotations);
+	no_requests_log_stop(&r->no_requests_log);
 	scrape_close(r->scrape);
 	push_close(r->push);
 	link_stop(&r->link);
@@ -426,7 +438,8 @@ static void release(struct run *r)
 static int work(void *ctx, int channel)
 {
 	const struct options *o = ctx;
-	struct run r = {.o = o, .live.fd = -1, .memory_fd = memory_cgroup_open_usage()};
+	struct run r = {.o = o, .annotations.fd = -1, .memory_fd = memory_cgroup_open_usage()};
+	const struct label_options labels = run_options_labels(o);
 	int status = EXIT_USE;
 
 	link_init(&r.link, channel, &link_ops, &r);
@@ -434,10 +447,11 @@ static int work(void *ctx, int channel)
 		log_error("run: out of memory, or no seccomp in this kernel");
 		return EXIT_USE;
 	}
-	if (labels_init(&r.labels, o) || make_engine(&r) || open_capture(&r) || make_exports(&r))
+	if (labels_init(&r.labels, &labels) || make_engine(&r) || open_capture(&r) ||
+	    make_exports(&r))
 		goto out;
-	live_start(&r.live, &r.loop, o, r.engine, r.push);
-	quiet_start(&r.quiet, &r.loop, r.engine, &r.world, refresh, &r);
+	follow_annotations(&r);
+	no_requests_log_start(&r.no_requests_log, &r.loop, r.engine, &r.world, refresh, &r);
 	r.started_ns = uv_hrtime();
 	(void)usage_read(); /* for the first time, while /proc can be opened */
 	resident_trim();

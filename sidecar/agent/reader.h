@@ -9,8 +9,8 @@
  *            and one period more for an event that came while
  *            they were being turned on
  */
-#ifndef SIDELIGHT_READER_H
-#define SIDELIGHT_READER_H
+#ifndef SIDELIGHT_AGENT_READER_H
+#define SIDELIGHT_AGENT_READER_H
 
 #include <uv.h>
 

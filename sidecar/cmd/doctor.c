@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ui/doctor.h"
+#include "cmd/doctor.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>

@@ -12,10 +12,10 @@
  * bytes inside of bodies), the file ends too early or the output cannot be written; 2 if it
  * cannot be read at all.
  */
-#ifndef SIDELIGHT_REPLAY_H
-#define SIDELIGHT_REPLAY_H
+#ifndef SIDELIGHT_CMD_REPLAY_H
+#define SIDELIGHT_CMD_REPLAY_H
 
-#include "options.h"
+#include "cmd/options.h"
 
 int command_replay(const struct options *o);
 

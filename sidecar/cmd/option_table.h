@@ -3,13 +3,13 @@
  * The commands and options that there are: what options.c reads by and the
  * help is printed from.
  */
-#ifndef SIDELIGHT_OPTION_TABLE_H
-#define SIDELIGHT_OPTION_TABLE_H
+#ifndef SIDELIGHT_CMD_OPTION_TABLE_H
+#define SIDELIGHT_CMD_OPTION_TABLE_H
 
 #include <stddef.h>
 
 #include "base/option.h"
-#include "options.h"
+#include "cmd/options.h"
 
 enum {
 	IN_RUN = 1 << COMMAND_RUN,

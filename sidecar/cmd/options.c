@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "options.h"
+#include "cmd/options.h"
 
 #include <errno.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "base/option.h"
 #include "base/push_url.h"
 #include "base/value.h"
-#include "option_table.h"
+#include "cmd/option_table.h"
 
 static int read_operand(struct options *o, const char *arg, struct text *error)
 {

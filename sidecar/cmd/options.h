@@ -11,8 +11,8 @@
  * set, and a variable that the command has no use for is not looked at.
  * Truth values: --flag, --no-flag, --flag=true|false|yes|no|on|off|1|0.
  */
-#ifndef SIDELIGHT_OPTIONS_H
-#define SIDELIGHT_OPTIONS_H
+#ifndef SIDELIGHT_CMD_OPTIONS_H
+#define SIDELIGHT_CMD_OPTIONS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "labels.h"
+#include "agent/labels.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -51,7 +51,7 @@ static void on_label(void *ctx, const char *key, const char *value)
 	add(w->labels->common, &w->labels->common_count, p->name, p->value);
 }
 
-static int add_pod_labels(struct labels *l, const struct options *o)
+static int add_pod_labels(struct labels *l, const struct label_options *o)
 {
 	struct wanted w = {.labels = l, .list = o->pod_labels};
 	size_t commas = 0;
@@ -80,7 +80,7 @@ static int add_pod_labels(struct labels *l, const struct options *o)
 }
 
 /* What was said; else what the Pod's name and labels tell, where they are mounted. */
-static const char *workload_of(const struct options *o, char found[IDENTITY_VALUE_MAX])
+static const char *workload_of(const struct label_options *o, char found[IDENTITY_VALUE_MAX])
 {
 	char *labels;
 	bool is_found;
@@ -94,7 +94,7 @@ static const char *workload_of(const struct options *o, char found[IDENTITY_VALU
 }
 
 /* What is watched, in the words of the command line. */
-static void set_target(struct labels *l, const struct options *o)
+static void set_target(struct labels *l, const struct label_options *o)
 {
 	char name[32];
 	const char *slash;
@@ -104,13 +104,13 @@ static void set_target(struct labels *l, const struct options *o)
 	} else if (o->pid) {
 		(void)snprintf(name, sizeof(name), "pid-%llu", (unsigned long long)o->pid);
 		identity_clean(l->target, name);
-	} else if (o->argv) {
-		slash = strrchr(o->argv[0], '/');
-		identity_clean(l->target, slash ? slash + 1 : o->argv[0]);
+	} else if (o->command) {
+		slash = strrchr(o->command, '/');
+		identity_clean(l->target, slash ? slash + 1 : o->command);
 	}
 }
 
-int labels_init(struct labels *l, const struct options *o)
+int labels_init(struct labels *l, const struct label_options *o)
 {
 	struct identity *id = &l->identity;
 	char found[IDENTITY_VALUE_MAX];
@@ -137,7 +137,7 @@ int labels_init(struct labels *l, const struct options *o)
 	add(l->group, &l->group_count, "target", l->target);
 	err = o->pod_labels ? add_pod_labels(l, o) : 0;
 	l->scraped_count = l->common_count;
-	if (o->push)
+	if (o->is_pushed)
 		add(l->common, &l->scraped_count, "export", "scrape");
 	return err;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "quiet.h"
+#include "agent/no_requests_log.h"
 
 #include <stddef.h>
 
@@ -13,7 +13,7 @@ static const uint64_t steps_ms[] = {10000, 60000, 600000, 3600000};
 
 static void on_timer(uv_timer_t *timer);
 
-static void set_timer(struct quiet *q)
+static void set_timer(struct no_requests_log *q)
 {
 	uint64_t before = q->step ? steps_ms[q->step - 1] : 0;
 
@@ -21,7 +21,7 @@ static void set_timer(struct quiet *q)
 		(void)uv_timer_start(&q->timer, on_timer, steps_ms[q->step] - before, 0);
 }
 
-static void say(const struct quiet *q, const struct engine_stats *stats)
+static void say(const struct no_requests_log *q, const struct engine_stats *stats)
 {
 	struct text out;
 
@@ -33,7 +33,7 @@ static void say(const struct quiet *q, const struct engine_stats *stats)
 
 static void on_timer(uv_timer_t *timer)
 {
-	struct quiet *q = timer->data;
+	struct no_requests_log *q = timer->data;
 	const struct engine_stats *stats;
 	enum no_requests reason;
 
@@ -49,16 +49,18 @@ static void on_timer(uv_timer_t *timer)
 	set_timer(q);
 }
 
-void quiet_start(struct quiet *q, uv_loop_t *loop, struct engine *engine,
-		 const struct no_requests_world *world, void (*before)(void *ctx), void *ctx)
+void no_requests_log_start(struct no_requests_log *q, uv_loop_t *loop, struct engine *engine,
+			   const struct no_requests_world *world, void (*before)(void *ctx),
+			   void *ctx)
 {
-	*q = (struct quiet){.engine = engine, .world = world, .before = before, .ctx = ctx};
+	*q = (struct no_requests_log){
+		.engine = engine, .world = world, .before = before, .ctx = ctx};
 	(void)uv_timer_init(loop, &q->timer); /* cannot fail */
 	q->timer.data = q;
 	set_timer(q);
 }
 
-void quiet_stop(struct quiet *q)
+void no_requests_log_stop(struct no_requests_log *q)
 {
 	if (!q->engine)
 		return;

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the parts of a running agent take from the options of the command line.
+ */
+#ifndef SIDELIGHT_CMD_RUN_OPTIONS_H
+#define SIDELIGHT_CMD_RUN_OPTIONS_H
+
+#include "agent/annotations.h"
+#include "agent/labels.h"
+#include "base/text.h"
+#include "cmd/options.h"
+
+/* All strings are borrowed from o. */
+struct label_options run_options_labels(const struct options *o);
+struct settings run_options_settings(const struct options *o);
+
+/*
+ * Sets what the flag of the annotation's name would (annotations_options.set). ctx is the
+ * const struct options of the command line: its flags win.
+ */
+int run_options_annotate(void *ctx, struct settings *s, const char *key, const char *value,
+			 struct text *error);
+
+#endif
