@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The address of a group in a Pushgateway, piece by piece:
+ * The address of a group in a Pushgateway, one segment after another:
  *
  *     http://gw:9091/metrics/job/shop/namespace/prod/pod@base64/YS9i
  *

@@ -60,7 +60,7 @@ struct option_command {
 /* One program's. No more rows than a uint64_t has bits. */
 struct option_set {
 	const char *program;
-	const char *summary; /* what it is for, in half a line */
+	const char *summary; /* what it is for; at most 40 characters or so */
 	const char *last_line; /* of the help */
 	const struct option_command *commands;
 	size_t command_count;

@@ -42,7 +42,7 @@
 /* After it has closed the channel, which is the last that it does. */
 #define REAP_MAX_MS  1000
 #define REAP_STEP_MS 5
-/* Messages in one turn of the loop: signals and timers have theirs. */
+/* Messages in one iteration of the loop, so that signals and timers are served, too. */
 #define MESSAGES_PER_TURN 64
 
 struct broker {

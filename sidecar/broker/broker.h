@@ -14,7 +14,7 @@
  *
  *   STARTING   the worker is forked; programs load; targets are attached to
  *   RUNNING    the worker is READY; CMD was let go
- *   STOPPING   the worker was told to STOP, or is gone; it has a deadline
+ *   STOPPING   the worker has been sent STOP, or is gone; it has a deadline
  */
 #ifndef SIDELIGHT_BROKER_BROKER_H
 #define SIDELIGHT_BROKER_BROKER_H

@@ -49,8 +49,8 @@ static void on_gone(void *ctx, const struct container *c)
 	targets_end(d->targets, c->cgroup_id);
 	if (d->execs)
 		execs_forget(d->execs, c->cgroup_id);
-	if (d->lookout)
-		lookout_hurry(d->lookout);
+	if (d->proc_poller)
+		proc_poller_hurry(d->proc_poller);
 }
 
 static const struct containers_ops ops = {.found = on_found, .gone = on_gone};
@@ -68,8 +68,8 @@ static void later(void *ctx, pid_t pid)
 {
 	struct discovery *d = ctx;
 
-	if (d->lookout)
-		lookout_later(d->lookout, pid);
+	if (d->proc_poller)
+		proc_poller_later(d->proc_poller, pid);
 	else if (!uv_is_active((uv_handle_t *)&d->timer))
 		(void)uv_timer_start(&d->timer, on_timer, LATER_MS, 0); /* has a callback */
 }
@@ -111,7 +111,8 @@ static void on_starts(uv_poll_t *poll, int status, int events)
 
 	(void)status;
 	(void)events;
-	if (d->execs ? execs_read(d->execs, on_exec, d) : lookout_read(d->lookout, on_process, d))
+	if (d->execs ? execs_read(d->execs, on_exec, d)
+		     : proc_poller_read(d->proc_poller, on_process, d))
 		scan(d);
 }
 
@@ -124,8 +125,8 @@ static int open_starts(struct discovery *d)
 		return 0;
 	log_warn("pod: starts of containers cannot be traced (%s); they are looked for",
 		 strerror(-err));
-	d->lookout = lookout_new();
-	return d->lookout ? 0 : -ENOMEM;
+	d->proc_poller = proc_poller_new();
+	return d->proc_poller ? 0 : -ENOMEM;
 }
 
 int discovery_start(struct discovery *d, uv_loop_t *loop, struct targets *targets, const char *only)
@@ -146,7 +147,7 @@ int discovery_start(struct discovery *d, uv_loop_t *loop, struct targets *target
 	/* Descriptors of epoll instances, ours: these cannot fail either. */
 	(void)uv_poll_init(loop, &d->ends, containers_fd(d->containers));
 	(void)uv_poll_init(loop, &d->starts,
-			   d->execs ? execs_fd(d->execs) : lookout_fd(d->lookout));
+			   d->execs ? execs_fd(d->execs) : proc_poller_fd(d->proc_poller));
 	d->timer.data = d->starts.data = d->ends.data = d;
 	scan(d);
 	(void)uv_poll_start(&d->ends, UV_READABLE, on_ends);
@@ -166,8 +167,8 @@ void discovery_stop(struct discovery *d)
 	/* libuv has let go of the descriptors when uv_close() returns. */
 	containers_free(d->containers);
 	execs_free(d->execs);
-	lookout_free(d->lookout);
+	proc_poller_free(d->proc_poller);
 	d->containers = NULL;
 	d->execs = NULL;
-	d->lookout = NULL;
+	d->proc_poller = NULL;
 }

@@ -3,9 +3,9 @@
  * The containers of our Pod as targets, on the loop: each is attached to when
  * it starts, and let go after its end.
  *
- * Starts are told by the kernel, at the first program that a container
+ * Starts are reported by the kernel, at the first program that a container
  * executes (capture/execs.h); where that is refused, they are looked for
- * (pod/lookout.h).
+ * (pod/proc_poller.h).
  */
 #ifndef SIDELIGHT_BROKER_DISCOVERY_H
 #define SIDELIGHT_BROKER_DISCOVERY_H
@@ -15,13 +15,13 @@
 #include "broker/targets.h"
 #include "capture/execs.h"
 #include "pod/containers.h"
-#include "pod/lookout.h"
+#include "pod/proc_poller.h"
 
 struct discovery {
 	struct targets *targets; /* borrowed */
 	struct containers *containers;
 	struct execs *execs; /* one of these two */
-	struct lookout *lookout;
+	struct proc_poller *proc_poller;
 	uint64_t exec_ns; /* while one is dealt with: when it was; else 0 */
 	uv_timer_t timer; /* runs while containers are in the making, for a last look */
 	uv_poll_t starts;

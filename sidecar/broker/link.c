@@ -91,7 +91,7 @@ static int wait_for(struct link *l, enum channel_kind kind, int timeout_ms,
 			break;
 	}
 	if (err == -EAGAIN)
-		return -ETIMEDOUT; /* it is busy: what was told before stays */
+		return -ETIMEDOUT; /* it is busy: the values of its last report stay */
 	note_stop(l, true);
 	return err;
 }
@@ -178,7 +178,7 @@ static int wait_answer(struct link *l, enum channel_kind kind)
 
 	if (err == -ETIMEDOUT && !l->is_late)
 		log_warn("run: the broker takes more than %.3g s to answer; until it does, the "
-			 "kernel half's counters are old",
+			 "counters of the BPF programs are old",
 			 l->wait_ms / 1e3);
 	else if (!err && l->is_late)
 		log_info("run: the broker answers again");
@@ -189,7 +189,8 @@ static int wait_answer(struct link *l, enum channel_kind kind)
 void link_refresh(struct link *l)
 {
 	if (request(l, CHANNEL_REFRESH) == 0)
-		(void)wait_answer(l, CHANNEL_REFRESHED); /* else what was told before stays */
+		(void)wait_answer(l,
+				  CHANNEL_REFRESHED); /* else the values of its last report stay */
 }
 
 void link_detach(struct link *l)

@@ -6,7 +6,7 @@
  * made when somebody reads the metrics, and when the ring was full. What comes
  * meanwhile is dealt with, except for STOP and the end of the channel: these
  * are handed out from the loop, so that nothing stops in the middle of itself.
- * When an answer is late, one line says so, what was told before stays, and
+ * When an answer is late, one line says so, the values of the last report stay, and
  * nothing of a late answer is lost.
  */
 #ifndef SIDELIGHT_BROKER_LINK_H

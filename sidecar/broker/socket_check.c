@@ -17,7 +17,7 @@
 #include "pod/privilege.h"
 #include "pod/process.h"
 
-/* After a target was added; a container has just begun to open its sockets. */
+/* After a target was added; a container that has just started still opens its sockets. */
 static const unsigned first_looks_ms[] = {50, 1000, 3000, 6000};
 #define FIRST_LOOKS (sizeof(first_looks_ms) / sizeof(first_looks_ms[0]))
 /* Between the steps of a look: whoever waits for the broker gets an answer meanwhile. */

@@ -10,7 +10,7 @@
 /* Of the network namespace, of whichever cgroup. */
 #define SOCKETS_MAX 65536
 
-/* Pieces of the list in one step: a thousand sockets, some milliseconds. */
+/* Parts of the list in one step: a thousand sockets, some milliseconds. */
 #define STEP_PIECES 16
 
 /* Of a connection that has carried nothing: its SYN counts for one. */
@@ -225,7 +225,8 @@ int socket_look_step(struct socket_look *look)
 
 	for (int i = 0; i < STEP_PIECES && done == 0; i++)
 		done = sock_diag_step(&look->list, on_socket, look);
-	/* Where asking about the kernel half's maps is refused, the list is made without. */
+	/* Where the kernel refuses information on the maps of the BPF programs, the list is made
+	 * without. */
 	if ((done == -EPERM || done == -EINVAL) && look->has_storage) {
 		look->has_storage = false;
 		return begin_list(look, look->list.fd);

@@ -11,7 +11,7 @@
 #include "pod/cgroup.h"
 #include "pod/holders.h"
 
-/* owner: as in holders. False too if it cannot be told. */
+/* owner: as in holders. False as well if it cannot be found out. */
 bool socket_owner_is_sole(int diag_fd, const struct holders *holders, unsigned owner,
 			  const struct cgroup *cg);
 

@@ -48,7 +48,7 @@ static void refresh(struct targets *t, const struct target *target)
 	uint64_t counters[SL_C_MAX];
 
 	(void)raised;
-	/* Those of a removed cgroup may be gone: what was told before stays. */
+	/* Those of a removed cgroup may be gone: the last values stay. */
 	if (programs_counters(t->programs, target->cgroup.id, counters) == 0)
 		tell(t, CHANNEL_COUNTERS, target, counters);
 }

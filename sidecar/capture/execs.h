@@ -3,7 +3,8 @@
  * The first program executed in each new cgroup of our PID namespace, told as
  * it happens: how a started container is noticed. Costs nothing in between.
  *
- * Needs CAP_BPF and CAP_PERFMON; where attaching is refused all the same, pod/lookout.h does it.
+ * Needs CAP_BPF and CAP_PERFMON; where attaching is refused all the same, pod/proc_poller.h does
+ * it.
  */
 #ifndef SIDELIGHT_CAPTURE_EXECS_H
 #define SIDELIGHT_CAPTURE_EXECS_H

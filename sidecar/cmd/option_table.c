@@ -62,7 +62,7 @@ const struct option option_table[] = {
 	 AT(series_cap), 10, MILLION},
 	{NULL, "conn-cap", "SIDELIGHT_CONN_CAP", "N", "20000",
 	 "connections followed at once; beyond it the longest idle is given up; "
-	 "the kernel half keeps a place for four times as many",
+	 "the BPF maps have room for four times as many",
 	 KIND_NUMBER, IN_ENGINE, AT(conn_cap), 1, 10 * MILLION},
 	{NULL, "memory", "SIDELIGHT_MEMORY", "BYTES", NULL,
 	 "memory for the state of all connections; when it is exhausted the longest idle is given "

@@ -36,7 +36,7 @@
 #include "export/scrape.h"
 #include "metrics/no_requests.h"
 #include "metrics/red.h"
-#include "metrics/self.h"
+#include "metrics/self_metrics.h"
 #include "metrics/summary.h"
 #include "metrics/watch.h"
 #include "pod/memory_cgroup.h"
@@ -63,7 +63,7 @@ struct run {
 	bool has_reader;
 	struct registry *registry;
 	struct red *red;
-	struct self *self;
+	struct self_metrics *self;
 	struct watch *watch;
 	struct family *no_requests;
 	struct no_requests_world world;
@@ -99,11 +99,11 @@ static void on_event(void *ctx, const struct event *ev)
 	if (ev->kind != EVENT_DATA && log_has(LOG_LEVEL_DEBUG))
 		debug_log_event(ev);
 	if (ev->kind == EVENT_CLOSE)
-		self_tcp_close(r->self, &ev->close);
+		self_metrics_tcp_close(r->self, &ev->close);
 	engine_event(r->engine, ev);
 }
 
-/* The kernel half asked where frames start. */
+/* The answer to a BPF program that has lost the frame boundaries of a connection. */
 static void on_frame(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq)
 {
 	struct run *r = ctx;
@@ -124,7 +124,7 @@ static void on_counters(void *ctx, uint64_t number, const char *name, const uint
 	struct run *r = ctx;
 
 	on_target(ctx, number, name); /* it is still watched */
-	self_kernel(r->self, number, name, counters);
+	self_metrics_kernel(r->self, number, name, counters);
 }
 
 static void on_watched(void *ctx, unsigned count)
@@ -153,7 +153,7 @@ static void on_usage(void *ctx, const struct usage *broker)
 {
 	struct run *r = ctx;
 
-	self_broker(r->self, broker);
+	self_metrics_broker(r->self, broker);
 }
 
 /* Before anybody reads the registry: all that has happened is in it. */
@@ -161,21 +161,22 @@ static void refresh(void *ctx)
 {
 	struct run *r = ctx;
 
-	self_collect(r->self);
+	self_metrics_collect(r->self);
 	if (r->has_reader) {
 		reader_drain(&r->reader);
 		link_refresh(&r->link);
 	}
-	r->world =
-		(struct no_requests_world){self_connections(r->self), watch_unseen_now(r->watch)};
+	r->world = (struct no_requests_world){self_metrics_connections(r->self),
+					      watch_unseen_now(r->watch)};
 	no_requests_set(r->no_requests, no_requests_reason(engine_stats(r->engine), &r->world));
 	red_active(r->red, engine_actives(r->engine), ACTIVE_CELLS + 1);
 	if (r->source)
-		self_ring(r->self, ring_malformed(r->source), r->link.answers);
+		self_metrics_ring(r->self, ring_malformed(r->source), r->link.answers);
 	if (r->scrape)
-		self_scrape(r->self, scrape_stats(r->scrape));
-	self_memory(r->self, memory_cgroup_read_usage(r->memory_fd));
-	self_refresh(r->self, engine_stats(r->engine), r->push ? push_stats(r->push) : NULL);
+		self_metrics_scrape(r->self, scrape_stats(r->scrape));
+	self_metrics_memory(r->self, memory_cgroup_read_usage(r->memory_fd));
+	self_metrics_refresh(r->self, engine_stats(r->engine),
+			     r->push ? push_stats(r->push) : NULL);
 }
 
 static const char *unready(void *ctx)
@@ -268,7 +269,7 @@ static int make_engine(struct run *r)
 	if (!r->registry)
 		goto fail;
 	r->red = red_new(r->registry, &(struct red_options){.wants_body_sizes = o->has_body_sizes});
-	r->self = self_new(r->registry);
+	r->self = self_metrics_new(r->registry);
 	r->watch = watch_new(r->registry);
 	r->no_requests = no_requests_family(r->registry);
 	r->summary = summary_new(o->has_summary ? SUMMARY_ROWS : 1);
@@ -424,7 +425,7 @@ static void release(struct run *r)
 	engine_free(r->engine);
 	summary_free(r->summary);
 	watch_free(r->watch);
-	self_free(r->self);
+	self_metrics_free(r->self);
 	red_free(r->red);
 	registry_free(r->registry);
 	source_free(r->source);

@@ -78,7 +78,7 @@ enum text_format accept_format(const char *accept)
 {
 	struct span list = span_of(accept ? accept : "");
 	int openmetrics = 0;
-	int plain = 0;
+	int text = 0;
 
 	while (list.len > 0) {
 		struct range r = range_cut(&list);
@@ -88,11 +88,11 @@ enum text_format accept_format(const char *accept)
 			    (r.version.len == 0 || span_is(r.version, "1.0.0") ||
 			     span_is(r.version, "\"1.0.0\"")))
 				openmetrics = r.quality;
-		} else if (span_is_word(r.name, "text/plain") && r.quality > plain) {
-			plain = r.quality;
+		} else if (span_is_word(r.name, "text/plain") && r.quality > text) {
+			text = r.quality;
 		}
 	}
-	return openmetrics > 0 && openmetrics >= plain ? TEXT_OPENMETRICS : TEXT_PROMETHEUS;
+	return openmetrics > 0 && openmetrics >= text ? TEXT_OPENMETRICS : TEXT_PROMETHEUS;
 }
 
 enum accept_coding accept_coding(const char *accept_encoding)

@@ -54,7 +54,7 @@ bool group_watch_init(struct group_watch *w, const struct label *group, size_t c
 static void end_inflate(struct group_watch *w)
 {
 	if (w->is_gzip)
-		(void)inflateEnd(&w->z); /* was begun */
+		(void)inflateEnd(&w->z); /* it was initialised */
 	w->is_gzip = false;
 }
 

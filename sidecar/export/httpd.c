@@ -13,7 +13,7 @@
 #include "export/unread.h"
 #include "base/listen.h"
 
-/* Of the daemon, in one turn of the loop. */
+/* Of the daemon, in one iteration of the loop. */
 #define RUNS_MAX	16
 #define MEMORY_PER_CONN (16u << 10) /* request head and response head */
 
@@ -109,7 +109,7 @@ static void httpd_run(struct httpd *s)
 		s->has_closed = false;
 		(void)MHD_run(s->daemon); /* fails only for daemons with own threads */
 	}
-	/* Others on the loop have their turn. */
+	/* The other handles of the loop are served in between. */
 	if (s->has_closed)
 		(void)uv_timer_start(&s->timer, on_timer, 1, 0); /* has a callback */
 	else if (MHD_get_timeout(s->daemon, &wait_ms) == MHD_YES)

@@ -102,21 +102,21 @@ int lines_error(const struct lines *l)
 
 void lines_escape(struct text *t, struct span s)
 {
-	size_t plain = 0; /* bytes before i that need no escape and are not out yet */
+	size_t start = 0; /* of the bytes before i that need no escape and are not written yet */
 
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.ptr[i];
 
 		if (c >= ' ' && c <= '~' && c != '\\')
 			continue;
-		text_add_span(t, (struct span){s.ptr + plain, i - plain});
-		plain = i + 1;
+		text_add_span(t, (struct span){s.ptr + start, i - start});
+		start = i + 1;
 		if (c == '\\')
 			text_add(t, "\\\\");
 		else
 			text_addf(t, "\\x%02x", c);
 	}
-	text_add_span(t, span_from(s, plain));
+	text_add_span(t, span_from(s, start));
 }
 
 static void add_endpoint(struct text *t, const struct endpoint *e)

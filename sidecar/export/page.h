@@ -3,8 +3,8 @@
  * The text of a registry at one moment, kept compressed as one gzip member (RFC 1952).
  *
  * Only the compressed form stands in memory, which is about 2.5 % of the text: the text is
- * compressed while it is encoded, and a reader that wants it plain decompresses it piece by
- * piece. A page does not change after page_new(), and any number of readers may read it.
+ * compressed while it is encoded, and a reader that wants it uncompressed decompresses it block by
+ * block. A page does not change after page_new(), and any number of readers may read it.
  */
 #ifndef SIDELIGHT_EXPORT_PAGE_H
 #define SIDELIGHT_EXPORT_PAGE_H

@@ -182,7 +182,8 @@ static void put_next(struct push *p, const struct outcome *o)
 		if (!p->stats.last_success && (o->status == 400 || o->status == 415))
 			p->is_plain = !p->is_plain;
 		ms = backoff_ms(p, o->result);
-		wait_ms(p, ms); /* instead of the interval, which has begun with the push */
+		wait_ms(p,
+			ms); /* instead of the interval, which counts from the start of the push */
 	}
 	put_ended(p, o, ms);
 	group_watch_forget(&p->watch);

@@ -104,7 +104,7 @@ struct cell {
 struct container {
 	uint64_t id;
 	char *name; /* NULL: free */
-	uint64_t told; /* number of the telling */
+	uint64_t named_at; /* value of red.namings when it was named last */
 };
 
 struct red {
@@ -114,7 +114,7 @@ struct red {
 	struct family *probe;
 	struct rpc *rpc;
 	struct container containers[CONTAINERS_MAX];
-	uint64_t tellings;
+	uint64_t namings;
 	struct cell cells[CELLS];
 };
 
@@ -171,7 +171,7 @@ void red_free(struct red *red)
 	free(red);
 }
 
-/* The one told longest ago is replaced: those that are watched are told again and again. */
+/* The one named longest ago is replaced: those that are watched are named again and again. */
 static struct container *container_slot(struct red *red)
 {
 	struct container *oldest = &red->containers[0];
@@ -179,7 +179,7 @@ static struct container *container_slot(struct red *red)
 	for (size_t i = 0; i < CONTAINERS_MAX; i++) {
 		if (!red->containers[i].name)
 			return &red->containers[i];
-		if (red->containers[i].told < oldest->told)
+		if (red->containers[i].named_at < oldest->named_at)
 			oldest = &red->containers[i];
 	}
 	return oldest;
@@ -191,7 +191,7 @@ int red_container(struct red *red, uint64_t id, const char *name)
 	char *copy;
 
 	if (c && name && strcmp(c->name, name) == 0) {
-		c->told = ++red->tellings;
+		c->named_at = ++red->namings;
 		return 0;
 	}
 	copy = name ? strdup(name) : NULL;
@@ -200,7 +200,7 @@ int red_container(struct red *red, uint64_t id, const char *name)
 	if (!c)
 		c = container_slot(red);
 	free(c->name);
-	*c = (struct container){.id = id, .name = copy, .told = ++red->tellings};
+	*c = (struct container){.id = id, .name = copy, .named_at = ++red->namings};
 	/* The cache holds series by the old name. */
 	memset(red->cells, 0, sizeof(red->cells));
 	rpc_forget(red->rpc);

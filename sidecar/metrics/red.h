@@ -36,8 +36,8 @@ void red_free(struct red *red);
 
 /*
  * From now on, transactions of container `id` carry this name (copied); NULL
- * forgets the id. Unknown ids have no container label. The 64 names told last
- * are remembered: one that is to stay is told again (which costs a comparison)
+ * forgets the id. Unknown ids have no container label. The 64 containers named last
+ * are remembered: one that is to stay is named again (which costs a comparison)
  * whenever there is an occasion. Call it before the container's first event, and after its last.
  * Returns 0 or -ENOMEM.
  */

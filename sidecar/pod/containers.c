@@ -291,8 +291,8 @@ static const char *trouble(int err)
 }
 
 /* A container that is seen for the first time; path is its process's cgroup. */
-static int meet(struct containers *c, const struct process *p, const char *path,
-		const struct process_home *home)
+static int add_container(struct containers *c, const struct process *p, const char *path,
+			 const struct process_home *home)
 {
 	struct slot *s = slot_new(c);
 	struct cgroup cgroup = {.fd = -1};
@@ -368,7 +368,7 @@ static int look(struct containers *c, const struct process *p, enum containers_l
 	}
 	if (s)
 		slot_free(s);
-	return meet(c, p, path, home);
+	return add_container(c, p, path, home);
 }
 
 int containers_look(struct containers *c, pid_t pid, enum containers_look how)

@@ -10,8 +10,8 @@
  *   ended     its cgroup is empty: gone() was called if it was watched; forgotten
  *
  * A container that is restarted is a new one: the old one ends first. Ends are
- * told by the kernel (cgroup.events), so nothing is polled here; who notices
- * new processes is somebody else: capture/execs.h or pod/lookout.h.
+ * reported by the kernel (cgroup.events), so nothing is polled here. New
+ * processes are found by capture/execs.h or pod/proc_poller.h.
  */
 #ifndef SIDELIGHT_POD_CONTAINERS_H
 #define SIDELIGHT_POD_CONTAINERS_H
@@ -51,13 +51,13 @@ void containers_free(struct containers *c);
 enum containers_look {
 	LOOK_EARLY, /* it was found: its container may be in the making */
 	LOOK_EXEC, /* it has executed a program: hardly, but another may follow */
-	LOOK_LAST, /* what cannot be watched now is settled, and named in one line */
+	LOOK_LAST, /* a container that cannot be watched now is given up, and named in one line */
 };
 
-/* Looks at one process. Returns 0 when its container is settled, whatever it is;
+/* Looks at one process. Returns 0 when its container needs no further look;
  * -EAGAIN, not for LOOK_LAST, when it may still be in the making: look again. */
 int containers_look(struct containers *c, pid_t pid, enum containers_look how);
-/* At every process there is; later is told of those that answered -EAGAIN. */
+/* At every process there is; later is called with those that answered -EAGAIN. */
 void containers_scan(struct containers *c, enum containers_look how,
 		     void (*later)(void *ctx, pid_t pid), void *ctx);
 

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /*
- * TCP connections that were accepted or begun in our network namespace since it exists.
+ * TCP connections that were accepted or opened in our network namespace since it exists.
  * root stands before /proc, "" but in tests.
  * Returns 0, -EXDEV in the node's own namespace (hostNetwork), or -ENOENT if the kernel does not
  * say.

@@ -30,7 +30,7 @@ struct place_facts {
 void place_read(struct place_facts *f);
 enum place place_of(const struct place_facts *facts);
 
-/* Reads and judges; 0, or -ENOTSUP after one line that says what is wrong and what to do. */
+/* Reads and checks; 0, or -ENOTSUP after one line that says what is wrong and what to do. */
 int place_check(void);
 
 #endif

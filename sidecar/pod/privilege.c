@@ -63,7 +63,7 @@ static bool needs_admin(cap_t now)
 	       !is_permitted(now, CAP_PERFMON);
 }
 
-/* What is permitted of all that is needed, into this flag; into the others as told. */
+/* What is permitted of all that is needed, into this flag; into the others as requested. */
 static int set_needed(bool in_force, bool keeps_rest)
 {
 	static const cap_value_t admin[] = {CAP_SYS_ADMIN};

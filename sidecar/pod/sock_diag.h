@@ -40,7 +40,7 @@ struct sock_diag_maps {
 int sock_diag_open(pid_t pid, bool *ret_is_elsewhere);
 
 /*
- * A list that is read piece by piece:
+ * A list that is read one buffer at a time:
  *
  *     sock_diag_begin() -> sock_diag_step() until that is not 0
  *

@@ -64,7 +64,7 @@ static ssize_t read_whole(int fd, void *buf, size_t size)
 	return n;
 }
 
-/* The child's half. */
+/* In the child. */
 static _Noreturn void child(char *const *argv, int gate, const sigset_t *mask)
 {
 	char byte;
@@ -253,7 +253,7 @@ static void deal_with_rest(struct spawn *s)
 			 s->exit_code, r.daemons, r.daemons == 1 ? "" : "es");
 	else
 		set_timer(s, GRACE_MS);
-	s->has_dealt = true;
+	s->has_sent_term = true;
 }
 
 static void note_end(struct spawn *s, int status)
@@ -318,7 +318,7 @@ static void on_timer(struct spawn *s)
 		force_end(s);
 	else if (s->state != SPAWN_LEFT)
 		return;
-	else if (s->has_dealt)
+	else if (s->has_sent_term)
 		(void)cgroup_kill(s->cgroup); /* it may be empty by now */
 	else
 		deal_with_rest(s);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The workload of a Pod by its name and the labels that its controller gives it, for a container
- * that nobody told (the static sidecar). The names are those of the webhook (webhook/owner.h):
+ * where no name is configured (the static sidecar). The names are those of the webhook
+ * (webhook/owner.h):
  *
  *     shop-6d4cf56db6-x7k2p, pod-template-hash=6d4cf56db6           shop
  *     report-28934561-q9w8e, batch.kubernetes.io/job-name=report-28934561   report

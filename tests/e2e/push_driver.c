@@ -23,7 +23,7 @@
 #include "export/push.h"
 #include "export/scrape.h"
 #include "metrics/red.h"
-#include "metrics/self.h"
+#include "metrics/self_metrics.h"
 
 #define LABELS_MAX 8
 #define SERIES_MAX 2500
@@ -31,7 +31,7 @@
 static struct {
 	struct registry *registry;
 	struct red *red;
-	struct self *self;
+	struct self_metrics *self;
 	struct push *push;
 	struct scrape *scrape;
 	uv_signal_t sigterm;
@@ -96,10 +96,10 @@ static void widen(long n)
 static void before(void *ctx)
 {
 	(void)ctx;
-	self_collect(the.self);
+	self_metrics_collect(the.self);
 	if (the.scrape)
-		self_scrape(the.self, scrape_stats(the.scrape));
-	self_refresh(the.self, NULL, the.push ? push_stats(the.push) : NULL);
+		self_metrics_scrape(the.self, scrape_stats(the.scrape));
+	self_metrics_refresh(the.self, NULL, the.push ? push_stats(the.push) : NULL);
 }
 
 static const char *unready(void *ctx)
@@ -257,7 +257,7 @@ int main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	the.registry = registry_new(SERIES_MAX);
 	the.red = red_new(the.registry, &(struct red_options){.wants_body_sizes = false});
-	the.self = self_new(the.registry);
+	the.self = self_metrics_new(the.registry);
 	(void)red_container(the.red, 1, "app");
 
 	push.group = group;
@@ -285,7 +285,7 @@ int main(int argc, char **argv)
 	(void)fflush(stdout);
 	(void)uv_run(loop, UV_RUN_DEFAULT);
 
-	self_free(the.self);
+	self_metrics_free(the.self);
 	red_free(the.red);
 	registry_free(the.registry);
 	return uv_loop_close(loop) == 0 ? 0 : 1; /* a handle left open is a bug */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel half alone: attaches to a cgroup, and prints each record of the
+ * The BPF programs alone: attaches to a cgroup, and prints each record of the
  * ring as it is, so that tests can tell what user space is given.
  *
  *     ring_driver CGROUP-DIRECTORY

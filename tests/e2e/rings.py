@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The kernel half alone (ring_driver.c), HTTP/2 frames, and what records of a
+The BPF programs alone (ring_driver.c), HTTP/2 frames, and what records of a
 stream of frames must look like.
 """
 import collections

@@ -154,7 +154,7 @@ class Languages(harness.Case):
         results = self.client.run(calls)
         scrape = self.settle()
         self.compare(calls, results, scrape)
-        # The kernel half tells its volume in lots, and the rest at a connection's end.
+        # The BPF programs report its volume in lots, and the rest at the end of the connection.
         self.client.finish()
         harness.wait_for(
             "the connection's end",

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """
-The kernel half among the frames of HTTP/2, with crafted bytes: however they
+The BPF programs among the frames of HTTP/2, with crafted bytes: however they
 are cut, every byte reaches user space but payload of DATA frames and whole
 frames of no interest, and a record says it starts with a frame only if so.
 """

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """
-The PROXY protocol before HTTP/1 and HTTP/2: the kernel half finds the end of the header in whatever
+The PROXY protocol before HTTP/1 and HTTP/2: the BPF programs find the end of the header in whatever
 segments it comes.
 """
 import struct
@@ -45,7 +45,7 @@ class ProxyProtocol(harness.Case):
         self.sidelight = Sidelight(self, cgroup=self.nginx.cgroup)
 
     def exchange(self, header, cut):
-        """HEAD, and a GET of the same connection, which shows where the kernel half takes it."""
+        """HEAD, and a GET of the same connection, which shows where the BPF programs take it."""
         data = header + request_bytes("HEAD", "/hello")
         with Wire(self.server.port) as wire:
             wire.send_cut(data, [data[:cut], data[cut:]])

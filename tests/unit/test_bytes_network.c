@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A random network, and the kernel half's rules for a segment in a model: what its records tell is
+ * A random network, and the BPF programs' rules for a segment in a model: what its records tell is
  * put back in order, every position once, and no byte in a wrong place.
  */
 #include <setjmp.h>

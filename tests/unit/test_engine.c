@@ -145,7 +145,7 @@ static const struct script plain[] = {
 	{"101 ends HTTP",
 	 {SERVER, I(UPGRADE), E(SWITCH), I("\x81\x05hello"), E(OK("2")), I(GET("x")), CLOSED},
 	 "GET /ws 101 0/0\n"},
-	{"the kernel half says so, too",
+	{"the BPF programs say so, too",
 	 {SERVER, I(UPGRADE), E(SWITCH), MUTED},
 	 "GET /ws 101 0/0\n"},
 	{"CONNECT opens a tunnel",

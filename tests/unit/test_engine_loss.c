@@ -234,7 +234,7 @@ static void plan(struct world *w, struct peer *p, unsigned id, struct engine *en
 	p->stop = p->is_reset ? below(p->write_count + 1) : p->write_count;
 }
 
-/* --- what the kernel half tells of it ------------------------------------------------ */
+/* --- what the BPF programs report of it ------------------------------------------------ */
 
 /* Bytes [at, to) of a direction pass with the event at hand. */
 static void passed(struct world *w, struct peer *p, enum dir dir, uint32_t to)

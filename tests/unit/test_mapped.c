@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading sealed records, with the part of the kernel half (bpf/ring.bpf.h) played in a file in
+ * Reading sealed records, with the part of the BPF programs (bpf/ring.bpf.h) played in a file in
  * memory.
  */
 #include <setjmp.h>

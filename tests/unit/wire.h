@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Connections as the kernel half tells of them, without a kernel: each step is an event for an
+ * Connections as the BPF programs report them, without a kernel: each step is an event for an
  * engine, with sequence numbers and times as bpf/socket.bpf.c gives them, and any record may get
  * lost on the way. What the engine makes of them is noted as text, a line per transaction:
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "metrics/self.h"
+#include "metrics/self_metrics.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,7 +77,7 @@ static const char *const result_labels[] = {"result"};
 static const double round_trip_bounds[] = {.00003, .0001, .0003, .001, .003, .01,
 					   .03,	   .1,	  .3,	 1,    3};
 
-#define PLAIN(type_, name_, help_)                                                                 \
+#define SINGLE(type_, name_, help_)                                                                \
 	{                                                                                          \
 		.name = name_, .help = help_, .type = type_                                        \
 	}
@@ -90,31 +90,32 @@ static const double round_trip_bounds[] = {.00003, .0001, .0003, .001, .003, .01
 static const struct family_desc descs[FAMILIES] = {
 	[BUILD_INFO] = LABELLED(METRIC_GAUGE, build_labels, "sidelight_build_info",
 				"Always 1; the labels say what runs."),
-	[COLLECTED] = PLAIN(METRIC_GAUGE, "sidelight_collected_timestamp_seconds",
-			    "When these values were collected, Unix time; all who ask within a "
-			    "second get the same."),
-	[CPU_SECONDS] = PLAIN(METRIC_COUNTER, "sidelight_cpu_seconds_total",
-			      "CPU time of both processes, user and system."),
-	[RESIDENT_BYTES] = PLAIN(METRIC_GAUGE, "sidelight_resident_memory_bytes",
-				 "Resident memory of both processes, shared libraries included."),
-	[CGROUP_BYTES] = PLAIN(METRIC_GAUGE, "sidelight_cgroup_memory_bytes",
-			       "What is charged to our memory cgroup, with what "
-			       "the kernel keeps for each connection; 0: no memory controller."),
-	[SERIES] = PLAIN(METRIC_GAUGE, "sidelight_series", "Series in the registry."),
-	[SERIES_OVERFLOWED] = PLAIN(METRIC_COUNTER, "sidelight_series_overflowed_total",
-				    "Look-ups of new series beyond the cap; they count as _OTHER."),
+	[COLLECTED] = SINGLE(METRIC_GAUGE, "sidelight_collected_timestamp_seconds",
+			     "When these values were collected, Unix time; all who ask within a "
+			     "second get the same."),
+	[CPU_SECONDS] = SINGLE(METRIC_COUNTER, "sidelight_cpu_seconds_total",
+			       "CPU time of both processes, user and system."),
+	[RESIDENT_BYTES] = SINGLE(METRIC_GAUGE, "sidelight_resident_memory_bytes",
+				  "Resident memory of both processes, shared libraries included."),
+	[CGROUP_BYTES] = SINGLE(METRIC_GAUGE, "sidelight_cgroup_memory_bytes",
+				"What is charged to our memory cgroup, with what "
+				"the kernel keeps for each connection; 0: no memory controller."),
+	[SERIES] = SINGLE(METRIC_GAUGE, "sidelight_series", "Series in the registry."),
+	[SERIES_OVERFLOWED] =
+		SINGLE(METRIC_COUNTER, "sidelight_series_overflowed_total",
+		       "Look-ups of new series beyond the cap; they count as _OTHER."),
 	[ROUTES_OVERFLOWED] =
-		PLAIN(METRIC_COUNTER, "sidelight_routes_overflowed_total",
-		      "Requests whose route or method of gRPC is _OTHER: it has not earned a "
-		      "place under the cap."),
+		SINGLE(METRIC_COUNTER, "sidelight_routes_overflowed_total",
+		       "Requests whose route or method of gRPC is _OTHER: it has not earned a "
+		       "place under the cap."),
 	[ADDRESSES_OVERFLOWED] =
-		PLAIN(METRIC_COUNTER, "sidelight_addresses_overflowed_total",
-		      "Requests whose server_address is _OTHER: it has not earned a place."),
+		SINGLE(METRIC_COUNTER, "sidelight_addresses_overflowed_total",
+		       "Requests whose server_address is _OTHER: it has not earned a place."),
 	[EVENTS_CAPTURED] =
 		LABELLED(METRIC_COUNTER, container_labels, "sidelight_events_captured_total",
-			 "Records that the kernel half sent."),
+			 "Records that the BPF programs sent."),
 	[EVENTS_LOST] = LABELLED(METRIC_COUNTER, lost_labels, "sidelight_events_lost_total",
-				 "Records that the kernel half could not send, or make."),
+				 "Records that the BPF programs could not send."),
 	[SEGMENTS] = LABELLED(METRIC_COUNTER, container_labels, "sidelight_segments_total",
 			      "TCP segments with payload that were looked at."),
 	[SEGMENTS_IGNORED] =
@@ -123,70 +124,71 @@ static const struct family_desc descs[FAMILIES] = {
 	[BYTES_CAPTURED] =
 		LABELLED(METRIC_COUNTER, container_labels, "sidelight_captured_bytes_total",
 			 "Payload bytes that were copied out of the kernel."),
-	[BYTES_LOST] = PLAIN(METRIC_COUNTER, "sidelight_lost_bytes_total",
-			     "Payload bytes that were waited for and never came."),
+	[BYTES_LOST] = SINGLE(METRIC_COUNTER, "sidelight_lost_bytes_total",
+			      "Payload bytes that were waited for and never came."),
 	[EVENTS_REFUSED] =
 		LABELLED(METRIC_COUNTER, reason_labels, "sidelight_events_refused_total",
 			 "Records that came, and that user space had no use or memory for."),
-	[CONNECTIONS_OPEN] = PLAIN(METRIC_GAUGE, "sidelight_connections_open",
-				   "Connections that are followed now."),
-	[CONNECTIONS] = PLAIN(METRIC_COUNTER, "sidelight_connections_total",
-			      "Connections that were followed."),
-	[CONNECTIONS_EVICTED] = PLAIN(METRIC_COUNTER, "sidelight_connections_evicted_total",
-				      "Connections given up because there were too many."),
-	[MEMORY_EVICTED] = PLAIN(METRIC_COUNTER, "sidelight_memory_evicted_connections_total",
-				 "Connections given up because the memory budget was exhausted."),
+	[CONNECTIONS_OPEN] = SINGLE(METRIC_GAUGE, "sidelight_connections_open",
+				    "Connections that are followed now."),
+	[CONNECTIONS] = SINGLE(METRIC_COUNTER, "sidelight_connections_total",
+			       "Connections that were followed."),
+	[CONNECTIONS_EVICTED] = SINGLE(METRIC_COUNTER, "sidelight_connections_evicted_total",
+				       "Connections given up because there were too many."),
+	[MEMORY_EVICTED] = SINGLE(METRIC_COUNTER, "sidelight_memory_evicted_connections_total",
+				  "Connections given up because the memory budget was exhausted."),
 	[MEMORY_REFUSED] =
-		PLAIN(METRIC_COUNTER, "sidelight_memory_refused_total",
-		      "Allocations refused because a connection had its share of the budget."),
-	[MEMORY_USED] = PLAIN(METRIC_GAUGE, "sidelight_memory_used_bytes",
-			      "Memory that connections take of the budget."),
-	[MEMORY_BUDGET] = PLAIN(METRIC_GAUGE, "sidelight_memory_budget_bytes",
-				"Memory that all connections together may take."),
+		SINGLE(METRIC_COUNTER, "sidelight_memory_refused_total",
+		       "Allocations refused because a connection had its share of the budget."),
+	[MEMORY_USED] = SINGLE(METRIC_GAUGE, "sidelight_memory_used_bytes",
+			       "Memory that connections take of the budget."),
+	[MEMORY_BUDGET] = SINGLE(METRIC_GAUGE, "sidelight_memory_budget_bytes",
+				 "Memory that all connections together may take."),
 	[SCRAPE_EVICTED] = LABELLED(METRIC_COUNTER, reason_labels,
 				    "sidelight_scrape_connections_evicted_total",
 				    "Connections to /metrics ended to bound what they cost."),
-	[SCRAPE_PAGES] = PLAIN(METRIC_COUNTER, "sidelight_scrape_pages_total",
-			       "Pages made for /metrics; scrapes within a second share one."),
-	[SCRAPE_PAGE_BYTES] = PLAIN(METRIC_GAUGE, "sidelight_scrape_page_bytes",
-				    "Memory of the pages that are being read, compressed."),
+	[SCRAPE_PAGES] = SINGLE(METRIC_COUNTER, "sidelight_scrape_pages_total",
+				"Pages made for /metrics; scrapes within a second share one."),
+	[SCRAPE_PAGE_BYTES] = SINGLE(METRIC_GAUGE, "sidelight_scrape_page_bytes",
+				     "Memory of the pages that are being read, compressed."),
 	[CONNECTIONS_MUTED] =
 		LABELLED(METRIC_COUNTER, reason_labels, "sidelight_connections_muted_total",
-			 "Connections that are not, or no longer, plain HTTP."),
+			 "Connections that are not, or no longer, unencrypted HTTP."),
 	[CONNECTIONS_NOT_HTTP] =
 		LABELLED(METRIC_COUNTER, protocol_labels, "sidelight_connections_not_http_total",
 			 "Connections whose first bytes are those of another protocol."),
 	[REQUESTS_LOST] = LABELLED(METRIC_COUNTER, reason_labels, "sidelight_requests_lost_total",
 				   "Requests that were seen and are in no other metric."),
-	[RESPONSES_UNPAIRED] = PLAIN(METRIC_COUNTER, "sidelight_responses_unpaired_total",
-				     "Responses whose request was not seen."),
+	[RESPONSES_UNPAIRED] = SINGLE(METRIC_COUNTER, "sidelight_responses_unpaired_total",
+				      "Responses whose request was not seen."),
 	[PARSE_FAILURES] = LABELLED(METRIC_COUNTER, reason_labels, "sidelight_parse_failures_total",
 				    "Messages that could not be understood."),
 	[HTTP2_RESYNCS] =
 		LABELLED(METRIC_COUNTER, container_labels, "sidelight_http2_resyncs_total",
-			 "Times the kernel half had to ask where HTTP/2 frames start."),
-	[HTTP2_ANSWERS] = PLAIN(METRIC_COUNTER, "sidelight_http2_resyncs_answered_total",
-				"Times it was told."),
-	[GRPC_WEB_REQUESTS] =
-		PLAIN(METRIC_COUNTER, "sidelight_grpc_web_requests_total",
-		      "Requests of HTTP that were calls of grpc-web, whose status is in the body."),
+			 "Times that the BPF programs had lost the frame boundaries of HTTP/2 and "
+			 "asked for them."),
+	[HTTP2_ANSWERS] = SINGLE(METRIC_COUNTER, "sidelight_http2_resyncs_answered_total",
+				 "Times that user space answered with a frame boundary."),
+	[GRPC_WEB_REQUESTS] = SINGLE(
+		METRIC_COUNTER, "sidelight_grpc_web_requests_total",
+		"Requests of HTTP that were calls of grpc-web, whose status is in the body."),
 	[HTTP2_UNKNOWN_FIELDS] =
-		PLAIN(METRIC_COUNTER, "sidelight_http2_unknown_fields_total",
-		      "Header fields that could not be known: their connection was joined "
-		      "mid-stream, or a header block was lost."),
-	[HTTP2_TABLE_BYTES] = PLAIN(METRIC_GAUGE, "sidelight_http2_table_bytes",
-				    "Memory that header tables of HTTP/2 take."),
+		SINGLE(METRIC_COUNTER, "sidelight_http2_unknown_fields_total",
+		       "Header fields that could not be known: their connection was joined "
+		       "mid-stream, or a header block was lost."),
+	[HTTP2_TABLE_BYTES] = SINGLE(METRIC_GAUGE, "sidelight_http2_table_bytes",
+				     "Memory that header tables of HTTP/2 take."),
 	[PUSHES] = LABELLED(METRIC_COUNTER, result_labels, "sidelight_pushes_total",
 			    "Pushes to the gateway, by result."),
 	[PUSH_GROUP_CHECKS] =
 		LABELLED(METRIC_COUNTER, result_labels, "sidelight_push_group_checks_total",
 			 "Times it was looked at whether somebody else pushes to the same group."),
-	[PUSHES_SKIPPED] = PLAIN(METRIC_COUNTER, "sidelight_pushes_skipped_total",
-				 "Push intervals that passed while a push was under way."),
-	[PUSH_SECONDS] = PLAIN(METRIC_GAUGE, "sidelight_push_last_duration_seconds",
-			       "How long the last push took."),
-	[PUSH_SUCCESS] = PLAIN(METRIC_GAUGE, "sidelight_push_last_success_timestamp_seconds",
-			       "When a push last succeeded, in Unix time."),
+	[PUSHES_SKIPPED] = SINGLE(METRIC_COUNTER, "sidelight_pushes_skipped_total",
+				  "Push intervals that passed while a push was under way."),
+	[PUSH_SECONDS] = SINGLE(METRIC_GAUGE, "sidelight_push_last_duration_seconds",
+				"How long the last push took."),
+	[PUSH_SUCCESS] = SINGLE(METRIC_GAUGE, "sidelight_push_last_success_timestamp_seconds",
+				"When a push last succeeded, in Unix time."),
 	[TCP_BYTES] = LABELLED(METRIC_COUNTER, container_labels, "sidelight_tcp_bytes_total",
 			       "Payload bytes in both directions, without retransmissions."),
 	[TCP_RETRANSMITTED_SEEN] =
@@ -208,8 +210,8 @@ static const struct family_desc descs[FAMILIES] = {
 			    .type = METRIC_HISTOGRAM,
 			    .bounds = round_trip_bounds,
 			    .bound_count = COUNT(round_trip_bounds)},
-	[TCP_RETRANSMITS] = PLAIN(METRIC_COUNTER, "sidelight_tcp_retransmits_total",
-				  "Segments sent again, told at the end of their connection."),
+	[TCP_RETRANSMITS] = SINGLE(METRIC_COUNTER, "sidelight_tcp_retransmits_total",
+				   "Segments sent again, added at the end of their connection."),
 };
 
 /* Where each kernel counter goes. */
@@ -260,29 +262,29 @@ static const char *const parse_reasons[PARSE_FAIL_MAX] = {
 	[PARSE_FAIL_MEMORY] = "http2_memory",
 };
 
-/* What a cgroup's counters were when they were last told, and what they go to. */
+/* The counters of one cgroup at their last report, and the series that they increase. */
 struct kernel {
 	uint64_t id;
-	uint64_t told; /* number of the telling; 0: free */
+	uint64_t reported_at; /* value of reports at the last report; 0: free */
 	uint64_t last[SL_C_MAX];
 	struct series *series[SL_C_MAX];
 };
 
-struct self {
+struct self_metrics {
 	struct family *family[FAMILIES];
 	struct series *round_trip;
 	struct series *retransmits;
 	struct usage broker;
-	uint64_t tellings;
+	uint64_t reports;
 	uint64_t connections; /* accepted and made */
 	struct kernel kernels[KERNELS_MAX];
 	const struct registry *registry;
 };
 
-struct self *self_new(struct registry *r)
+struct self_metrics *self_metrics_new(struct registry *r)
 {
 	static const char *const build[] = {SIDELIGHT_VERSION, SIDELIGHT_REVISION};
-	struct self *self = calloc(1, sizeof(*self));
+	struct self_metrics *self = calloc(1, sizeof(*self));
 
 	if (!self)
 		return NULL;
@@ -290,7 +292,7 @@ struct self *self_new(struct registry *r)
 	for (int i = 0; i < FAMILIES; i++) {
 		self->family[i] = registry_family(r, &descs[i]);
 		if (!self->family[i]) {
-			self_free(self);
+			self_metrics_free(self);
 			return NULL;
 		}
 	}
@@ -300,21 +302,21 @@ struct self *self_new(struct registry *r)
 	return self;
 }
 
-void self_free(struct self *self)
+void self_metrics_free(struct self_metrics *self)
 {
 	free(self);
 }
 
-static struct kernel *kernel_find(struct self *self, uint64_t id, const char *name)
+static struct kernel *kernel_find(struct self_metrics *self, uint64_t id, const char *name)
 {
 	struct kernel *oldest = &self->kernels[0];
 
 	for (size_t i = 0; i < KERNELS_MAX; i++) {
 		struct kernel *k = &self->kernels[i];
 
-		if (k->told && k->id == id)
+		if (k->reported_at && k->id == id)
 			return k;
-		if (k->told < oldest->told)
+		if (k->reported_at < oldest->reported_at)
 			oldest = k;
 	}
 	*oldest = (struct kernel){.id = id};
@@ -328,11 +330,12 @@ static struct kernel *kernel_find(struct self *self, uint64_t id, const char *na
 	return oldest;
 }
 
-void self_kernel(struct self *self, uint64_t id, const char *name, const uint64_t *counters)
+void self_metrics_kernel(struct self_metrics *self, uint64_t id, const char *name,
+			 const uint64_t *counters)
 {
 	struct kernel *k = kernel_find(self, id, name);
 
-	k->told = ++self->tellings;
+	k->reported_at = ++self->reports;
 	for (size_t c = 0; c < SL_C_MAX; c++) {
 		if (k->series[c] && counters[c] > k->last[c])
 			series_add(k->series[c], (double)(counters[c] - k->last[c]));
@@ -342,12 +345,12 @@ void self_kernel(struct self *self, uint64_t id, const char *name, const uint64_
 	}
 }
 
-uint64_t self_connections(const struct self *self)
+uint64_t self_metrics_connections(const struct self_metrics *self)
 {
 	return self->connections;
 }
 
-void self_tcp_close(struct self *self, const struct event_close *close)
+void self_metrics_tcp_close(struct self_metrics *self, const struct event_close *close)
 {
 	if (close->srtt_us)
 		series_observe(self->family[TCP_ROUND_TRIP], self->round_trip,
@@ -355,18 +358,18 @@ void self_tcp_close(struct self *self, const struct event_close *close)
 	series_add(self->retransmits, close->retransmits);
 }
 
-static void set(struct self *self, enum family_id family, double value)
+static void set(struct self_metrics *self, enum family_id family, double value)
 {
 	series_set(family_series(self->family[family], NULL), value);
 }
 
-static void set_by(struct self *self, enum family_id family, const char *value_of_label,
+static void set_by(struct self_metrics *self, enum family_id family, const char *value_of_label,
 		   uint64_t value)
 {
 	series_set(family_series(self->family[family], &value_of_label), (double)value);
 }
 
-static void refresh_engine(struct self *self, const struct engine_stats *e)
+static void refresh_engine(struct self_metrics *self, const struct engine_stats *e)
 {
 	_Static_assert(COUNT(mute_reasons) == COUNT(e->conns_muted), "a name for each reason");
 
@@ -401,18 +404,18 @@ static void refresh_engine(struct self *self, const struct engine_stats *e)
 		set_by(self, PARSE_FAILURES, parse_reasons[i], e->parse_failed[i]);
 }
 
-void self_ring(struct self *self, uint64_t malformed, uint64_t answers)
+void self_metrics_ring(struct self_metrics *self, uint64_t malformed, uint64_t answers)
 {
 	set_by(self, EVENTS_REFUSED, "malformed", malformed);
 	set(self, HTTP2_ANSWERS, (double)answers);
 }
 
-void self_memory(struct self *self, uint64_t charged_bytes)
+void self_metrics_memory(struct self_metrics *self, uint64_t charged_bytes)
 {
 	set(self, CGROUP_BYTES, (double)charged_bytes);
 }
 
-void self_scrape(struct self *self, const struct scrape_stats *stats)
+void self_metrics_scrape(struct self_metrics *self, const struct scrape_stats *stats)
 {
 	for (int i = 0; i < SCRAPE_EVICT_MAX; i++)
 		set_by(self, SCRAPE_EVICTED, scrape_eviction_name((enum scrape_eviction)i),
@@ -421,7 +424,7 @@ void self_scrape(struct self *self, const struct scrape_stats *stats)
 	set(self, SCRAPE_PAGE_BYTES, (double)stats->page_bytes);
 }
 
-static void refresh_push(struct self *self, const struct push_stats *p)
+static void refresh_push(struct self_metrics *self, const struct push_stats *p)
 {
 	for (int i = 0; i < PUSH_RESULT_MAX; i++)
 		set_by(self, PUSHES, push_result_name((enum push_result)i), p->results[i]);
@@ -432,12 +435,12 @@ static void refresh_push(struct self *self, const struct push_stats *p)
 	set(self, PUSH_SUCCESS, p->last_success);
 }
 
-void self_broker(struct self *self, const struct usage *used)
+void self_metrics_broker(struct self_metrics *self, const struct usage *used)
 {
 	self->broker = *used;
 }
 
-static void refresh_usage(struct self *self)
+static void refresh_usage(struct self_metrics *self)
 {
 	struct usage ours = usage_read();
 
@@ -445,7 +448,7 @@ static void refresh_usage(struct self *self)
 	set(self, RESIDENT_BYTES, (double)(ours.resident_bytes + self->broker.resident_bytes));
 }
 
-void self_collect(struct self *self)
+void self_metrics_collect(struct self_metrics *self)
 {
 	struct timespec now;
 
@@ -453,8 +456,8 @@ void self_collect(struct self *self)
 	set(self, COLLECTED, (double)now.tv_sec + (double)now.tv_nsec / 1e9);
 }
 
-void self_refresh(struct self *self, const struct engine_stats *engine,
-		  const struct push_stats *push)
+void self_metrics_refresh(struct self_metrics *self, const struct engine_stats *engine,
+			  const struct push_stats *push)
 {
 	refresh_usage(self);
 	if (engine)

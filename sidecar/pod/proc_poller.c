@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pod/lookout.h"
+#include "pod/proc_poller.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@ struct waiting {
 	unsigned looks;
 };
 
-struct lookout {
+struct proc_poller {
 	int fd; /* epoll */
 	int timer_fd;
 	int hosts_fd; /* inotify */
@@ -48,7 +48,7 @@ static uint64_t now_ms(void)
 }
 
 /* Restarts the timer's period. */
-static void set_pace(struct lookout *l, bool is_fast)
+static void set_pace(struct proc_poller *l, bool is_fast)
 {
 	unsigned ms = is_fast ? FAST_MS : SLOW_MS;
 	struct timespec period = {ms / 1000, (long)(ms % 1000) * 1000000};
@@ -58,7 +58,7 @@ static void set_pace(struct lookout *l, bool is_fast)
 	(void)timerfd_settime(l->timer_fd, 0, &spec, NULL); /* valid: cannot fail */
 }
 
-void lookout_hurry(struct lookout *l)
+void proc_poller_hurry(struct proc_poller *l)
 {
 	l->fast_until_ms = now_ms() + FAST_FOR_MS;
 	if (!l->is_fast)
@@ -66,7 +66,7 @@ void lookout_hurry(struct lookout *l)
 }
 
 /* "0.20 0.18 0.12 1/80 11206": the last is the newest number (proc(5)); -1: not readable. */
-static pid_t newest(const struct lookout *l)
+static pid_t newest(const struct proc_poller *l)
 {
 	char buf[128];
 	ssize_t n = pread(l->load_fd, buf, sizeof(buf) - 1, 0);
@@ -79,16 +79,16 @@ static pid_t newest(const struct lookout *l)
 	return at ? (pid_t)atoi(at + 1) : -1;
 }
 
-static int add(const struct lookout *l, int fd)
+static int add(const struct proc_poller *l, int fd)
 {
 	struct epoll_event event = {.events = EPOLLIN};
 
 	return fd < 0 ? -1 : epoll_ctl(l->fd, EPOLL_CTL_ADD, fd, &event);
 }
 
-struct lookout *lookout_new(void)
+struct proc_poller *proc_poller_new(void)
 {
-	struct lookout *l = calloc(1, sizeof(*l));
+	struct proc_poller *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return NULL;
@@ -97,7 +97,7 @@ struct lookout *lookout_new(void)
 	l->load_fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
 	l->hosts_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (l->fd < 0 || l->load_fd < 0 || add(l, l->timer_fd)) {
-		lookout_free(l);
+		proc_poller_free(l);
 		return NULL;
 	}
 	/* A hint: without it, late containers are found at the slow pace. */
@@ -105,11 +105,11 @@ struct lookout *lookout_new(void)
 	    inotify_add_watch(l->hosts_fd, "/etc/hosts", IN_MODIFY | IN_CLOSE_WRITE) >= 0)
 		(void)add(l, l->hosts_fd);
 	l->last = newest(l);
-	lookout_hurry(l);
+	proc_poller_hurry(l);
 	return l;
 }
 
-void lookout_free(struct lookout *l)
+void proc_poller_free(struct proc_poller *l)
 {
 	if (!l)
 		return;
@@ -121,19 +121,19 @@ void lookout_free(struct lookout *l)
 	free(l);
 }
 
-int lookout_fd(const struct lookout *l)
+int proc_poller_fd(const struct proc_poller *l)
 {
 	return l->fd;
 }
 
-void lookout_later(struct lookout *l, pid_t pid)
+void proc_poller_later(struct proc_poller *l, pid_t pid)
 {
 	if (l->waiting_count < WAITING_MAX)
 		l->waiting[l->waiting_count++] = (struct waiting){.pid = pid};
-	lookout_hurry(l);
+	proc_poller_hurry(l);
 }
 
-static void ask_again(struct lookout *l, lookout_fn fn, void *ctx)
+static void ask_again(struct proc_poller *l, proc_poller_fn fn, void *ctx)
 {
 	size_t kept = 0;
 
@@ -147,7 +147,7 @@ static void ask_again(struct lookout *l, lookout_fn fn, void *ctx)
 }
 
 /* Numbers come in order and begin again at their end: then, and after too many, all is new. */
-static bool look_at_new(struct lookout *l, lookout_fn fn, void *ctx)
+static bool look_at_new(struct proc_poller *l, proc_poller_fn fn, void *ctx)
 {
 	pid_t last = l->last;
 	pid_t now = newest(l);
@@ -159,11 +159,11 @@ static bool look_at_new(struct lookout *l, lookout_fn fn, void *ctx)
 		return true;
 	for (pid_t pid = last + 1; pid <= now; pid++)
 		if (fn(ctx, pid, false) == -EAGAIN)
-			lookout_later(l, pid);
+			proc_poller_later(l, pid);
 	return false;
 }
 
-bool lookout_read(struct lookout *l, lookout_fn fn, void *ctx)
+bool proc_poller_read(struct proc_poller *l, proc_poller_fn fn, void *ctx)
 {
 	char buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
 	bool is_announced = false;
@@ -172,7 +172,7 @@ bool lookout_read(struct lookout *l, lookout_fn fn, void *ctx)
 	while (l->hosts_fd >= 0 && read(l->hosts_fd, buf, sizeof(buf)) > 0)
 		is_announced = true;
 	if (is_announced)
-		lookout_hurry(l);
+		proc_poller_hurry(l);
 	(void)!read(l->timer_fd, &ticks, sizeof(ticks)); /* quiet again */
 	ask_again(l, fn, ctx);
 	if (l->is_fast && now_ms() > l->fast_until_ms && l->waiting_count == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the kernel, the engine and the pushes tell becomes series that never go back. */
+/* Counters of the kernel, the engine and the pushes become series that never decrease. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,12 +8,12 @@
 #include <cmocka.h>
 
 #include "bpf/event.h"
-#include "metrics/self.h"
+#include "metrics/self_metrics.h"
 #include "metrics/text.h"
 
 struct fixture {
 	struct registry *registry;
-	struct self *self;
+	struct self_metrics *self;
 	struct text text;
 };
 
@@ -22,7 +22,7 @@ static int setup(void **state)
 	static struct fixture f;
 
 	f.registry = registry_new(1000);
-	f.self = self_new(f.registry);
+	f.self = self_metrics_new(f.registry);
 	text_init(&f.text);
 	*state = &f;
 	return f.self ? 0 : -1;
@@ -32,7 +32,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	self_free(f->self);
+	self_metrics_free(f->self);
 	registry_free(f->registry);
 	text_release(&f->text);
 	return 0;
@@ -54,18 +54,18 @@ static void test_containers_add_up(void **state)
 
 	first[SL_C_RECORDS] = 10;
 	first[SL_C_LOST_DATA] = 1;
-	self_kernel(f->self, 1, "app", first);
-	self_kernel(f->self, 1, "app", first); /* told twice, counted once */
+	self_metrics_kernel(f->self, 1, "app", first);
+	self_metrics_kernel(f->self, 1, "app", first); /* told twice, counted once */
 	assert_line(f, "\nsidelight_events_captured_total{container=\"app\"} 10\n");
 	first[SL_C_RECORDS] = 15;
-	self_kernel(f->self, 1, "app", first);
+	self_metrics_kernel(f->self, 1, "app", first);
 	/* The container restarts: a new cgroup begins at zero, the series goes on. */
 	second[SL_C_RECORDS] = 3;
-	self_kernel(f->self, 2, "app", second);
+	self_metrics_kernel(f->self, 2, "app", second);
 	assert_line(f, "\nsidelight_events_captured_total{container=\"app\"} 18\n");
 	assert_line(f, "\nsidelight_events_lost_total{container=\"app\",reason=\"data\"} 1\n");
 	assert_line(f, "\nsidelight_events_lost_total{container=\"app\",reason=\"open\"} 0\n");
-	self_kernel(f->self, 3, "proxy", second);
+	self_metrics_kernel(f->self, 3, "proxy", second);
 	assert_line(f, "\nsidelight_events_captured_total{container=\"proxy\"} 3\n");
 }
 
@@ -76,8 +76,8 @@ static void test_many_restarts(void **state)
 
 	counters[SL_C_ACCEPTED] = 1;
 	for (uint64_t id = 1; id <= 1000; id++) {
-		self_kernel(f->self, id, "app", counters);
-		self_kernel(f->self, id, "app", counters);
+		self_metrics_kernel(f->self, id, "app", counters);
+		self_metrics_kernel(f->self, id, "app", counters);
 	}
 	assert_line(f, "\nsidelight_tcp_accepted_total{container=\"app\"} 1000\n");
 }
@@ -95,7 +95,7 @@ static void test_engine_and_push(void **state)
 	const struct push_stats push = {
 		.results = {[PUSH_OK] = 6, [PUSH_TIMEOUT] = 7}, .skipped = 8, .last_seconds = .25};
 
-	self_refresh(f->self, &engine, &push);
+	self_metrics_refresh(f->self, &engine, &push);
 	assert_line(f, "\nsidelight_connections_open 2\n");
 	assert_line(f, "\nsidelight_connections_total 9\n");
 	assert_line(f, "\nsidelight_connections_muted_total{reason=\"tls\"} 3\n");
@@ -106,7 +106,7 @@ static void test_engine_and_push(void **state)
 	assert_line(f, "\nsidelight_pushes_skipped_total 8\n");
 	assert_line(f, "\nsidelight_push_last_duration_seconds 0.25\n");
 	/* Twice gives no second series. */
-	self_refresh(f->self, &engine, &push);
+	self_metrics_refresh(f->self, &engine, &push);
 	assert_int_equal(registry_overflowed(f->registry), 0);
 }
 
@@ -114,8 +114,8 @@ static void test_tcp_close(void **state)
 {
 	struct fixture *f = *state;
 
-	self_tcp_close(f->self, &(struct event_close){.srtt_us = 80, .retransmits = 2});
-	self_tcp_close(f->self, &(struct event_close){.srtt_us = 0, .retransmits = 1});
+	self_metrics_tcp_close(f->self, &(struct event_close){.srtt_us = 80, .retransmits = 2});
+	self_metrics_tcp_close(f->self, &(struct event_close){.srtt_us = 0, .retransmits = 1});
 	assert_line(f, "\nsidelight_tcp_round_trip_seconds_bucket{le=\"3e-05\"} 0\n");
 	assert_line(f, "\nsidelight_tcp_round_trip_seconds_bucket{le=\"0.0001\"} 1\n");
 	assert_line(f, "\nsidelight_tcp_round_trip_seconds_count 1\n"); /* unknown is not zero */
