@@ -8,7 +8,7 @@
  *
  * Maps and lists may not have mixed types in Kubernetes' CEL, hence dyn(). An
  * element of an array that may be left out is a list of its own, of one or
- * none. A member of an object that may be left out is told to `later`, which
+ * none. A member of an object that may be left out is passed to `later`, which
  * adds it to the object by another operation.
  */
 #ifndef SIDELIGHT_WEBHOOK_CEL_H

@@ -20,8 +20,8 @@ struct cert;
 /*
  * Reads a certificate chain and its private key (PEM) and makes them the ones
  * to use. Returns 0, or a negative errno after adding a line to error; then the ones
- * before stay in use. A key that does not fit, as half of an exchange of two
- * files leaves it, is -EINVAL.
+ * before stay in use. A key that does not fit the certificate, as while the
+ * second of two files is still to be replaced, is -EINVAL.
  */
 int cert_load(const char *cert_file, const char *key_file, struct text *error);
 

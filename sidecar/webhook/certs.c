@@ -17,9 +17,9 @@
 /* "name: BASE64", behind a prefix. */
 static bool print_coded(const char *prefix, const char *name, const struct text *pem)
 {
-	gnutls_datum_t plain = {(unsigned char *)pem->ptr, (unsigned)pem->len};
+	gnutls_datum_t raw = {(unsigned char *)pem->ptr, (unsigned)pem->len};
 	gnutls_datum_t coded = {NULL, 0};
-	bool ok = gnutls_base64_encode2(&plain, &coded) == 0 &&
+	bool ok = gnutls_base64_encode2(&raw, &coded) == 0 &&
 		  printf("%s%s: %s\n", prefix, name, (const char *)coded.data) > 0;
 
 	if (coded.data)

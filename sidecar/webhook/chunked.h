@@ -43,7 +43,7 @@ struct chunked {
 /*
  * Reads from bytes, up to the end of the body at most. Returns how many bytes
  * it has taken, or -1 if this is not the chunked coding. The body's part among
- * them is *ret_data, in bytes. It takes at most one piece of body per call: call again while
+ * them is *ret_data, in bytes. It takes at most one run of body bytes per call: call again while
  * it takes something and the state is not CHUNKED_DONE.
  */
 long chunked_read(struct chunked *c, struct span bytes, struct span *ret_data);

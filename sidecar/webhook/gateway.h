@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A Pushgateway, asked for its groups and told to remove some.
+ * A Pushgateway, from which groups are listed and deleted.
  *
  * Every function returns 0 or a negative errno, with gateway_error() saying
  * in a few words what happened: no answer, an answer other than 2xx, or one

@@ -18,8 +18,8 @@
 	" \"MKNOD\",\n      \"NET_BIND_SERVICE\", \"SETFCAP\", \"SETGID\", \"SETPCAP\","           \
 	" \"SETUID\", \"SYS_CHROOT\""
 
-/* What sidelight may be told in a container of `kubectl sidelight`: nothing that names a file,
- * a cgroup, a process, an address, or a program to start ("--"). */
+/* The arguments that sidelight may get in a container of `kubectl sidelight`: nothing that names a
+ * file, a cgroup, a process, an address, or a program to start ("--"). */
 #define EPHEMERAL_ARGUMENT                                                                         \
 	"^([^-].*|--(body-sizes|conn-cap|containers|for|format|log-level|metrics|ring-bytes|"      \
 	"route-cap|routes|series-cap|side|summary)(=.*)?)?$"
@@ -132,7 +132,7 @@ static void write_image(struct text *out)
 	image_write_variables(out);
 }
 
-/* Members that injected and ephemeral containers have alike: judged once, for both. */
+/* Members that injected and ephemeral containers have alike: checked once, for both. */
 static const char *const shared[] = {"image", "imagePullPolicy", "env", "securityContext"};
 
 static bool is_shared(const char *member)
@@ -210,7 +210,7 @@ static void write_defaults_entries(struct cel *c)
 	}
 }
 
-/* A native sidecar among the init containers, a plain one among the others. */
+/* A native sidecar among the init containers, an ordinary one among the others. */
 static void write_native_entries(struct cel *c)
 {
 	const cJSON *member;

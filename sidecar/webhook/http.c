@@ -30,7 +30,7 @@ static const unsigned plain_capacities[HTTP_ROOM_MAX] = {64, 1, 1, 64, 32};
 
 /*
  * API servers wait up to 30 s for a review, and drop idle connections after 90 s: they must be
- * the first, because a review that meets a closing connection is lost.
+ * the first, because a review that arrives at a closing connection is lost.
  */
 const uint64_t http_phase_max_ms[] = {
 	[PHASE_HANDSHAKE] = 5000, [PHASE_IDLE] = 130000, [PHASE_REQUEST] = 30000,
@@ -47,14 +47,14 @@ void http_resume_listening(struct http *h)
 
 void http_on_compute(uv_timer_t *timer)
 {
-	http_turn(timer->data);
+	http_iterate(timer->data);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
 	(void)status;
 	(void)events;
-	http_turn(poll->data);
+	http_iterate(poll->data);
 }
 
 /* --- deadlines ------------------------------------------------------------------ */

@@ -14,7 +14,7 @@
  *
  * Without TLS, SILENT is followed by OPEN. In a full room, the source address
  * with the most connections gives one up. What is computed for newcomers in one
- * turn of the loop is bounded, and comes after what PROVEN connections want.
+ * iteration of the loop is bounded, and comes after what PROVEN connections want.
  * Bounded are also the head and body of a request, the time that they take, and
  * the bytes of all requests together (budget.h).
  */
@@ -68,7 +68,7 @@ enum http_drop {
 	DROP_MEMORY, /* its request held most of BUDGET_REQUESTS */
 	DROP_TLS, /* the handshake failed */
 	DROP_NO_HANDSHAKE, /* not finished in time */
-	DROP_NO_REQUEST, /* begun, not finished in time */
+	DROP_NO_REQUEST, /* not finished in time */
 	DROP_NOT_READING, /* does not take its answer in time */
 	DROP_IDLE, /* asks nothing any more */
 	DROP_DESCRIPTORS, /* there is no descriptor, or memory, for another one */

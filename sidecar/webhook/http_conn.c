@@ -55,7 +55,7 @@ int http_conn_handshake(struct http_conn *c)
 	if (err == -EAGAIN)
 		return 0;
 	if (err) {
-		/* Data that nobody has read would turn the end into a reset, and lose the alert. */
+		/* Data that nobody has read would make a reset of the end, and lose the alert. */
 		(void)discard(c);
 		return err;
 	}
@@ -150,10 +150,11 @@ uint32_t http_conn_events(const struct http_conn *c)
 		return 0;
 	if (c->room == ROOM_HANDSHAKE)
 		return gnutls_record_get_direction(c->tls) ? EPOLLOUT : EPOLLIN;
-	/* A large request waits until it is its turn: a socket that can be written to wakes us. */
+	/* A large request waits until no other is computed: a socket that can be written to wakes
+	 * us. */
 	if (http_exchange_out(&c->exchange).len > 0 || c->exchange.state == HTTP_WAITING)
 		return EPOLLOUT;
-	/* Pipelined requests that one turn did not answer. */
+	/* Pipelined requests that one iteration did not answer. */
 	return c->exchange.has_more ? EPOLLIN | EPOLLOUT : EPOLLIN;
 }
 

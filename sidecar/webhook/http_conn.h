@@ -26,7 +26,7 @@ struct http_conn {
 	enum http_room room;
 	uint64_t key; /* of its source address */
 	int fd;
-	bool is_dead; /* closed and in no room; freed at the end of the turn */
+	bool is_dead; /* closed and in no room; freed at the end of the iteration */
 	struct http_conn *next_dead;
 
 	gnutls_session_t tls; /* NULL: none, or not yet */
@@ -47,7 +47,7 @@ int http_conn_open_tls(struct http_conn *c);
 int http_conn_handshake(struct http_conn *c);
 
 /*
- * Reads, answers and writes, as much as one turn allows. make_room() is called when a request
+ * Reads, answers and writes, as much as one iteration allows. make_room() is called when a request
  * finds no memory, and returns true after it has freed some. Returns 0 to wait for epoll, or
  * -EPIPE when the connection has ended.
  */

@@ -6,7 +6,7 @@
  *     READING ---------- whole and small ---------> the answer is added to out
  *      |  ^ whole and large                                   |
  *      |  |  v                                                |
- *      |  | WAITING --- its turn has come ------------------->|
+ *      |  | WAITING --- may_be_large ------------------------>|
  *      |  +-------------- the next request -------------------+
  *      +-- refused --> CLOSED <-- the last answer of the connection
  *
@@ -19,7 +19,7 @@
 #include "webhook/http.h"
 #include "webhook/request_head.h"
 
-/* A body from this size on costs milliseconds to parse: it waits for its turn. */
+/* A body from this size on costs milliseconds to parse: it waits in WAITING. */
 #define HTTP_LARGE_BYTES (64u << 10)
 
 enum http_exchange_state { HTTP_READING, HTTP_WAITING, HTTP_CLOSED };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What http.c (sockets, deadlines, begin and end) and http_turn.c (rooms) share. */
+/* What http.c (sockets, deadlines, begin and end) and http_loop.c (rooms) share. */
 #ifndef SIDELIGHT_WEBHOOK_HTTP_SERVER_H
 #define SIDELIGHT_WEBHOOK_HTTP_SERVER_H
 
@@ -39,11 +39,11 @@ extern const uint64_t http_phase_max_ms[];
 
 /* Makes the timer run at this time at the latest. */
 void http_schedule(struct http *h, uint64_t at_ms);
-/* Takes new connections again, after http_turn() found no descriptor for one. */
+/* Takes new connections again, after http_iterate() found no descriptor for one. */
 void http_resume_listening(struct http *h);
 
-/* One turn of the loop: does what epoll says. */
-void http_turn(struct http *h);
+/* One iteration of the loop: serves the events of epoll. */
+void http_iterate(struct http *h);
 /* Of compute_timer. */
 void http_on_compute(uv_timer_t *timer);
 

@@ -201,9 +201,10 @@ static int sweep(const struct janitor_options *options, struct gateway *gateway)
 	if (!err) {
 		remove_all(&s);
 		if (unusable)
-			log_warn("janitor: %s: groups left alone: %zu, what they are called cannot "
-				 "be told from the list",
-				 options->gateway.url, unusable);
+			log_warn(
+				"janitor: %s: groups left alone: %zu, the list does not give their "
+				"names",
+				options->gateway.url, unusable);
 		if (s.stale.beyond)
 			log_warn("janitor: %s: %zu more are old; left to the next sweep",
 				 options->gateway.url, s.stale.beyond);

@@ -25,7 +25,7 @@
 	"(" LABEL "([.]" LABEL ")*(:[0-9]{1,5})?/)?" COMPONENT "(/" COMPONENT ")*"                 \
 	"(:" PARAMETER_IMAGE_TAG ")?(@" PARAMETER_IMAGE_DIGEST ")?"
 #define NAMES "[a-z0-9]([a-z0-9-]{0,62})(,[a-z0-9]([a-z0-9-]{0,62}))*"
-/* Of the templates that sidelight takes (its help on --routes) those of plain characters. */
+/* Of the templates that sidelight takes (its help on --routes) those without wildcards. */
 #define SEGMENT "/([A-Za-z0-9._~!&'+;=:@%-]*|[{][A-Za-z0-9_.-]+[}])"
 #define ROUTE	"((" SEGMENT ")+(/[*])?|/[*])"
 
@@ -58,7 +58,7 @@ const struct parameter parameter_table[PARAM_MAX] = {
 			.pattern = "^(true|false)$",
 			.max_bytes = 5,
 			.wanted = "true or false",
-			.help = "native sidecar (Kubernetes 1.29), or a plain container",
+			.help = "native sidecar (Kubernetes 1.29), or an ordinary container",
 		},
 	[PARAM_CPU] =
 		{

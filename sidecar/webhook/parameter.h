@@ -6,7 +6,7 @@
  * alone. The names are those of the placeholders of template.json.
  *
  * A value that is not as the pattern says, or too long, is as if it were not
- * there, and is told: the API server and sidelight accept every value that
+ * there, and is reported: the API server and sidelight accept every value that
  * matches, so a wrong annotation can keep no Pod from starting. Patterns are
  * anchored and mean the same as POSIX extended expressions and in CEL (RE2).
  *

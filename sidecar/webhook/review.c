@@ -83,14 +83,14 @@ static enum review_result review_workload(const struct injection *in, cJSON *req
 
 static bool add_patch(cJSON *response, const struct patch *p)
 {
-	gnutls_datum_t plain = {NULL, 0};
+	gnutls_datum_t raw = {NULL, 0};
 	gnutls_datum_t coded = {NULL, 0};
 	char *printed = cJSON_PrintUnformatted(p->operations);
 	bool ok = false;
 
 	if (printed) {
-		plain = (gnutls_datum_t){(unsigned char *)printed, (unsigned)strlen(printed)};
-		ok = gnutls_base64_encode2(&plain, &coded) == 0 &&
+		raw = (gnutls_datum_t){(unsigned char *)printed, (unsigned)strlen(printed)};
+		ok = gnutls_base64_encode2(&raw, &coded) == 0 &&
 		     cJSON_AddStringToObject(response, "patchType", "JSONPatch") &&
 		     cJSON_AddStringToObject(response, "patch", (const char *)coded.data);
 	}

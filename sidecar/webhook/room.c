@@ -146,11 +146,11 @@ struct room_source *room_largest(const struct room *r)
 struct room_member *room_next(struct room *r)
 {
 	for (unsigned i = 0; i < r->used; i++) {
-		struct room_source *s = &r->sources[(r->turn + i) % r->used];
+		struct room_source *s = &r->sources[(r->next_source + i) % r->used];
 
 		if (s->count == 0)
 			continue;
-		r->turn = (unsigned)(s - r->sources) + 1;
+		r->next_source = (unsigned)(s - r->sources) + 1;
 		return s->oldest;
 	}
 	return NULL;

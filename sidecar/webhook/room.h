@@ -4,7 +4,7 @@
  *
  * When it is full, the source with the most members gives one up. So a source
  * that floods competes with itself, and a source with one member keeps it as long as any other has
- * two. Turns go round the sources for the same reason.
+ * two. room_next() takes the sources in rotation for the same reason.
  *
  * Invariants: count is the sum of the sources' counts and never above
  * capacity; a source without members is free for another address; the members
@@ -38,7 +38,7 @@ struct room {
 	unsigned capacity;
 	unsigned count;
 	unsigned used; /* sources[used] and what follows is free */
-	unsigned turn; /* source that room_next() looks at first */
+	unsigned next_source; /* source that room_next() looks at first */
 	uint64_t entered;
 	struct room_source *sources; /* as many as the capacity */
 };
@@ -75,7 +75,7 @@ unsigned room_count_of(const struct room *r, uint64_t key);
  */
 struct room_source *room_largest(const struct room *r);
 
-/* The oldest member of the source whose turn it is; the next call takes the next source. */
+/* The oldest member of the next source in rotation. */
 struct room_member *room_next(struct room *r);
 
 #endif

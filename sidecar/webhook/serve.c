@@ -17,7 +17,7 @@
 /* kubelet exchanges the files of a Secret about a minute after it changed. */
 #define CERT_POLL_MS 2000
 #define BUSY_POLL_MS 20
-#define BUSY_MAX_MS  3000 /* for requests that are half here at the end */
+#define BUSY_MAX_MS  3000 /* for requests that have not arrived whole at the end */
 /* Freed memory goes back to the kernel: what one share of the budget had, another may need. */
 #define MMAP_FROM  (64 << 10)
 #define TRIM_ABOVE (256 << 10)
@@ -29,7 +29,7 @@ struct server {
 	struct routes reviews;
 	struct routes pages;
 	struct http *tls;
-	struct http *plain; /* NULL: not wanted */
+	struct http *metrics; /* without TLS; NULL: not wanted */
 	uv_fs_poll_t cert_poll;
 	uv_fs_poll_t key_poll;
 	uv_fs_poll_t client_poll; /* of the clients' authority, if there is one */
@@ -43,8 +43,8 @@ static void stop(struct server *s)
 {
 	s->state.tls = NULL;
 	http_close(s->tls);
-	http_close(s->plain);
-	s->tls = s->plain = NULL;
+	http_close(s->metrics);
+	s->tls = s->metrics = NULL;
 	uv_close((uv_handle_t *)&s->cert_poll, NULL);
 	uv_close((uv_handle_t *)&s->key_poll, NULL);
 	uv_close((uv_handle_t *)&s->client_poll, NULL);
@@ -82,8 +82,8 @@ static void on_signal(uv_signal_t *signal, int number)
 	log_info("going away in %.3g s", (double)s->flags->drain_ms / 1000);
 	s->state.is_draining = true;
 	http_drain(s->tls);
-	if (s->plain)
-		http_drain(s->plain);
+	if (s->metrics)
+		http_drain(s->metrics);
 	(void)uv_timer_start(&s->timer, on_drained, s->flags->drain_ms, 0); /* has a callback */
 }
 
@@ -160,8 +160,8 @@ static bool start(struct server *s)
 	s->state.tls = s->tls;
 	if (!s->flags->metrics_listen)
 		return true;
-	s->plain = listen_on(s, s->flags->metrics_listen, false, &s->pages);
-	return s->plain != NULL;
+	s->metrics = listen_on(s, s->flags->metrics_listen, false, &s->pages);
+	return s->metrics != NULL;
 }
 
 static void watch(struct server *s)
@@ -236,7 +236,7 @@ int serve_command(const struct flags *f)
 	watch(&s);
 	if (start(&s)) {
 		log_info("serving reviews on port %u, metrics on port %u", http_port(s.tls),
-			 s.plain ? http_port(s.plain) : 0u);
+			 s.metrics ? http_port(s.metrics) : 0u);
 	} else {
 		stop(&s);
 		status = EXIT_USE;

@@ -102,8 +102,8 @@ void stats_print(const struct stats *s, const struct stats_state *state, struct 
 	print_durations(s, out);
 	value(out, "sidelight_webhook_connections", "gauge", "Open connections.",
 	      state->connections);
-	value(out, "sidelight_webhook_requests_open", "gauge",
-	      "Requests that have begun and are not answered.", state->requests);
+	value(out, "sidelight_webhook_requests_open", "gauge", "Requests in flight.",
+	      state->requests);
 	print_dropped(state, out);
 	value(out, "sidelight_webhook_certificate_expiry_timestamp_seconds", "gauge",
 	      "When the certificate in use ends.", (uint64_t)state->cert_expiry);

@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "webhook/cert.h"
 
-/* A ClientHello has half a kilobyte, a chain of client certificates a few. */
+/* A ClientHello has 500 bytes, a chain of client certificates a few. */
 #define HANDSHAKE_BYTES_MAX (32u << 10)
 #define CHAIN_MAX	    8
 /* Records that carry no data (alerts, key updates) and are skipped in one call. */

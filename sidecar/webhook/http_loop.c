@@ -6,9 +6,9 @@
 
 #include "webhook/http_server.h"
 
-#define ACCEPTS_PER_TURN 256
-#define COMPUTE_NS	 2000000u /* for handshakes, in one turn */
-#define NEWCOMERS_NS	 3000000u /* for what others have sent who are not proven */
+#define ACCEPTS_PER_ITERATION 256
+#define COMPUTE_NS	      2000000u /* for handshakes, in one iteration */
+#define NEWCOMERS_NS	      3000000u /* for what others have sent who are not proven */
 /*
  * A client has at least so long for its part of the handshake, however many others want one: a
  * flood of handshakes that nobody goes on with is held to the room's capacity in this time.
@@ -44,7 +44,8 @@ void http_drop_for(struct http_conn *c, enum http_drop reason)
 	http_drop(c, true);
 }
 
-/* Connections are freed here only: whoever goes through the events of a turn may meet dead ones. */
+/* Connections are freed here only: the events of an iteration may name connections that were closed
+ * in it. */
 void http_free_dead(struct http *h)
 {
 	while (h->dead) {
@@ -91,7 +92,7 @@ static void watch(struct http_conn *c)
 }
 
 /* After whatever has happened to it: how long it may take for what it must do next. */
-static void settle(struct http_conn *c, bool has_progressed)
+static void set_deadline(struct http_conn *c, bool has_progressed)
 {
 	enum http_phase phase = http_conn_phase(c);
 
@@ -156,7 +157,7 @@ static bool make_room(struct http_conn *c)
 	return false;
 }
 
-/* --- one turn of the loop ------------------------------------------------------- */
+/* --- one iteration of the loop ------------------------------------------------------- */
 
 static void serve(struct http_conn *c, bool may_be_large)
 {
@@ -173,7 +174,7 @@ static void serve(struct http_conn *c, bool may_be_large)
 		else
 			room_touch(&c->http->rooms[c->room], &c->member);
 	}
-	settle(c, c->exchange.answers > answers);
+	set_deadline(c, c->exchange.answers > answers);
 }
 
 static void handshake(struct http_conn *c)
@@ -187,13 +188,13 @@ static void handshake(struct http_conn *c)
 		move(c, ROOM_OPEN);
 		serve(c, false); /* the request may have come with it */
 	} else {
-		settle(c, false);
+		set_deadline(c, false);
 	}
 }
 
 /*
  * First come, first computed: else, when more come than can be computed, all would give way just
- * before their turn. So a source that has most of ROOM_HELLO waits in ROOM_SILENT, and another
+ * before they are served. So a source that has most of ROOM_HELLO waits in ROOM_SILENT, and another
  * one displaces its newest.
  */
 static bool has_room_for_hello(struct http_conn *c)
@@ -275,7 +276,7 @@ static void compute_one(struct http_conn *c)
 		handshake(c);
 }
 
-/* Handshakes, in turns of the source addresses; for what is left over there is a timer. */
+/* Handshakes, source addresses in rotation; a timer continues what is left over. */
 static void compute(struct http *h)
 {
 	uint64_t end = uv_hrtime() + COMPUTE_NS;
@@ -321,13 +322,13 @@ static bool add_conn(struct http *h, int fd, const struct sockaddr *address)
 	c->events = e.events;
 	http_exchange_init(&c->exchange, &h->options);
 	enter(c, ROOM_SILENT);
-	settle(c, true);
+	set_deadline(c, true);
 	return true;
 }
 
 static void accept_all(struct http *h)
 {
-	for (int i = 0; i < ACCEPTS_PER_TURN && h->listen_fd >= 0; i++) {
+	for (int i = 0; i < ACCEPTS_PER_ITERATION && h->listen_fd >= 0; i++) {
 		struct sockaddr_storage address;
 		socklen_t len = sizeof(address);
 		int fd = accept4(h->listen_fd, (struct sockaddr *)&address, &len,
@@ -379,7 +380,7 @@ static void serve_large(struct http *h, unsigned count)
  * Proven connections first; then newcomers, starting at another one each time so that the
  * order of epoll favours nobody; then what costs most.
  */
-void http_turn(struct http *h)
+void http_iterate(struct http *h)
 {
 	int n = epoll_wait(h->epoll_fd, h->events, (int)h->events_max, 0);
 	unsigned count = n > 0 ? (unsigned)n : 0;
@@ -400,7 +401,7 @@ void http_turn(struct http *h)
 		c = e->data.ptr;
 		if (!c || c->is_dead)
 			continue;
-		/* Told again and again, whatever it waits for. */
+		/* epoll reports these whatever the connection waits for. */
 		if (e->events & (EPOLLERR | EPOLLHUP) && c->room <= ROOM_HELLO)
 			http_drop(c, true);
 		else
