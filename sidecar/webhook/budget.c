@@ -5,9 +5,10 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-const char *const budget_shares[BUDGET_SHARE_MAX] = {"json", "requests"};
+const char *const budget_shares[BUDGET_SHARE_MAX] = {"json", "requests", "pages"};
 
-static size_t limits[BUDGET_SHARE_MAX] = {BUDGET_JSON_BYTES, BUDGET_REQUESTS_BYTES};
+static size_t limits[BUDGET_SHARE_MAX] = {BUDGET_JSON_BYTES, BUDGET_REQUESTS_BYTES,
+					  BUDGET_PAGES_BYTES};
 static size_t used[BUDGET_SHARE_MAX];
 static uint64_t refused[BUDGET_SHARE_MAX];
 
@@ -49,13 +50,13 @@ void budget_install(size_t json_bytes)
 	cJSON_InitHooks(&hooks);
 }
 
-bool budget_hold(size_t *held, size_t want)
+bool budget_hold(enum budget_share share, size_t *held, size_t want)
 {
 	if (want > *held) {
-		if (!take(BUDGET_REQUESTS, want - *held))
+		if (!take(share, want - *held))
 			return false;
 	} else {
-		used[BUDGET_REQUESTS] -= *held - want;
+		used[share] -= *held - want;
 	}
 	*held = want;
 	return true;

@@ -6,6 +6,8 @@
  *     the program and its libraries, resident when it starts     12 MiB
  *     parsed JSON, of one review at a time                       24 MiB
  *     requests and answers in flight, of all connections         10 MiB
+ *     the same of the pages (metrics, health), which a flood
+ *     of reviews must not silence                                 1 MiB
  *     TLS sessions (http.h caps connections)                      8 MiB
  *     what the kernel charges for the sockets                     8 MiB
  *
@@ -21,10 +23,12 @@
 
 #define BUDGET_JSON_BYTES     (24u << 20)
 #define BUDGET_REQUESTS_BYTES (10u << 20)
+#define BUDGET_PAGES_BYTES    (1u << 20)
 
 enum budget_share {
 	BUDGET_JSON,
 	BUDGET_REQUESTS,
+	BUDGET_PAGES,
 	BUDGET_SHARE_MAX,
 };
 
@@ -38,10 +42,10 @@ extern const char *const budget_shares[BUDGET_SHARE_MAX];
 void budget_install(size_t json_bytes);
 
 /*
- * Changes what one holder has of BUDGET_REQUESTS from *held to want bytes, and
+ * Changes what one holder has of a share from *held to want bytes, and
  * *held with it. Returns false, and changes nothing, if that is too much; less always succeeds.
  */
-bool budget_hold(size_t *held, size_t want);
+bool budget_hold(enum budget_share share, size_t *held, size_t want);
 
 /* What is in use now. */
 size_t budget_used(enum budget_share share);

@@ -27,6 +27,7 @@
 
 #include "base/span.h"
 #include "base/text.h"
+#include "webhook/budget.h"
 
 struct http_request {
 	const char *method;
@@ -46,6 +47,7 @@ struct http_options {
 	const char *listen; /* HOST:PORT as base/listen.h takes it */
 	bool has_tls; /* cert_load() and tls_start() have succeeded before */
 	size_t body_max; /* bytes; 413 beyond */
+	enum budget_share share; /* of the memory for its requests and answers */
 	/* With the head, before the body: a status to refuse it by, or 0 to go on. */
 	unsigned (*refuse)(void *ctx, const struct http_request *r);
 	/*
@@ -65,7 +67,7 @@ enum http_drop {
 	DROP_HANDSHAKE,
 	DROP_OPEN,
 	DROP_PROVEN,
-	DROP_MEMORY, /* its request held most of BUDGET_REQUESTS */
+	DROP_MEMORY, /* its request held most of the share */
 	DROP_TLS, /* the handshake failed */
 	DROP_NO_HANDSHAKE, /* not finished in time */
 	DROP_NO_REQUEST, /* not finished in time */

@@ -24,7 +24,7 @@ void http_exchange_init(struct http_exchange *e, const struct http_options *opti
 /* Shrinking always succeeds; growth was held before. */
 static void account(struct http_exchange *e)
 {
-	(void)budget_hold(&e->held, e->in.alloc + e->out.alloc);
+	(void)budget_hold(e->options->share, &e->held, e->in.alloc + e->out.alloc);
 }
 
 void http_exchange_release(struct http_exchange *e)
@@ -54,7 +54,7 @@ int http_exchange_add(struct http_exchange *e, struct span bytes)
 	if (e->state == HTTP_CLOSED || bytes.len == 0)
 		return 0;
 	if (alloc > e->in.alloc) {
-		if (!budget_hold(&e->held, alloc + e->out.alloc))
+		if (!budget_hold(e->options->share, &e->held, alloc + e->out.alloc))
 			return -ENOMEM;
 		ptr = realloc(e->in.alloc ? e->in.ptr : NULL, alloc);
 		if (!ptr) {
@@ -167,7 +167,8 @@ static void end_request(struct http_exchange *e)
 	e->chunks = (struct chunked){0};
 	e->head_len = e->body_len = e->raw_at = 0;
 	/* The answer may be larger than what is left to hold: then it is dropped. */
-	if (e->out.has_failed || !budget_hold(&e->held, e->in.alloc + e->out.alloc)) {
+	if (e->out.has_failed ||
+	    !budget_hold(e->options->share, &e->held, e->in.alloc + e->out.alloc)) {
 		text_release(&e->out);
 		e->state = HTTP_CLOSED;
 		account(e);

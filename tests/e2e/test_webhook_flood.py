@@ -191,6 +191,8 @@ class Floods(Case):
     def test_slow_bodies(self):
         crowd = Crowd(self, self.server, HEAD + b" " * 120000)
         wait_for("many bodies", lambda: crowd.made > 150, seconds=30)
+        for _ in range(200):
+            self.assertEqual(self.server.plain("/metrics").status, 200, "pages have memory left")
         self.assert_answered()
         self.wait_dropped("memory", "open")
 

@@ -46,7 +46,7 @@ static void repeat(void *ctx, const struct http_request *r, struct http_answer *
 }
 
 static const struct http_options options = {
-	.body_max = BODY_MAX, .refuse = refuse, .answer = repeat};
+	.share = BUDGET_REQUESTS, .body_max = BODY_MAX, .refuse = refuse, .answer = repeat};
 
 /* The date changes while this runs: it is left out. */
 static void note(struct run *r, struct span sent)
@@ -111,7 +111,8 @@ static bool play(struct run *r, const char *ptr, size_t n, bool is_bytewise)
 			c = ptr[++i];
 			if (c == '!') {
 				r->was_short = true;
-				(void)budget_hold(&other, BUDGET_REQUESTS_BYTES - 2048);
+				(void)budget_hold(BUDGET_REQUESTS, &other,
+						  BUDGET_REQUESTS_BYTES - 2048);
 				continue;
 			}
 		}
@@ -123,7 +124,7 @@ static bool play(struct run *r, const char *ptr, size_t n, bool is_bytewise)
 		}
 	}
 	feed(r, piece, len);
-	(void)budget_hold(&other, 0);
+	(void)budget_hold(BUDGET_REQUESTS, &other, 0);
 	return !r->was_short;
 }
 

@@ -39,7 +39,7 @@ static unsigned refuse(void *ctx, const struct http_request *r)
 }
 
 static const struct http_options options = {
-	.body_max = BODY_MAX, .refuse = refuse, .answer = repeat};
+	.share = BUDGET_REQUESTS, .body_max = BODY_MAX, .refuse = refuse, .answer = repeat};
 
 /* Of each answer the status and the body, and how it ends, in one line. */
 static void note_answers(struct http_exchange *e, struct text *out)
@@ -199,16 +199,16 @@ static void test_budget(void **state)
 	size_t other = 0;
 
 	(void)state;
-	assert_true(budget_hold(&other, BUDGET_REQUESTS_BYTES));
+	assert_true(budget_hold(BUDGET_REQUESTS, &other, BUDGET_REQUESTS_BYTES));
 	http_exchange_init(&e, &options);
 	assert_int_equal(http_exchange_add(&e, span_of(POST "\r\n")), -ENOMEM);
 	assert_int_equal(budget_refused(BUDGET_REQUESTS), refused + 1);
-	assert_true(budget_hold(&other, BUDGET_REQUESTS_BYTES - 8192));
+	assert_true(budget_hold(BUDGET_REQUESTS, &other, BUDGET_REQUESTS_BYTES - 8192));
 	assert_int_equal(http_exchange_add(&e, span_of(POST "\r\n")), 0);
 	assert_false(http_exchange_run(&e, false));
 	assert_int_equal(e.answers, 1);
 	http_exchange_release(&e);
-	assert_true(budget_hold(&other, 0));
+	assert_true(budget_hold(BUDGET_REQUESTS, &other, 0));
 	assert_int_equal(budget_used(BUDGET_REQUESTS), 0);
 }
 
