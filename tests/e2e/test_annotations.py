@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 The downward API volume, as the kubelet writes it: annotations are followed while sidelight runs,
 labels become those of the series.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 `run -- CMD` behaves like CMD, and bad use gets one line that says what to do.
 """

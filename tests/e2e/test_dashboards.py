@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 Each panel of kustomize/dashboards, asked of a real Prometheus that scrapes a
 real Pushgateway that a real sidelight pushes to: HTTP and gRPC traffic of

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 Sockets whose traffic does not pass the hooks of the cgroup that is watched:
 made in another cgroup, in a BPF sockmap, or without hooks at all. They are

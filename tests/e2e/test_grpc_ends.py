@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 How calls end when not by a status of their handler: streams reset by either
 end, answers that are no gRPC, connections that are lost; and calls that pass

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 # tests/run: deadline 300
 """
 Attached while a hundred gRPC connections are busy: their header tables are

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 gRPC across a bad wire: header tables survive loss, retransmission and
 reordering. All calls are on one connection, so one header block that is

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 sidelight replay on captures that tcpdump made of gRPC in five
 implementations: the metrics of either side are those of the calls.

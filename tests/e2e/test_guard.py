@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 Who may have sidelight's capabilities where the guard is in force: what webhook and
 policy inject and what `kubectl sidelight` adds, in every variation, and nobody else.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 sidelight-webhook janitor against a real Pushgateway, against one behind a proxy that
 pushes at the worst moment, and against servers that are no gateway.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 The kubectl plugin, run by the real kubectl. What stands in for the API server knows one
 Pod; it records what it is told, and lets an ephemeral container end at once.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 A scanner that asks for what is not there, before the first customer comes, takes no label from
 what is served.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 Every kustomization builds with the real kubectl, every object that comes out is
 valid, and images, ports, names and capabilities are the same wherever they are said.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 What the API server evaluates by itself: the policy that injects, compared with the
 webhook field by field; which objects reach the webhook. The guard: test_guard.

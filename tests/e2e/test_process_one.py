@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """doctor says whom a signal to process 1 reaches, where the PID namespace is shared."""
 import json
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 Pushes to a real Pushgateway, to gateways that misbehave, and through to a
 real Prometheus.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 Gateways that answer without end, or without sense: an attempt costs a bounded number of bytes, of
 memory and of seconds, and when the gateway is well again, every count arrives.

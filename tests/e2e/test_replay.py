@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 sidelight replay on captures that tcpdump made of real software, compared with
 the server's own access log, request by request.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 sidelight replay --keylog on captures that tcpdump made of curl and nginx over TLS, compared with
 the server's own access log, request by request.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """/metrics, /healthz and /readyz: for scrapers, for probes, and for nobody's good."""
 import contextlib
 import gzip

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """/metrics refuses requests whose head is ambiguous, and closes the connection behind them."""
 import socket
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """`run --cgroup` and `run --pid` without an exporter: what they say, and why they saw nothing."""
 import os
 import pty

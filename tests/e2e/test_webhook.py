@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 Reviews of Pods as an API server sends them, over TLS. Patches
 are applied by an implementation that is not ours, and what comes out is

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 `sidelight-webhook inject`: what the webhook would do, and what would refuse the outcome.
 """

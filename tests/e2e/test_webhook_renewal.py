@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 Certificates that are made again: which authorities stay, and that API servers with the old
 bundle or the new one get answers from a webhook with the old certificate or the new one.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 Reviews of workloads: what is carried from their annotations into their Pod templates, and who
 is left alone.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: shares the machine
 """
 The workload of a Pod that nobody said, as in the static sidecar: by the Pod's name and labels.
 """
