@@ -141,7 +141,7 @@ static unsigned split_time(const struct lines *l, uint64_t time_ns, struct tm *r
 
 static void add_ms(struct text *t, uint64_t from_ns, uint64_t to_ns)
 {
-	text_addf(t, "%.3fms", (double)(to_ns - from_ns) / 1e6);
+	text_addf(t, "%.3f ms", (double)(to_ns - from_ns) / 1e6);
 }
 
 static void fail(struct lines *l, int error)
