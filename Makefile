@@ -68,7 +68,7 @@ BENCH_PACKAGES := nginx-light wrk curl python3 valgrind nghttp2-server nghttp2-c
 GUEST_PACKAGES := nginx-light wrk curl python3 nghttp2-server nghttp2-client qemu-system-x86 busybox-static apache2-utils
 IMAGE_PACKAGES := binutils ca-certificates dpkg-dev libcap2-bin
 FUZZ_PACKAGES := libclang-rt-dev
-LINT_PACKAGES := clang-format clang-tidy shellcheck
+LINT_PACKAGES := clang-format clang-tidy shellcheck python3
 
 # Targets that compile nothing themselves need no library to be there.
 ifneq ($(filter-out clean help test peers demo fuzz siege soak coverage kernels bench bench-exact lint install-deps deps-%,$(or $(MAKECMDGOALS),all)),)
@@ -390,7 +390,7 @@ LINT_SH := $(shell grep -lE '^\#!(/usr/bin/env bash|/bin/(ba)?sh)' .ci/run kusto
 	$$(find tests -type f ! -name '*.*') 2>/dev/null)
 
 .PHONY: lint lint-run lint-format lint-headers lint-tidy lint-shell
-lint: deps-lint ## format, clang-tidy, self-contained headers, layers, file lengths, shellcheck
+lint: deps-lint ## format, clang-tidy, self-contained headers, layers, file lengths, READMEs, shellcheck
 	@$(MAKE) --no-print-directory -j2 lint-run
 lint-run: lint-format lint-headers lint-tidy lint-shell all
 	@tests/lint/layers
