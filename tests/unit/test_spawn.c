@@ -203,7 +203,7 @@ static void test_daemon(void **state)
 	assert_int_equal(spawn_go(&s), 0);
 	await_line(fd, line, sizeof(line));
 	assert_int_equal(kill(s.pid, SIGKILL), 0);
-	while (!s.has_dealt)
+	while (!s.has_sent_term)
 		await_news(&s);
 	assert_int_equal(s.state, SPAWN_LEFT);
 	assert_int_equal(s.exit_code, 128 + SIGKILL);
@@ -278,7 +278,7 @@ static void test_end(void **state)
 		assert_int_equal(spawn_start(&s, SHELL(rows[i].script), &cg), 0);
 		assert_int_equal(spawn_go(&s), 0);
 		await_line(fd, line, sizeof(line));
-		while (rows[i].has_left && !s.has_dealt)
+		while (rows[i].has_left && !s.has_sent_term)
 			await_news(&s);
 		spawn_end(&s);
 		(void)await(&s, SPAWN_ENDED);
