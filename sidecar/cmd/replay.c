@@ -91,8 +91,7 @@ static int replay_init(struct replay *r, const struct options *o, struct text *e
 	struct engine_options engine = {.conn_cap = o->conn_cap,
 					.memory_cap = o->memory_bytes,
 					.route_templates = o->routes,
-					.route_cap = o->route_cap,
-					.wants_target = !o->wants_metrics};
+					.route_cap = o->route_cap};
 	struct red_options red = {.wants_body_sizes = o->has_body_sizes};
 	const char *engine_error;
 
@@ -113,7 +112,7 @@ static int replay_init(struct replay *r, const struct options *o, struct text *e
 	if (!r->summary)
 		goto no_memory;
 	if (o->has_summary)
-		engine_add_sink(r->engine, &summary_sink, r->summary);
+		(void)engine_add_sink(r->engine, &summary_sink, r->summary); /* there is room */
 	if (!o->wants_metrics) {
 		r->lines = lines_new(stdout, formats[o->format], 0);
 		if (!r->lines)
@@ -121,7 +120,7 @@ static int replay_init(struct replay *r, const struct options *o, struct text *e
 		if (o->wants_query)
 			lines_show_query(r->lines);
 		lines_fit(r->lines, terminal_columns(STDOUT_FILENO));
-		engine_add_sink(r->engine, &lines_sink, r->lines);
+		(void)engine_add_sink(r->engine, &lines_sink, r->lines); /* likewise */
 		return 0;
 	}
 	r->registry = registry_new(o->series_cap);
@@ -130,7 +129,7 @@ static int replay_init(struct replay *r, const struct options *o, struct text *e
 	r->red = red_new(r->registry, &red);
 	if (!r->red)
 		goto no_memory;
-	engine_add_sink(r->engine, &red_sink, r->red);
+	(void)engine_add_sink(r->engine, &red_sink, r->red); /* likewise */
 	return 0;
 
 no_memory:

@@ -284,11 +284,12 @@ static int make_engine(struct run *r)
 			       &error);
 	if (!r->engine)
 		goto fail;
-	engine_add_sink(r->engine, &red_sink, r->red);
+	/* There is room for these. */
+	(void)engine_add_sink(r->engine, &red_sink, r->red);
 	if (o->has_summary)
-		engine_add_sink(r->engine, &summary_sink, r->summary);
+		(void)engine_add_sink(r->engine, &summary_sink, r->summary);
 	if (log_has(LOG_LEVEL_DEBUG))
-		engine_add_sink(r->engine, &debug_log_sink, NULL);
+		(void)engine_add_sink(r->engine, &debug_log_sink, NULL);
 	route_doubts(o->routes, warn_of_route);
 	return 0;
 fail:

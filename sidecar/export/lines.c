@@ -386,7 +386,7 @@ static void lines_done(void *ctx, const struct transaction *t)
 	write_line(l);
 }
 
-const struct txn_sink lines_sink = {.done = lines_done};
+const struct txn_sink lines_sink = {.needs = TXN_NEED_TARGET, .done = lines_done};
 
 int lines_finish(struct lines *l)
 {

@@ -75,6 +75,5 @@ void call_report(struct call *ended, struct conn *c, enum role role, enum txn_er
 		}
 	}
 	env->stats.transactions++;
-	for (size_t i = 0; i < env->sink_count; i++)
-		env->sinks[i]->done(env->sink_ctx[i], &t);
+	sinks_done(&env->sinks, &t);
 }

@@ -39,7 +39,6 @@ struct engine *engine_new(const struct engine_options *options, const char **ret
 	*ret_error = "out of memory";
 	if (!e)
 		return NULL;
-	e->env.wants_target = options->wants_target;
 	e->env.on_frame = options->on_frame;
 	e->env.frame_ctx = options->frame_ctx;
 	e->env.number = ++engine_count;
@@ -73,7 +72,7 @@ void engine_free(struct engine *e)
 	if (!e)
 		return;
 	/* Whoever frees the engine may have freed the sinks. */
-	e->env.sink_count = 0;
+	e->env.sinks = (struct sinks){0};
 	if (e->conns)
 		engine_flush(e, 0);
 	conns_free(e->conns);
@@ -97,11 +96,20 @@ const char *engine_set_routes(struct engine *e, const char *templates)
 	return error;
 }
 
-void engine_add_sink(struct engine *e, const struct txn_sink *sink, void *ctx)
+int engine_add_sink(struct engine *e, const struct txn_sink *sink, void *ctx)
 {
-	assert(e->env.sink_count < ENGINE_SINKS_MAX);
-	e->env.sinks[e->env.sink_count] = sink;
-	e->env.sink_ctx[e->env.sink_count++] = ctx;
+	bool had_target = session_needs_target(&e->env);
+	int err = sinks_add(&e->env.sinks, sink, ctx);
+
+	/* Heads that parsers remember have no target: the next one like them is decoded again. */
+	if (!had_target && session_needs_target(&e->env))
+		e->env.number = ++engine_count;
+	return err;
+}
+
+void engine_remove_sink(struct engine *e, const struct txn_sink *sink, void *ctx)
+{
+	sinks_remove(&e->env.sinks, sink, ctx);
 }
 
 /* What sessions may know of the event at hand; NULL: there is none. */

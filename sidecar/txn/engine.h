@@ -32,7 +32,6 @@ struct engine_options {
 	/* Of TLS connections, borrowed; NULL: their bytes are not looked at. No more are added once
 	 * events come. */
 	const struct tls_secrets *secrets;
-	bool wants_target; /* keep transaction.target: costs memory per open request */
 	/* The answer to event_data.asks: a frame of HTTP/2 starts at seq. May be NULL. */
 	void (*on_frame)(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq);
 	void *frame_ctx;
@@ -88,8 +87,15 @@ void engine_free(struct engine *e);
 /* Other route templates from now on: see routes_set(). */
 const char *engine_set_routes(struct engine *e, const char *templates);
 
-/* At most four sinks; each is called in order of addition. */
-void engine_add_sink(struct engine *e, const struct txn_sink *sink, void *ctx);
+/*
+ * Sinks are called in the order of addition. They may be added and removed at any time, also by a
+ * sink that is being called: one that is added gets transactions from the next one on, one that is
+ * removed gets none any more, not even the one at hand. Returns 0, or -ENOSPC if there are
+ * SINKS_MAX (sinks.h).
+ */
+int engine_add_sink(struct engine *e, const struct txn_sink *sink, void *ctx);
+/* Of a pair that was added; another one is ignored. */
+void engine_remove_sink(struct engine *e, const struct txn_sink *sink, void *ctx);
 
 /* An event_fn: ctx is the engine. */
 void engine_event(void *ctx, const struct event *ev);

@@ -65,7 +65,7 @@ struct multiplex *multiplex_new(struct conn *c, enum role role, bool joins, unsi
 	m->http2_memory = (struct http2_memory){&c->memory, &env->http2_table_bytes};
 	for (int dir = 0; dir < 2; dir++) {
 		http2_init(&m->parser[dir], false, &m->http2_memory);
-		m->parser[dir].generation = env->wants_target ? NULL : &env->number;
+		m->parser[dir].generation = &env->number;
 		if (joins)
 			http2_join(&m->parser[dir]);
 		/* Maybe with a piece that was not known for HTTP/2 yet. */
@@ -195,7 +195,7 @@ static void begin_call(struct multiplex *m, struct conn *c, uint32_t stream,
 	call->active = NULL;
 	call->grpc_status = GRPC_STATUS_NONE;
 	call->tid = m->tid;
-	if (env->wants_target)
+	if (session_needs_target(env))
 		keep_wire(m, call, head);
 	if (call->is_probe)
 		return;

@@ -74,6 +74,7 @@ const struct http2_note *note_find_http2(struct conn *c, enum role role, enum ca
 {
 	struct http2_note *note = head->note;
 	uint64_t number = env_of(c)->number;
+	bool is_final;
 
 	if (note->generation == number)
 		return note;
@@ -88,8 +89,10 @@ const struct http2_note *note_find_http2(struct conn *c, enum role role, enum ca
 		note->known_method = method_known(head->method);
 	find_values(c, role, kind, head);
 	/* Each request beyond a cap is to be counted there, and each candidate's too. */
-	if (!note->candidates && note->route != label_other && note->rpc_method != label_other &&
-	    note->server_address != label_other)
+	is_final = !note->candidates && note->route != label_other &&
+		   note->rpc_method != label_other && note->server_address != label_other;
+	/* A head of this generation is not decoded again, and has no target then. */
+	if (is_final && !session_needs_target(env_of(c)))
 		note->generation = number;
 	return note;
 }

@@ -106,8 +106,7 @@ void outcome_report(struct conn *c, struct session *s, enum txn_error error, uin
 	};
 
 	env->stats.transactions++;
-	for (size_t i = 0; i < env->sink_count; i++)
-		env->sinks[i]->done(env->sink_ctx[i], &t);
+	sinks_done(&env->sinks, &t);
 	end_settled(c, s);
 	s->is_suspect = false;
 	turn_settle(s);

@@ -58,7 +58,7 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 	e->candidates = note->candidates;
 	e->server_address = s->role == ROLE_CLIENT ? candidates_find_address(c, e, m->host) : "";
 	e->tid = s->tid;
-	if (env->wants_target)
+	if (session_needs_target(env))
 		exchanges_keep(&s->open, e, m);
 	if (e->is_probe)
 		return HTTP1_BODY_FRAMED;

@@ -29,8 +29,7 @@
 #include "txn/multiplex.h"
 #include "txn/route.h"
 #include "txn/rpc_method.h"
-
-#define ENGINE_SINKS_MAX 4
+#include "txn/sinks.h"
 
 /* What all sessions of an engine share: conn.owner. */
 struct session_env {
@@ -42,18 +41,21 @@ struct session_env {
 	size_t http2_table_bytes; /* of all connections */
 	void (*on_frame)(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq); /* or NULL */
 	void *frame_ctx;
-	bool wants_target;
 	/* Of the event at hand */
 	const struct event_data *data; /* NULL: it is another kind of event */
 	bool is_close;
 	uint64_t number; /* of the engine with these templates, unique in this process */
-	size_t sink_count;
-	const struct txn_sink *sinks[ENGINE_SINKS_MAX];
-	void *sink_ctx[ENGINE_SINKS_MAX];
+	struct sinks sinks;
 	struct tls_env *tls; /* NULL: TLS is not looked for */
 	struct actives actives;
 	struct engine_stats stats;
 };
+
+/* Read for each request: sinks come and go. */
+static inline bool session_needs_target(const struct session_env *env)
+{
+	return env->sinks.needs & TXN_NEED_TARGET;
+}
 
 /* Of the newest request. */
 enum turn {

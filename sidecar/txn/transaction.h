@@ -43,10 +43,10 @@ struct transaction {
 	uint32_t tid; /* thread that wrote the response (server) or request (client); 0 unknown */
 
 	enum http_version version; /* of the request */
-	struct span method; /* as on the wire; empty if nobody asked */
+	struct span method; /* as on the wire; empty without TXN_NEED_TARGET */
 	const char *known_method; /* interned: one of the conventions' methods, or "_OTHER" */
 	const char *route; /* interned template, never a raw path */
-	struct span target; /* as on the wire, cut to TXN_TARGET_MAX; empty if nobody asked */
+	struct span target; /* as on the wire, cut to TXN_TARGET_MAX; empty likewise */
 	const char *server_address; /* interned: host of the request; "" for server side */
 	uint16_t server_port;
 	uint16_t status; /* 0: none came */
@@ -71,7 +71,18 @@ struct transaction {
 
 #define TXN_TARGET_MAX 512
 
+/* What a sink reads of a transaction that is kept on demand only. */
+enum txn_need {
+	/* Method and target as on the wire: they cost memory for each open request. */
+	TXN_NEED_TARGET = 1,
+};
+
+/*
+ * A transaction has what the sinks needed that were there when its request began: a sink that is
+ * added later gets requests without it at first.
+ */
 struct txn_sink {
+	unsigned needs; /* of enum txn_need */
 	void (*done)(void *ctx, const struct transaction *t);
 };
 

@@ -54,8 +54,8 @@ static void check_stats(struct engine *engine, uint64_t reported)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct engine_options options = {
-		.conn_cap = 3, .route_templates = "/a/{b}/*", .route_cap = 2, .wants_target = true};
-	static const struct txn_sink sink = {.done = check_transaction};
+		.conn_cap = 3, .route_templates = "/a/{b}/*", .route_cap = 2};
+	static const struct txn_sink sink = {.needs = TXN_NEED_TARGET, .done = check_transaction};
 	_Alignas(8) uint8_t record[RECORD_MAX];
 	uint64_t reported = 0;
 	struct engine *engine;
@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	engine = engine_new(&options, &error);
 	fuzz_check(engine);
-	engine_add_sink(engine, &sink, &reported);
+	(void)engine_add_sink(engine, &sink, &reported);
 	for (; size >= 2; data += len, size -= len) {
 		struct event ev;
 

@@ -95,23 +95,25 @@ static inline void script_note_stats(struct text *text, struct engine *e)
 		text_add_char(text, '\n');
 }
 
-static const struct txn_sink script_sink = {.done = script_note};
+/* By whether targets are kept: the notes are the same. */
+static const struct txn_sink script_sinks[2] = {
+	{.done = script_note},
+	{.needs = TXN_NEED_TARGET, .done = script_note},
+};
 
 /* wants_target as `replay` has it when it lists requests; `run` has not. */
 static inline void script_begin(struct script *s, uint64_t conn_id, bool wants_target)
 {
 	const char *error;
-	struct engine *e = engine_new(&(struct engine_options){.conn_cap = 10,
-							       .route_cap = 100,
-							       .wants_target = wants_target},
-				      &error);
+	struct engine *e =
+		engine_new(&(struct engine_options){.conn_cap = 10, .route_cap = 100}, &error);
 
 	if (!e || nghttp2_hd_deflate_new(&s->deflater[0], 4096) ||
 	    nghttp2_hd_deflate_new(&s->deflater[1], 4096))
 		abort();
 	text_init(&s->bytes);
 	text_init(&s->notes);
-	engine_add_sink(e, &script_sink, &s->notes);
+	(void)engine_add_sink(e, &script_sinks[wants_target], &s->notes);
 	s->wire = wire_new(e, &s->now_ns, conn_id);
 	s->client = DIR_INGRESS;
 }

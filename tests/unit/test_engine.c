@@ -363,10 +363,9 @@ static const struct script lossy[] = {
 	 "GET /2 202 0/0\nunpaired 1\n"},
 };
 
-static struct engine *new_engine(bool wants_target)
+static struct engine *new_engine(void)
 {
-	const struct engine_options options = {
-		.conn_cap = 10, .route_cap = 10, .wants_target = wants_target};
+	const struct engine_options options = {.conn_cap = 10, .route_cap = 10};
 	const char *error;
 	struct engine *engine;
 
@@ -375,8 +374,11 @@ static struct engine *new_engine(bool wants_target)
 	return engine;
 }
 
-static const struct txn_sink sink = {.done = wire_note};
-static const struct txn_sink labels = {.done = wire_note_labels};
+static const struct txn_sink sink = {.needs = TXN_NEED_TARGET, .done = wire_note};
+static const struct txn_sink labels[2] = {
+	{.needs = TXN_NEED_TARGET, .done = wire_note_labels},
+	{.done = wire_note_labels},
+};
 
 static void play(struct wire *w, const struct step *s)
 {
@@ -414,16 +416,16 @@ static void play(struct wire *w, const struct step *s)
 }
 
 /* Plays the script in an engine of its own. */
-static void play_all(const struct script *script, bool has_no_peer, bool wants_target,
-		     const struct txn_sink *to, struct text *text)
+static void play_all(const struct script *script, bool has_no_peer, const struct txn_sink *to,
+		     struct text *text)
 {
-	struct engine *engine = new_engine(wants_target);
+	struct engine *engine = new_engine();
 	uint64_t now_ns = 1000;
 	struct wire w = wire_new(engine, &now_ns, 1);
 
 	w.has_no_peer = has_no_peer;
 	text_clear(text);
-	engine_add_sink(engine, to, text);
+	(void)engine_add_sink(engine, to, text);
 	for (size_t j = 0; j < STEPS && script->steps[j].what != END; j++)
 		play(&w, &script->steps[j]);
 	wire_note_stats(text, engine);
@@ -439,14 +441,14 @@ static void run(const struct script *scripts, size_t n, bool has_no_peer)
 	text_init(&text[0]);
 	text_init(&text[1]);
 	for (size_t k = 0; k < n; k++) {
-		play_all(&scripts[k], has_no_peer, true, &sink, &text[0]);
+		play_all(&scripts[k], has_no_peer, &sink, &text[0]);
 		if (strcmp(text[0].ptr, scripts[k].want) != 0) {
 			print_error("%s\ngot:\n%swant:\n%s", scripts[k].why, text[0].ptr,
 				    scripts[k].want);
 			is_wrong = true;
 		}
-		play_all(&scripts[k], has_no_peer, true, &labels, &text[0]);
-		play_all(&scripts[k], has_no_peer, false, &labels, &text[1]);
+		play_all(&scripts[k], has_no_peer, &labels[0], &text[0]);
+		play_all(&scripts[k], has_no_peer, &labels[1], &text[1]);
 		if (strcmp(text[0].ptr, text[1].ptr) != 0) {
 			print_error("%s\nwith targets:\n%swithout:\n%s", scripts[k].why,
 				    text[0].ptr, text[1].ptr);

@@ -58,7 +58,7 @@ static void set_up(struct world *world, enum role role)
 	world->engine =
 		engine_new(&(struct engine_options){.conn_cap = 100000, .route_cap = CAP}, &error);
 	assert_non_null(world->engine);
-	engine_add_sink(world->engine, role == ROLE_SERVER ? &routes : &addresses, world);
+	(void)engine_add_sink(world->engine, role == ROLE_SERVER ? &routes : &addresses, world);
 	world->wire = wire_new(world->engine, &world->now_ns, 1);
 	wire_open(&world->wire, role);
 }

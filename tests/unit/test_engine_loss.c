@@ -402,13 +402,12 @@ static void check(void *ctx, const struct transaction *t)
 		assert_int_equal(t->end_ns, x->end_ns);
 }
 
-static const struct txn_sink sink = {.done = check};
+static const struct txn_sink sink = {.needs = TXN_NEED_TARGET, .done = check};
 
 /* Adds to the sums. */
 static void run(uint32_t loss, uint64_t *sent, uint64_t *reported, uint64_t *lost)
 {
-	static const struct engine_options options = {
-		.conn_cap = CONNS, .route_cap = 10, .wants_target = true};
+	static const struct engine_options options = {.conn_cap = CONNS, .route_cap = 10};
 	static struct world world;
 	struct world *w = &world;
 	struct engine *engine;
@@ -420,7 +419,7 @@ static void run(uint32_t loss, uint64_t *sent, uint64_t *reported, uint64_t *los
 	*w = (struct world){.now_ns = 1000, .loss = loss};
 	engine = engine_new(&options, &error);
 	assert_non_null(engine);
-	engine_add_sink(engine, &sink, w);
+	(void)engine_add_sink(engine, &sink, w);
 	for (unsigned i = 0; i < CONNS; i++)
 		plan(w, &w->peer[i], i, engine);
 	while (is_going) {

@@ -141,19 +141,18 @@ static void note_honest(void *ctx, const struct transaction *t)
 }
 
 static const struct txn_sink note = {.done = note_honest};
+static const struct txn_sink note_with_target = {.needs = TXN_NEED_TARGET, .done = note_honest};
 
 static void set_up(struct world *world, bool wants_target)
 {
 	const char *error;
 
 	*world = (struct world){0};
-	world->engine = engine_new(&(struct engine_options){.conn_cap = 100000,
-							    .memory_cap = CAP,
-							    .route_cap = 100,
-							    .wants_target = wants_target},
-				   &error);
+	world->engine = engine_new(
+		&(struct engine_options){.conn_cap = 100000, .memory_cap = CAP, .route_cap = 100},
+		&error);
 	assert_non_null(world->engine);
-	engine_add_sink(world->engine, &note, world);
+	(void)engine_add_sink(world->engine, wants_target ? &note_with_target : &note, world);
 	world->busy = wire_new(world->engine, &world->now_ns, 1);
 	wire_open(&world->busy, ROLE_SERVER);
 }

@@ -467,7 +467,7 @@ static void test_random_loss(void **state)
 
 			seed = run;
 			script_begin(&s, run, run % 2);
-			engine_add_sink(s.wire.engine, &check_sink, &truth);
+			(void)engine_add_sink(s.wire.engine, &check_sink, &truth);
 			seen = run_calls(&s, plans[p].lost_of_1000, plans[p].is_joined);
 			script_run(&s, "close");
 			lost = wire_lost_count(s.wire.engine);
