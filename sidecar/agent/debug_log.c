@@ -47,10 +47,10 @@ static void on_done(void *ctx, const struct transaction *t)
 {
 	(void)ctx;
 	log_debug("connection %" PRIx64 ": %s: %s %s, status %u%s%s", t->conn_id,
-		  t->is_rpc   ? "gRPC"
-		  : t->stream ? "HTTP/2"
-			      : "HTTP/1",
-		  t->known_method, t->route, t->status, t->error ? ", " : "",
+		  t->protocol == TXN_GRPC ? "gRPC"
+		  : t->http.stream	  ? "HTTP/2"
+					  : "HTTP/1",
+		  t->known_method, t->route, t->http.status, t->error ? ", " : "",
 		  txn_error_name(t->error));
 }
 

@@ -59,16 +59,17 @@ struct lines {
 /* There was no memory for the words of the wire. */
 static struct span method_of(const struct transaction *t)
 {
-	return t->method.len ? t->method : span_of(t->known_method);
+	return t->http.method.len ? t->http.method : span_of(t->known_method);
 }
 
 static struct span shown_target(const struct lines *l, const struct transaction *t)
 {
-	const char *query = t->target.len ? memchr(t->target.ptr, '?', t->target.len) : NULL;
+	const char *query =
+		t->http.target.len ? memchr(t->http.target.ptr, '?', t->http.target.len) : NULL;
 
 	if (!query || l->has_query)
-		return t->target;
-	return (struct span){t->target.ptr, (size_t)(query - t->target.ptr)};
+		return t->http.target;
+	return (struct span){t->http.target.ptr, (size_t)(query - t->http.target.ptr)};
 }
 
 void lines_show_query(struct lines *l)
@@ -203,12 +204,12 @@ static void add_status(struct text *cell, const struct transaction *t)
 {
 	char digits[GRPC_STATUS_SIZE];
 
-	if (t->is_rpc)
-		text_add(cell, grpc_status_name(t->grpc_status, digits));
-	else if (t->status == TXN_STATUS_UNKNOWN)
+	if (t->protocol == TXN_GRPC)
+		text_add(cell, grpc_status_name(t->grpc.status, digits));
+	else if (t->http.status == TXN_STATUS_UNKNOWN)
 		text_add(cell, txn_unknown);
-	else if (t->status)
-		text_addf(cell, "%u", t->status);
+	else if (t->http.status)
+		text_addf(cell, "%u", t->http.status);
 }
 
 static void add_value(struct lines *l, const struct transaction *t, enum column i)
@@ -293,11 +294,25 @@ static const char *version_text(enum http_version version)
 	return version == HTTP_2 ? "2" : version == HTTP_1_1 ? "1.1" : "1.0";
 }
 
+/* NULL: the transaction is no call of gRPC. */
+static void json_fill_grpc(cJSON *o, const struct txn_grpc *call)
+{
+	char digits[GRPC_STATUS_SIZE];
+
+	if (call)
+		(void)cJSON_AddStringToObject(o, "rpc_status",
+					      grpc_status_name(call->status, digits));
+	else
+		(void)cJSON_AddNullToObject(o, "rpc_status");
+	json_number(o, "request_messages", call ? call->messages[0] : 0, call);
+	json_number(o, "response_messages", call ? call->messages[1] : 0, call);
+	json_number(o, "timeout_ns", call ? call->timeout_ns : 0, call && call->timeout_ns);
+}
+
 static void json_fill(struct lines *l, cJSON *o, const struct transaction *t)
 {
 	bool is_server = t->role == ROLE_SERVER;
 	struct text *cell = &l->cell;
-	char digits[GRPC_STATUS_SIZE];
 	struct tm tm;
 	unsigned nsec = split_time(l, t->start_ns, &tm);
 
@@ -313,7 +328,7 @@ static void json_fill(struct lines *l, cJSON *o, const struct transaction *t)
 	json_text(o, "server", cell);
 	lines_escape(cell, method_of(t));
 	json_text(o, "method", cell);
-	if (t->target.len) {
+	if (t->http.target.len) {
 		lines_escape(cell, shown_target(l, t));
 		json_text(o, "target", cell);
 	} else {
@@ -321,8 +336,8 @@ static void json_fill(struct lines *l, cJSON *o, const struct transaction *t)
 	}
 	lines_escape(cell, span_of(t->route));
 	json_text(o, "route", cell);
-	(void)cJSON_AddStringToObject(o, "version", version_text(t->version));
-	json_number(o, "status", t->status, t->status > TXN_STATUS_UNKNOWN);
+	(void)cJSON_AddStringToObject(o, "version", version_text(t->http.version));
+	json_number(o, "status", t->http.status, t->http.status > TXN_STATUS_UNKNOWN);
 	if (t->error)
 		(void)cJSON_AddStringToObject(o, "error", txn_error_name(t->error));
 	else
@@ -332,15 +347,8 @@ static void json_fill(struct lines *l, cJSON *o, const struct transaction *t)
 	json_number(o, "request_bytes", t->request_bytes, true);
 	json_number(o, "response_bytes", t->response_bytes, true);
 	(void)cJSON_AddBoolToObject(o, "probe", t->is_probe);
-	json_number(o, "stream", t->stream, t->stream != 0);
-	if (t->is_rpc)
-		(void)cJSON_AddStringToObject(o, "rpc_status",
-					      grpc_status_name(t->grpc_status, digits));
-	else
-		(void)cJSON_AddNullToObject(o, "rpc_status");
-	json_number(o, "request_messages", t->messages[0], t->is_rpc);
-	json_number(o, "response_messages", t->messages[1], t->is_rpc);
-	json_number(o, "timeout_ns", t->timeout_ns, t->timeout_ns != 0);
+	json_number(o, "stream", t->http.stream, t->http.stream != 0);
+	json_fill_grpc(o, t->protocol == TXN_GRPC ? &t->grpc : NULL);
 	if (t->is_tls)
 		(void)cJSON_AddStringToObject(o, "scheme", "https");
 }

@@ -209,10 +209,10 @@ int red_container(struct red *red, uint64_t id, const char *name)
 
 const char *red_error_type(const struct transaction *t, char *buf)
 {
-	if (t->is_rpc)
+	if (t->protocol == TXN_GRPC)
 		return rpc_error_type(t, buf);
-	if (t->status >= (t->role == ROLE_CLIENT ? 400 : 500)) {
-		(void)snprintf(buf, STATUS_SIZE, "%u", t->status); /* five digits at most */
+	if (t->http.status >= (t->role == ROLE_CLIENT ? 400 : 500)) {
+		(void)snprintf(buf, STATUS_SIZE, "%u", t->http.status); /* five digits at most */
 		return buf;
 	}
 	return txn_error_name(t->error);
@@ -221,13 +221,13 @@ const char *red_error_type(const struct transaction *t, char *buf)
 static const char *status_text(const struct transaction *t, char *buf)
 {
 	/* Of gRPC: a probe that calls the health service. */
-	if (t->is_rpc)
-		return grpc_status_name(t->grpc_status, buf);
+	if (t->protocol == TXN_GRPC)
+		return grpc_status_name(t->grpc.status, buf);
 	buf[0] = '\0'; /* none came: no label */
-	if (t->status == TXN_STATUS_UNKNOWN)
+	if (t->http.status == TXN_STATUS_UNKNOWN)
 		return txn_unknown;
-	if (t->status)
-		(void)snprintf(buf, STATUS_SIZE, "%u", t->status);
+	if (t->http.status)
+		(void)snprintf(buf, STATUS_SIZE, "%u", t->http.status);
 	return buf;
 }
 
@@ -255,7 +255,7 @@ static cold void cell_fill(struct red *red, struct cell *cell, const struct tran
 		t->route,
 		status_text(t, status),
 		scheme_of(t->is_tls),
-		versions[t->version],
+		versions[t->http.version],
 		red_error_type(t, error),
 		t->server_address,
 		port,
@@ -293,12 +293,12 @@ static void red_done(void *ctx, const struct transaction *t)
 	uint64_t ns = t->end_ns > t->start_ns ? t->end_ns - t->start_ns : 0;
 	/* Of a server's transactions the address is no label, so it is not part of the key. */
 	const char *address = NULL;
-	uint64_t rest = (uint64_t)t->is_tls << 49 | (uint64_t)t->version << 40 |
-			(uint64_t)t->error << 32 | (uint64_t)t->status << 16;
+	uint64_t rest = (uint64_t)t->is_tls << 49 | (uint64_t)t->http.version << 40 |
+			(uint64_t)t->error << 32 | (uint64_t)t->http.status << 16;
 	uint64_t a = (uintptr_t)t->route ^ t->container << 48;
 	struct cell *cell;
 
-	if (t->is_probe || t->is_rpc) {
+	if (t->is_probe || t->protocol == TXN_GRPC) {
 		if (t->is_probe)
 			probe_done(red, t);
 		else

@@ -130,12 +130,12 @@ void rpc_free(struct rpc *rpc)
 const char *rpc_error_type(const struct transaction *t, char *buf)
 {
 	bool is_error = t->role == ROLE_CLIENT
-				? t->grpc_status != GRPC_OK && t->grpc_status != GRPC_STATUS_HIDDEN
-				: grpc_is_server_error(t->grpc_status);
+				? t->grpc.status != GRPC_OK && t->grpc.status != GRPC_STATUS_HIDDEN
+				: grpc_is_server_error(t->grpc.status);
 
 	if (t->error == TXN_CLOSED || t->error == TXN_RESET)
 		return txn_error_name(t->error);
-	return is_error ? grpc_status_name(t->grpc_status, buf) : "";
+	return is_error ? grpc_status_name(t->grpc.status, buf) : "";
 }
 
 static const char *role_name(enum role role)
@@ -155,7 +155,7 @@ static __attribute__((cold, noinline)) void fill(struct rpc *rpc, struct cell *c
 		container,
 		SYSTEM,
 		t->route,
-		grpc_status_name(t->grpc_status, status),
+		grpc_status_name(t->grpc.status, status),
 		rpc_error_type(t, error),
 		t->server_address,
 		port,
@@ -187,7 +187,7 @@ void rpc_done(struct rpc *rpc, const struct transaction *t)
 {
 	uint64_t ns = t->end_ns > t->start_ns ? t->end_ns - t->start_ns : 0;
 	uint64_t rest = (uint64_t)t->role << 48 | (uint64_t)t->error << 40 |
-			(uint64_t)t->grpc_status << 16 | t->server_port;
+			(uint64_t)t->grpc.status << 16 | t->server_port;
 	struct cell *cell = &rpc->cells[hash_mix((uintptr_t)t->route ^ t->container << 48,
 						 rest ^ (uintptr_t)t->server_address) %
 					CELLS];
@@ -202,12 +202,12 @@ void rpc_done(struct rpc *rpc, const struct transaction *t)
 	}
 	histogram_add(cell->duration, duration_bucket(ns), (double)ns / 1e9);
 	for (int i = 0; i < 2; i++)
-		series_add(cell->messages[i], t->messages[i]);
-	if (t->timeout_ns && cell->timeout)
+		series_add(cell->messages[i], t->grpc.messages[i]);
+	if (t->grpc.timeout_ns && cell->timeout)
 		series_add(cell->timeout, 1);
-	else if (t->timeout_ns)
+	else if (t->grpc.timeout_ns)
 		cell->timeout = count(rpc, rpc->timeout, t);
-	if (t->has_uncounted)
+	if (t->grpc.has_uncounted)
 		(void)count(rpc, rpc->uncounted, t); /* rare: not remembered */
 }
 

@@ -25,7 +25,7 @@ struct rpc *rpc_new(struct registry *r, rpc_name_fn name, void *ctx);
 /* Accepts NULL. */
 void rpc_free(struct rpc *rpc);
 
-/* t->is_rpc. */
+/* t is of TXN_GRPC. */
 void rpc_done(struct rpc *rpc, const struct transaction *t);
 /* Names of containers have changed. */
 void rpc_forget(struct rpc *rpc);

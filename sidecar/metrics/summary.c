@@ -98,7 +98,7 @@ static __attribute__((noinline)) void rpc_add(struct summary_row *row, const str
 
 	/* In the row for the rest, codes would be taken for those of HTTP. */
 	if (t->known_method == row->method)
-		status_add(row, t->grpc_status);
+		status_add(row, t->grpc.status);
 	row->is_rpc = t->known_method == row->method;
 	row->errors += *red_error_type(t, buf) != '\0';
 	/* What ended a stream, its status says. */
@@ -125,13 +125,14 @@ static void summary_done(void *ctx, const struct transaction *t)
 	if (t->end_ns > s->last_ns)
 		s->last_ns = t->end_ns;
 	latency_add(&row->latency, t->end_ns > t->start_ns ? t->end_ns - t->start_ns : 0);
-	if (t->is_rpc)
+	if (t->protocol == TXN_GRPC)
 		rpc_add(row, t);
-	else if (t->status)
-		status_add(row, t->status);
+	else if (t->http.status)
+		status_add(row, t->http.status);
 	if (t->error != TXN_OK)
 		row->failed[t->error]++;
-	if (!t->is_rpc && (t->error != TXN_OK || t->status >= (t->role == ROLE_CLIENT ? 400 : 500)))
+	if (t->protocol == TXN_HTTP &&
+	    (t->error != TXN_OK || t->http.status >= (t->role == ROLE_CLIENT ? 400 : 500)))
 		row->errors++;
 }
 

@@ -32,46 +32,46 @@ void call_report(struct call *ended, struct conn *c, enum role role, enum txn_er
 	uint64_t first_ns = call->first_byte_ns ? call->first_byte_ns : call->start_ns;
 	/* Every member is named: else all of it is cleared first, which costs as much again. */
 	struct transaction t = {
+		.protocol = TXN_HTTP,
 		.role = role,
 		.conn_id = c->id,
 		.container = c->container,
 		.local = &c->local,
 		.remote = &c->remote,
 		.tid = call->tid,
-		.version = HTTP_2,
-		.method = {call->wire, call->wire_method_len},
 		.known_method = call->known_method,
 		.route = call->route,
-		.target = {call->wire ? call->wire + call->wire_method_len : NULL,
-			   call->wire_target_len},
 		.server_address = call->server_address,
 		.server_port = role == ROLE_CLIENT ? c->remote.port : 0,
-		.status = call->status,
 		.error = error,
 		.is_probe = call->is_probe,
 		.is_tls = session_is_tls(c),
-		.stream = call->stream,
 		.start_ns = call->start_ns,
 		.first_byte_ns = call->first_byte_ns,
 		.end_ns = end_ns > first_ns ? end_ns : first_ns,
 		.request_bytes = call->request_bytes,
 		.response_bytes = call->response_bytes,
-		.is_rpc = false,
-		.grpc_status = 0,
-		.has_uncounted = false,
-		.messages = {0, 0},
-		.timeout_ns = 0,
+		.grpc = {.http = {.version = HTTP_2,
+				  .status = call->status,
+				  .stream = call->stream,
+				  .method = {call->wire, call->wire_method_len},
+				  .target = {call->wire ? call->wire + call->wire_method_len : NULL,
+					     call->wire_target_len}},
+			 .status = 0,
+			 .has_uncounted = false,
+			 .messages = {0, 0},
+			 .timeout_ns = 0},
 	};
 
 	if (call->kind == CALL_GRPC) {
-		t.is_rpc = true;
+		t.protocol = TXN_GRPC;
 		t.known_method = txn_grpc;
 		t.route = call->rpc_method;
-		t.grpc_status = grpc_status_of(call, error);
-		t.timeout_ns = call->timeout_ns;
+		t.grpc.status = grpc_status_of(call, error);
+		t.grpc.timeout_ns = call->timeout_ns;
 		for (int i = 0; i < 2; i++) {
-			t.messages[i] = call->messages[i].count;
-			t.has_uncounted |= call->messages[i].is_lost;
+			t.grpc.messages[i] = call->messages[i].count;
+			t.grpc.has_uncounted |= call->messages[i].is_lost;
 		}
 	}
 	env->stats.transactions++;

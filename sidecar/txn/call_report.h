@@ -14,7 +14,7 @@
  * whose connection ended is UNAVAILABLE; one without a status has the one that its HTTP status maps
  * to.
  */
-void call_report(struct call *call, struct conn *c, enum role role, enum txn_error error,
+void call_report(struct call *ended, struct conn *c, enum role role, enum txn_error error,
 		 uint64_t end_ns);
 
 #endif

@@ -71,22 +71,22 @@ void outcome_report(struct conn *c, struct session *s, enum txn_error error, uin
 	uint64_t response_so_far =
 		error && e->status ? s->parser[dir_other(request_dir(s))].body_bytes : 0;
 	uint64_t first_ns = e->first_byte_ns ? e->first_byte_ns : e->start_ns;
-	/* Every member is named: else all of it is cleared first, which costs as much again. */
+	/*
+	 * Every member is named, those of the larger part of the union too: else all of it is
+	 * cleared first, which costs as much again.
+	 */
 	struct transaction t = {
+		.protocol = TXN_HTTP,
 		.role = s->role,
 		.conn_id = c->id,
 		.container = c->container,
 		.local = &c->local,
 		.remote = &c->remote,
 		.tid = s->role == ROLE_CLIENT ? e->tid : s->tid,
-		.version = (enum http_version)e->version,
-		.method = {e->wire, e->wire_method_len},
 		.known_method = e->known_method,
 		.route = e->route,
-		.target = {e->wire ? e->wire + e->wire_method_len : NULL, e->wire_target_len},
 		.server_address = e->server_address,
 		.server_port = s->role == ROLE_CLIENT ? c->remote.port : 0,
-		.status = e->status,
 		.error = error,
 		.is_probe = e->is_probe,
 		.is_tls = s->tls,
@@ -97,12 +97,16 @@ void outcome_report(struct conn *c, struct session *s, enum txn_error error, uin
 				 : s->open.count == 1 ? request_so_far(c, s)
 						      : 0,
 		.response_bytes = response_bytes ? response_bytes : response_so_far,
-		.is_rpc = false,
-		.grpc_status = 0,
-		.has_uncounted = false,
-		.messages = {0, 0},
-		.timeout_ns = 0,
-		.stream = 0,
+		.grpc = {.http = {.version = (enum http_version)e->version,
+				  .status = e->status,
+				  .stream = 0,
+				  .method = {e->wire, e->wire_method_len},
+				  .target = {e->wire ? e->wire + e->wire_method_len : NULL,
+					     e->wire_target_len}},
+			 .status = 0,
+			 .has_uncounted = false,
+			 .messages = {0, 0},
+			 .timeout_ns = 0},
 	};
 
 	env->stats.transactions++;

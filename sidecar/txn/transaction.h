@@ -7,6 +7,7 @@
 #define SIDELIGHT_TXN_TRANSACTION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/span.h"
@@ -34,7 +35,36 @@ extern const char txn_grpc[];
 /* "", "connection_closed", ...; static. */
 const char *txn_error_name(enum txn_error error);
 
+/* Which part of a transaction's union is valid. */
+enum txn_protocol {
+	TXN_HTTP,
+	TXN_GRPC,
+};
+
+/* A request of HTTP with its response. */
+struct txn_http {
+	enum http_version version; /* of the request */
+	uint16_t status; /* 0: none came */
+	uint32_t stream; /* of HTTP/2; 0: HTTP/1 */
+	struct span method; /* as on the wire; empty without TXN_NEED_TARGET */
+	struct span target; /* as on the wire, cut to TXN_TARGET_MAX; empty likewise */
+};
+
+/* A call of gRPC. */
+struct txn_grpc {
+	struct txn_http http; /* the request that carries it */
+	uint16_t status; /* enum grpc_status of proto/grpc.h; never NONE */
+	bool has_uncounted; /* there were more messages than could be counted */
+	uint32_t messages[2]; /* of request and response */
+	uint64_t timeout_ns; /* that the caller gave; 0: none */
+};
+
+/*
+ * What is true of every protocol, then a part of each protocol's own. A sink that handles all
+ * protocols alike reads the first only: `known_method` and `route` name what was asked for.
+ */
 struct transaction {
+	enum txn_protocol protocol;
 	enum role role; /* ROLE_SERVER or ROLE_CLIENT, never unknown */
 	uint64_t conn_id;
 	uint64_t container;
@@ -42,32 +72,29 @@ struct transaction {
 	const struct endpoint *remote;
 	uint32_t tid; /* thread that wrote the response (server) or request (client); 0 unknown */
 
-	enum http_version version; /* of the request */
-	struct span method; /* as on the wire; empty without TXN_NEED_TARGET */
-	const char *known_method; /* interned: one of the conventions' methods, or "_OTHER" */
-	const char *route; /* interned template, never a raw path */
-	struct span target; /* as on the wire, cut to TXN_TARGET_MAX; empty likewise */
+	const char *known_method; /* interned: one of the conventions' methods, "_OTHER", txn_grpc
+				   */
+	const char *route; /* interned: a template, never a raw path; gRPC: `pkg.Service/Method` */
 	const char *server_address; /* interned: host of the request; "" for server side */
 	uint16_t server_port;
-	uint16_t status; /* 0: none came */
-	bool is_rpc; /* gRPC: its route is the method, `pkg.Service/Method`, and what is below holds
-		      */
 	enum txn_error error;
 	bool is_probe; /* kubelet's health check */
 	bool is_tls; /* it was decrypted */
-
-	uint16_t grpc_status; /* enum grpc_status of proto/grpc.h; never NONE */
-	bool has_uncounted; /* there were more messages than could be counted */
-	uint32_t messages[2]; /* of request and response */
-	uint64_t timeout_ns; /* that the caller gave; 0: none */
-	uint32_t stream; /* of HTTP/2; 0: HTTP/1 */
 
 	uint64_t start_ns; /* first byte of the request */
 	uint64_t first_byte_ns; /* first byte of the final response; 0 if none */
 	uint64_t end_ns; /* last byte of the response, or the moment it failed */
 	uint64_t request_bytes; /* body on the wire */
 	uint64_t response_bytes;
+
+	union {
+		struct txn_http http; /* TXN_HTTP; of TXN_GRPC it is grpc.http */
+		struct txn_grpc grpc; /* TXN_GRPC */
+	};
 };
+
+_Static_assert(offsetof(struct transaction, http) == offsetof(struct transaction, grpc.http),
+	       "one place for both");
 
 #define TXN_TARGET_MAX 512
 

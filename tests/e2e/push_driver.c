@@ -57,11 +57,10 @@ static void feed(long n)
 			const struct transaction t = {
 				.role = ROLE_SERVER,
 				.container = 1,
-				.version = HTTP_1_1,
 				.known_method = mix[m].method,
 				.route = mix[m].route,
 				.server_address = "",
-				.status = mix[m].status,
+				.http = {.version = HTTP_1_1, .status = mix[m].status},
 				.end_ns = mix[m].ns,
 			};
 
@@ -80,11 +79,10 @@ static void widen(long n)
 		const struct transaction t = {
 			.role = ROLE_SERVER,
 			.container = 1,
-			.version = HTTP_1_1,
 			.known_method = "GET",
 			.route = route,
 			.server_address = "",
-			.status = 404,
+			.http = {.version = HTTP_1_1, .status = 404},
 			.end_ns = 1000000,
 		};
 

@@ -25,10 +25,10 @@ static void done(void *ctx, const struct transaction *t)
 	fuzz_check(strlen(t->route) < 512 && strlen(t->known_method) < 64);
 	fuzz_check(t->start_ns && t->start_ns <= t->end_ns);
 	fuzz_check(!t->first_byte_ns || t->first_byte_ns <= t->end_ns);
-	fuzz_check(t->status <= 999 && t->error < TXN_ERROR_MAX);
-	fuzz_check(t->target.len <= TXN_TARGET_MAX);
-	if (t->is_rpc)
-		fuzz_check(*grpc_status_name(t->grpc_status, buf));
+	fuzz_check(t->http.status <= 999 && t->error < TXN_ERROR_MAX);
+	fuzz_check(t->http.target.len <= TXN_TARGET_MAX);
+	if (t->protocol == TXN_GRPC)
+		fuzz_check(*grpc_status_name(t->grpc.status, buf));
 }
 
 static const struct txn_sink sink = {.done = done};

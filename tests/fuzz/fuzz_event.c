@@ -38,7 +38,7 @@ static void check_transaction(void *ctx, const struct transaction *t)
 	fuzz_check(t->start_ns <= t->end_ns);
 	fuzz_check(!t->first_byte_ns ||
 		   (t->start_ns <= t->first_byte_ns && t->first_byte_ns <= t->end_ns));
-	fuzz_check(t->status || t->error);
+	fuzz_check(t->http.status || t->error);
 }
 
 static void check_stats(struct engine *engine, uint64_t reported)

@@ -76,7 +76,7 @@ static void check_transaction(void *ctx, const struct transaction *t)
 	fuzz_check(t->start_ns <= t->end_ns);
 	fuzz_check(!t->first_byte_ns ||
 		   (t->start_ns <= t->first_byte_ns && t->first_byte_ns <= t->end_ns));
-	fuzz_check(t->status || t->error);
+	fuzz_check(t->http.status || t->error);
 }
 
 static void check_fates(const struct pcap_source_stats *stats)

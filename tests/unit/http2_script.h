@@ -51,22 +51,23 @@ struct script {
 static inline void script_note(void *ctx, const struct transaction *t)
 {
 	struct text *text = ctx;
+	bool is_rpc = t->protocol == TXN_GRPC;
 	char digits[GRPC_STATUS_SIZE];
 
 	text_addf(text, "%s%s %s ", t->role == ROLE_CLIENT ? "client " : "",
-		  t->is_rpc ? "rpc" : t->known_method, t->route);
-	if (t->is_rpc)
-		text_add(text, grpc_status_name(t->grpc_status, digits));
-	else if (t->status == TXN_STATUS_UNKNOWN)
+		  is_rpc ? "rpc" : t->known_method, t->route);
+	if (is_rpc)
+		text_add(text, grpc_status_name(t->grpc.status, digits));
+	else if (t->http.status == TXN_STATUS_UNKNOWN)
 		text_add(text, "unknown");
 	else
-		text_addf(text, "%u", t->status);
+		text_addf(text, "%u", t->http.status);
 	if (t->error)
 		text_addf(text, " %s", txn_error_name(t->error));
 	text_addf(text, " %llu/%llu%s%s\n",
-		  (unsigned long long)(t->is_rpc ? t->messages[0] : t->request_bytes),
-		  (unsigned long long)(t->is_rpc ? t->messages[1] : t->response_bytes),
-		  t->has_uncounted ? " uncounted" : "", t->is_probe ? " probe" : "");
+		  (unsigned long long)(is_rpc ? t->grpc.messages[0] : t->request_bytes),
+		  (unsigned long long)(is_rpc ? t->grpc.messages[1] : t->response_bytes),
+		  is_rpc && t->grpc.has_uncounted ? " uncounted" : "", t->is_probe ? " probe" : "");
 }
 
 static inline void script_note_stats(struct text *text, struct engine *e)

@@ -368,7 +368,7 @@ static void check(void *ctx, const struct transaction *t)
 {
 	struct world *w = ctx;
 	struct peer *p = &w->peer[t->conn_id - 1];
-	unsigned n = number_of(t->target);
+	unsigned n = number_of(t->http.target);
 	struct truth *x = &p->truth[n % 100];
 	bool is_whole = x->end_ns && (!x->is_until_close || !p->is_reset);
 
@@ -378,24 +378,24 @@ static void check(void *ctx, const struct transaction *t)
 		fail_msg("request %u reported twice", n);
 	x->is_reported = true;
 	assert_int_equal(t->role, p->role);
-	assert_true(span_is(t->method, x->method));
+	assert_true(span_is(t->http.method, x->method));
 	assert_int_equal(t->start_ns, x->begin_ns);
 	/* The last bytes before a reset may be lost, or body not told of: they do not say. */
-	if (!is_whole || (w->loss && p->is_reset && t->error && t->status)) {
+	if (!is_whole || (w->loss && p->is_reset && t->error && t->http.status)) {
 		if (t->error != TXN_RESET)
 			fail_msg("request %u: %s %u, before a reset, is told as %s %u", n,
-				 x->method, x->status, txn_error_name(t->error), t->status);
-		assert_true(t->status == 0 || t->status == x->status);
+				 x->method, x->status, txn_error_name(t->error), t->http.status);
+		assert_true(t->http.status == 0 || t->http.status == x->status);
 		assert_true(t->response_bytes <= x->response_size);
 		assert_true(t->request_bytes <= x->request_size);
 		return;
 	}
-	if (t->error || t->status != x->status ||
+	if (t->error || t->http.status != x->status ||
 	    (t->request_bytes != x->request_size && !(w->loss && x->is_chunked)) ||
 	    t->response_bytes != x->response_size)
 		fail_msg("request %u: %s %u %u/%u is told as %s %u %u/%u", n, x->method, x->status,
-			 x->request_size, x->response_size, txn_error_name(t->error), t->status,
-			 (unsigned)t->request_bytes, (unsigned)t->response_bytes);
+			 x->request_size, x->response_size, txn_error_name(t->error),
+			 t->http.status, (unsigned)t->request_bytes, (unsigned)t->response_bytes);
 	if (x->is_until_close)
 		assert_true(t->end_ns >= x->end_ns);
 	else

@@ -137,7 +137,7 @@ static void note_honest(void *ctx, const struct transaction *t)
 {
 	struct world *world = ctx;
 
-	world->honest += strcmp(t->route, "/honest") == 0 && t->status == 200;
+	world->honest += strcmp(t->route, "/honest") == 0 && t->http.status == 200;
 }
 
 static const struct txn_sink note = {.done = note_honest};

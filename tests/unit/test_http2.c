@@ -366,18 +366,18 @@ struct truth {
 static void check_call(void *ctx, const struct transaction *t)
 {
 	struct truth *truth = ctx;
-	unsigned i = t->stream / 2;
+	unsigned i = t->http.stream / 2;
 	char method[16];
 
-	assert_true(t->stream % 2 == 1 && i < CALLS && !truth->was_reported[i]);
+	assert_true(t->http.stream % 2 == 1 && i < CALLS && !truth->was_reported[i]);
 	truth->was_reported[i] = true;
 	truth->reported++;
-	assert_true(t->is_rpc || truth->may_be_unknown);
-	if (!t->is_rpc) {
+	assert_true(t->protocol == TXN_GRPC || truth->may_be_unknown);
+	if (t->protocol != TXN_GRPC) {
 		/* Nothing of it told that it was gRPC; what is said of it holds all the same. */
 		(void)snprintf(method, sizeof(method), "/pkg.S/M%u", i % 7);
 		assert_true(strcmp(t->route, "unknown") == 0 || strcmp(t->route, method) == 0);
-		assert_true(t->status == 200 || t->status == TXN_STATUS_UNKNOWN);
+		assert_true(t->http.status == 200 || t->http.status == TXN_STATUS_UNKNOWN);
 		return;
 	}
 	(void)snprintf(method, sizeof(method), "pkg.S/M%u", i % 7);
@@ -387,9 +387,9 @@ static void check_call(void *ctx, const struct transaction *t)
 	} else {
 		assert_true(truth->may_be_unknown);
 	}
-	assert_true(t->grpc_status == i % 17 ||
-		    (truth->may_be_unknown && t->grpc_status == GRPC_STATUS_HIDDEN));
-	assert_true(t->messages[1] == i % 5 || truth->may_be_unknown);
+	assert_true(t->grpc.status == i % 17 ||
+		    (truth->may_be_unknown && t->grpc.status == GRPC_STATUS_HIDDEN));
+	assert_true(t->grpc.messages[1] == i % 5 || truth->may_be_unknown);
 	assert_true(t->error == TXN_OK);
 }
 

@@ -52,7 +52,7 @@ static struct transaction bare(void)
 				    .conn_id = UINT64_MAX,
 				    .local = &local,
 				    .remote = &remote,
-				    .method = {"G", 1},
+				    .http.method = {"G", 1},
 				    .known_method = "_OTHER",
 				    .route = "/",
 				    .error = TXN_RESET,
@@ -143,7 +143,7 @@ static void test_fit(void **state)
 		size_t titles = strlen(rows[i].titles);
 
 		memset(target, 'x', sizeof(target));
-		t.target = (struct span){target, sizeof(target)};
+		t.http.target = (struct span){target, sizeof(target)};
 		t.end_ns = 1000000;
 		t.error = TXN_OK;
 		assert_non_null(l);
@@ -191,7 +191,7 @@ static void test_query(void **state)
 		struct lines *l = lines_new(out, formats[i / 2], 0);
 
 		assert_non_null(l);
-		t.target = span_of("/a?token=s3cret");
+		t.http.target = span_of("/a?token=s3cret");
 		if (i % 2)
 			lines_show_query(l);
 		lines_sink.done(l, &t);

@@ -20,15 +20,14 @@ static struct transaction served(uint16_t status, uint64_t ns)
 	return (struct transaction){
 		.role = ROLE_SERVER,
 		.container = 1,
-		.version = HTTP_1_1,
 		.known_method = get,
 		.route = users,
 		.server_address = "",
-		.status = status,
 		.start_ns = 1000,
 		.end_ns = 1000 + ns,
 		.request_bytes = 10,
 		.response_bytes = 5000,
+		.http = {.version = HTTP_1_1, .status = status},
 	};
 }
 
@@ -235,11 +234,11 @@ static void test_cache_keeps_apart(void **state)
 		t = served(200, 1);
 		t.known_method = post;
 		done(f, &t);
-		t.version = HTTP_1_0;
+		t.http.version = HTTP_1_0;
 		done(f, &t);
 		t.container = 2;
 		done(f, &t);
-		t.status = 201;
+		t.http.status = 201;
 		done(f, &t);
 	}
 	for (int i = 0; i < 600; i += 37) {

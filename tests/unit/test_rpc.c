@@ -16,21 +16,19 @@ static const char method[] = "pkg.S/M";
 static struct transaction call(enum role role, unsigned status, enum txn_error error)
 {
 	return (struct transaction){
+		.protocol = TXN_GRPC,
 		.role = role,
 		.container = 1,
-		.version = HTTP_2,
 		.known_method = txn_grpc,
 		.route = method,
 		.server_address = role == ROLE_CLIENT ? "db" : "",
 		.server_port = role == ROLE_CLIENT ? 50051 : 0,
-		.status = 200,
 		.error = error,
-		.is_rpc = true,
-		.grpc_status = (uint16_t)status,
-		.messages = {1, 3},
-		.stream = 1,
 		.start_ns = 1000,
 		.end_ns = 3000000,
+		.grpc = {.http = {.version = HTTP_2, .status = 200, .stream = 1},
+			 .status = (uint16_t)status,
+			 .messages = {1, 3}},
 	};
 }
 
@@ -95,8 +93,8 @@ static void test_calls(void **state)
 		t = call(calls[i].role, calls[i].status, calls[i].error);
 		red_sink.done(red, &t);
 	}
-	t.has_uncounted = true;
-	t.timeout_ns = 1;
+	t.grpc.has_uncounted = true;
+	t.grpc.timeout_ns = 1;
 	red_sink.done(red, &t);
 	red_sink.done(red, &t);
 	expect(r, "rpc_server_call_duration_seconds_count", served);

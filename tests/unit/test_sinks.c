@@ -160,8 +160,8 @@ static void view(void *ctx, const struct transaction *t)
 {
 	struct viewer *v = ctx;
 
-	if (t->target.len)
-		text_addf(&v->targets, "%.*s ", SPAN_ARG(t->target));
+	if (t->http.target.len)
+		text_addf(&v->targets, "%.*s ", SPAN_ARG(t->http.target));
 	else
 		text_add(&v->targets, "- ");
 	if (v->leaves)

@@ -24,7 +24,7 @@ static void done(struct summary *s, enum role role, const char *method, const ch
 		.role = role,
 		.known_method = method,
 		.route = route,
-		.status = status,
+		.http.status = status,
 		.error = error,
 		.start_ns = 1000000000,
 		.end_ns = 1000000000 + ns,

@@ -127,7 +127,8 @@ static inline void wire_note(void *ctx, const struct transaction *t)
 
 	if (t->role == ROLE_CLIENT)
 		text_addf(text, "client %s:%u ", t->server_address, t->server_port);
-	text_addf(text, "%.*s %.*s %u", SPAN_ARG(t->method), SPAN_ARG(t->target), t->status);
+	text_addf(text, "%.*s %.*s %u", SPAN_ARG(t->http.method), SPAN_ARG(t->http.target),
+		  t->http.status);
 	if (t->error)
 		text_addf(text, " %s", txn_error_name(t->error));
 	text_addf(text, " %llu/%llu%s\n", (unsigned long long)t->request_bytes,
@@ -138,7 +139,7 @@ static inline void wire_note(void *ctx, const struct transaction *t)
 static inline void wire_note_labels(void *ctx, const struct transaction *t)
 {
 	text_addf(ctx, "%d %s %s %s %u %u %llu/%llu\n", t->role, t->server_address, t->known_method,
-		  t->route, t->status, t->error, (unsigned long long)t->request_bytes,
+		  t->route, t->http.status, t->error, (unsigned long long)t->request_bytes,
 		  (unsigned long long)t->response_bytes);
 }
 
