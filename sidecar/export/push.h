@@ -2,24 +2,15 @@
 /*
  * The registry, put into a Pushgateway again and again.
  *
- *   WAIT          the timer runs until the next push   -> PUT or CHECK_BEFORE, or FINAL by
- *                                                         push_stop()
- *   PUT           a push is under way; intervals that  -> WAIT or CHECK_AFTER, or LINGER by
- *                 pass are counted                        push_stop()
- *   CHECK_AFTER   now and then: the time of that push  -> WAIT, or PUT when the interval is over,
- *                 is read from the gateway                or FINAL by push_stop()
- *                 (group_watch.h),
- *   CHECK_BEFORE  and read again before the next push  -> PUT, or FINAL by push_stop()
- *   LINGER        push_stop() was called during a PUT: -> FINAL
- *                 it gets a part of the time that is left
- *   FINAL         the last push is under way           -> DELETE or DONE
- *   DELETE        the group is being removed           -> DONE
- *   DONE          done() was called                    -> (push_close)
+ * One transfer at a time is under way, as the schedule (schedule.h) has it:
+ *
+ *   PUT      the push
+ *   CHECK    now and then: the time of a push is read from the gateway (group_watch.h) right after
+ *            it, and again when the next one is due, which begins after that
+ *   DELETE   after the last push: the group is being removed
  *
  * Every push replaces the whole group by everything we know, so a push that
- * fails loses nothing: counters go on, and the next one brings them. After a
- * failure the next try comes after a delay that doubles up to a minute or the
- * interval, whichever is longer; never in step with other Pods.
+ * fails loses nothing: counters go on, and the next one brings them.
  *
  * One line is logged when the outcome changes its kind, not for every push.
  */
@@ -57,11 +48,11 @@ struct push_options {
 	void *ctx;
 };
 
-/* The first push comes within five seconds. NULL: *ret_error says why, in static text. */
+/* NULL: *ret_error says why, in static text. */
 struct push *push_new(uv_loop_t *loop, const struct push_options *options, const char **ret_error);
 
-/* What happened so far; valid as long as p. */
-const struct push_stats *push_stats(const struct push *p);
+/* What happened so far; valid until the next call on p. */
+const struct push_stats *push_stats(struct push *p);
 
 /* From now on, and from now: the next push comes an interval later, unless one that failed waits.
  */
