@@ -25,6 +25,8 @@ static void on_timer(uv_timer_t *timer)
 		r->state = READER_AWAKE;
 		return;
 	}
+	if (!source_has_wakeups(r->source))
+		return;
 	if (!source_sleep(r->source)) {
 		reader_drain(r);
 		return;
@@ -49,16 +51,21 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 int reader_start(struct reader *r, uv_loop_t *loop, struct source *source, event_fn fn, void *ctx)
 {
-	int err;
+	bool has_wakeups = source_has_wakeups(source);
+	int err = 0;
 
 	*r = (struct reader){.state = READER_ASLEEP, .source = source, .fn = fn, .ctx = ctx};
-	err = uv_poll_init(loop, &r->poll, source_fd(source));
+	if (has_wakeups)
+		err = uv_poll_init(loop, &r->poll, source_fd(source));
 	if (err)
 		return err;
 	(void)uv_timer_init(loop, &r->timer); /* cannot fail */
 	r->poll.data = r;
 	r->timer.data = r;
-	err = uv_poll_start(&r->poll, UV_READABLE, on_readable);
+	if (has_wakeups)
+		err = uv_poll_start(&r->poll, UV_READABLE, on_readable);
+	else
+		set_awake(r);
 	if (err)
 		reader_stop(r);
 	else
@@ -68,6 +75,7 @@ int reader_start(struct reader *r, uv_loop_t *loop, struct source *source, event
 
 void reader_stop(struct reader *r)
 {
-	uv_close((uv_handle_t *)&r->poll, NULL);
+	if (source_has_wakeups(r->source))
+		uv_close((uv_handle_t *)&r->poll, NULL);
 	uv_close((uv_handle_t *)&r->timer, NULL);
 }

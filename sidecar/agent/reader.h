@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When to look into the ring, on a libuv loop.
+ * When to drain a source, on a libuv loop.
  *
  *   ASLEEP   nothing happens: no timer; the first event wakes  -> AWAKE
  *   AWAKE    events flow: drained every READER_PERIOD_MS, the  -> DROWSY
@@ -8,6 +8,8 @@
  *   DROWSY   a period without events: wake-ups are on again,   -> ASLEEP, AWAKE
  *            and one period more for an event that came while
  *            they were being turned on
+ *
+ * A source without wake-ups is always AWAKE.
  */
 #ifndef SIDELIGHT_AGENT_READER_H
 #define SIDELIGHT_AGENT_READER_H
@@ -25,7 +27,7 @@ struct reader {
 	struct source *source; /* borrowed */
 	event_fn fn;
 	void *ctx;
-	uv_poll_t poll;
+	uv_poll_t poll; /* with wake-ups only */
 	uv_timer_t timer;
 };
 

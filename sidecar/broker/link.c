@@ -199,14 +199,13 @@ void link_detach(struct link *l)
 		(void)wait_answer(l, CHANNEL_DETACHED); /* else the broker's end has done it */
 }
 
-void link_answer(struct link *l, uint64_t conn_id, enum dir dir, uint32_t seq)
+int link_answer(void *link, uint64_t conn_id, enum dir dir, uint32_t seq)
 {
+	struct link *l = link;
 	struct channel_message m = {.kind = CHANNEL_ANSWER,
 				    .answer = {conn_id, (uint32_t)dir, seq}};
 
-	/* When the channel is full the answer is dropped: the question comes again. */
-	if (channel_send(l->channel, &m) == 0)
-		l->answers++;
+	return channel_send(l->channel, &m);
 }
 
 int link_fetch_closes(void *link, struct sl_close *ret_closes, int max)
@@ -229,4 +228,22 @@ int link_fetch_closes(void *link, struct sl_close *ret_closes, int max)
 		n += (int)l->closes.count;
 	} while (l->closes.count == CHANNEL_CLOSES_MAX && n + CHANNEL_CLOSES_MAX <= max);
 	return n;
+}
+
+int link_open_source(struct link *l, struct source **ret_source)
+{
+	static const struct ring_owner_ops owner = {.fetch_closes = link_fetch_closes,
+						    .answer = link_answer};
+	struct ring_layout ring;
+	int err = link_wait_started(l, &ring);
+
+	if (err)
+		return err;
+	*ret_source = ring_open(&ring, &owner, l);
+	err = *ret_source ? 0 : -errno;
+	for (size_t i = 0; i < RING_MAPS; i++)
+		(void)close(ring.fds[i]); /* they are mapped */
+	if (err)
+		log_error("run: cannot read the ring (%s)", strerror(-err));
+	return err;
 }

@@ -39,7 +39,6 @@ struct link {
 	const struct link_ops *ops;
 	void *ctx;
 	uint64_t highest; /* number of a target that was announced */
-	uint64_t answers; /* given */
 	bool must_stop;
 	bool is_lost;
 	bool is_late; /* a request was not answered in time; one line said so */
@@ -62,6 +61,12 @@ void link_init(struct link *l, int channel, const struct link_ops *ops, void *ct
  */
 int link_wait_started(struct link *l, struct ring_layout *ret_ring);
 
+/*
+ * Likewise, and opens the source of the events that the broker's programs write. Returns 0 or
+ * negative errno, after one log line of either process.
+ */
+int link_open_source(struct link *l, struct source **ret_source);
+
 /* From now on messages are handed out from the loop. */
 void link_start(struct link *l, uv_loop_t *loop);
 /* Closes the handles: the loop must run once more. Before link_start(): no-op. */
@@ -77,9 +82,10 @@ void link_catch_up(struct link *l);
 void link_refresh(struct link *l);
 /* Has the broker detach from everything, for good; hands out the last counters. */
 void link_detach(struct link *l);
-/* A frame of the connection starts at seq (capture/programs.h). Does not wait. */
-void link_answer(struct link *l, uint64_t conn_id, enum dir dir, uint32_t seq);
-/* For ring_open(). Returns how many, or negative errno; -ETIMEDOUT: ask again, none is lost. */
+
+/* For the ring: see struct ring_owner_ops. link_answer() does not wait: when the channel is full
+ * the answer is dropped. */
+int link_answer(void *link, uint64_t conn_id, enum dir dir, uint32_t seq);
 int link_fetch_closes(void *link, struct sl_close *ret_closes, int max);
 
 #endif

@@ -132,17 +132,6 @@ static int pcap_source_drain(struct source *source, event_fn fn, void *ctx)
 	return s->events;
 }
 
-static bool pcap_source_sleep(struct source *source)
-{
-	return pcap_source(source)->has_ended;
-}
-
-static int pcap_source_fd(const struct source *source)
-{
-	(void)source; /* every file is always readable */
-	return -1;
-}
-
 static void pcap_source_free(struct source *source)
 {
 	struct pcap_source *s = pcap_source(source);
@@ -158,8 +147,6 @@ static void pcap_source_free(struct source *source)
 
 static const struct source_ops pcap_source_ops = {
 	.drain = pcap_source_drain,
-	.sleep = pcap_source_sleep,
-	.fd = pcap_source_fd,
 	.free = pcap_source_free,
 };
 

@@ -29,12 +29,12 @@ struct ring {
 	int wake_fd; /* an epoll instance with the kernel's ring in it; -1: none */
 	int ring_fd; /* the kernel's ring */
 	size_t size; /* of the ring: a power of two */
-	ring_closes_fn closes;
-	void *ctx;
+	const struct ring_owner_ops *owner;
+	void *ctx; /* of owner */
 	struct sl_close *late; /* taken from late_closes: room for all, untouched till then */
 	size_t late_count;
 	uint64_t late_at; /* position that is to be read before they are handed out */
-	uint64_t malformed;
+	struct source_counters counters;
 };
 
 /* Takes what is in late_closes: all records of those connections are in the ring by now. */
@@ -43,7 +43,7 @@ static void take_late_closes(struct ring *r)
 	int n;
 
 	r->bss->has_late_close = 0;
-	n = r->closes(r->ctx, r->late, SL_LATE_CLOSES);
+	n = r->owner->fetch_closes(r->ctx, r->late, SL_LATE_CLOSES);
 	if (n == -ETIMEDOUT)
 		r->bss->has_late_close = 1; /* they are fetched by the next drain */
 	else if (n < 0)
@@ -61,7 +61,7 @@ static int hand_out_late_closes(struct ring *r, event_fn fn, void *ctx)
 
 	for (int i = 0; i < n; i++)
 		if (record_read(&r->late[i], sizeof(r->late[i]), &ev))
-			r->malformed++;
+			r->counters.malformed++;
 		else
 			fn(ctx, &ev);
 	r->late_count = 0;
@@ -91,7 +91,7 @@ static int ring_drain(struct source *s, event_fn fn, void *ctx)
 		take_late_closes(r);
 	while (m->at - start < r->size && (record = mapped_next(m, &len))) {
 		if (record_read(record, len, &ev))
-			r->malformed++;
+			r->counters.malformed++;
 		else
 			fn(ctx, &ev);
 		n++;
@@ -141,6 +141,20 @@ static void ring_woken(struct source *s)
 		mapped_skip(&r->wakes);
 }
 
+static int ring_answer(struct source *s, uint64_t conn_id, enum dir dir, uint32_t seq)
+{
+	struct ring *r = (struct ring *)s;
+	int err = r->owner->answer(r->ctx, conn_id, dir, seq);
+
+	r->counters.answers += !err;
+	return err;
+}
+
+static void ring_counters(const struct source *s, struct source_counters *ret_counters)
+{
+	*ret_counters = ((const struct ring *)s)->counters;
+}
+
 static void ring_free(struct source *s)
 {
 	struct ring *r = (struct ring *)s;
@@ -159,10 +173,12 @@ static void ring_free(struct source *s)
 
 static const struct source_ops ring_ops = {
 	.drain = ring_drain,
-	.sleep = ring_sleep,
-	.fd = ring_fd,
-	.woken = ring_woken,
 	.free = ring_free,
+	.fd = ring_fd,
+	.sleep = ring_sleep,
+	.woken = ring_woken,
+	.answer = ring_answer,
+	.counters = ring_counters,
 };
 
 static int map_all(struct ring *r, const struct ring_layout *layout)
@@ -200,7 +216,8 @@ static int watch(struct ring *r, int fd)
 	return 0;
 }
 
-struct source *ring_open(const struct ring_layout *layout, ring_closes_fn closes, void *ctx)
+struct source *ring_open(const struct ring_layout *layout, const struct ring_owner_ops *owner,
+			 void *ctx)
 {
 	struct ring *r = calloc(1, sizeof(*r));
 	int err = -ENOMEM;
@@ -211,7 +228,7 @@ struct source *ring_open(const struct ring_layout *layout, ring_closes_fn closes
 	r->wake_fd = -1;
 	r->ring_fd = -1;
 	r->size = layout->bytes;
-	r->closes = closes;
+	r->owner = owner;
 	r->ctx = ctx;
 	r->late = calloc(SL_LATE_CLOSES, sizeof(*r->late));
 	if (!r->late)
@@ -226,9 +243,4 @@ fail:
 		ring_free(&r->source);
 	errno = -err;
 	return NULL;
-}
-
-uint64_t ring_malformed(const struct source *s)
-{
-	return ((const struct ring *)s)->malformed;
 }

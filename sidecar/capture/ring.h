@@ -29,20 +29,22 @@ struct ring_layout {
 	int fds[RING_MAPS];
 };
 
-/*
- * Fetches CLOSE records that found no room in the ring into ret_closes, which
- * has room for max of them. Returns how many, or negative errno; -ETIMEDOUT:
- * not yet, ask again.
- */
-typedef int (*ring_closes_fn)(void *ctx, struct sl_close *ret_closes, int max);
+/* What takes capabilities is done by the one who loaded the programs. */
+struct ring_owner_ops {
+	/*
+	 * Fetches CLOSE records that found no room in the ring into ret_closes, which has room for
+	 * max of them. Returns how many, or negative errno; -ETIMEDOUT: not yet, ask again.
+	 */
+	int (*fetch_closes)(void *ctx, struct sl_close *ret_closes, int max);
+	/* As source_answer(). */
+	int (*answer)(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq);
+};
 
 /*
  * Maps the ring. The descriptors of the layout are borrowed and may be closed
  * afterwards. NULL with errno set.
  */
-struct source *ring_open(const struct ring_layout *layout, ring_closes_fn closes, void *ctx);
-
-/* Records that made no sense. */
-uint64_t ring_malformed(const struct source *s);
+struct source *ring_open(const struct ring_layout *layout, const struct ring_owner_ops *owner,
+			 void *ctx);
 
 #endif

@@ -2,20 +2,36 @@
 /*
  * Where events come from: the kernel's ring (ring.h) or a capture file
  * (pcap.h). Everything behind a source is a pure function of its events.
+ *
+ * What not every source can do is asked for, never known from its kind.
  */
 #ifndef SIDELIGHT_CAPTURE_SOURCE_H
 #define SIDELIGHT_CAPTURE_SOURCE_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "capture/event.h"
 
 struct source;
 
+/* Since it was opened. */
+struct source_counters {
+	uint64_t malformed; /* records that made no sense */
+	uint64_t answers; /* that were given to events that asked */
+};
+
 struct source_ops {
 	int (*drain)(struct source *s, event_fn fn, void *ctx);
-	bool (*sleep)(struct source *s);
-	int (*fd)(const struct source *s);
-	void (*woken)(struct source *s);
 	void (*free)(struct source *s);
+	/* Wake-ups: all three of them, or none. */
+	int (*fd)(const struct source *s);
+	bool (*sleep)(struct source *s);
+	void (*woken)(struct source *s);
+	/* NULL: it takes no answers; NULL: it counts nothing. */
+	int (*answer)(struct source *s, uint64_t conn_id, enum dir dir, uint32_t seq);
+	void (*counters)(const struct source *s, struct source_counters *ret_counters);
 };
 
 /* First member of every source. */
@@ -33,8 +49,14 @@ static inline int source_drain(struct source *s, event_fn fn, void *ctx)
 	return s->ops->drain(s, fn, ctx);
 }
 
+/* Does it have a descriptor that tells when there is something to drain? Else one has to look. */
+static inline bool source_has_wakeups(const struct source *s)
+{
+	return s->ops->fd;
+}
+
 /*
- * The caller is about to wait on the descriptor. Returns false if events came
+ * With wake-ups: the caller is about to wait on the descriptor. Returns false if events came
  * meanwhile: drain first. Until the next drain each event makes the descriptor
  * readable; after it, only a filling buffer does, and the caller drains on a
  * timer of his own.
@@ -44,7 +66,7 @@ static inline bool source_sleep(struct source *s)
 	return s->ops->sleep(s);
 }
 
-/* Readable when there is something to drain, until source_woken(); -1 for a file. */
+/* With wake-ups: readable when there is something to drain, until source_woken(). */
 static inline int source_fd(const struct source *s)
 {
 	return s->ops->fd(s);
@@ -54,6 +76,25 @@ static inline int source_fd(const struct source *s)
 static inline void source_woken(struct source *s)
 {
 	s->ops->woken(s);
+}
+
+/*
+ * Answers an event that asks (event.h): a frame of this direction starts at seq. Returns 0, or
+ * negative errno: the answer is dropped, and the question may come again.
+ */
+static inline int source_answer(struct source *s, uint64_t conn_id, enum dir dir, uint32_t seq)
+{
+	return s->ops->answer ? s->ops->answer(s, conn_id, dir, seq) : -ENOTSUP;
+}
+
+/* All zero if it counts nothing. */
+static inline struct source_counters source_counters(const struct source *s)
+{
+	struct source_counters counters = {0};
+
+	if (s->ops->counters)
+		s->ops->counters(s, &counters);
+	return counters;
 }
 
 /* Accepts NULL. */

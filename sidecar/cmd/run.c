@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Wiring: ring, engine, sinks and exporters on one loop, in the worker; what
+ * Wiring: source, engine, sinks and exporters on one loop, in the worker; what
  * needs capabilities is the broker's (broker/broker.h).
  *
  * Order matters at both ends. At the start everything is attached, and read,
- * before CMD is let go. At the end the ring is drained and detached first,
+ * before CMD is let go. At the end the source is drained and detached first,
  * then the last push goes out with the final numbers, then the table is
  * printed.
  */
@@ -29,7 +29,7 @@
 #include "base/resident.h"
 #include "broker/broker.h"
 #include "broker/link.h"
-#include "capture/ring.h"
+#include "capture/source.h"
 #include "cmd/run_options.h"
 #include "export/closing.h"
 #include "export/push.h"
@@ -103,12 +103,12 @@ static void on_event(void *ctx, const struct event *ev)
 	engine_event(r->engine, ev);
 }
 
-/* The answer to a BPF program that has lost the frame boundaries of a connection. */
+/* An event asked where frames start. An answer that is dropped is asked for again. */
 static void on_frame(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq)
 {
 	struct run *r = ctx;
 
-	link_answer(&r->link, conn_id, dir, seq);
+	(void)source_answer(r->source, conn_id, dir, seq);
 }
 
 static void on_target(void *ctx, uint64_t number, const char *name)
@@ -171,7 +171,7 @@ static void refresh(void *ctx)
 	no_requests_set(r->no_requests, no_requests_reason(engine_stats(r->engine), &r->world));
 	red_active(r->red, engine_actives(r->engine), ACTIVE_CELLS + 1);
 	if (r->source)
-		self_metrics_ring(r->self, ring_malformed(r->source), r->link.answers);
+		self_metrics_source(r->self, source_counters(r->source));
 	if (r->scrape)
 		self_metrics_scrape(r->self, scrape_stats(r->scrape));
 	self_metrics_memory(r->self, memory_cgroup_read_usage(r->memory_fd));
@@ -316,20 +316,14 @@ static void count_before(struct run *r)
 /* Waits for the broker. Returns 0, or negative errno after one log line of either process. */
 static int open_capture(struct run *r)
 {
-	struct ring_layout ring;
-	int err = link_wait_started(&r->link, &ring);
+	int err = link_open_source(&r->link, &r->source);
 
 	if (err)
 		return err;
 	count_before(r);
-	r->source = ring_open(&ring, link_fetch_closes, &r->link);
-	err = r->source ? 0 : -errno;
-	for (size_t i = 0; i < RING_MAPS; i++)
-		(void)close(ring.fds[i]); /* they are mapped */
-	if (!err)
-		err = reader_start(&r->reader, &r->loop, r->source, on_event, r);
+	err = reader_start(&r->reader, &r->loop, r->source, on_event, r);
 	if (err) {
-		log_error("run: cannot read the ring (%s)", strerror(-err));
+		log_error("run: cannot wait for events (%s)", strerror(-err));
 		return err;
 	}
 	r->has_reader = true;

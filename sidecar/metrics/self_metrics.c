@@ -404,10 +404,10 @@ static void refresh_engine(struct self_metrics *self, const struct engine_stats 
 		set_by(self, PARSE_FAILURES, parse_reasons[i], e->parse_failed[i]);
 }
 
-void self_metrics_ring(struct self_metrics *self, uint64_t malformed, uint64_t answers)
+void self_metrics_source(struct self_metrics *self, struct source_counters counters)
 {
-	set_by(self, EVENTS_REFUSED, "malformed", malformed);
-	set(self, HTTP2_ANSWERS, (double)answers);
+	set_by(self, EVENTS_REFUSED, "malformed", counters.malformed);
+	set(self, HTTP2_ANSWERS, (double)counters.answers);
 }
 
 void self_metrics_memory(struct self_metrics *self, uint64_t charged_bytes)

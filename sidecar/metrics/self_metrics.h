@@ -11,6 +11,7 @@
 
 #include "base/usage.h"
 #include "capture/event.h"
+#include "capture/source.h"
 #include "metrics/push_stats.h"
 #include "metrics/registry.h"
 #include "metrics/scrape_stats.h"
@@ -35,9 +36,9 @@ void self_metrics_kernel(struct self_metrics *self, uint64_t id, const char *nam
 /* Connections that were accepted or made, by the counters reported so far. */
 uint64_t self_metrics_connections(const struct self_metrics *self);
 
-/* Since the start: malformed records of the ring, and requests of the BPF programs for a frame
- * boundary that were answered. */
-void self_metrics_ring(struct self_metrics *self, uint64_t malformed, uint64_t answers);
+/* Since the start: malformed records of the source, and its requests for a frame boundary that were
+ * answered. */
+void self_metrics_source(struct self_metrics *self, struct source_counters counters);
 /* What our memory cgroup is charged; 0: there is none. */
 void self_metrics_memory(struct self_metrics *self, uint64_t charged_bytes);
 

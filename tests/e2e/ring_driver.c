@@ -87,7 +87,7 @@ static bool take_line(struct programs *programs, struct source *ring, uint64_t c
 		return false;
 	if (sscanf(line, "answer %" SCNx64 " %d %u", &id, &dir, &seq) == 3 && dir >= 0 &&
 	    dir <= DIR_EGRESS)
-		return programs_answer(programs, id, (enum dir)dir, seq) == 0;
+		return source_answer(ring, id, (enum dir)dir, seq) == 0;
 	if (strncmp(line, "counters", 8) != 0 || drain(ring) < 0 ||
 	    programs_counters(programs, cgroup_id, counters))
 		return false;
@@ -104,10 +104,18 @@ static int fetch(void *programs, struct sl_close *ret_closes, int max)
 	return programs_take_closes(programs, ret_closes, max);
 }
 
+static int answer(void *programs, uint64_t conn_id, enum dir dir, uint32_t seq)
+{
+	return programs_answer(programs, conn_id, dir, seq);
+}
+
+static const struct ring_owner_ops owner = {.fetch_closes = fetch, .answer = answer};
+
 int main(int argc, char **argv)
 {
 	struct programs *programs = programs_new(RING_BYTES, CONN_CAP);
-	struct source *ring = programs ? ring_open(programs_ring(programs), fetch, programs) : NULL;
+	struct source *ring =
+		programs ? ring_open(programs_ring(programs), &owner, programs) : NULL;
 	struct pollfd fds[2] = {{.fd = 0, .events = POLLIN}, {.events = POLLIN}};
 	int cgroup = argc == 2 ? open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	struct stat st;

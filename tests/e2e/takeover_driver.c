@@ -126,7 +126,7 @@ static long be_deaf(void)
 static long be_busy(void)
 {
 	for (uint32_t i = 0; i < 20000; i++)
-		link_answer(&attacker, i, DIR_EGRESS, i);
+		(void)link_answer(&attacker, i, DIR_EGRESS, i);
 	for (int i = 0; i < 100; i++) {
 		link_ready(&attacker);
 		link_refresh(&attacker);
