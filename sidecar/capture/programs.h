@@ -22,6 +22,7 @@
 #include "capture/event.h"
 #include "capture/ring.h"
 
+struct bpf_object;
 struct programs;
 
 /*
@@ -35,6 +36,12 @@ void programs_free(struct programs *p);
 
 /* How to open the ring that these programs write to; the descriptors in it are borrowed. */
 const struct ring_layout *programs_ring(const struct programs *p);
+
+/*
+ * Another BPF object, which is open and not loaded yet, is to use the maps of these programs, as
+ * far as it has maps of the same names. Returns how many, or negative errno.
+ */
+int programs_share_maps(const struct programs *p, struct bpf_object *object);
 
 /*
  * Attaches to a cgroup. id is the kernel's id of it (its inode), container the

@@ -12,11 +12,16 @@
  *     mute ID WHY
  *     close ID
  *     counters N...                              in the order of enum sl_counter
+ *     shared N                                   maps that another object shares with the programs
+ *     taken ID                                   a CLOSE record that is not in the ring
  * Lines on standard input:
  *     answer ID DIR SEQ                          what the kernel asked for
  *     counters                                   after all that has happened until now
+ *     share FILE                                 loads another BPF object, and runs its program
  * The end of standard input stops it.
  */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -74,11 +79,43 @@ static int drain(struct source *ring)
 	return n < 0 ? n : sum;
 }
 
+/* Twice, so that it is seen which of its maps keep their values. */
+static bool run_program(struct bpf_object *object)
+{
+	struct bpf_program *program = bpf_object__next_program(object, NULL);
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+	for (int i = 0; i < 2; i++)
+		if (!program || bpf_prog_test_run_opts(bpf_program__fd(program), &opts) ||
+		    opts.retval)
+			return false;
+	return true;
+}
+
+static bool share(struct programs *programs, const char *file)
+{
+	struct bpf_object *object = bpf_object__open(file);
+	struct sl_close closes[4];
+	int shared = object ? programs_share_maps(programs, object) : -1;
+	bool has_run = shared >= 0 && !bpf_object__load(object) && run_program(object);
+	int taken;
+
+	bpf_object__close(object);
+	taken = has_run ? programs_take_closes(programs, closes, 4) : -1;
+	if (taken < 0)
+		return false;
+	printf("shared %d\n", shared);
+	for (int i = 0; i < taken; i++)
+		printf("taken %" PRIx64 "\n", (uint64_t)closes[i].h.id);
+	(void)fflush(stdout); /* nobody to tell */
+	return true;
+}
+
 /* False at the end of the input. */
 static bool take_line(struct programs *programs, struct source *ring, uint64_t cgroup_id)
 {
 	uint64_t counters[SL_C_MAX];
-	char line[128];
+	char line[512];
 	uint64_t id;
 	unsigned seq;
 	int dir;
@@ -88,6 +125,10 @@ static bool take_line(struct programs *programs, struct source *ring, uint64_t c
 	if (sscanf(line, "answer %" SCNx64 " %d %u", &id, &dir, &seq) == 3 && dir >= 0 &&
 	    dir <= DIR_EGRESS)
 		return source_answer(ring, id, (enum dir)dir, seq) == 0;
+	if (strncmp(line, "share ", 6) == 0) {
+		line[strcspn(line, "\n")] = '\0';
+		return share(programs, line + 6);
+	}
 	if (strncmp(line, "counters", 8) != 0 || drain(ring) < 0 ||
 	    programs_counters(programs, cgroup_id, counters))
 		return false;

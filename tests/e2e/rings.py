@@ -66,6 +66,8 @@ class Ring:
         self.counters = None
         self.answer = None  # function of (connection, direction, seq): the answer, or None
         self.asked = 0
+        self.shared = None
+        self.taken = []
         self.is_ready = False
         self.read_until("the driver to attach", lambda: self.is_ready)
 
@@ -115,6 +117,10 @@ class Ring:
             self.connections[words[1]].is_closed = True
         elif kind == "counters":
             self.counters = dict(zip(COUNTERS, map(int, words[1:])))
+        elif kind == "shared":
+            self.shared = int(words[1])
+        elif kind == "taken":
+            self.taken.append(int(words[1], 16))
 
     def of_port(self, port):
         """The connection with that port at the other end."""
