@@ -83,20 +83,22 @@ bool ahead_first(struct ahead *a, struct memory_account *memory, uint32_t next, 
 	return true;
 }
 
-void ahead_take(struct ahead *a, uint32_t to, struct event_data *ret_piece, uint64_t *ret_time_ns)
+void ahead_take(struct ahead *a, uint32_t to, enum dir dir, struct event_data *ret_piece,
+		uint64_t *ret_time_ns)
 {
 	struct stored_piece *p = a->first;
-	uint32_t len = p->len;
 
-	if (seq_diff(to, p->seq) < 0)
-		len = 0;
-	else if (to - p->seq < len)
-		len = to - p->seq;
-	ret_piece->data = (struct span){p->data, len};
-	ret_piece->from_seq = p->from_seq;
-	ret_piece->seq = seq_diff(to, p->seq) < 0 ? to : p->seq;
-	ret_piece->to_seq = seq_diff(to, p->to_seq) < 0 ? to : p->to_seq;
-	ret_piece->is_fin = p->is_fin && ret_piece->to_seq == p->to_seq;
+	stored_piece_view(p, dir, ret_piece);
+	if (seq_diff(to, p->seq) < 0) {
+		ret_piece->data.len = 0;
+		ret_piece->seq = to;
+	} else if (to - p->seq < p->len) {
+		ret_piece->data.len = to - p->seq;
+	}
+	if (seq_diff(to, p->to_seq) < 0) {
+		ret_piece->to_seq = to;
+		ret_piece->is_fin = false;
+	}
 	*ret_time_ns = p->time_ns;
 	/* It is freed by the next call. Cut off, the rest of it is not known to have passed yet. */
 	p->is_taken = ret_piece->to_seq == p->to_seq;

@@ -40,6 +40,7 @@ void ahead_keep(struct ahead *a, struct memory_account *memory, uint32_t next,
 bool ahead_first(struct ahead *a, struct memory_account *memory, uint32_t next, uint32_t to,
 		 uint32_t *ret_from);
 /* That piece, cut off at `to`: borrowed until the next call. */
-void ahead_take(struct ahead *a, uint32_t to, struct event_data *ret_piece, uint64_t *ret_time_ns);
+void ahead_take(struct ahead *a, uint32_t to, enum dir dir, struct event_data *ret_piece,
+		uint64_t *ret_time_ns);
 
 #endif

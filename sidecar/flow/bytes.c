@@ -1,81 +1,117 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/bytes.h"
 
+/* What one call hands on, and to whom. */
+struct output {
+	struct bytes *b;
+	enum dir dir;
+	const struct bytes_sink *sink;
+	void *ctx;
+	struct segment_view view; /* positions are those of the segment at hand, if there is one */
+};
+
+/* Without a segment at hand. */
+static struct output output_of(struct bytes *b, enum dir dir, const struct bytes_sink *sink,
+			       void *ctx)
+{
+	return (struct output){.b = b, .dir = dir, .sink = sink, .ctx = ctx};
+}
+
+/* By a segment of the same direction. */
+static void set_segment(struct segment_view *view, const struct event_data *piece)
+{
+	view->own_seq = piece->from_seq;
+	view->peer_seq = piece->peer_seq;
+	view->tid = piece->tid;
+	view->has_peer = piece->has_peer;
+	view->is_bare = !piece->data.len && !piece->is_fin;
+}
+
 /* What a piece costs while it waits: a stranger may send them empty, or byte by byte. */
 static uint32_t early_cost(size_t len)
 {
 	return (uint32_t)stored_piece_size(len);
 }
 
-static void emit_skip(struct bytes *b, enum dir dir, uint32_t to, uint64_t time_ns,
-		      const struct bytes_sink *sink, void *ctx)
+static void emit_skip(struct output *out, uint32_t to, uint64_t time_ns)
 {
+	struct bytes *b = out->b;
 	uint32_t len;
 
 	if (seq_diff(to, b->next) <= 0)
 		return;
 	len = to - b->next;
 	b->next = to;
-	sink->skip(ctx, dir, len, time_ns);
+	out->view.time_ns = time_ns;
+	out->sink->skip(out->ctx, out->dir, &out->view, len);
 }
 
-static void emit_lost(struct bytes *b, enum dir dir, uint32_t to, uint64_t time_ns,
-		      const struct bytes_sink *sink, void *ctx)
+static void emit_lost(struct output *out, uint32_t to, uint64_t time_ns)
 {
+	struct bytes *b = out->b;
 	uint32_t len = to - b->next;
 
 	if (time_ns < b->last_ns)
 		time_ns = b->last_ns; /* known by a piece that came before what went out */
 	b->next = to;
-	sink->lost(ctx, dir, len, time_ns);
+	out->view.time_ns = time_ns;
+	out->sink->lost(out->ctx, out->dir, &out->view, len);
 }
 
-/* The part of a piece that is new; piece->from_seq is not above b->next. */
-static void emit_piece(struct bytes *b, const struct event_data *piece, uint64_t time_ns,
-		       const struct bytes_sink *sink, void *ctx)
+/* The bytes of a piece behind its first `old` ones, which went out before. */
+static void emit_data(struct output *out, const struct event_data *piece, uint32_t old,
+		      bool has_waited, uint64_t time_ns)
 {
-	struct span data = piece->data;
+	struct segment_view *view = &out->view;
+
+	view->data = span_from(piece->data, old);
+	view->time_ns = time_ns;
+	view->is_start = old == 0 && !has_waited;
+	view->is_frame = old == 0 && piece->is_frame;
+	view->asks = view->is_start && piece->asks;
+	out->b->next += (uint32_t)view->data.len;
+	out->sink->data(out->ctx, out->dir, view);
+	view->is_start = view->is_frame = view->asks = false;
+}
+
+/* The part of a piece that is new; piece->from_seq is not above b->next. A piece that has waited is
+ * not the segment at hand. */
+static void emit_piece(struct output *out, const struct event_data *piece, bool has_waited,
+		       uint64_t time_ns)
+{
+	struct bytes *b = out->b;
 	uint32_t seq = piece->seq;
+	uint32_t old;
 
 	if (time_ns > b->last_ns)
 		b->last_ns = time_ns;
 	/* A filled hole ends when its last byte came, whatever came before. */
 	time_ns = b->last_ns;
-	emit_skip(b, piece->dir, seq, time_ns, sink, ctx);
-	if (seq_diff(b->next, seq) > 0) {
-		size_t old = (size_t)(b->next - seq);
-
-		data = old < data.len ? span_from(data, old) : (struct span){data.ptr, 0};
-	}
-	if (data.len) {
-		b->next += (uint32_t)data.len;
-		sink->data(ctx, piece->dir, data, time_ns);
-	}
-	emit_skip(b, piece->dir, piece->to_seq, time_ns, sink, ctx);
+	out->view.tid = piece->tid;
+	emit_skip(out, seq, time_ns);
+	old = seq_diff(b->next, seq) > 0 ? b->next - seq : 0;
+	if (old < piece->data.len)
+		emit_data(out, piece, old, has_waited, time_ns);
+	emit_skip(out, piece->to_seq, time_ns);
 	if (piece->is_fin && b->next == piece->to_seq && !b->is_finished) {
 		b->is_finished = true;
-		sink->fin(ctx, piece->dir, time_ns);
+		out->view.time_ns = time_ns;
+		out->sink->fin(out->ctx, out->dir, &out->view);
 	}
 }
 
-static void emit_first_early(struct bytes *b, enum dir dir, const struct bytes_sink *sink,
-			     void *ctx)
+static void emit_first_early(struct output *out)
 {
+	struct bytes *b = out->b;
 	struct stored_piece *e = b->early;
-	struct event_data piece = {
-		.dir = dir,
-		.data = {e->data, e->len},
-		.seq = e->seq,
-		.from_seq = e->from_seq,
-		.to_seq = e->to_seq,
-		.is_fin = e->is_fin,
-	};
+	struct event_data piece;
 
+	stored_piece_view(e, out->dir, &piece);
 	b->early = e->next;
 	b->early_bytes -= early_cost(e->len);
 	if (seq_diff(piece.from_seq, b->next) > 0)
-		emit_lost(b, dir, piece.from_seq, e->time_ns, sink, ctx);
-	emit_piece(b, &piece, e->time_ns, sink, ctx);
+		emit_lost(out, piece.from_seq, e->time_ns);
+	emit_piece(out, &piece, true, e->time_ns);
 	memory_free(b->memory, e);
 }
 
@@ -93,33 +129,34 @@ static bool keep_early(struct bytes *b, const struct event_data *piece, uint64_t
 
 /* Early pieces that start before `to`, holes before them given up, and those that follow
  * without a hole. */
-static void release_early(struct bytes *b, enum dir dir, uint32_t to, const struct bytes_sink *sink,
-			  void *ctx)
+static void release_early(struct output *out, uint32_t to)
 {
+	struct bytes *b = out->b;
+
 	while (b->early && !b->is_finished &&
 	       (seq_diff(b->early->from_seq, to) <= 0 ||
 		seq_diff(b->early->from_seq, b->next) <= 0))
-		emit_first_early(b, dir, sink, ctx);
+		emit_first_early(out);
 }
 
 /* All before `to` has passed: what is known of it from pieces that were ahead goes out. */
-static void release_ahead(struct bytes *b, enum dir dir, uint32_t to, const struct bytes_sink *sink,
-			  void *ctx)
+static void release_ahead(struct output *out, uint32_t to)
 {
-	struct event_data piece = {.dir = dir};
+	struct bytes *b = out->b;
+	struct event_data piece;
 	uint64_t time_ns;
 	uint32_t from;
 
 	while (!b->is_finished && ahead_first(&b->ahead, b->memory, b->next, to, &from)) {
 		if (b->early && (seq_diff(b->early->from_seq, b->next) <= 0 ||
 				 seq_diff(b->early->from_seq, from) < 0)) {
-			emit_first_early(b, dir, sink, ctx);
+			emit_first_early(out);
 			continue;
 		}
-		ahead_take(&b->ahead, to, &piece, &time_ns);
+		ahead_take(&b->ahead, to, out->dir, &piece, &time_ns);
 		if (seq_diff(piece.from_seq, b->next) > 0)
-			emit_lost(b, dir, piece.from_seq, time_ns, sink, ctx);
-		emit_piece(b, &piece, time_ns, sink, ctx);
+			emit_lost(out, piece.from_seq, time_ns);
+		emit_piece(out, &piece, true, time_ns);
 	}
 }
 
@@ -133,17 +170,19 @@ static void guess_start(struct bytes *b, uint32_t seq)
 void bytes_start(struct bytes *b, enum dir dir, uint32_t seq, const struct bytes_sink *sink,
 		 void *ctx)
 {
+	struct output out = output_of(b, dir, sink, ctx);
+
 	if (b->is_started)
 		return;
 	b->is_started = true;
 	b->next = seq;
-	release_early(b, dir, seq, sink, ctx);
+	release_early(&out, seq);
 }
 
 void bytes_push_any(struct bytes *b, const struct event_data *piece, uint64_t time_ns,
 		    const struct bytes_sink *sink, void *ctx)
 {
-	enum dir dir = piece->dir;
+	struct output out = output_of(b, piece->dir, sink, ctx);
 
 	if (b->is_finished)
 		return;
@@ -157,54 +196,75 @@ void bytes_push_any(struct bytes *b, const struct event_data *piece, uint64_t ti
 			return;
 		guess_start(b, piece->from_seq);
 	}
+	set_segment(&out.view, piece);
 	if (b->ahead.first && !piece->has_hole)
-		release_ahead(b, dir, piece->from_seq, sink, ctx);
+		release_ahead(&out, piece->from_seq);
 	if (b->is_finished)
 		return;
 	if (seq_diff(piece->from_seq, b->next) > 0) {
 		if (piece->has_hole && keep_early(b, piece, time_ns))
 			return;
 		/* Nobody will fill what is missing below, nor what waits behind it. */
-		release_early(b, dir, piece->from_seq, sink, ctx);
+		release_early(&out, piece->from_seq);
 		if (b->is_finished)
 			return;
 		if (seq_diff(piece->from_seq, b->next) > 0)
-			emit_lost(b, dir, piece->from_seq, time_ns, sink, ctx);
+			emit_lost(&out, piece->from_seq, time_ns);
 	}
-	emit_piece(b, piece, time_ns, sink, ctx);
+	emit_piece(&out, piece, false, time_ns);
 	if (b->early)
-		release_early(b, dir, b->next, sink, ctx);
+		release_early(&out, b->next);
+}
+
+/* Also of pieces that are ahead nothing is left. */
+static void flush(struct output *out)
+{
+	struct bytes *b = out->b;
+
+	if (b->early && !b->is_started)
+		guess_start(b, b->early->from_seq);
+	while (b->early && !b->is_finished)
+		emit_first_early(out);
+	bytes_release(b);
 }
 
 void bytes_flush(struct bytes *b, enum dir dir, const struct bytes_sink *sink, void *ctx)
 {
-	if (b->early && !b->is_started)
-		guess_start(b, b->early->from_seq);
-	while (b->early && !b->is_finished)
-		emit_first_early(b, dir, sink, ctx);
-	bytes_release(b);
+	struct output out = output_of(b, dir, sink, ctx);
+
+	flush(&out);
 }
 
-void bytes_give_up(struct bytes *b, enum dir dir, uint32_t seq, const struct bytes_sink *sink,
+void bytes_give_up(struct bytes *b, const struct event_data *data, const struct bytes_sink *sink,
 		   void *ctx)
 {
+	struct output out = output_of(b, dir_other(data->dir), sink, ctx);
+
+	set_segment(&out.view, data);
+	out.view = segment_view_across(&out.view);
+	if (!data->has_peer) {
+		flush(&out);
+		return;
+	}
 	if (b->early && !b->is_started)
 		guess_start(b, b->early->from_seq);
-	release_early(b, dir, seq - 1, sink, ctx);
+	release_early(&out, data->peer_seq - 1);
 }
 
 void bytes_reach(struct bytes *b, enum dir dir, uint32_t told_seq, uint32_t to_seq,
 		 uint64_t time_ns, const struct bytes_sink *sink, void *ctx)
 {
+	struct output out = output_of(b, dir, sink, ctx);
+
 	if (b->is_started)
-		release_ahead(b, dir, to_seq, sink, ctx);
-	bytes_flush(b, dir, sink, ctx);
+		release_ahead(&out, to_seq);
+	flush(&out);
 	if (!b->is_started || b->is_finished)
 		return;
 	if (seq_diff(told_seq, b->next) > 0)
-		emit_lost(b, dir, told_seq, time_ns, sink, ctx);
+		emit_lost(&out, told_seq, time_ns);
 	if (!b->is_finished)
-		emit_skip(b, dir, to_seq, time_ns, sink, ctx);
+		emit_skip(&out, to_seq, time_ns);
 }
 
 void bytes_release(struct bytes *b)

@@ -3,8 +3,9 @@
  * One direction of one connection, put back in order.
  *
  * Pieces of the direction go in as they were seen: late, twice, overlapping.
- * What comes out is every byte position once, in order, as one of
- *   - data:  the bytes, borrowed during the call;
+ * What comes out is every byte position once, in order, each with a view of its
+ * segment (segment_view.h), as one of
+ *   - data:  the bytes;
  *   - skip:  bytes that passed and were not copied (body bytes);
  *   - lost:  bytes that nobody will ever hand in; a parser must resynchronise;
  *   - fin:   the direction has ended.
@@ -24,6 +25,7 @@
 #include "base/memory.h"
 #include "capture/event.h"
 #include "flow/ahead.h"
+#include "flow/segment_view.h"
 #include "flow/stored_piece.h"
 
 /* Memory for what one direction has waiting for a hole: the copied bytes of one
@@ -42,10 +44,10 @@ struct bytes {
 };
 
 struct bytes_sink {
-	void (*data)(void *ctx, enum dir dir, struct span data, uint64_t time_ns);
-	void (*skip)(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns);
-	void (*lost)(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns);
-	void (*fin)(void *ctx, enum dir dir, uint64_t time_ns);
+	void (*data)(void *ctx, enum dir dir, const struct segment_view *view);
+	void (*skip)(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len);
+	void (*lost)(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len);
+	void (*fin)(void *ctx, enum dir dir, const struct segment_view *view);
 };
 
 /* A zeroed struct bytes is ready for use. */
@@ -70,10 +72,23 @@ static inline bool bytes_is_plain(const struct bytes *b, const struct event_data
 static inline void bytes_push_plain(struct bytes *b, const struct event_data *piece,
 				    uint64_t time_ns, const struct bytes_sink *sink, void *ctx)
 {
+	struct segment_view view;
+
 	if (time_ns > b->last_ns)
 		b->last_ns = time_ns;
 	b->next = piece->to_seq;
-	sink->data(ctx, piece->dir, piece->data, b->last_ns);
+	view.data.ptr = piece->data.ptr;
+	view.data.len = piece->data.len;
+	view.time_ns = b->last_ns;
+	view.own_seq = piece->from_seq;
+	view.peer_seq = piece->peer_seq;
+	view.tid = piece->tid;
+	view.has_peer = piece->has_peer;
+	view.is_start = true;
+	view.is_frame = piece->is_frame;
+	view.asks = piece->asks;
+	view.is_bare = false;
+	sink->data(ctx, piece->dir, &view);
 }
 
 /* Hands one piece in; the sink is called zero or more times before return. */
@@ -89,8 +104,11 @@ static inline void bytes_push(struct bytes *b, const struct event_data *piece, u
 /* Holes will not be filled any more: what waits behind them goes out. */
 void bytes_flush(struct bytes *b, enum dir dir, const struct bytes_sink *sink, void *ctx);
 
-/* Holes below seq will not be filled any more. */
-void bytes_give_up(struct bytes *b, enum dir dir, uint32_t seq, const struct bytes_sink *sink,
+/*
+ * Holes below data->peer_seq will not be filled any more, all of them if !data->has_peer: data is a
+ * segment of the other direction.
+ */
+void bytes_give_up(struct bytes *b, const struct event_data *data, const struct bytes_sink *sink,
 		   void *ctx);
 
 /*

@@ -239,10 +239,7 @@ static void settle_early(struct conns *t, struct conn *c, const struct event_dat
 {
 	struct bytes *b = &c->bytes[DIR_INGRESS];
 
-	if (data->has_peer)
-		bytes_give_up(b, DIR_INGRESS, data->peer_seq, &t->sink->bytes, c);
-	else
-		bytes_flush(b, DIR_INGRESS, &t->sink->bytes, c);
+	bytes_give_up(b, data, &t->sink->bytes, c);
 	c->is_early = false;
 	c->was_early = b->early;
 }
@@ -264,6 +261,7 @@ static void push_data(struct conns *t, struct conn *c, const struct event_data *
 static void close_conn(struct conns *t, struct conn *c, const struct event_close *close,
 		       uint64_t time_ns)
 {
+	c->is_closing = true;
 	for (int dir = 0; dir < 2 && close->has_end; dir++)
 		bytes_reach(&c->bytes[dir], (enum dir)dir, close->told_seq[dir], close->to_seq[dir],
 			    time_ns, &t->sink->bytes, c);

@@ -43,6 +43,7 @@ struct conn {
 	/* What each event needs lies together, to the first members of its owner's state. */
 	bool is_early; /* no socket yet */
 	bool was_early; /* the socket is there now; what came before it may wait for a hole */
+	bool is_closing; /* CLOSE has come: what goes out now passed before it */
 	uint64_t id;
 	uint64_t touched_ns; /* an event less than a second before the last one */
 	void *owner; /* of the table */

@@ -16,7 +16,9 @@ struct stored_piece *stored_piece_add(struct stored_piece **list, struct memory_
 		.len = (uint32_t)from->data.len,
 		.from_seq = from->from_seq,
 		.to_seq = from->to_seq,
+		.tid = from->tid,
 		.is_fin = from->is_fin,
+		.is_frame = from->is_frame,
 	};
 	if (from->data.len)
 		memcpy(p->data, from->data.ptr, from->data.len);
@@ -25,4 +27,18 @@ struct stored_piece *stored_piece_add(struct stored_piece **list, struct memory_
 	p->next = *list;
 	*list = p;
 	return p;
+}
+
+void stored_piece_view(const struct stored_piece *p, enum dir dir, struct event_data *ret)
+{
+	*ret = (struct event_data){
+		.dir = dir,
+		.data = {p->data, p->len},
+		.seq = p->seq,
+		.from_seq = p->from_seq,
+		.to_seq = p->to_seq,
+		.tid = p->tid,
+		.is_fin = p->is_fin,
+		.is_frame = p->is_frame,
+	};
 }

@@ -18,7 +18,9 @@ struct stored_piece {
 	uint32_t len;
 	uint32_t from_seq;
 	uint32_t to_seq;
+	uint32_t tid;
 	bool is_fin;
+	bool is_frame;
 	bool is_taken; /* for the owner's use */
 	char data[];
 };
@@ -41,5 +43,8 @@ static inline size_t stored_piece_size(size_t len)
  */
 struct stored_piece *stored_piece_add(struct stored_piece **list, struct memory_account *memory,
 				      const struct event_data *from, uint64_t time_ns);
+
+/* The piece as it was handed in; borrowed from p. Of its sender's positions nothing is kept. */
+void stored_piece_view(const struct stored_piece *p, enum dir dir, struct event_data *ret);
 
 #endif

@@ -10,10 +10,13 @@
 
 static void put_data(struct tls_stream *t, enum dir dir, struct span data, uint64_t time_ns)
 {
+	struct segment_view view;
+
 	if (data.len == 0)
 		return;
+	view = tls_stream_view(t, dir, data, time_ns);
 	t->direction[dir].has_data = true;
-	t->sink->data(t->ctx, dir, data, time_ns);
+	t->sink->data(t->ctx, dir, &view);
 }
 
 /* The record's first bytes were seen before its last: a head begins when they were. */
@@ -33,12 +36,8 @@ static void put_application(struct tls_stream *t, enum dir dir, const struct tls
 
 static void on_alert(struct tls_stream *t, enum dir dir, struct span content, uint64_t time_ns)
 {
-	struct tls_direction *d = &t->direction[dir];
-
-	if (content.len < 2 || content.ptr[1] != CLOSE_NOTIFY || d->has_ended)
-		return;
-	d->has_ended = true;
-	t->sink->fin(t->ctx, dir, time_ns);
+	if (content.len >= 2 && content.ptr[1] == CLOSE_NOTIFY)
+		tls_stream_put_fin(t, dir, time_ns);
 }
 
 static void dispatch(struct tls_stream *t, enum dir dir, const struct tls_record *r, uint8_t type,
@@ -117,6 +116,14 @@ static bool may_be_handshake(const uint8_t *head, size_t len)
 	}
 }
 
+/* Bytes of a record that are missing. */
+static void put_missing(struct tls_stream *t, enum dir dir, const struct tls_record *r, size_t len)
+{
+	struct segment_view view = tls_stream_view(t, dir, (struct span){NULL, 0}, r->last_ns);
+
+	(r->has_lost ? t->sink->lost : t->sink->skip)(t->ctx, dir, &view, (uint32_t)len);
+}
+
 /* Where the plaintext of a cut record is known: offsets in it. */
 struct cut {
 	size_t len; /* of the content */
@@ -181,10 +188,8 @@ void tls_content_cut(struct tls_stream *t, enum dir dir, const struct tls_record
 	tail = cut.tail < cut.len ? cut.tail : cut.len;
 	put_data(t, dir, decrypted(t, d, r, 0, cut.head),
 		 r->first_bytes ? r->first_ns : r->last_ns);
-	if (tail > cut.head && r->has_lost)
-		t->sink->lost(t->ctx, dir, (uint32_t)(tail - cut.head), r->last_ns);
-	else if (tail > cut.head)
-		t->sink->skip(t->ctx, dir, (uint32_t)(tail - cut.head), r->last_ns);
+	if (tail > cut.head)
+		put_missing(t, dir, r, tail - cut.head);
 	put_data(t, dir, decrypted(t, d, r, tail, cut.len), r->last_ns);
 	d->number++;
 }

@@ -117,6 +117,8 @@ struct tls_stream {
 	/* of the call at hand */
 	const struct bytes_sink *sink;
 	void *ctx;
+	const struct segment_view *view; /* of a segment of view_dir */
+	enum dir view_dir;
 };
 
 /* Do these first bytes of a direction, at least one, belong to TLS? */
@@ -127,13 +129,16 @@ struct tls_stream *tls_stream_new(struct tls_env *env, struct memory_account *me
 /* Wipes what it held; accepts NULL. */
 void tls_stream_free(struct tls_stream *t);
 
-/* As struct bytes_sink has them; the sink is called zero or more times before return. */
-void tls_stream_data(struct tls_stream *t, enum dir dir, struct span data, uint64_t time_ns,
+/*
+ * As struct bytes_sink has them; the sink is called zero or more times before return, with views
+ * of the segment at hand.
+ */
+void tls_stream_data(struct tls_stream *t, enum dir dir, const struct segment_view *view,
 		     const struct bytes_sink *sink, void *ctx);
 /* Bytes that passed and were not copied (is_lost false), or that nobody saw. */
-void tls_stream_miss(struct tls_stream *t, enum dir dir, uint32_t len, bool is_lost,
-		     uint64_t time_ns, const struct bytes_sink *sink, void *ctx);
-void tls_stream_fin(struct tls_stream *t, enum dir dir, uint64_t time_ns,
+void tls_stream_miss(struct tls_stream *t, enum dir dir, const struct segment_view *view,
+		     uint32_t len, bool is_lost, const struct bytes_sink *sink, void *ctx);
+void tls_stream_fin(struct tls_stream *t, enum dir dir, const struct segment_view *view,
 		    const struct bytes_sink *sink, void *ctx);
 /* Secrets were added to the table: what was held for want of them may go out now. */
 void tls_stream_secrets(struct tls_stream *t, const struct bytes_sink *sink, void *ctx);
@@ -142,6 +147,10 @@ void tls_stream_end(struct tls_stream *t);
 
 /* For the parts of the stage. */
 void tls_stream_set_dark(struct tls_stream *t, enum tls_dark why);
+/* The segment at hand as a view of dir, with plaintext in place of its bytes. */
+struct segment_view tls_stream_view(const struct tls_stream *t, enum dir dir, struct span plain,
+				    uint64_t time_ns);
+void tls_stream_put_fin(struct tls_stream *t, enum dir dir, uint64_t time_ns);
 /* One record, in order. False: it has to be held. */
 bool tls_stream_record(struct tls_stream *t, enum dir dir, const struct tls_record *r);
 

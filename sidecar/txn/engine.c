@@ -112,26 +112,17 @@ void engine_remove_sink(struct engine *e, const struct txn_sink *sink, void *ctx
 	sinks_remove(&e->env.sinks, sink, ctx);
 }
 
-/* What sessions may know of the event at hand; NULL: there is none. */
-static void set_event(struct session_env *env, const struct event *ev)
-{
-	env->data = ev && ev->kind == EVENT_DATA ? &ev->data : NULL;
-	env->is_close = ev && ev->kind == EVENT_CLOSE;
-}
-
 void engine_event(void *ctx, const struct event *ev)
 {
 	struct engine *e = ctx;
 
 	if (ev->kind == EVENT_MUTE && ev->mute < SL_MUTE_MAX)
 		e->env.stats.conns_muted[ev->mute]++;
-	set_event(&e->env, ev);
 	conns_event(e->conns, ev);
 }
 
 void engine_flush(struct engine *e, uint64_t time_ns)
 {
-	set_event(&e->env, NULL);
 	conns_flush(e->conns, time_ns);
 }
 

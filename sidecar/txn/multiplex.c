@@ -417,55 +417,53 @@ void multiplex_upgrade(struct multiplex *m, struct conn *c, struct exchange *e)
 }
 
 /*
- * Who asked is told where the first frame is that starts with the piece or behind it. An answer
- * that comes too late for that still says that it is HTTP/2.
+ * The source that asked gets the position of the first frame that starts with the segment or behind
+ * it. An answer that comes too late for that still says that it is HTTP/2.
  */
-static void answer(struct multiplex *m, struct conn *c, enum dir dir, bool is_at_frame)
+static void answer(struct multiplex *m, struct conn *c, enum dir dir, uint32_t ahead)
 {
 	const struct session_env *env = env_of(c);
-	uint32_t ahead = 0;
 
-	if (!is_at_frame && !http2_next_frame(&m->parser[dir], &ahead))
-		return;
 	m->is_asked[dir] = false;
-	env->on_frame(env->frame_ctx, c->id, dir,
-		      is_at_frame ? env->data->seq : c->bytes[dir].next + ahead);
+	env->on_frame(env->frame_ctx, c->id, dir, c->bytes[dir].next + ahead);
 }
 
-/* The piece of the event at hand, which asks, or one before it did. */
+/* The segment asks, or one before it did. */
 static __attribute__((noinline)) void asked_data(struct multiplex *m, struct conn *c, enum dir dir,
-						 struct span data, enum http2_start start,
-						 uint64_t time_ns)
+						 const struct segment_view *view,
+						 enum http2_start start)
 {
-	bool asks = env_of(c)->data->asks && env_of(c)->on_frame;
-	uint32_t ahead;
+	bool asks = view->asks && env_of(c)->on_frame;
+	uint32_t ahead = 0;
 	bool is_at_frame;
 
 	is_at_frame = asks && http2_next_frame(&m->parser[dir], &ahead) && ahead == 0;
-	http2_data(&m->parser[dir], data, start, time_ns, &parser_sink, c);
+	http2_data(&m->parser[dir], view->data, start, view->time_ns, &parser_sink, c);
 	is_at_frame |= asks && http2_has_begun(&m->parser[dir]);
 	m->is_asked[dir] |= asks;
-	if (m->is_asked[dir])
-		answer(m, c, dir, is_at_frame);
+	if (!m->is_asked[dir])
+		return;
+	if (is_at_frame)
+		answer(m, c, dir, -(uint32_t)view->data.len);
+	else if (http2_next_frame(&m->parser[dir], &ahead))
+		answer(m, c, dir, ahead);
 }
 
-void multiplex_data(struct multiplex *m, struct conn *c, enum dir dir, struct span data,
-		    uint64_t time_ns)
+void multiplex_data(struct multiplex *m, struct conn *c, enum dir dir,
+		    const struct segment_view *view)
 {
-	const struct event_data *event = env_of(c)->data;
 	enum http2_start start = HTTP2_START_ANY;
 
-	if (dir == DIR_EGRESS && event && event->tid)
-		m->tid = event->tid;
-	/* The event at hand may release pieces that came earlier: this one, or another? */
-	if (event && event->data.ptr == data.ptr) {
-		start = event->is_frame ? HTTP2_START_FRAME : HTTP2_START_UNTOLD;
-		if (event->asks || m->is_asked[dir]) {
-			asked_data(m, c, dir, data, start, time_ns);
-			return;
-		}
-	}
-	http2_data(&m->parser[dir], data, start, time_ns, &parser_sink, c);
+	if (dir == DIR_EGRESS && view->tid)
+		m->tid = view->tid;
+	if (view->is_frame)
+		start = HTTP2_START_FRAME;
+	else if (view->is_start)
+		start = HTTP2_START_UNTOLD;
+	if (view->is_start && (view->asks || m->is_asked[dir]))
+		asked_data(m, c, dir, view, start);
+	else
+		http2_data(&m->parser[dir], view->data, start, view->time_ns, &parser_sink, c);
 }
 
 void multiplex_skip(struct multiplex *m, struct conn *c, enum dir dir, uint32_t len,

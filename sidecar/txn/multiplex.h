@@ -36,8 +36,8 @@ void multiplex_free(struct multiplex *m, struct conn *c);
 void multiplex_upgrade(struct multiplex *m, struct conn *c, struct exchange *e);
 
 /* As struct bytes_sink and struct conn_sink have them. */
-void multiplex_data(struct multiplex *m, struct conn *c, enum dir dir, struct span data,
-		    uint64_t time_ns);
+void multiplex_data(struct multiplex *m, struct conn *c, enum dir dir,
+		    const struct segment_view *view);
 void multiplex_skip(struct multiplex *m, struct conn *c, enum dir dir, uint32_t len,
 		    uint64_t time_ns);
 void multiplex_lost(struct multiplex *m, struct conn *c, enum dir dir, uint32_t len,

@@ -26,7 +26,9 @@ static enum dir request_dir(enum role role)
 	return role == ROLE_CLIENT ? DIR_EGRESS : DIR_INGRESS;
 }
 
-static void begin_http1(struct conn *c, struct session *s, enum role role)
+/* view: the segment at hand; the bytes that were held come before it. */
+static void begin_http1(struct conn *c, struct session *s, enum role role,
+			const struct segment_view *view)
 {
 	unsigned held = s->held;
 
@@ -35,9 +37,12 @@ static void begin_http1(struct conn *c, struct session *s, enum role role)
 	http1_init(&s->parser[request_dir(role)], false);
 	http1_init(&s->parser[dir_other(request_dir(role))], true);
 	s->parser[0].memory = s->parser[1].memory = s->open.memory = &c->memory;
-	if (held)
-		session_sink.bytes.data(c, request_dir(role), (struct span){HTTP2_PREFACE, held},
-					s->held_ns);
+	if (held) {
+		struct segment_view first =
+			segment_view_with(view, (struct span){HTTP2_PREFACE, held}, s->held_ns);
+
+		session_sink.bytes.data(c, request_dir(role), &first);
+	}
 }
 
 static bool begin_http2(struct conn *c, struct session *s, enum role role, bool joins)
@@ -49,20 +54,21 @@ static bool begin_http2(struct conn *c, struct session *s, enum role role, bool 
 }
 
 /* More of the preface, or the whole; false if it is none. */
-static bool is_preface(struct conn *c, struct session *s, enum role role, struct span data,
-		       uint64_t time_ns)
+static bool is_preface(struct conn *c, struct session *s, enum role role,
+		       const struct segment_view *view)
 {
 	size_t n = HTTP2_PREFACE_SIZE - (size_t)s->held;
+	struct segment_view rest;
 
-	n = n < data.len ? n : data.len;
-	if (memcmp(data.ptr, &HTTP2_PREFACE[s->held], n) != 0)
+	n = n < view->data.len ? n : view->data.len;
+	if (memcmp(view->data.ptr, &HTTP2_PREFACE[s->held], n) != 0)
 		return false;
 	if (!s->held)
-		s->held_ns = time_ns;
+		s->held_ns = view->time_ns;
 	s->held = (uint8_t)(s->held + n);
-	data = span_from(data, n);
-	if (s->held == HTTP2_PREFACE_SIZE && begin_http2(c, s, role, false) && data.len)
-		multiplex_data(s->http2, c, request_dir(role), data, time_ns);
+	rest = segment_view_with(view, span_from(view->data, n), view->time_ns);
+	if (s->held == HTTP2_PREFACE_SIZE && begin_http2(c, s, role, false) && rest.data.len)
+		multiplex_data(s->http2, c, request_dir(role), &rest);
 	return true;
 }
 
@@ -110,22 +116,21 @@ static enum role role_by_start_line(enum dir dir, struct span data)
 }
 
 /* A piece of a connection whose opening was not seen, or whose first bytes were lost. */
-static bool join(struct conn *c, struct session *s, enum dir dir, struct span data,
-		 uint64_t time_ns)
+static bool join(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view)
 {
-	const struct session_env *env = env_of(c);
-	bool is_frame = env->data && env->data->is_frame && env->data->data.ptr == data.ptr;
 	enum role role = dir == DIR_INGRESS ? ROLE_SERVER : ROLE_CLIENT;
+	struct span data = view->data;
 
-	if (data.len >= HTTP2_PREFACE_SIZE && is_preface(c, s, role, data, time_ns))
+	if (data.len >= HTTP2_PREFACE_SIZE && is_preface(c, s, role, view))
 		return false;
 	role = role_by_start_line(dir, data);
-	if (role != ROLE_UNKNOWN && (role == c->role || c->role == ROLE_UNKNOWN) && !is_frame) {
-		begin_http1(c, s, role);
+	if (role != ROLE_UNKNOWN && (role == c->role || c->role == ROLE_UNKNOWN) &&
+	    !view->is_frame) {
+		begin_http1(c, s, role, view);
 		return true;
 	}
-	if ((is_frame || is_likely_http2(s, data)) && begin_http2(c, s, c->role, true))
-		multiplex_data(s->http2, c, dir, data, time_ns);
+	if ((view->is_frame || is_likely_http2(s, data)) && begin_http2(c, s, c->role, true))
+		multiplex_data(s->http2, c, dir, view);
 	return false;
 }
 
@@ -153,47 +158,48 @@ static bool is_not_http(struct conn *c, struct session *s, enum dir dir, struct 
 }
 
 /* The first bytes, a PROXY header excluded. */
-static bool first_data(struct conn *c, struct session *s, enum dir dir, struct span data,
-		       uint64_t time_ns)
+static bool first_data(struct conn *c, struct session *s, enum dir dir,
+		       const struct segment_view *view)
 {
-	if (is_not_http(c, s, dir, data))
+	if (is_not_http(c, s, dir, view->data))
 		return false;
 	if (c->role == ROLE_UNKNOWN || s->has_lost_start[0] || s->has_lost_start[1])
-		return join(c, s, dir, data, time_ns);
+		return join(c, s, dir, view);
 	if (dir == request_dir(c->role)) {
-		if (is_preface(c, s, c->role, data, time_ns))
+		if (is_preface(c, s, c->role, view))
 			return false;
-	} else if (data.ptr[0] == '\0') {
+	} else if (view->data.ptr[0] == '\0') {
 		/* SETTINGS, of a server that does not wait for the preface. */
 		if (begin_http2(c, s, c->role, false))
-			multiplex_data(s->http2, c, dir, data, time_ns);
+			multiplex_data(s->http2, c, dir, view);
 		return false;
 	}
-	begin_http1(c, s, c->role);
+	begin_http1(c, s, c->role, view);
 	return true;
 }
 
-void protocol_refuse(struct conn *c, struct session *s, enum dir dir)
+void protocol_refuse(struct conn *c, struct session *s, enum dir dir,
+		     const struct segment_view *view)
 {
 	env_of(c)->stats.parse_failed[PARSE_FAIL_START_LINE]++;
 	if (c->role == ROLE_UNKNOWN)
 		return;
-	begin_http1(c, s, c->role);
+	begin_http1(c, s, c->role, view);
 	http1_tunnel(&s->parser[dir]);
 }
 
-/* The bytes that were held were no PROXY header; data follows them. */
-static bool release_held(struct conn *c, struct session *s, enum dir dir, struct span data,
-			 uint64_t time_ns)
+/* The bytes that were held were no PROXY header; those of view follow them. */
+static bool release_held(struct conn *c, struct session *s, enum dir dir,
+			 const struct segment_view *view)
 {
 	char buf[PROXY_KEPT_MAX];
-	struct span held = proxy_header_give_back(c, s, buf);
+	struct segment_view held = proxy_header_give_back(c, s, view, buf);
 
-	session_sink.bytes.data(c, dir, held, s->held_ns);
+	session_sink.bytes.data(c, dir, &held);
 	if (s->http2)
-		multiplex_data(s->http2, c, dir, data, time_ns);
+		multiplex_data(s->http2, c, dir, view);
 	else if (s->role == ROLE_UNKNOWN)
-		return first_data(c, s, dir, data, time_ns);
+		return first_data(c, s, dir, view);
 	return s->role != ROLE_UNKNOWN;
 }
 
@@ -203,18 +209,17 @@ bool protocol_may_have_header(const struct conn *c, const struct session *s, enu
 	       (c->role == ROLE_UNKNOWN || dir == request_dir(c->role));
 }
 
-bool protocol_data(struct conn *c, struct session *s, enum dir dir, struct span *data,
-		   uint64_t time_ns)
+bool protocol_data(struct conn *c, struct session *s, enum dir dir, struct segment_view *view)
 {
 	if (!protocol_may_have_header(c, s, dir))
-		return first_data(c, s, dir, *data, time_ns);
-	switch (proxy_header_take(c, s, dir, data, time_ns)) {
+		return first_data(c, s, dir, view);
+	switch (proxy_header_take(c, s, dir, view)) {
 	case PROXY_HEADER_NONE:
-		return data->len && first_data(c, s, dir, *data, time_ns);
+		return view->data.len && first_data(c, s, dir, view);
 	case PROXY_HEADER_HELD:
-		return release_held(c, s, dir, *data, time_ns);
+		return release_held(c, s, dir, view);
 	case PROXY_HEADER_BAD:
-		protocol_refuse(c, s, dir);
+		protocol_refuse(c, s, dir, view);
 		return false;
 	default:
 		return false;
@@ -228,23 +233,25 @@ static void lose_start(struct conn *c, struct session *s, enum dir dir, uint32_t
 		s->has_lost_start[dir] = true;
 }
 
-bool protocol_skip(struct conn *c, struct session *s, enum dir dir, uint32_t len, uint64_t time_ns)
+bool protocol_skip(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view,
+		   uint32_t len)
 {
 	if (s->http2)
-		multiplex_skip(s->http2, c, dir, len, time_ns);
+		multiplex_skip(s->http2, c, dir, len, view->time_ns);
 	else if (s->held)
-		begin_http1(c, s, c->role);
+		begin_http1(c, s, c->role, view);
 	else if (s->proxy)
 		lose_start(c, s, dir, len);
 	return s->role != ROLE_UNKNOWN;
 }
 
-bool protocol_lost(struct conn *c, struct session *s, enum dir dir, uint32_t len, uint64_t time_ns)
+bool protocol_lost(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view,
+		   uint32_t len)
 {
 	if (s->http2)
-		multiplex_lost(s->http2, c, dir, len, time_ns);
+		multiplex_lost(s->http2, c, dir, len, view->time_ns);
 	else if (s->held)
-		begin_http1(c, s, c->role);
+		begin_http1(c, s, c->role, view);
 	else
 		lose_start(c, s, dir, len);
 	return s->role != ROLE_UNKNOWN;

@@ -18,16 +18,18 @@
 /*
  * As struct bytes_sink has them, for sessions of unknown role; data, as long as it is not known to
  * be HTTP/2. True: it is HTTP/1, the role is known now, parsers are ready, and the caller goes on
- * with what he was told, less a PROXY header, which is taken off *data.
+ * with what he was told, less a PROXY header, which is taken off *view.
  */
-bool protocol_data(struct conn *c, struct session *s, enum dir dir, struct span *data,
-		   uint64_t time_ns);
-bool protocol_skip(struct conn *c, struct session *s, enum dir dir, uint32_t len, uint64_t time_ns);
-bool protocol_lost(struct conn *c, struct session *s, enum dir dir, uint32_t len, uint64_t time_ns);
+bool protocol_data(struct conn *c, struct session *s, enum dir dir, struct segment_view *view);
+bool protocol_skip(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view,
+		   uint32_t len);
+bool protocol_lost(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view,
+		   uint32_t len);
 /* May the next bytes be of a PROXY header, in a session of unknown role? */
 bool protocol_may_have_header(const struct conn *c, const struct session *s, enum dir dir);
 /* A malformed PROXY header: the server closes, and nothing that the client sends is a request. */
-void protocol_refuse(struct conn *c, struct session *s, enum dir dir);
+void protocol_refuse(struct conn *c, struct session *s, enum dir dir,
+		     const struct segment_view *view);
 /* The session's role is unknown, and stays so. */
 void protocol_end(struct conn *c, struct session *s, enum conn_end how, uint64_t time_ns);
 

@@ -28,7 +28,7 @@ static bool hold(struct conn *c, struct session *s, const struct proxy *p, uint6
 }
 
 enum proxy_header proxy_header_take(struct conn *c, struct session *s, enum dir dir,
-				    struct span *data, uint64_t time_ns)
+				    struct segment_view *view)
 {
 	bool is_held = s->proxy;
 	struct proxy first = {0};
@@ -38,16 +38,16 @@ enum proxy_header proxy_header_take(struct conn *c, struct session *s, enum dir 
 
 	if (s->is_past_proxy[dir])
 		return PROXY_HEADER_NONE;
-	result = proxy_push(p, *data, &used);
+	result = proxy_push(p, view->data, &used);
 	/* Of a connection whose beginning was not seen, nothing is held back. */
-	if (result == PROXY_MORE && c->role != ROLE_UNKNOWN && hold(c, s, p, time_ns))
+	if (result == PROXY_MORE && c->role != ROLE_UNKNOWN && hold(c, s, p, view->time_ns))
 		return PROXY_HEADER_INSIDE;
 	s->is_past_proxy[dir] = true;
 	switch (result) {
 	case PROXY_DONE:
 		set_peer(c, dir, p);
 		proxy_header_release(c, s);
-		*data = span_from(*data, used);
+		*view = segment_view_with(view, span_from(view->data, used), view->time_ns);
 		return PROXY_HEADER_NONE;
 	case PROXY_BAD:
 		proxy_header_release(c, s);
@@ -71,13 +71,15 @@ bool proxy_header_miss(struct conn *c, struct session *s, enum dir dir, uint32_t
 	return is_inside;
 }
 
-struct span proxy_header_give_back(struct conn *c, struct session *s, char buf[PROXY_KEPT_MAX])
+struct segment_view proxy_header_give_back(struct conn *c, struct session *s,
+					   const struct segment_view *view,
+					   char buf[PROXY_KEPT_MAX])
 {
 	size_t n = s->proxy->kept;
 
 	memcpy(buf, s->proxy->bytes, n);
 	proxy_header_release(c, s);
-	return (struct span){buf, n};
+	return segment_view_with(view, (struct span){buf, n}, s->held_ns);
 }
 
 void proxy_header_release(struct conn *c, struct session *s)

@@ -12,21 +12,23 @@
 #include "txn/session.h"
 
 enum proxy_header {
-	PROXY_HEADER_NONE, /* *data is what the protocol goes on with, if it is not empty */
+	PROXY_HEADER_NONE, /* *view is what the protocol goes on with, if it is not empty */
 	PROXY_HEADER_HELD, /* likewise, but the s->proxy->kept bytes come first */
 	PROXY_HEADER_INSIDE, /* the header goes on */
 	PROXY_HEADER_BAD,
 };
 
-/* Takes the header, or its next part, off *data, the next bytes of a session of unknown role. */
+/* Takes the header, or its next part, off *view, the next bytes of a session of unknown role. */
 enum proxy_header proxy_header_take(struct conn *c, struct session *s, enum dir dir,
-				    struct span *data, uint64_t time_ns);
+				    struct segment_view *view);
 
 /* The next len bytes of dir were missed. True: all of them are of the header. */
 bool proxy_header_miss(struct conn *c, struct session *s, enum dir dir, uint32_t len);
 
-/* Moves what is held, and was no header, into the buffer. */
-struct span proxy_header_give_back(struct conn *c, struct session *s, char buf[PROXY_KEPT_MAX]);
+/* Moves what is held, and was no header, into the buffer: bytes that come before those of view. */
+struct segment_view proxy_header_give_back(struct conn *c, struct session *s,
+					   const struct segment_view *view,
+					   char buf[PROXY_KEPT_MAX]);
 
 /* What is held of a header is of no use any more; it may be nothing. */
 void proxy_header_release(struct conn *c, struct session *s);

@@ -232,7 +232,7 @@ static void miss(struct conn *c, struct session *s, bool is_response, enum parse
 		s->is_tainted = true;
 		/* Another request now does not wait for one that was missed whole. */
 		if (!has_head)
-			turn_miss(c, s);
+			turn_miss(s);
 	}
 	/* Of whom nothing is known may be in any place of the order. */
 	s->is_tainted |= why == PARSE_FAIL_LOST && !s->has_waited;
@@ -253,71 +253,78 @@ static void on_tunnel(void *ctx, bool is_response, struct span data, uint64_t ti
 {
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
+	struct segment_view view = {.data = data, .time_ns = time_ns, .tid = s->tid};
 
 	if (s->http2)
-		multiplex_data(s->http2, c, s->parser[0].is_response == is_response ? 0 : 1, data,
-			       time_ns);
+		multiplex_data(s->http2, c, s->parser[0].is_response == is_response ? 0 : 1, &view);
 }
 
 static const struct http1_sink parser_sink = {
 	.head = on_head, .end = on_end, .fail = on_fail, .tunnel = on_tunnel};
 
-/* Of HTTP/1, or what decides what it is. Out of line: HTTP/2 saves no registers for it. */
+/* Of HTTP/1. Out of line: HTTP/2 saves no registers for it. */
 static __attribute__((noinline)) void http1_bytes(struct conn *c, struct session *s, enum dir dir,
-						  struct span data, uint64_t time_ns)
+						  const struct segment_view *view)
 {
-	const struct event_data *event = env_of(c)->data;
-
-	if (s->role == ROLE_UNKNOWN) {
-		if (!protocol_data(c, s, dir, &data, time_ns))
-			return;
-		/* What was lost before it was known that this is HTTP/1. */
-		for (int i = 0; i < 2; i++)
-			if (s->has_lost_start[i])
-				http1_lost(&s->parser[i], 1, time_ns, &parser_sink, c);
-	}
-	if (dir == DIR_EGRESS && event && event->tid)
-		s->tid = event->tid;
-	http1_data(&s->parser[dir], data, time_ns, &parser_sink, c);
+	turn_enter(s, dir, view);
+	if (dir == DIR_EGRESS && view->tid)
+		s->tid = view->tid;
+	http1_data(&s->parser[dir], view->data, view->time_ns, &parser_sink, c);
 	if (dir == request_dir(s))
-		turn_begin(c, s);
+		turn_begin(s);
 }
 
-static void on_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
+/* What decides what it is. */
+static __attribute__((noinline)) void first_bytes(struct conn *c, struct session *s, enum dir dir,
+						  const struct segment_view *view)
+{
+	struct segment_view rest = *view;
+
+	if (!protocol_data(c, s, dir, &rest))
+		return;
+	/* What was lost before it was known that this is HTTP/1. */
+	turn_enter(s, dir, view);
+	for (int i = 0; i < 2; i++)
+		if (s->has_lost_start[i])
+			http1_lost(&s->parser[i], 1, rest.time_ns, &parser_sink, c);
+	http1_bytes(c, s, dir, &rest);
+}
+
+static void on_data(void *ctx, enum dir dir, const struct segment_view *view)
 {
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
 	if (s->http2)
-		multiplex_data(s->http2, c, dir, data, time_ns);
+		multiplex_data(s->http2, c, dir, view);
+	else if (s->role != ROLE_UNKNOWN)
+		http1_bytes(c, s, dir, view);
 	else
-		http1_bytes(c, s, dir, data, time_ns);
+		first_bytes(c, s, dir, view);
 }
 
-/* News without bytes comes when bytes pass; a gap before other things may be old. */
-static bool is_news(const struct session_env *env)
-{
-	return env->data && !env->data->data.len && !env->data->is_fin;
-}
-
-/* The end of a response is among the next len bytes, and nobody will know when it came. */
-static void lose_end(struct conn *c, struct session *s, enum dir dir, uint32_t len)
+/*
+ * The end of a response is among the next len bytes, and nobody will know when it came. A bare
+ * segment comes when its bytes pass; a gap before other segments may be old.
+ */
+static void lose_end(struct conn *c, struct session *s, enum dir dir, uint32_t len, bool is_bare)
 {
 	uint64_t left = http1_body_left(&s->parser[dir]);
 
-	if (dir != request_dir(s) && left && (is_news(env_of(c)) ? left < len : left <= len))
+	if (dir != request_dir(s) && left && (is_bare ? left < len : left <= len))
 		miss(c, s, true, PARSE_FAIL_LOST, true);
 }
 
-static void on_skip(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+static void on_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
 {
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
-	if (s->role == ROLE_UNKNOWN && !protocol_skip(c, s, dir, len, time_ns))
+	if (s->role == ROLE_UNKNOWN && !protocol_skip(c, s, dir, view, len))
 		return;
-	if (env_of(c)->is_close) {
-		lose_end(c, s, dir, len);
+	turn_enter(s, dir, view);
+	if (c->is_closing) {
+		lose_end(c, s, dir, len, false);
 		if (http1_is_lost(&s->parser[dir]))
 			miss(c, s, dir != request_dir(s), PARSE_FAIL_LOST, false);
 		/* What the end of the connection tells of was never sent as body, unless in one. */
@@ -326,7 +333,7 @@ static void on_skip(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
 			return;
 		}
 	}
-	http1_skip(&s->parser[dir], len, time_ns, &parser_sink, c);
+	http1_skip(&s->parser[dir], len, view->time_ns, &parser_sink, c);
 	/* Whole responses of pipelined requests may be among what was skipped. */
 	if (dir != request_dir(s) && s->open.count > 1 && http1_is_blind(&s->parser[dir])) {
 		outcome_lose(c, s, ENGINE_LOST_RESPONSE);
@@ -342,7 +349,7 @@ static bool is_body(const struct session *s, enum dir dir, uint32_t len)
 	return left != UINT64_MAX && len <= left;
 }
 
-static void on_lost(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+static void on_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
 {
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
@@ -350,23 +357,26 @@ static void on_lost(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
 	s->has_gap = true;
 	env_of(c)->stats.bytes_lost += len;
 	env_of(c)->stats.bytes_lost_framing += is_body(s, dir, len) ? 0 : len;
-	if (s->role == ROLE_UNKNOWN && !protocol_lost(c, s, dir, len, time_ns))
+	if (s->role == ROLE_UNKNOWN && !protocol_lost(c, s, dir, view, len))
 		return;
-	lose_end(c, s, dir, len);
+	turn_enter(s, dir, view);
+	lose_end(c, s, dir, len, view->is_bare);
 	if (dir == request_dir(s))
 		lose_head(c, s);
 	if (http1_is_lost(&s->parser[dir]))
 		miss(c, s, dir != request_dir(s), PARSE_FAIL_LOST, false);
-	http1_lost(&s->parser[dir], len, time_ns, &parser_sink, c);
+	http1_lost(&s->parser[dir], len, view->time_ns, &parser_sink, c);
 }
 
-static void on_fin(void *ctx, enum dir dir, uint64_t time_ns)
+static void on_fin(void *ctx, enum dir dir, const struct segment_view *view)
 {
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
-	if (s->role != ROLE_UNKNOWN)
-		http1_fin(&s->parser[dir], time_ns, &parser_sink, c);
+	if (s->role == ROLE_UNKNOWN)
+		return;
+	turn_enter(s, dir, view);
+	http1_fin(&s->parser[dir], view->time_ns, &parser_sink, c);
 }
 
 /* What is open when the connection ends. */
@@ -384,7 +394,7 @@ static void end_open(struct conn *c, struct session *s, enum conn_end how, uint6
 					     c);
 		/* A body until close is complete only if the connection ended in order. */
 		if (how == CONN_CLOSED)
-			on_fin(c, dir_other(request_dir(s)), time_ns);
+			http1_fin(&s->parser[dir_other(request_dir(s))], time_ns, &parser_sink, c);
 		while (s->open.count)
 			outcome_report(c, s, how == CONN_RESET ? TXN_RESET : TXN_CLOSED, time_ns,
 				       0);
@@ -414,6 +424,7 @@ static void on_conn_end(struct conn *c, enum conn_end how, uint64_t time_ns)
 	struct engine_stats *stats = &env_of(c)->stats;
 	uint64_t open = stats->requests_open;
 
+	turn_leave(s);
 	for (unsigned i = 0; i < s->open.count; i++)
 		open -= exchanges_at(&s->open, i)->active && exchanges_at(&s->open, i)->is_lost;
 	if (s->role != ROLE_UNKNOWN)

@@ -41,9 +41,6 @@ struct session_env {
 	size_t http2_table_bytes; /* of all connections */
 	void (*on_frame)(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq); /* or NULL */
 	void *frame_ctx;
-	/* Of the event at hand */
-	const struct event_data *data; /* NULL: it is another kind of event */
-	bool is_close;
 	uint64_t number; /* of the engine with these templates, unique in this process */
 	struct sinks sinks;
 	struct tls_env *tls; /* NULL: TLS is not looked for */
@@ -83,6 +80,8 @@ struct session {
 	bool is_tainted; /* requests are missing among the open ones: count, do not report */
 	struct http1 parser[2]; /* by enum dir; valid once role is known */
 	struct exchanges open;
+	uint32_t come_seq[2]; /* by enum dir: for the sender of the segment at hand; if has_come */
+	bool has_come;
 	uint32_t answered_seq; /* how far requests had come then */
 	uint32_t begun_seq; /* how far responses had come at its first byte */
 	uint32_t asked_seq; /* ... and at that of the newest request */

@@ -21,33 +21,33 @@ static void go_dark(struct conn *c, struct session *s, uint64_t time_ns)
 }
 
 /* The bytes that were held were no PROXY header, and so none of TLS. */
-static void release_held(struct conn *c, struct session *s, enum dir dir)
+static void release_held(struct conn *c, struct session *s, enum dir dir,
+			 const struct segment_view *view)
 {
 	char buf[PROXY_KEPT_MAX];
-	struct span held = proxy_header_give_back(c, s, buf);
+	struct segment_view held = proxy_header_give_back(c, s, view, buf);
 
 	s->transport = TRANSPORT_PLAIN;
-	session_sink.bytes.data(c, dir, held, s->held_ns);
+	session_sink.bytes.data(c, dir, &held);
 }
 
-/* TLS begins behind a PROXY header. False: of data nothing is left to look at. */
-static bool pass_header(struct conn *c, struct session *s, enum dir dir, struct span *data,
-			uint64_t time_ns)
+/* TLS begins behind a PROXY header. False: of the bytes nothing is left to look at. */
+static bool pass_header(struct conn *c, struct session *s, enum dir dir, struct segment_view *view)
 {
 	if (!protocol_may_have_header(c, s, dir))
 		return true;
-	switch (proxy_header_take(c, s, dir, data, time_ns)) {
+	switch (proxy_header_take(c, s, dir, view)) {
 	case PROXY_HEADER_HELD:
-		release_held(c, s, dir);
+		release_held(c, s, dir, view);
 		return true;
 	case PROXY_HEADER_BAD:
 		s->transport = TRANSPORT_PLAIN;
-		protocol_refuse(c, s, dir);
+		protocol_refuse(c, s, dir, view);
 		return false;
 	case PROXY_HEADER_INSIDE:
 		return false;
 	default:
-		return data->len;
+		return view->data.len;
 	}
 }
 
@@ -73,62 +73,79 @@ static void check(struct conn *c, struct session *s, uint64_t time_ns)
 		go_dark(c, s, time_ns);
 }
 
-static void on_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
+static void pass_data(struct conn *c, struct session *s, enum dir dir,
+		      const struct segment_view *view)
 {
-	struct conn *c = ctx;
-	struct session *s = session_of(c);
-
-	if (s->transport == TRANSPORT_UNKNOWN && !pass_header(c, s, dir, &data, time_ns))
-		return;
-	if (s->transport == TRANSPORT_UNKNOWN)
-		decide(c, s, data, time_ns);
 	if (s->transport == TRANSPORT_PLAIN) {
-		session_sink.bytes.data(c, dir, data, time_ns);
+		session_sink.bytes.data(c, dir, view);
 	} else if (s->transport == TRANSPORT_TLS) {
-		tls_stream_data(s->tls, dir, data, time_ns, &session_sink.bytes, c);
-		check(c, s, time_ns);
+		tls_stream_data(s->tls, dir, view, &session_sink.bytes, c);
+		check(c, s, view->time_ns);
 	}
 }
 
-static void miss(struct conn *c, struct session *s, enum dir dir, uint32_t len, bool is_lost,
-		 uint64_t time_ns)
+static __attribute__((noinline)) void first_data(struct conn *c, struct session *s, enum dir dir,
+						 const struct segment_view *view)
 {
-	tls_stream_miss(s->tls, dir, len, is_lost, time_ns, &session_sink.bytes, c);
-	check(c, s, time_ns);
+	struct segment_view rest = *view;
+
+	if (!pass_header(c, s, dir, &rest))
+		return;
+	if (s->transport == TRANSPORT_UNKNOWN)
+		decide(c, s, rest.data, rest.time_ns);
+	pass_data(c, s, dir, &rest);
 }
 
-static void on_skip(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+static void on_data(void *ctx, enum dir dir, const struct segment_view *view)
+{
+	struct conn *c = ctx;
+	struct session *s = session_of(c);
+
+	if (s->transport == TRANSPORT_UNKNOWN)
+		first_data(c, s, dir, view);
+	else
+		pass_data(c, s, dir, view);
+}
+
+static void miss(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view,
+		 uint32_t len, bool is_lost)
+{
+	tls_stream_miss(s->tls, dir, view, len, is_lost, &session_sink.bytes, c);
+	check(c, s, view->time_ns);
+}
+
+static void on_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
 {
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
 	if (s->transport <= TRANSPORT_PLAIN)
-		session_sink.bytes.skip(c, dir, len, time_ns);
+		session_sink.bytes.skip(c, dir, view, len);
 	else if (s->transport == TRANSPORT_TLS)
-		miss(c, s, dir, len, false, time_ns);
+		miss(c, s, dir, view, len, false);
 }
 
-static void on_lost(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+static void on_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
 {
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
 	if (s->transport <= TRANSPORT_PLAIN)
-		session_sink.bytes.lost(c, dir, len, time_ns);
+		session_sink.bytes.lost(c, dir, view, len);
 	else if (s->transport == TRANSPORT_TLS)
-		miss(c, s, dir, len, true, time_ns);
+		miss(c, s, dir, view, len, true);
 }
 
-static void on_fin(void *ctx, enum dir dir, uint64_t time_ns)
+static void on_fin(void *ctx, enum dir dir, const struct segment_view *view)
 {
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
 	if (s->transport <= TRANSPORT_PLAIN) {
-		session_sink.bytes.fin(c, dir, time_ns);
+		session_sink.bytes.fin(c, dir, view);
 	} else if (s->transport == TRANSPORT_TLS) {
-		tls_stream_fin(s->tls, dir, time_ns, &session_sink.bytes, c);
-		check(c, s, time_ns);
+		tls_stream_fin(s->tls, dir, view, &session_sink.bytes, c);
+		check(c, s, view->time_ns);
 	}
 }
 

@@ -11,7 +11,7 @@ uint32_t turn_request_behind(struct conn *c, const struct session *s)
 	const struct bytes *b = &c->bytes[request_dir(s)];
 	uint32_t seq;
 
-	if (!b->is_started || !turn_come(env_of(c), request_dir(s), &seq))
+	if (!b->is_started || !turn_come(s, request_dir(s), &seq))
 		return 0;
 	return (int32_t)(seq - b->next) > 0 ? seq - b->next : 0;
 }
@@ -53,7 +53,7 @@ void turn_ask(struct conn *c, struct session *s)
 	enum dir dir = dir_other(request_dir(s));
 	struct http1 *response = &s->parser[dir];
 	uint32_t seq = s->begun_seq;
-	bool is_known = s->has_begun || turn_come(env_of(c), dir, &seq);
+	bool is_known = s->has_begun || turn_come(s, dir, &seq);
 
 	if (is_known ? s->has_asked && s->asked_seq == seq : s->open.count > 1)
 		turn_pipelines(c, s);
@@ -74,7 +74,7 @@ void turn_ask(struct conn *c, struct session *s)
 void turn_answer(struct conn *c, struct session *s)
 {
 	uint32_t seq = 0;
-	bool is_known = turn_come(env_of(c), request_dir(s), &seq);
+	bool is_known = turn_come(s, request_dir(s), &seq);
 
 	if (s->is_answered && is_known && s->answered_seq == seq)
 		turn_pipelines(c, s);
@@ -91,5 +91,5 @@ bool turn_is_answer_due(struct conn *c, const struct session *s)
 	if (s->is_answered && (int32_t)(c->bytes[request_dir(s)].next - s->answered_seq) <= 0)
 		return false;
 	/* The client may have received less than has passed here: then it did not wait for it. */
-	return turn_come(env_of(c), dir, &seq) && (int32_t)(seq - c->bytes[dir].next) <= 0;
+	return turn_come(s, dir, &seq) && (int32_t)(seq - c->bytes[dir].next) <= 0;
 }

@@ -21,33 +21,44 @@ static inline enum dir request_dir(const struct session *s)
 /* Bytes of the request's direction that passed, and that nobody told of (yet). */
 uint32_t turn_request_behind(struct conn *c, const struct session *s);
 
-/* How far a direction had come for the sender of the data at hand; false: nobody knows. */
-static inline bool turn_come(const struct session_env *env, enum dir dir, uint32_t *ret_seq)
+/* A segment of dir is at hand until the next one, or until turn_leave(). */
+static inline void turn_enter(struct session *s, enum dir dir, const struct segment_view *view)
 {
-	const struct event_data *data = env->data;
+	s->come_seq[dir] = view->own_seq;
+	s->come_seq[dir_other(dir)] = view->peer_seq;
+	s->has_come = view->has_peer;
+}
 
-	if (!data || !data->has_peer)
+static inline void turn_leave(struct session *s)
+{
+	s->has_come = false;
+}
+
+/* How far a direction had come for the sender of the segment at hand; false: nobody knows. */
+static inline bool turn_come(const struct session *s, enum dir dir, uint32_t *ret_seq)
+{
+	if (!s->has_come)
 		return false;
-	*ret_seq = dir == data->dir ? data->from_seq : data->peer_seq;
+	*ret_seq = s->come_seq[dir];
 	return true;
 }
 
 /* After data of the request's direction: the head of the next request may have begun. */
-static inline void turn_begin(struct conn *c, struct session *s)
+static inline void turn_begin(struct session *s)
 {
 	if (!http1_holds_head(&s->parser[request_dir(s)]))
 		s->has_begun = false;
 	else if (!s->has_begun)
-		s->has_begun = turn_come(c->owner, dir_other(request_dir(s)), &s->begun_seq);
+		s->has_begun = turn_come(s, dir_other(request_dir(s)), &s->begun_seq);
 }
 
 /* The newest of the open requests has just been found. */
 void turn_ask(struct conn *c, struct session *s);
 
 /* A whole request was missed, and has no response yet. */
-static inline void turn_miss(struct conn *c, struct session *s)
+static inline void turn_miss(struct session *s)
 {
-	s->has_asked = turn_come(c->owner, dir_other(request_dir(s)), &s->asked_seq);
+	s->has_asked = turn_come(s, dir_other(request_dir(s)), &s->asked_seq);
 }
 
 /* A final response has ended. */

@@ -48,30 +48,30 @@ static void mix(struct run *r, enum dir dir, uint8_t byte)
 	r->hash[dir] = (r->hash[dir] ^ byte) * 0x01000193u;
 }
 
-static void on_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
+static void on_data(void *ctx, enum dir dir, const struct segment_view *view)
 {
 	struct run *r = ctx;
 
-	add(r, dir, data.len, time_ns);
-	fuzz_check(data.len <= TLS_BODY_MAX);
-	for (size_t i = 0; i < data.len; i++)
-		mix(r, dir, (uint8_t)data.ptr[i]);
+	add(r, dir, view->data.len, view->time_ns);
+	fuzz_check(view->data.len <= TLS_BODY_MAX);
+	for (size_t i = 0; i < view->data.len; i++)
+		mix(r, dir, (uint8_t)view->data.ptr[i]);
 }
 
-static void on_miss(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+static void on_miss(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
 {
 	struct run *r = ctx;
 
-	add(r, dir, len, time_ns);
+	add(r, dir, len, view->time_ns);
 	mix(r, dir, (uint8_t)len);
 	mix(r, dir, (uint8_t)(len >> 8));
 }
 
-static void on_fin(void *ctx, enum dir dir, uint64_t time_ns)
+static void on_fin(void *ctx, enum dir dir, const struct segment_view *view)
 {
 	struct run *r = ctx;
 
-	fuzz_check(!r->stream->dark && !r->has_ended[dir] && time_ns <= r->now_ns);
+	fuzz_check(!r->stream->dark && !r->has_ended[dir] && view->time_ns <= r->now_ns);
 	r->has_ended[dir] = true;
 }
 
@@ -120,8 +120,9 @@ static void push(struct run *r, enum dir dir, struct span data, bool is_bytewise
 
 	r->in[dir] += data.len;
 	for (; data.len > 0; data = span_from(data, step)) {
-		r->now_ns++;
-		tls_stream_data(r->stream, dir, (struct span){data.ptr, step}, r->now_ns, &sink, r);
+		struct segment_view view = {.data = {data.ptr, step}, .time_ns = ++r->now_ns};
+
+		tls_stream_data(r->stream, dir, &view, &sink, r);
 		fuzz_check(r->stream->held.bytes <= TLS_HELD_MAX);
 	}
 }
@@ -130,8 +131,8 @@ static void command(struct run *r, char letter, uint32_t n, struct span *rest, b
 {
 	size_t len = n < rest->len ? n : rest->len;
 	enum dir dir = strchr("sSKF", letter) ? DIR_EGRESS : DIR_INGRESS;
+	struct segment_view view = {.time_ns = ++r->now_ns};
 
-	r->now_ns++;
 	switch (letter) {
 	case 'c':
 	case 's':
@@ -144,12 +145,12 @@ static void command(struct run *r, char letter, uint32_t n, struct span *rest, b
 	case 'K':
 		r->in[dir] += n;
 		if (n > 0)
-			tls_stream_miss(r->stream, dir, n, letter == 'C' || letter == 'S',
-					r->now_ns, &sink, r);
+			tls_stream_miss(r->stream, dir, &view, n, letter == 'C' || letter == 'S',
+					&sink, r);
 		break;
 	case 'f':
 	case 'F':
-		tls_stream_fin(r->stream, dir, r->now_ns, &sink, r);
+		tls_stream_fin(r->stream, dir, &view, &sink, r);
 		break;
 	case 'x':
 		if (!r->env->has_all_secrets)

@@ -25,32 +25,31 @@ struct piece {
 	int flags;
 };
 
-static void note_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
+static void note_data(void *ctx, enum dir dir, const struct segment_view *view)
 {
 	(void)dir;
-	(void)time_ns;
-	text_add_span(ctx, data);
+	text_add_span(ctx, view->data);
 	text_add_char(ctx, ' ');
 }
 
-static void note_skip(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+static void note_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
 {
 	(void)dir;
-	(void)time_ns;
+	(void)view;
 	text_addf(ctx, "~%u ", len);
 }
 
-static void note_lost(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+static void note_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
 {
 	(void)dir;
-	(void)time_ns;
+	(void)view;
 	text_addf(ctx, "!%u ", len);
 }
 
-static void note_fin(void *ctx, enum dir dir, uint64_t time_ns)
+static void note_fin(void *ctx, enum dir dir, const struct segment_view *view)
 {
 	(void)dir;
-	(void)time_ns;
+	(void)view;
 	text_add(ctx, ". ");
 }
 

@@ -26,44 +26,44 @@ struct out {
 	unsigned fins;
 };
 
-static void on_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
+static void on_data(void *ctx, enum dir dir, const struct segment_view *view)
 {
 	struct out *o = ctx;
 
 	(void)dir;
 	assert_int_equal(o->fins, 0);
-	assert_true(o->len + data.len <= BYTES);
-	assert_memory_equal(o->sent + o->len, data.ptr, data.len);
-	assert_true(time_ns >= o->time_ns);
-	o->time_ns = time_ns;
-	o->len += data.len;
+	assert_true(o->len + view->data.len <= BYTES);
+	assert_memory_equal(o->sent + o->len, view->data.ptr, view->data.len);
+	assert_true(view->time_ns >= o->time_ns);
+	o->time_ns = view->time_ns;
+	o->len += view->data.len;
 }
 
-static void on_skip(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+static void on_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
 {
 	(void)ctx;
 	(void)dir;
-	(void)time_ns;
+	(void)view;
 	fail_msg("%u bytes skipped, all were copied", len);
 }
 
-static void on_lost(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+static void on_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
 {
 	struct out *o = ctx;
 
 	(void)dir;
-	assert_true(time_ns >= o->time_ns);
-	o->time_ns = time_ns;
+	assert_true(view->time_ns >= o->time_ns);
+	o->time_ns = view->time_ns;
 	o->len += len;
 	o->lost += len;
 }
 
-static void on_fin(void *ctx, enum dir dir, uint64_t time_ns)
+static void on_fin(void *ctx, enum dir dir, const struct segment_view *view)
 {
 	struct out *o = ctx;
 
 	(void)dir;
-	(void)time_ns;
+	(void)view;
 	assert_int_equal(o->len, BYTES);
 	o->fins++;
 }

@@ -52,42 +52,42 @@ struct model {
 	bool is_finished;
 };
 
-static void model_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
+static void model_data(void *ctx, enum dir dir, const struct segment_view *view)
 {
 	struct model *m = ctx;
 
 	(void)dir;
-	assert_true(time_ns <= m->time_ns);
+	assert_true(view->time_ns <= m->time_ns);
 	assert_false(m->is_finished);
-	for (size_t i = 0; i < data.len; i++)
-		assert_int_equal(data.ptr[i], byte_at(m->out + (uint32_t)i));
-	m->out += (uint32_t)data.len;
+	for (size_t i = 0; i < view->data.len; i++)
+		assert_int_equal(view->data.ptr[i], byte_at(m->out + (uint32_t)i));
+	m->out += (uint32_t)view->data.len;
 }
 
-static void model_skip(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+static void model_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
 {
 	(void)ctx;
 	(void)dir;
-	(void)time_ns;
+	(void)view;
 	fail_msg("%u bytes skipped, and all were copied", len);
 }
 
-static void model_lost(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+static void model_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
 {
 	struct model *m = ctx;
 
 	(void)dir;
-	assert_true(time_ns <= m->time_ns);
+	assert_true(view->time_ns <= m->time_ns);
 	m->out += len;
 	m->lost += len;
 }
 
-static void model_fin(void *ctx, enum dir dir, uint64_t time_ns)
+static void model_fin(void *ctx, enum dir dir, const struct segment_view *view)
 {
 	struct model *m = ctx;
 
 	(void)dir;
-	(void)time_ns;
+	(void)view;
 	assert_false(m->is_finished);
 	m->is_finished = true;
 }

@@ -42,43 +42,43 @@ static void note_time(struct out *out, uint64_t time_ns)
 	text_add_char(&out->text, ' ');
 }
 
-static void note_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
+static void note_data(void *ctx, enum dir dir, const struct segment_view *view)
 {
 	struct out *out = ctx;
 
 	assert_int_equal(dir, DIR_EGRESS);
-	assert_true(data.len > 0);
-	text_add_span(&out->text, data);
-	note_time(out, time_ns);
+	assert_true(view->data.len > 0);
+	text_add_span(&out->text, view->data);
+	note_time(out, view->time_ns);
 }
 
-static void note_skip(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+static void note_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
 {
 	struct out *out = ctx;
 
 	(void)dir;
 	assert_true(len > 0);
 	text_addf(&out->text, "~%u", len);
-	note_time(out, time_ns);
+	note_time(out, view->time_ns);
 }
 
-static void note_lost(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+static void note_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
 {
 	struct out *out = ctx;
 
 	(void)dir;
 	assert_true(len > 0);
 	text_addf(&out->text, "!%u", len);
-	note_time(out, time_ns);
+	note_time(out, view->time_ns);
 }
 
-static void note_fin(void *ctx, enum dir dir, uint64_t time_ns)
+static void note_fin(void *ctx, enum dir dir, const struct segment_view *view)
 {
 	struct out *out = ctx;
 
 	(void)dir;
 	text_add(&out->text, ".");
-	note_time(out, time_ns);
+	note_time(out, view->time_ns);
 }
 
 static const struct bytes_sink notes = {note_data, note_skip, note_lost, note_fin};
@@ -216,25 +216,24 @@ static void test_flush(void **state)
 	text_release(&out.text);
 }
 
-static void count_data(void *ctx, enum dir dir, struct span data, uint64_t time_ns)
+static void count_data(void *ctx, enum dir dir, const struct segment_view *view)
 {
 	(void)dir;
-	(void)time_ns;
-	*(uint64_t *)ctx += data.len;
+	*(uint64_t *)ctx += view->data.len;
 }
 
-static void count_gap(void *ctx, enum dir dir, uint32_t len, uint64_t time_ns)
+static void count_gap(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
 {
 	(void)dir;
-	(void)time_ns;
+	(void)view;
 	*(uint64_t *)ctx += len;
 }
 
-static void ignore_fin(void *ctx, enum dir dir, uint64_t time_ns)
+static void ignore_fin(void *ctx, enum dir dir, const struct segment_view *view)
 {
 	(void)ctx;
 	(void)dir;
-	(void)time_ns;
+	(void)view;
 }
 
 static const struct bytes_sink counts = {count_data, count_gap, count_gap, ignore_fin};

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * flow/segment_view.h: what is known of a segment goes out with its bytes, whether they came in
+ * order or had to wait. Each view is noted as its bytes, "~" for skipped and "!" for lost ones, and
+ * thread/own position/position of the other direction, "-" for positions that are not known; then
+ * the letters start, frame, asks, bare.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/text.h"
+#include "flow/bytes.h"
+
+#define SEGMENTS 4
+
+static void note(struct text *text, const struct segment_view *view)
+{
+	text_addf(text, " %u/", view->tid);
+	if (view->has_peer)
+		text_addf(text, "%u/%u", view->own_seq, view->peer_seq);
+	else
+		text_add(text, "-/-");
+	text_addf(text, "%s%s%s%s; ", view->is_start ? " start" : "",
+		  view->is_frame ? " frame" : "", view->asks ? " asks" : "",
+		  view->is_bare ? " bare" : "");
+}
+
+static void note_data(void *ctx, enum dir dir, const struct segment_view *view)
+{
+	(void)dir;
+	text_add_span(ctx, view->data);
+	note(ctx, view);
+}
+
+static void note_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
+{
+	(void)dir;
+	text_addf(ctx, "~%u", len);
+	note(ctx, view);
+}
+
+static void note_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
+{
+	(void)dir;
+	text_addf(ctx, "!%u", len);
+	note(ctx, view);
+}
+
+static void note_fin(void *ctx, enum dir dir, const struct segment_view *view)
+{
+	(void)dir;
+	text_add_char(ctx, '.');
+	note(ctx, view);
+}
+
+static const struct bytes_sink notes = {note_data, note_skip, note_lost, note_fin};
+
+enum { FRAME = 1, ASKS = 2, HOLE = 4, AHEAD = 8, FIN = 16, ALONE = 32 };
+
+struct segment {
+	uint32_t from;
+	const char *data; /* NULL: the script has ended */
+	uint32_t skipped; /* bytes behind data that were not copied */
+	uint32_t tid;
+	uint32_t peer_seq;
+	int flags;
+};
+
+static const struct {
+	const char *why;
+	struct segment segments[SEGMENTS];
+	const char *want;
+} scripts[] = {
+	{"in order: all that is known of the segment",
+	 {{0, "ab", 0, 7, 90, FRAME | ASKS}, {2, "cd", 0, 8, 91, 0}},
+	 "ab 7/0/90 start frame asks; cd 8/2/91 start; "},
+	{"a source that does not know positions says none",
+	 {{0, "ab", 0, 7, 0, ALONE}},
+	 "ab 7/-/- start; "},
+	{"not copied bytes and the end belong to their segment",
+	 {{0, "ab", 3, 7, 90, FIN}},
+	 "ab 7/0/90 start; ~3 7/0/90; . 7/0/90; "},
+	{"a segment without bytes is bare, unless it ends the direction",
+	 {{0, "", 5, 7, 90, 0}, {5, "", 0, 7, 90, FIN}},
+	 "~5 7/0/90 bare; . 7/5/90; "},
+	{"what waited keeps thread and frame mark, and gets the positions of what let it out",
+	 {{0, "ab", 0, 7, 90, 0}, {4, "ef", 0, 8, 91, HOLE | FRAME | ASKS}, {2, "cd", 0, 9, 95, 0}},
+	 "ab 7/0/90 start; cd 9/2/95 start; ef 8/2/95 frame; "},
+	{"so does what was ahead",
+	 {{0, "ab", 0, 7, 90, 0}, {2, "cd", 0, 8, 91, AHEAD | FRAME}, {4, "", 0, 9, 95, 0}},
+	 "ab 7/0/90 start; cd 8/4/95 frame bare; "},
+	{"the rest of a segment whose first bytes are old starts nothing",
+	 {{0, "abc", 0, 7, 90, 0}, {2, "cd", 0, 8, 91, FRAME | ASKS}},
+	 "abc 7/0/90 start; d 8/2/91; "},
+	{"the segment behind a gap tells of it",
+	 {{0, "ab", 0, 7, 90, 0}, {4, "", 2, 8, 91, 0}},
+	 "ab 7/0/90 start; !2 8/4/91 bare; ~2 8/4/91 bare; "},
+	{"what nothing lets out until the end has no positions",
+	 {{0, "ab", 0, 7, 90, 0}, {4, "ef", 0, 8, 91, HOLE}},
+	 "ab 7/0/90 start; !2 0/-/-; ef 8/-/-; "},
+};
+
+static void push(struct bytes *b, const struct segment *s, struct text *out)
+{
+	struct event_data piece = {
+		.dir = DIR_EGRESS,
+		.data = span_of(s->data),
+		.seq = s->from,
+		.from_seq = s->from,
+		.peer_seq = s->peer_seq,
+		.tid = s->tid,
+		.has_peer = !(s->flags & ALONE),
+		.is_fin = s->flags & FIN,
+		.has_hole = s->flags & HOLE,
+		.is_ahead = s->flags & AHEAD,
+		.is_frame = s->flags & FRAME,
+		.asks = s->flags & ASKS,
+	};
+
+	piece.to_seq = piece.seq + (uint32_t)piece.data.len + s->skipped;
+	bytes_push(b, &piece, 1, &notes, out);
+}
+
+static void test_scripts(void **state)
+{
+	struct text out;
+
+	(void)state;
+	text_init(&out);
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++) {
+		const struct segment *s = scripts[i].segments;
+		struct bytes b = {.is_started = true};
+
+		text_clear(&out);
+		for (size_t j = 0; j < SEGMENTS && s[j].data; j++)
+			push(&b, &s[j], &out);
+		bytes_flush(&b, DIR_EGRESS, &notes, &out);
+		if (strcmp(out.ptr, scripts[i].want) != 0)
+			fail_msg("%s\ngot:  %s\nwant: %s", scripts[i].why, out.ptr,
+				 scripts[i].want);
+	}
+	text_release(&out);
+}
+
+/* What waits in one direction goes out by a segment of the other, whose positions are turned. */
+static void test_give_up(void **state)
+{
+	static const struct segment waits = {4, "ef", 0, 8, 91, HOLE};
+	struct event_data other = {
+		.dir = DIR_INGRESS, .from_seq = 300, .peer_seq = 6, .tid = 9, .has_peer = true};
+	struct bytes b = {.is_started = true, .next = 2};
+	struct text out;
+
+	(void)state;
+	text_init(&out);
+	push(&b, &waits, &out);
+	assert_int_equal(out.len, 0);
+	bytes_give_up(&b, &other, &notes, &out);
+	assert_string_equal(out.ptr, "!2 9/6/300 bare; ef 8/6/300 bare; ");
+	text_release(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_scripts),
+		cmocka_unit_test(test_give_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
