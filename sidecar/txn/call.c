@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "txn/transaction.h"
+
 /* Kept for the next call: what a busy connection has open at a time. */
 #define FREE_MAX 256u
 
@@ -135,6 +137,21 @@ void calls_remove(struct calls *calls, struct call_pool *pool, struct call *c)
 	if (c->wire)
 		memory_free(calls->memory, c->wire);
 	pool_give(pool, c);
+}
+
+void calls_keep(struct calls *calls, struct call *c, struct span method, struct span target)
+{
+	if (target.len > TXN_TARGET_MAX)
+		target.len = TXN_TARGET_MAX;
+	c->wire = memory_alloc(calls->memory, method.len + target.len + 1);
+	if (!c->wire)
+		return;
+	if (method.len)
+		memcpy(c->wire, method.ptr, method.len);
+	if (target.len)
+		memcpy(c->wire + method.len, target.ptr, target.len);
+	c->wire_method_len = (uint16_t)method.len;
+	c->wire_target_len = (uint16_t)target.len;
 }
 
 void calls_release(struct calls *calls, struct call_pool *pool)

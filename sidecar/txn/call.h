@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/memory.h"
+#include "base/span.h"
 #include "proto/grpc.h"
 
 struct active;
@@ -82,6 +83,8 @@ struct calls {
  */
 struct call *calls_add(struct calls *calls, struct call_pool *pool, uint32_t stream);
 void calls_remove(struct calls *calls, struct call_pool *pool, struct call *c);
+/* Copies method and target of a request, cut to TXN_TARGET_MAX; not, if memory is short. */
+void calls_keep(struct calls *calls, struct call *c, struct span method, struct span target);
 /* No calls left, memory freed. */
 void calls_release(struct calls *calls, struct call_pool *pool);
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "proto/http2.h"
 #include "txn/call.h"
 #include "txn/call_kind.h"
 #include "txn/call_report.h"
@@ -54,13 +55,17 @@ static void set_role(struct multiplex *m, enum role role)
 	m->parser[dir_other(request)].is_response = true;
 }
 
-struct multiplex *multiplex_new(struct conn *c, enum role role, bool joins, unsigned seen)
+bool multiplex_begin(struct conn *c, struct session *s, enum role role, bool joins, unsigned seen)
 {
 	struct multiplex *m = memory_calloc(&c->memory, 1, sizeof(*m));
 	struct session_env *env = env_of(c);
 
-	if (!m)
-		return NULL;
+	if (!m) {
+		env->stats.parse_failed[PARSE_FAIL_MEMORY]++;
+		return false;
+	}
+	s->http2 = m;
+	s->protocol = &http2_protocol;
 	m->calls.memory = &c->memory;
 	m->http2_memory = (struct http2_memory){&c->memory, &env->http2_table_bytes};
 	for (int dir = 0; dir < 2; dir++) {
@@ -76,13 +81,11 @@ struct multiplex *multiplex_new(struct conn *c, enum role role, bool joins, unsi
 	m->has_missed = joins;
 	if (!joins)
 		http2_preface(parser_of(m, false), seen);
-	return m;
+	return true;
 }
 
-void multiplex_free(struct multiplex *m, struct conn *c)
+static void free_multiplex(struct multiplex *m, struct conn *c)
 {
-	if (!m)
-		return;
 	calls_release(&m->calls, &env_of(c)->calls);
 	http2_release(&m->parser[0]);
 	http2_release(&m->parser[1]);
@@ -124,22 +127,6 @@ static void report(struct multiplex *m, struct conn *c, struct call *call, enum 
 }
 
 /* --- requests -------------------------------------------------------------------- */
-
-static void keep_wire(struct multiplex *m, struct call *call, const struct http2_head *head)
-{
-	size_t method = head->method.len;
-	size_t target = head->path.len < TXN_TARGET_MAX ? head->path.len : TXN_TARGET_MAX;
-
-	call->wire = memory_alloc(m->calls.memory, method + target + 1);
-	if (!call->wire)
-		return;
-	if (method)
-		memcpy(call->wire, head->method.ptr, method);
-	if (target)
-		memcpy(call->wire + method, head->path.ptr, target);
-	call->wire_method_len = (uint16_t)method;
-	call->wire_target_len = (uint16_t)target;
-}
 
 static void count_open(struct multiplex *m, struct conn *c, struct call *call, struct active *guess)
 {
@@ -196,7 +183,7 @@ static void begin_call(struct multiplex *m, struct conn *c, uint32_t stream,
 	call->grpc_status = GRPC_STATUS_NONE;
 	call->tid = m->tid;
 	if (session_needs_target(env))
-		keep_wire(m, call, head);
+		calls_keep(&m->calls, call, head->method, head->path);
 	if (call->is_probe)
 		return;
 	count_open(m, c, call, note->active);
@@ -449,9 +436,10 @@ static __attribute__((noinline)) void asked_data(struct multiplex *m, struct con
 		answer(m, c, dir, ahead);
 }
 
-void multiplex_data(struct multiplex *m, struct conn *c, enum dir dir,
+static void on_data(struct conn *c, struct session *s, enum dir dir,
 		    const struct segment_view *view)
 {
+	struct multiplex *m = s->http2;
 	enum http2_start start = HTTP2_START_ANY;
 
 	if (dir == DIR_EGRESS && view->tid)
@@ -466,25 +454,28 @@ void multiplex_data(struct multiplex *m, struct conn *c, enum dir dir,
 		http2_data(&m->parser[dir], view->data, start, view->time_ns, &parser_sink, c);
 }
 
-void multiplex_skip(struct multiplex *m, struct conn *c, enum dir dir, uint32_t len,
-		    uint64_t time_ns)
+static void on_skip(struct conn *c, struct session *s, enum dir dir,
+		    const struct segment_view *view, uint32_t len)
 {
-	http2_skip(&m->parser[dir], len, time_ns, &parser_sink, c);
+	http2_skip(&s->http2->parser[dir], len, view->time_ns, &parser_sink, c);
 }
 
-void multiplex_lost(struct multiplex *m, struct conn *c, enum dir dir, uint32_t len,
-		    uint64_t time_ns)
+static void on_lost(struct conn *c, struct session *s, enum dir dir,
+		    const struct segment_view *view, uint32_t len)
 {
-	http2_lost(&m->parser[dir], len, time_ns, &parser_sink, c);
+	env_of(c)->stats.bytes_lost_framing += len;
+	http2_lost(&s->http2->parser[dir], len, view->time_ns, &parser_sink, c);
 }
 
-void multiplex_end(struct multiplex *m, struct conn *c, enum conn_end how, uint64_t time_ns)
+static void on_end(struct conn *c, struct session *s, enum conn_end how, uint64_t time_ns)
 {
+	struct multiplex *m = s->http2;
 	bool is_lost = http2_is_lost(&m->parser[0]) || http2_is_lost(&m->parser[1]);
 
 	while (m->calls.oldest) {
 		struct call *call = m->calls.oldest;
 
+		env_of(c)->stats.requests_unanswered += how == CONN_CUT && call->active;
 		if (how == CONN_EVICTED || how == CONN_EVICTED_MEMORY)
 			lose(m, c, call,
 			     how == CONN_EVICTED ? ENGINE_LOST_EVICTED : ENGINE_LOST_MEMORY);
@@ -495,4 +486,9 @@ void multiplex_end(struct multiplex *m, struct conn *c, enum conn_end how, uint6
 		else
 			report(m, c, call, how == CONN_RESET ? TXN_RESET : TXN_CLOSED, time_ns);
 	}
+	free_multiplex(m, c);
+	s->http2 = NULL;
 }
+
+const struct protocol_ops http2_protocol = {
+	.data = on_data, .skip = on_skip, .lost = on_lost, .end = on_end};

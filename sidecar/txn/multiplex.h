@@ -18,30 +18,21 @@
 #include <stdint.h>
 
 #include "flow/conn.h"
-#include "proto/http2.h"
 #include "txn/exchange.h"
+#include "txn/protocol.h"
 
 struct multiplex;
 
+extern const struct protocol_ops http2_protocol;
+
 /*
- * NULL: no memory. c is the connection that it is charged to. role ROLE_UNKNOWN: the first request
- * or response tells. joins: the connection is older than what is seen of it; else the client's
- * preface comes next, of which `seen` bytes are known already.
+ * The session speaks HTTP/2 from its next byte on. role ROLE_UNKNOWN: the first request or response
+ * tells. joins: the connection is older than what is seen of it; else the client's preface comes
+ * next, of which `seen` bytes are known already. False: no memory, which is counted.
  */
-struct multiplex *multiplex_new(struct conn *c, enum role role, bool joins, unsigned seen);
-/* Accepts NULL. No calls are left: multiplex_end() it. */
-void multiplex_free(struct multiplex *m, struct conn *c);
+bool multiplex_begin(struct conn *c, struct session *s, enum role role, bool joins, unsigned seen);
 
 /* Upgrade: h2c. The request becomes stream 1 (RFC 7540 section 3.2), and is e's no longer. */
 void multiplex_upgrade(struct multiplex *m, struct conn *c, struct exchange *e);
-
-/* As struct bytes_sink and struct conn_sink have them. */
-void multiplex_data(struct multiplex *m, struct conn *c, enum dir dir,
-		    const struct segment_view *view);
-void multiplex_skip(struct multiplex *m, struct conn *c, enum dir dir, uint32_t len,
-		    uint64_t time_ns);
-void multiplex_lost(struct multiplex *m, struct conn *c, enum dir dir, uint32_t len,
-		    uint64_t time_ns);
-void multiplex_end(struct multiplex *m, struct conn *c, enum conn_end how, uint64_t time_ns);
 
 #endif

@@ -7,7 +7,9 @@
 #ifndef SIDELIGHT_TXN_NOTE_H
 #define SIDELIGHT_TXN_NOTE_H
 
+#include "proto/http2_head.h"
 #include "proto/message.h"
+#include "txn/call.h"
 #include "txn/session.h"
 
 /* Looked up, or made: in *own, if the parser does not remember the head. Candidates are the

@@ -1,18 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP/1 on one connection: two parsers, and the pairing of what they find.
- *
- * Pairing is by order alone, so it is only as good as the knowledge that
- * nothing is missing. When bytes of framing were lost, whatever was open is
- * counted as lost and not reported: a response is never given to a request
- * that it may not belong to.
- *
- * Who waits for each response before the next request, has at most one request
- * among the missing whose response is still to come; the next request begins
- * afresh. Who does not, is known by two requests between which no response
- * byte passed. Of such a connection nothing is reported any more once a
- * message was lost, be it long before or after that. Who was not seen to do
- * either is believed after a loss when one exchange shows it (turn.h).
+ * One connection: its bytes go to the protocol that it speaks (protocol.h), which is detected from
+ * the first of them (detection.h).
  */
 #ifndef SIDELIGHT_TXN_SESSION_H
 #define SIDELIGHT_TXN_SESSION_H
@@ -26,7 +15,7 @@
 #include "txn/engine.h"
 #include "txn/call.h"
 #include "txn/exchange.h"
-#include "txn/multiplex.h"
+#include "txn/protocol.h"
 #include "txn/route.h"
 #include "txn/rpc_method.h"
 #include "txn/sinks.h"
@@ -63,7 +52,9 @@ enum turn {
 
 /* conn.user of every connection. */
 struct session {
-	struct multiplex *http2; /* owned; if there, role stays unknown: nothing here is used */
+	const struct protocol_ops *protocol; /* NULL: not known yet */
+	struct multiplex *http2; /* owned; NULL: it does not speak HTTP/2 */
+	/* HTTP/1 */
 	enum role role;
 	bool is_interim; /* the response at hand is a 1xx */
 	bool is_unpaired; /* the response at hand has no request that was seen */
@@ -78,7 +69,7 @@ struct session {
 	bool is_suspect; /* requests may be missing behind the only open one: none may follow it */
 	bool doubts_next; /* bytes may have been a request: the next one may get its response */
 	bool is_tainted; /* requests are missing among the open ones: count, do not report */
-	struct http1 parser[2]; /* by enum dir; valid once role is known */
+	struct http1 parser[2]; /* by enum dir */
 	struct exchanges open;
 	uint32_t come_seq[2]; /* by enum dir: for the sender of the segment at hand; if has_come */
 	bool has_come;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "txn/transport.h"
 
-#include "txn/protocol.h"
+#include "txn/detection.h"
 #include "txn/proxy_header.h"
 
 static struct session *session_of(struct conn *c)
@@ -34,7 +34,7 @@ static void release_held(struct conn *c, struct session *s, enum dir dir,
 /* TLS begins behind a PROXY header. False: of the bytes nothing is left to look at. */
 static bool pass_header(struct conn *c, struct session *s, enum dir dir, struct segment_view *view)
 {
-	if (!protocol_may_have_header(c, s, dir))
+	if (!detection_may_have_header(c, s, dir))
 		return true;
 	switch (proxy_header_take(c, s, dir, view)) {
 	case PROXY_HEADER_HELD:
@@ -42,7 +42,7 @@ static bool pass_header(struct conn *c, struct session *s, enum dir dir, struct 
 		return true;
 	case PROXY_HEADER_BAD:
 		s->transport = TRANSPORT_PLAIN;
-		protocol_refuse(c, s, dir, view);
+		detection_refuse(c, s, dir, view);
 		return false;
 	case PROXY_HEADER_INSIDE:
 		return false;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "txn/protocol.h"
+#include "txn/detection.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "proto/http2_frame.h"
 #include "proto/http2_sync.h"
 #include "proto/not_http.h"
+#include "txn/http1_session.h"
+#include "txn/multiplex.h"
 #include "txn/proxy_header.h"
 
 /* A longer line without an end may just as well be words of a body, and the
@@ -31,26 +32,31 @@ static void begin_http1(struct conn *c, struct session *s, enum role role,
 			const struct segment_view *view)
 {
 	unsigned held = s->held;
+	struct segment_view first;
 
 	s->held = 0;
-	s->role = role;
-	http1_init(&s->parser[request_dir(role)], false);
-	http1_init(&s->parser[dir_other(request_dir(role))], true);
-	s->parser[0].memory = s->parser[1].memory = s->open.memory = &c->memory;
-	if (held) {
-		struct segment_view first =
-			segment_view_with(view, (struct span){HTTP2_PREFACE, held}, s->held_ns);
-
-		session_sink.bytes.data(c, request_dir(role), &first);
-	}
+	http1_session_begin(c, s, role);
+	if (!held)
+		return;
+	first = segment_view_with(view, (struct span){HTTP2_PREFACE, held}, s->held_ns);
+	http1_protocol.data(c, s, request_dir(role), &first);
 }
 
-static bool begin_http2(struct conn *c, struct session *s, enum role role, bool joins)
+/* The bytes of view are HTTP/1. */
+static void go_http1(struct conn *c, struct session *s, enum dir dir, enum role role,
+		     const struct segment_view *view)
 {
-	s->http2 = multiplex_new(c, role, joins, s->held);
-	if (!s->http2)
-		env_of(c)->stats.parse_failed[PARSE_FAIL_MEMORY]++;
-	return s->http2;
+	begin_http1(c, s, role, view);
+	http1_session_lose_start(c, s, dir, view);
+	http1_protocol.data(c, s, dir, view);
+}
+
+/* The bytes of view, of which there may be none, are HTTP/2. */
+static void go_http2(struct conn *c, struct session *s, enum dir dir, enum role role, bool joins,
+		     const struct segment_view *view)
+{
+	if (multiplex_begin(c, s, role, joins, s->held) && view->data.len)
+		http2_protocol.data(c, s, dir, view);
 }
 
 /* More of the preface, or the whole; false if it is none. */
@@ -67,8 +73,8 @@ static bool is_preface(struct conn *c, struct session *s, enum role role,
 		s->held_ns = view->time_ns;
 	s->held = (uint8_t)(s->held + n);
 	rest = segment_view_with(view, span_from(view->data, n), view->time_ns);
-	if (s->held == HTTP2_PREFACE_SIZE && begin_http2(c, s, role, false) && rest.data.len)
-		multiplex_data(s->http2, c, request_dir(role), &rest);
+	if (s->held == HTTP2_PREFACE_SIZE)
+		go_http2(c, s, request_dir(role), role, false, &rest);
 	return true;
 }
 
@@ -115,23 +121,19 @@ static enum role role_by_start_line(enum dir dir, struct span data)
 	return ROLE_UNKNOWN;
 }
 
-/* A piece of a connection whose opening was not seen, or whose first bytes were lost. */
-static bool join(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view)
+/* A segment of a connection whose opening was not seen, or whose first bytes were lost. */
+static void join(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view)
 {
 	enum role role = dir == DIR_INGRESS ? ROLE_SERVER : ROLE_CLIENT;
 	struct span data = view->data;
 
 	if (data.len >= HTTP2_PREFACE_SIZE && is_preface(c, s, role, view))
-		return false;
+		return;
 	role = role_by_start_line(dir, data);
-	if (role != ROLE_UNKNOWN && (role == c->role || c->role == ROLE_UNKNOWN) &&
-	    !view->is_frame) {
-		begin_http1(c, s, role, view);
-		return true;
-	}
-	if ((view->is_frame || is_likely_http2(s, data)) && begin_http2(c, s, c->role, true))
-		multiplex_data(s->http2, c, dir, view);
-	return false;
+	if (role != ROLE_UNKNOWN && (role == c->role || c->role == ROLE_UNKNOWN) && !view->is_frame)
+		go_http1(c, s, dir, role, view);
+	else if (view->is_frame || is_likely_http2(s, data))
+		go_http2(c, s, dir, c->role, true, view);
 }
 
 /* Of a connection whose first bytes these are, or that was found not to be HTTP before. */
@@ -158,28 +160,29 @@ static bool is_not_http(struct conn *c, struct session *s, enum dir dir, struct 
 }
 
 /* The first bytes, a PROXY header excluded. */
-static bool first_data(struct conn *c, struct session *s, enum dir dir,
+static void first_data(struct conn *c, struct session *s, enum dir dir,
 		       const struct segment_view *view)
 {
+	bool is_from_client;
+
 	if (is_not_http(c, s, dir, view->data))
-		return false;
-	if (c->role == ROLE_UNKNOWN || s->has_lost_start[0] || s->has_lost_start[1])
-		return join(c, s, dir, view);
-	if (dir == request_dir(c->role)) {
-		if (is_preface(c, s, c->role, view))
-			return false;
-	} else if (view->data.ptr[0] == '\0') {
-		/* SETTINGS, of a server that does not wait for the preface. */
-		if (begin_http2(c, s, c->role, false))
-			multiplex_data(s->http2, c, dir, view);
-		return false;
+		return;
+	if (c->role == ROLE_UNKNOWN || s->has_lost_start[0] || s->has_lost_start[1]) {
+		join(c, s, dir, view);
+		return;
 	}
-	begin_http1(c, s, c->role, view);
-	return true;
+	is_from_client = dir == request_dir(c->role);
+	if (is_from_client && is_preface(c, s, c->role, view))
+		return;
+	/* SETTINGS, of a server that does not wait for the preface. */
+	if (!is_from_client && view->data.ptr[0] == '\0')
+		go_http2(c, s, dir, c->role, false, view);
+	else
+		go_http1(c, s, dir, c->role, view);
 }
 
-void protocol_refuse(struct conn *c, struct session *s, enum dir dir,
-		     const struct segment_view *view)
+void detection_refuse(struct conn *c, struct session *s, enum dir dir,
+		      const struct segment_view *view)
 {
 	env_of(c)->stats.parse_failed[PARSE_FAIL_START_LINE]++;
 	if (c->role == ROLE_UNKNOWN)
@@ -189,40 +192,47 @@ void protocol_refuse(struct conn *c, struct session *s, enum dir dir,
 }
 
 /* The bytes that were held were no PROXY header; those of view follow them. */
-static bool release_held(struct conn *c, struct session *s, enum dir dir,
+static void release_held(struct conn *c, struct session *s, enum dir dir,
 			 const struct segment_view *view)
 {
 	char buf[PROXY_KEPT_MAX];
 	struct segment_view held = proxy_header_give_back(c, s, view, buf);
 
-	session_sink.bytes.data(c, dir, &held);
-	if (s->http2)
-		multiplex_data(s->http2, c, dir, view);
-	else if (s->role == ROLE_UNKNOWN)
-		return first_data(c, s, dir, view);
-	return s->role != ROLE_UNKNOWN;
+	first_data(c, s, dir, &held);
+	if (s->protocol)
+		s->protocol->data(c, s, dir, view);
+	else
+		first_data(c, s, dir, view);
 }
 
-bool protocol_may_have_header(const struct conn *c, const struct session *s, enum dir dir)
+bool detection_may_have_header(const struct conn *c, const struct session *s, enum dir dir)
 {
 	return !s->is_past_proxy[dir] && !s->has_lost_start[dir] &&
 	       (c->role == ROLE_UNKNOWN || dir == request_dir(c->role));
 }
 
-bool protocol_data(struct conn *c, struct session *s, enum dir dir, struct segment_view *view)
+static void on_data(struct conn *c, struct session *s, enum dir dir,
+		    const struct segment_view *view)
 {
-	if (!protocol_may_have_header(c, s, dir))
-		return first_data(c, s, dir, view);
-	switch (proxy_header_take(c, s, dir, view)) {
+	struct segment_view rest = *view;
+
+	if (!detection_may_have_header(c, s, dir)) {
+		first_data(c, s, dir, view);
+		return;
+	}
+	switch (proxy_header_take(c, s, dir, &rest)) {
 	case PROXY_HEADER_NONE:
-		return view->data.len && first_data(c, s, dir, view);
+		if (rest.data.len)
+			first_data(c, s, dir, &rest);
+		break;
 	case PROXY_HEADER_HELD:
-		return release_held(c, s, dir, view);
+		release_held(c, s, dir, &rest);
+		break;
 	case PROXY_HEADER_BAD:
-		protocol_refuse(c, s, dir, view);
-		return false;
-	default:
-		return false;
+		detection_refuse(c, s, dir, &rest);
+		break;
+	case PROXY_HEADER_INSIDE:
+		break;
 	}
 }
 
@@ -233,72 +243,27 @@ static void lose_start(struct conn *c, struct session *s, enum dir dir, uint32_t
 		s->has_lost_start[dir] = true;
 }
 
-bool protocol_skip(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view,
-		   uint32_t len)
+static void on_skip(struct conn *c, struct session *s, enum dir dir,
+		    const struct segment_view *view, uint32_t len)
 {
-	if (s->http2)
-		multiplex_skip(s->http2, c, dir, len, view->time_ns);
-	else if (s->held)
+	if (s->held) {
 		begin_http1(c, s, c->role, view);
-	else if (s->proxy)
+		http1_protocol.skip(c, s, dir, view, len);
+	} else if (s->proxy) {
 		lose_start(c, s, dir, len);
-	return s->role != ROLE_UNKNOWN;
-}
-
-bool protocol_lost(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view,
-		   uint32_t len)
-{
-	if (s->http2)
-		multiplex_lost(s->http2, c, dir, len, view->time_ns);
-	else if (s->held)
-		begin_http1(c, s, c->role, view);
-	else
-		lose_start(c, s, dir, len);
-	return s->role != ROLE_UNKNOWN;
-}
-
-void protocol_end(struct conn *c, struct session *s, enum conn_end how, uint64_t time_ns)
-{
-	if (!s->http2)
-		return;
-	multiplex_end(s->http2, c, how, time_ns);
-	multiplex_free(s->http2, c);
-	s->http2 = NULL;
-}
-
-/* "Upgrade: h2c", a line of its own among the fields. */
-static bool is_to_http2(struct span fields)
-{
-	static const char name[] = "upgrade:";
-	const char *at = fields.ptr; /* may be NULL if there are none */
-	const char *end = fields.len ? at + fields.len : at;
-
-	while (at && at < end) {
-		const char *next = memchr(at, '\n', (size_t)(end - at));
-		size_t len = (size_t)((next ? next : end) - at);
-
-		if (len > sizeof(name) - 1 && strncasecmp(at, name, sizeof(name) - 1) == 0) {
-			const char *value = at + sizeof(name) - 1;
-
-			while (value < at + len && (*value == ' ' || *value == '\t'))
-				value++;
-			return at + len - value >= 3 && strncasecmp(value, "h2c", 3) == 0;
-		}
-		at = next ? next + 1 : NULL;
 	}
-	return false;
 }
 
-bool protocol_upgrade(struct conn *c, struct session *s, struct exchange *e,
-		      const struct message *m)
+static void on_lost(struct conn *c, struct session *s, enum dir dir,
+		    const struct segment_view *view, uint32_t len)
 {
-	if (!is_to_http2(m->fields))
-		return false;
-	/* The client's preface follows, the server's first frame is next. */
-	if (!begin_http2(c, s, s->role, false))
-		return false;
-	s->role = ROLE_UNKNOWN;
-	if (e)
-		multiplex_upgrade(s->http2, c, e);
-	return true;
+	if (s->held) {
+		begin_http1(c, s, c->role, view);
+		http1_protocol.lost(c, s, dir, view, len);
+	} else {
+		env_of(c)->stats.bytes_lost_framing += len;
+		lose_start(c, s, dir, len);
+	}
 }
+
+const struct protocol_ops detection_protocol = {.data = on_data, .skip = on_skip, .lost = on_lost};
