@@ -47,11 +47,6 @@ bool http2_is_lost(const struct http2 *p)
 	return p->state == SYNC;
 }
 
-bool http2_has_begun(const struct http2 *p)
-{
-	return p->has_begun;
-}
-
 bool http2_next_frame(const struct http2 *p, uint32_t *ret_ahead)
 {
 	if (p->state == SYNC || p->state == PREFACE || (p->state == FRAME && p->have))
@@ -144,7 +139,8 @@ static void end_block(struct http2 *p, const struct out *out)
 		head = read_block(p, out, (struct span){b->len ? b->data : "", b->len});
 	}
 	if (!b->is_push)
-		out->sink->head(out->ctx, p->is_response, b->stream, head, b->is_end, b->time_ns);
+		out->sink->head(out->ctx, p->is_response, b->stream, head, b->is_end, b->time_ns,
+				p->last_ns);
 	http2_block_free(b);
 }
 
@@ -174,7 +170,7 @@ static inline bool whole_block(struct http2 *p, struct span payload, const struc
 	head = read_block(p, out, payload);
 	if (f->type == HTTP2_HEADERS)
 		out->sink->head(out->ctx, p->is_response, f->stream, head,
-				f->flags & HTTP2_FLAG_END_STREAM, p->frame_ns);
+				f->flags & HTTP2_FLAG_END_STREAM, p->frame_ns, p->last_ns);
 	return true;
 }
 
@@ -209,7 +205,7 @@ static size_t on_body(struct http2 *p, struct span data, const struct out *out)
 		p->state = FRAME;
 	if (body || is_end)
 		out->sink->body(out->ctx, p->is_response, stream, (struct span){data.ptr, body},
-				is_end);
+				is_end, p->last_ns);
 	return data.len;
 }
 
@@ -312,6 +308,12 @@ static size_t on_padding(struct http2 *p, struct span data, const struct out *ou
 	return 1;
 }
 
+static void end_reset(struct http2 *p, uint32_t code, const struct out *out)
+{
+	end_frame(p, out);
+	out->sink->reset(out->ctx, p->is_response, p->frame.stream, code, p->last_ns);
+}
+
 static size_t on_small(struct http2 *p, struct span data, const struct out *out)
 {
 	size_t n = data.len < p->left ? data.len : p->left;
@@ -320,11 +322,10 @@ static size_t on_small(struct http2 *p, struct span data, const struct out *out)
 	memcpy(p->bytes + p->have, data.ptr, n);
 	p->have = (uint8_t)(p->have + n);
 	p->left -= (uint32_t)n;
-	if (p->left)
-		return n;
-	end_frame(p, out);
-	out->sink->reset(out->ctx, p->is_response, p->frame.stream,
-			 (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]);
+	if (p->left == 0)
+		end_reset(p,
+			  (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3],
+			  out);
 	return n;
 }
 
@@ -442,12 +443,10 @@ static uint64_t pass(struct http2 *p, uint64_t len, bool is_lost, const struct o
 		memset(p->bytes, UINT8_MAX, sizeof(p->bytes));
 		p->have = 0;
 		p->left -= n;
-		if (p->left == 0) {
-			end_frame(p, out);
-			out->sink->reset(out->ctx, p->is_response, p->frame.stream, UINT32_MAX);
-		} else {
+		if (p->left == 0)
+			end_reset(p, UINT32_MAX, out);
+		else
 			p->have = (uint8_t)(4 - p->left);
-		}
 		return n;
 	case PASS:
 		break;

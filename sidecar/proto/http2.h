@@ -40,19 +40,22 @@
 
 struct http2_sink {
 	/*
-	 * A header block of a stream is complete; pushed ones are not told of. time_ns is when its
-	 * first byte was seen. is_end: the direction of the stream ends with it.
+	 * A header block of a stream is complete; pushed ones are not told of. first_ns is when its
+	 * first byte was seen, last_ns when its last one was. is_end: the direction of the stream
+	 * ends with it.
 	 */
 	void (*head)(void *ctx, bool is_response, uint32_t stream, const struct http2_head *head,
-		     bool is_end, uint64_t time_ns);
+		     bool is_end, uint64_t first_ns, uint64_t last_ns);
 	/*
 	 * Bytes of a body; ptr NULL: len bytes that were not copied. is_end: the direction of the
 	 * stream ends with them (there may be none).
 	 */
-	void (*body)(void *ctx, bool is_response, uint32_t stream, struct span body, bool is_end);
+	void (*body)(void *ctx, bool is_response, uint32_t stream, struct span body, bool is_end,
+		     uint64_t time_ns);
 	/* The direction of the stream has ended with bytes that were lost: nobody knows when. */
 	void (*lost_end)(void *ctx, bool is_response, uint32_t stream);
-	void (*reset)(void *ctx, bool is_response, uint32_t stream, uint32_t code);
+	void (*reset)(void *ctx, bool is_response, uint32_t stream, uint32_t code,
+		      uint64_t time_ns);
 	/*
 	 * PARSE_FAIL_LOST, PARSE_FAIL_FRAME: the place is lost, frames were missed. Others are news
 	 * of one header block, which head() tells of all the same, as far as its frame was seen.
@@ -110,7 +113,10 @@ void http2_lost(struct http2 *p, uint64_t len, uint64_t time_ns, const struct ht
 /* Waits for a place where frames begin. */
 bool http2_is_lost(const struct http2 *p);
 /* Was it found with the newest piece, at its first byte? */
-bool http2_has_begun(const struct http2 *p);
+static inline bool http2_has_begun(const struct http2 *p)
+{
+	return p->has_begun;
+}
 /*
  * How many bytes from the newest one on the next frame starts. False if that is not known: the
  * place is lost, or a frame header has begun and not ended.

@@ -43,7 +43,7 @@ struct call {
 	uint8_t candidates; /* candidate.h */
 	bool is_probe;
 	bool is_connect;
-	bool is_suspect; /* frames were missed since it began: it may have ended */
+	bool may_have_ended; /* unseen: frames were missed since it began */
 	bool has_response; /* a final response head was seen */
 	uint16_t wire_method_len;
 	uint16_t wire_target_len;

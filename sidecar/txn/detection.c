@@ -7,7 +7,7 @@
 #include "proto/http2_sync.h"
 #include "proto/not_http.h"
 #include "txn/http1_session.h"
-#include "txn/multiplex.h"
+#include "txn/http2_session.h"
 #include "txn/proxy_header.h"
 
 /* A longer line without an end may just as well be words of a body, and the
@@ -55,7 +55,7 @@ static void go_http1(struct conn *c, struct session *s, enum dir dir, enum role 
 static void go_http2(struct conn *c, struct session *s, enum dir dir, enum role role, bool joins,
 		     const struct segment_view *view)
 {
-	if (multiplex_begin(c, s, role, joins, s->held) && view->data.len)
+	if (http2_session_begin(c, s, role, joins, s->held) && view->data.len)
 		http2_protocol.data(c, s, dir, view);
 }
 

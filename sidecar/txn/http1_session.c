@@ -2,7 +2,7 @@
 #include "txn/http1_session.h"
 
 #include "txn/candidate.h"
-#include "txn/multiplex.h"
+#include "txn/http2_session.h"
 #include "txn/note.h"
 #include "txn/outcome.h"
 #include "txn/turn.h"

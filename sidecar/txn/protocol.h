@@ -5,7 +5,7 @@
  *
  *   detection.h       what the connection speaks is not known yet
  *   http1_session.h   HTTP/1
- *   multiplex.h       HTTP/2
+ *   http2_session.h   HTTP/2
  */
 #ifndef SIDELIGHT_TXN_PROTOCOL_H
 #define SIDELIGHT_TXN_PROTOCOL_H

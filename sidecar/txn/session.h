@@ -53,7 +53,7 @@ enum turn {
 /* conn.user of every connection. */
 struct session {
 	const struct protocol_ops *protocol; /* NULL: not known yet */
-	struct multiplex *http2; /* owned; NULL: it does not speak HTTP/2 */
+	struct http2_session *http2; /* owned; NULL: it does not speak HTTP/2 */
 	/* HTTP/1 */
 	enum role role;
 	bool is_interim; /* the response at hand is a 1xx */

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "txn/multiplex.h"
+#include "txn/http2_session.h"
 
 /* "Upgrade: h2c", a line of its own among the fields. */
 static bool is_to_http2(struct span fields)
@@ -35,9 +35,9 @@ bool upgrade_to_http2(struct conn *c, struct session *s, struct exchange *e,
 	if (!is_to_http2(m->fields))
 		return false;
 	/* The client's preface follows, the server's first frame is next. */
-	if (!multiplex_begin(c, s, s->role, false, 0))
+	if (!http2_session_begin(c, s, s->role, false, 0))
 		return false;
 	if (e)
-		multiplex_upgrade(s->http2, c, e);
+		http2_session_upgrade(c, s, e);
 	return true;
 }

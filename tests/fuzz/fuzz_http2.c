@@ -30,11 +30,11 @@ struct run {
 };
 
 static void on_head(void *ctx, bool is_response, uint32_t stream, const struct http2_head *head,
-		    bool is_end, uint64_t time_ns)
+		    bool is_end, uint64_t first_ns, uint64_t last_ns)
 {
 	struct run *r = ctx;
 
-	fuzz_check(stream > 0 && head->note && time_ns);
+	fuzz_check(stream > 0 && head->note && first_ns && last_ns >= first_ns);
 	fuzz_check(head->method.len <= HTTP2_METHOD_MAX && head->path.len <= HTTP2_PATH_MAX);
 	fuzz_check(head->status == 0 || (head->status >= 100 && head->status <= 999));
 	text_addf(&r->trace, "head %d %u %u %u %u %.*s %.*s %d\n", is_response, stream,
@@ -42,12 +42,13 @@ static void on_head(void *ctx, bool is_response, uint32_t stream, const struct h
 		  SPAN_ARG(head->path), is_end);
 }
 
-static void on_body(void *ctx, bool is_response, uint32_t stream, struct span body, bool is_end)
+static void on_body(void *ctx, bool is_response, uint32_t stream, struct span body, bool is_end,
+		    uint64_t time_ns)
 {
 	struct run *r = ctx;
 
 	(void)is_response;
-	fuzz_check(stream > 0);
+	fuzz_check(stream > 0 && time_ns);
 	r->body += body.len;
 	/* Pieces of a body are what pieces of the input are: only its end counts. */
 	if (is_end)
@@ -61,10 +62,11 @@ static void on_lost_end(void *ctx, bool is_response, uint32_t stream)
 	fuzz_check(stream > 0);
 }
 
-static void on_reset(void *ctx, bool is_response, uint32_t stream, uint32_t code)
+static void on_reset(void *ctx, bool is_response, uint32_t stream, uint32_t code, uint64_t time_ns)
 {
 	struct run *r = ctx;
 
+	fuzz_check(time_ns);
 	text_addf(&r->trace, "reset %d %u %u\n", is_response, stream, code);
 }
 

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "txn/http2_session.h"
+
+#include "proto/http2.h"
+#include "txn/http2_streams.h"
+#include "txn/session.h"
+
+struct http2_session {
+	struct http2 parser[2]; /* by enum dir */
+	struct http2_memory http2_memory;
+	struct http2_streams streams; /* whose role is a guess until is_role_known */
+	bool is_role_known;
+	bool is_asked[2]; /* by enum dir: where frames start, and could not answer yet */
+};
+
+static struct http2_session *http2_of(struct conn *c)
+{
+	return ((struct session *)c->user)->http2;
+}
+
+static struct session_env *env_of(struct conn *c)
+{
+	return c->owner;
+}
+
+static struct http2 *parser_of(struct http2_session *h, bool is_response)
+{
+	return &h->parser[h->parser[0].is_response != is_response];
+}
+
+/* Hands the parsers their roles. */
+static void set_role(struct http2_session *h, enum role role)
+{
+	enum dir request = role == ROLE_CLIENT ? DIR_EGRESS : DIR_INGRESS;
+
+	h->streams.role = role;
+	h->parser[request].is_response = false;
+	h->parser[dir_other(request)].is_response = true;
+}
+
+bool http2_session_begin(struct conn *c, struct session *s, enum role role, bool joins,
+			 unsigned seen)
+{
+	struct http2_session *h = memory_calloc(&c->memory, 1, sizeof(*h));
+	struct session_env *env = env_of(c);
+
+	if (!h) {
+		env->stats.parse_failed[PARSE_FAIL_MEMORY]++;
+		return false;
+	}
+	s->http2 = h;
+	s->protocol = &http2_protocol;
+	h->streams.calls.memory = &c->memory;
+	h->http2_memory = (struct http2_memory){&c->memory, &env->http2_table_bytes};
+	for (int dir = 0; dir < 2; dir++) {
+		http2_init(&h->parser[dir], false, &h->http2_memory);
+		h->parser[dir].generation = &env->number;
+		if (joins)
+			http2_join(&h->parser[dir]);
+		/* Maybe with a segment that was not known for HTTP/2 yet. */
+		h->is_asked[dir] = joins && env->on_frame;
+	}
+	h->is_role_known = role != ROLE_UNKNOWN;
+	set_role(h, h->is_role_known ? role : ROLE_SERVER);
+	h->streams.has_missed = joins;
+	if (!joins)
+		http2_preface(parser_of(h, false), seen);
+	return true;
+}
+
+void http2_session_upgrade(struct conn *c, struct session *s, struct exchange *e)
+{
+	http2_streams_upgrade(&s->http2->streams, c, e);
+}
+
+/* --- what the parsers call ------------------------------------------------------- */
+
+static void on_head(void *ctx, bool is_response, uint32_t stream, const struct http2_head *head,
+		    bool is_end, uint64_t first_ns, uint64_t last_ns)
+{
+	struct conn *c = ctx;
+	struct http2_session *h = http2_of(c);
+
+	env_of(c)->stats.http2_unknown_fields += head->unknown;
+	if (!h->is_role_known) {
+		if (!head->is_request && !head->status)
+			return;
+		if (head->is_request == is_response)
+			set_role(h, h->streams.role == ROLE_SERVER ? ROLE_CLIENT : ROLE_SERVER);
+		is_response = !head->is_request;
+		h->is_role_known = true;
+	}
+	if (is_response)
+		http2_streams_response(&h->streams, c, stream, head, is_end, first_ns, last_ns);
+	else
+		http2_streams_request(&h->streams, c, stream, head, is_end,
+				      http2_is_lost(parser_of(h, true)), first_ns);
+}
+
+static void on_body(void *ctx, bool is_response, uint32_t stream, struct span body, bool is_end,
+		    uint64_t time_ns)
+{
+	struct conn *c = ctx;
+	struct http2_session *h = http2_of(c);
+
+	if (h->is_role_known)
+		http2_streams_body(&h->streams, c, is_response, stream, body, is_end, time_ns);
+}
+
+static void on_lost_end(void *ctx, bool is_response, uint32_t stream)
+{
+	struct conn *c = ctx;
+
+	if (is_response)
+		http2_streams_lost_end(&http2_of(c)->streams, c, stream);
+}
+
+static void on_reset(void *ctx, bool is_response, uint32_t stream, uint32_t code, uint64_t time_ns)
+{
+	struct conn *c = ctx;
+
+	http2_streams_reset(&http2_of(c)->streams, c, is_response, stream, code, time_ns);
+}
+
+static void on_fail(void *ctx, bool is_response, enum parse_fail why)
+{
+	struct conn *c = ctx;
+
+	(void)is_response;
+	env_of(c)->stats.parse_failed[why]++;
+	if (why == PARSE_FAIL_LOST || why == PARSE_FAIL_FRAME)
+		http2_streams_miss(&http2_of(c)->streams);
+}
+
+static const struct http2_sink parser_sink = {
+	.head = on_head,
+	.body = on_body,
+	.lost_end = on_lost_end,
+	.reset = on_reset,
+	.fail = on_fail,
+};
+
+/* --- what the session calls ------------------------------------------------------ */
+
+/*
+ * The source that asked gets the position of the first frame that starts with the segment or behind
+ * it. An answer that comes too late for that still says that it is HTTP/2.
+ */
+static void answer(struct http2_session *h, struct conn *c, enum dir dir, uint32_t ahead)
+{
+	const struct session_env *env = env_of(c);
+
+	h->is_asked[dir] = false;
+	env->on_frame(env->frame_ctx, c->id, dir, c->bytes[dir].next + ahead);
+}
+
+/* The segment asks, or one before it did. */
+static __attribute__((noinline)) void asked_data(struct http2_session *h, struct conn *c,
+						 enum dir dir, const struct segment_view *view,
+						 enum http2_start start)
+{
+	bool asks = view->asks && env_of(c)->on_frame;
+	uint32_t ahead = 0;
+	bool is_at_frame;
+
+	is_at_frame = asks && http2_next_frame(&h->parser[dir], &ahead) && ahead == 0;
+	http2_data(&h->parser[dir], view->data, start, view->time_ns, &parser_sink, c);
+	is_at_frame |= asks && http2_has_begun(&h->parser[dir]);
+	h->is_asked[dir] |= asks;
+	if (!h->is_asked[dir])
+		return;
+	if (is_at_frame)
+		answer(h, c, dir, -(uint32_t)view->data.len);
+	else if (http2_next_frame(&h->parser[dir], &ahead))
+		answer(h, c, dir, ahead);
+}
+
+static void on_data(struct conn *c, struct session *s, enum dir dir,
+		    const struct segment_view *view)
+{
+	struct http2_session *h = s->http2;
+	enum http2_start start = HTTP2_START_ANY;
+
+	if (dir == DIR_EGRESS && view->tid)
+		h->streams.tid = view->tid;
+	if (view->is_frame)
+		start = HTTP2_START_FRAME;
+	else if (view->is_start)
+		start = HTTP2_START_UNTOLD;
+	if (view->is_start && (view->asks || h->is_asked[dir]))
+		asked_data(h, c, dir, view, start);
+	else
+		http2_data(&h->parser[dir], view->data, start, view->time_ns, &parser_sink, c);
+}
+
+static void on_skip(struct conn *c, struct session *s, enum dir dir,
+		    const struct segment_view *view, uint32_t len)
+{
+	http2_skip(&s->http2->parser[dir], len, view->time_ns, &parser_sink, c);
+}
+
+static void on_lost(struct conn *c, struct session *s, enum dir dir,
+		    const struct segment_view *view, uint32_t len)
+{
+	env_of(c)->stats.bytes_lost_framing += len;
+	http2_lost(&s->http2->parser[dir], len, view->time_ns, &parser_sink, c);
+}
+
+static void on_end(struct conn *c, struct session *s, enum conn_end how, uint64_t time_ns)
+{
+	struct http2_session *h = s->http2;
+	bool is_lost = http2_is_lost(&h->parser[0]) || http2_is_lost(&h->parser[1]);
+
+	http2_streams_end(&h->streams, c, how, is_lost, time_ns);
+	http2_release(&h->parser[0]);
+	http2_release(&h->parser[1]);
+	memory_free(&c->memory, h);
+	s->http2 = NULL;
+}
+
+const struct protocol_ops http2_protocol = {
+	.data = on_data, .skip = on_skip, .lost = on_lost, .end = on_end};
