@@ -33,7 +33,8 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 		/* Responses can no longer be counted off against requests. */
 		env->stats.lost[is_full ? ENGINE_LOST_PIPELINE : ENGINE_LOST_MEMORY]++;
 		outcome_lose(c, s, is_full ? ENGINE_LOST_PIPELINE : ENGINE_LOST_MEMORY);
-		s->is_tainted = s->has_pipelined = true;
+		s->client = CLIENT_PIPELINES;
+		s->pairing_unreliable = true;
 		return HTTP1_BODY_FRAMED;
 	}
 	s->is_unreadable = false;
@@ -41,7 +42,7 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 		outcome_doubt(s, s->open.count - 1u);
 	turn_ask(c, s);
 	if (s->open.count > 1)
-		s->is_tainted |= s->is_suspect;
+		s->pairing_unreliable |= s->request_may_be_missing;
 	e->start_ns = m->time_ns;
 	e->version = (uint8_t)m->version;
 	note = note_find(c, s->role, m, &own);
@@ -88,7 +89,7 @@ static enum http1_body on_head(void *ctx, const struct message *m)
 	if (!m->is_response)
 		return on_request(c, s, m);
 	/* What nearly all are: the answer to the oldest open request. */
-	if (s->open.count && !s->is_tainted && m->status >= 200) {
+	if (s->open.count && !s->pairing_unreliable && m->status >= 200) {
 		struct exchange *e = exchanges_oldest(&s->open);
 
 		if (!e->is_connect) {
@@ -128,7 +129,7 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 		(void)http1_cut_head(&s->parser[request_dir(s)], &parser_sink, c);
 	if (s->open.count == 0)
 		(void)unreadable_answer(c, s, m); /* else it is nobody's */
-	if (s->open.count == 0 || s->is_tainted) {
+	if (s->open.count == 0 || s->pairing_unreliable) {
 		s->is_unpaired = true;
 		env_of(c)->stats.responses_unpaired++;
 		turn_answer(c, s);
@@ -187,7 +188,7 @@ static void on_message_end(void *ctx, bool is_response, uint64_t body_bytes, uin
 		outcome_report(c, s, TXN_OK, time_ns, body_bytes);
 		return;
 	}
-	/* Tainted: its place in the order goes with it, already counted as lost. */
+	/* Pairing is unreliable: its place in the order goes with it, counted as lost before. */
 	outcome_end(c, s);
 	turn_settle(s);
 }
@@ -195,7 +196,7 @@ static void on_message_end(void *ctx, bool is_response, uint64_t body_bytes, uin
 /* Bytes that are no response came where one must be: is it the answer to the oldest request? */
 static bool is_answer_certain(const struct conn *c, const struct session *s)
 {
-	return c->role != ROLE_UNKNOWN && !s->is_tainted && !s->has_gap &&
+	return c->role != ROLE_UNKNOWN && !s->pairing_unreliable && !s->has_gap &&
 	       !s->has_lost_start[dir_other(request_dir(s))];
 }
 
@@ -204,7 +205,7 @@ static void miss(struct conn *c, struct session *s, bool is_response, enum parse
 		 bool has_head)
 {
 	if (!is_response && why != PARSE_FAIL_LOST &&
-	    (s->open.count > !!has_head || s->has_pipelined)) {
+	    (s->open.count > !!has_head || s->client == CLIENT_PIPELINES)) {
 		/* Those that came before keep their responses, which come first. */
 		s->doubts_next = true;
 		return;
@@ -219,20 +220,20 @@ static void miss(struct conn *c, struct session *s, bool is_response, enum parse
 			outcome_report(c, s, TXN_MALFORMED,
 				       s->parser[dir_other(request_dir(s))].last_ns, 0);
 		outcome_lose(c, s, ENGINE_LOST_RESPONSE);
-		s->is_tainted = s->has_pipelined;
-	} else if (has_head && s->open.count == 1 && !s->has_pipelined) {
+		s->pairing_unreliable = s->client == CLIENT_PIPELINES;
+	} else if (has_head && s->open.count == 1 && s->client != CLIENT_PIPELINES) {
 		/* The rest of one request: who waits for answers gets its response next. */
-		s->is_suspect = true;
-	} else if (s->open.count || s->has_pipelined) {
-		s->is_tainted = true;
+		s->request_may_be_missing = true;
+	} else if (s->open.count || s->client == CLIENT_PIPELINES) {
+		s->pairing_unreliable = true;
 	} else if (why == PARSE_FAIL_LOST && turn_is_answer_due(c, s)) {
-		s->is_tainted = true;
+		s->pairing_unreliable = true;
 		/* Another request now does not wait for one that was missed whole. */
 		if (!has_head)
 			turn_miss(s);
 	}
 	/* Of whom nothing is known may be in any place of the order. */
-	s->is_tainted |= why == PARSE_FAIL_LOST && !s->has_waited;
+	s->pairing_unreliable |= why == PARSE_FAIL_LOST && s->client != CLIENT_WAITS;
 }
 
 static void on_fail(void *ctx, bool is_response, enum parse_fail why, bool has_head)
@@ -300,7 +301,7 @@ static void on_skip(struct conn *c, struct session *s, enum dir dir,
 	/* Whole responses of pipelined requests may be among what was skipped. */
 	if (dir != request_dir(s) && s->open.count > 1 && http1_is_blind(&s->parser[dir])) {
 		outcome_lose(c, s, ENGINE_LOST_RESPONSE);
-		s->is_tainted = s->has_pipelined;
+		s->pairing_unreliable = s->client == CLIENT_PIPELINES;
 	}
 }
 
@@ -348,7 +349,7 @@ static void on_end(struct conn *c, struct session *s, enum conn_end how, uint64_
 	case CONN_CLOSED:
 	case CONN_RESET:
 		/* A head may be found incomplete only now, when its response was lost before. */
-		if (s->is_tainted || http1_is_lost(&s->parser[dir_other(request_dir(s))]))
+		if (s->pairing_unreliable || http1_is_lost(&s->parser[dir_other(request_dir(s))]))
 			outcome_lose(c, s, ENGINE_LOST_RESPONSE);
 		/* A status that was sent counts, whether or not its head ever ended. */
 		if (s->open.count)

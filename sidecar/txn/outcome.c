@@ -16,7 +16,7 @@ void outcome_doubt(struct session *s, unsigned trusted)
 	if (trusted)
 		return;
 	s->has_missed = true;
-	s->is_tainted = true;
+	s->pairing_unreliable = true;
 	s->turn = TURN_NONE;
 }
 
@@ -47,7 +47,7 @@ static uint64_t request_so_far(struct conn *c, struct session *s)
 	const struct http1 *p = &s->parser[request_dir(s)];
 	uint64_t left = http1_body_left(p);
 	/* Behind a body of unknown length there may be other requests. */
-	bool is_known = left && (left != UINT64_MAX || !s->has_pipelined);
+	bool is_known = left && (left != UINT64_MAX || s->client != CLIENT_PIPELINES);
 	uint64_t behind = is_known ? turn_request_behind(c, s) : 0;
 
 	return p->body_bytes + (behind < left ? behind : left);
@@ -112,7 +112,7 @@ void outcome_report(struct conn *c, struct session *s, enum txn_error error, uin
 	env->stats.transactions++;
 	sinks_done(&env->sinks, &t);
 	end_settled(c, s);
-	s->is_suspect = false;
+	s->request_may_be_missing = false;
 	turn_settle(s);
 }
 
@@ -123,7 +123,7 @@ void outcome_drop(struct conn *c, struct session *s, const enum engine_lost *why
 			env_of(c)->stats.lost[*why]++;
 		outcome_end(c, s);
 	}
-	s->is_suspect = false;
+	s->request_may_be_missing = false;
 	turn_settle(s);
 }
 

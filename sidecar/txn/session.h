@@ -50,6 +50,9 @@ enum turn {
 	TURN_ANSWERED, /* by one whole response */
 };
 
+/* Does the client wait for the response to its request before the next one? See turn.h. */
+enum client_habit { CLIENT_UNKNOWN, CLIENT_WAITS, CLIENT_PIPELINES };
+
 /* conn.user of every connection. */
 struct session {
 	const struct protocol_ops *protocol; /* NULL: not known yet */
@@ -63,12 +66,12 @@ struct session {
 	bool has_begun; /* a part of a request's head came in earlier events: begun_seq */
 	bool has_asked; /* asked_seq is valid */
 	uint8_t turn; /* enum turn */
-	bool has_waited; /* the client did, between two requests */
-	bool has_pipelined; /* the client does not wait for responses */
+	uint8_t client; /* enum client_habit */
 	bool has_missed; /* messages, or parts of them, at any time */
-	bool is_suspect; /* requests may be missing behind the only open one: none may follow it */
+	bool request_may_be_missing; /* behind the only open one: none may follow it */
 	bool doubts_next; /* bytes may have been a request: the next one may get its response */
-	bool is_tainted; /* requests are missing among the open ones: count, do not report */
+	bool pairing_unreliable; /* requests are missing among the open ones: count, do not report
+				  */
 	struct http1 parser[2]; /* by enum dir */
 	struct exchanges open;
 	uint32_t come_seq[2]; /* by enum dir: for the sender of the segment at hand; if has_come */
@@ -80,7 +83,7 @@ struct session {
 	bool has_gap; /* bytes of either direction were lost, at any time */
 	bool is_unreadable; /* bytes came that begin no request; nothing followed: unreadable_ns */
 	bool is_banner; /* not_http is what the server said before the client said anything */
-	uint16_t trusted; /* open requests that came before such bytes; the others are tainted */
+	uint16_t trusted; /* open requests that came before such bytes; the others are unreliable */
 	uint64_t unreadable_ns;
 	uint64_t held_ns; /* when the first of the held bytes was seen, or of those in proxy */
 	struct proxy *proxy; /* owned; a PROXY header of the client has begun and not ended */

@@ -27,10 +27,10 @@ void turn_lose_oldest(struct conn *c, struct session *s)
 
 void turn_pipelines(struct conn *c, struct session *s)
 {
-	s->has_pipelined = true;
-	if (!s->has_missed || s->is_tainted)
+	s->client = CLIENT_PIPELINES;
+	if (!s->has_missed || s->pairing_unreliable)
 		return;
-	s->is_tainted = true;
+	s->pairing_unreliable = true;
 	/* Since the loss it may be the response to another request. */
 	if (s->open.count && exchanges_oldest(&s->open)->status) {
 		s->is_unpaired = true;
@@ -60,14 +60,14 @@ void turn_ask(struct conn *c, struct session *s)
 	s->has_begun = false;
 	s->has_asked = is_known;
 	s->asked_seq = seq;
-	if (!s->has_waited && has_waited(c, s)) {
-		s->has_waited = true;
-		s->is_tainted &= s->has_pipelined;
+	if (s->client == CLIENT_UNKNOWN && has_waited(c, s)) {
+		s->client = CLIENT_WAITS;
+		s->pairing_unreliable = false;
 	}
 	s->turn = TURN_ASKED;
 	s->is_answered = false;
 	/* It had its response, however long a body that response announced: maybe to a HEAD. */
-	if (s->is_unpaired && !s->has_pipelined && http1_is_inside(response))
+	if (s->is_unpaired && s->client != CLIENT_PIPELINES && http1_is_inside(response))
 		http1_resync(response);
 }
 

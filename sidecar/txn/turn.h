@@ -1,12 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Does the client of an HTTP/1 connection wait for each response, and what
- * follows for the open requests when it does not.
+ * follows for the pairing of requests and responses when a message was missed.
  *
- * After a loss, who waits begins afresh with the next request. Who is ever
- * found not to wait, before the loss or after it, is tainted from then on:
- * what is open, or comes later, is counted as lost and not reported. Of whom
- * nothing is known, an exchange is lost until one shows that the client waits.
+ *                     one response, and nothing else,
+ *                     between two requests
+ *     CLIENT_UNKNOWN --------------------------------> CLIENT_WAITS
+ *            |                                              |
+ *            | two requests and no response byte between    |
+ *            v them, or more of them than are followed      v
+ *     CLIENT_PIPELINES <------------------------------------'      (never left)
+ *
+ * While a client waits, what was missed concerns one exchange only, and pairing is
+ * reliable again when no request is open. A client that pipelines makes pairing
+ * unreliable for good with the first message that is missed, be it before or
+ * after that shows: what is open, or comes later, is counted as lost and not
+ * reported. Of a client of unknown habit exchanges are lost until one shows
+ * that it waits.
+ *
+ *     reliable --- a message is missed, and a response is due, or the client is not ---> unreliable
+ *                  known to wait; or it turns out to pipeline after one was missed
+ *     reliable --- part of the only open request is missed ---> request_may_be_missing
+ *     request_may_be_missing --- another request comes before the response -----------> unreliable
+ *     request_may_be_missing --- the request is reported or lost ---------------------> reliable
+ *     unreliable --- the client waits, and no request is open; or it turns out to wait > reliable
  */
 #ifndef SIDELIGHT_TXN_TURN_H
 #define SIDELIGHT_TXN_TURN_H
@@ -70,8 +87,8 @@ static inline void turn_end(struct session *s)
 /* No response is due: what was missed concerns nobody, if the client waits. */
 static inline void turn_settle(struct session *s)
 {
-	if (s->open.count == 0 && s->has_waited && !s->has_pipelined)
-		s->is_tainted = false;
+	if (s->open.count == 0 && s->client == CLIENT_WAITS)
+		s->pairing_unreliable = false;
 }
 
 /* The client does not wait. The response at hand may become unpaired by that. */

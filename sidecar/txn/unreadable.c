@@ -33,7 +33,7 @@ bool unreadable_answer(struct conn *c, struct session *s, const struct message *
 		return false;
 	s->is_unreadable = false;
 	/* After a loss they may be the middle of anything. */
-	if (m->status < 400 || s->is_tainted || s->has_gap)
+	if (m->status < 400 || s->pairing_unreliable || s->has_gap)
 		return false;
 	e = exchanges_push(&s->open, &is_full);
 	if (!e)
