@@ -18,7 +18,8 @@ enum proxy_header {
 	PROXY_HEADER_BAD,
 };
 
-/* Takes the header, or its next part, off *view, the next bytes of a session of unknown role. */
+/* Takes the header, or its next part, off *view, the next bytes of a session whose protocol is not
+ * known. */
 enum proxy_header proxy_header_take(struct conn *c, struct session *s, enum dir dir,
 				    struct segment_view *view);
 

@@ -65,6 +65,7 @@ struct session {
 			   */
 	bool has_begun; /* a part of a request's head came in earlier events: begun_seq */
 	bool has_asked; /* asked_seq is valid */
+	bool has_come; /* come_seq is */
 	uint8_t turn; /* enum turn */
 	uint8_t client; /* enum client_habit */
 	bool has_missed; /* messages, or parts of them, at any time */
@@ -75,23 +76,24 @@ struct session {
 	struct http1 parser[2]; /* by enum dir */
 	struct exchanges open;
 	uint32_t come_seq[2]; /* by enum dir: for the sender of the segment at hand; if has_come */
-	bool has_come;
 	uint32_t answered_seq; /* how far requests had come then */
 	uint32_t begun_seq; /* how far responses had come at its first byte */
 	uint32_t asked_seq; /* ... and at that of the newest request */
 	uint32_t tid; /* of the newest egress data */
-	bool has_gap; /* bytes of either direction were lost, at any time */
 	bool is_unreadable; /* bytes came that begin no request; nothing followed: unreadable_ns */
-	bool is_banner; /* not_http is what the server said before the client said anything */
 	uint16_t trusted; /* open requests that came before such bytes; the others are unreliable */
 	uint64_t unreadable_ns;
+	/* Detection */
 	uint64_t held_ns; /* when the first of the held bytes was seen, or of those in proxy */
 	struct proxy *proxy; /* owned; a PROXY header of the client has begun and not ended */
 	bool is_past_proxy[2]; /* by enum dir: a PROXY header can't begin, or go on, any more */
 	uint8_t held; /* bytes of HTTP/2's preface that the client sent, and no other byte */
 	bool has_lost_start[2]; /* first bytes are missing: it is as good as an older connection */
+	bool has_gap; /* bytes of either direction were lost, at any time */
+	bool is_banner; /* not_http is what the server said before the client said anything */
 	uint8_t not_http; /* enum not_http; once it is set, all further bytes are ignored */
-	uint8_t likely_frames; /* pieces of an older connection that looked like HTTP/2's frames */
+	uint8_t likely_frames; /* segments of an older connection that look like HTTP/2's frames */
+	/* Transport */
 	uint8_t transport; /* enum transport */
 	struct tls_stream *tls; /* owned: the bytes come from there; NULL: from TCP */
 };
