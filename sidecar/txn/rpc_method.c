@@ -24,7 +24,11 @@ static bool is_method(struct span path)
 const char *rpc_methods_find(struct label_values *methods, enum role role, struct span path,
 			     struct memory_account *memory, bool *ret_is_candidate)
 {
+	const char *query = path.len ? memchr(path.ptr, '?', path.len) : NULL;
+
 	*ret_is_candidate = false;
+	/* A query is no part of the name, and may hold secrets. */
+	path.len = query ? (size_t)(query - path.ptr) : path.len;
 	if (!is_method(path))
 		return invalid;
 	return label_values_find(methods, role, span_from(path, 1), memory, ret_is_candidate);

@@ -110,6 +110,15 @@ def grpc_errors(cap):
     conn.close()
 
 
+@case("A query behind a method of gRPC is no part of its name, and is not shown.",
+      "POST /pkg.S/M 200 OK 0:0 0/0")
+def grpc_query(cap):
+    conn = begin(cap)
+    conn.c(call(1, "/pkg.S/M?token=secret", end=True))
+    conn.s(head(1, ":status=200", "content-type=application/grpc", "grpc-status=0", end=True))
+    conn.close()
+
+
 @case("Joined mid-stream: what the lost header table held is unknown, what comes again is not.",
       "POST - 200 unknown 1:1 6/6",
       "POST /pkg.S/M 200 OK 1:1 6/6",

@@ -257,6 +257,10 @@ static void test_rpc_methods(void **state)
 	answer_rpc(&world, stream);
 	end_rpc(&world, stream, "0");
 	assert_string_equal(world.newest, "shop.Cart/Add");
+	stream += 2;
+	begin_rpc(&world, stream, "shop.Cart/Add?token=secret");
+	end_rpc(&world, stream, "0");
+	assert_string_equal(world.newest, "shop.Cart/Add");
 
 	/* A stream that goes on is named as soon as it has an answer. */
 	stream += 2;
