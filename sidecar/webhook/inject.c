@@ -31,11 +31,37 @@ static int read_all(FILE *in, struct text *out)
 	return ferror(in) ? -EIO : 0;
 }
 
-static cJSON *read_object(const char *file)
+/* One JSON text after another, as kubectl prints several objects; NULL: there is none, or one is
+ * malformed. */
+static cJSON *parse_documents(struct span text)
+{
+	cJSON *documents = cJSON_CreateArray();
+	bool is_good = documents;
+
+	while (is_good) {
+		const char *end = NULL;
+		cJSON *one;
+
+		while (text.len && strchr(" \t\r\n", text.ptr[0]))
+			text = span_from(text, 1);
+		if (!text.len)
+			break;
+		one = cJSON_ParseWithLengthOpts(text.ptr, text.len, &end, false);
+		is_good = cJSON_AddItemToArray(documents, one);
+		text = span_from(text, is_good ? (size_t)(end - text.ptr) : 0);
+	}
+	if (is_good && documents->child)
+		return documents;
+	cJSON_Delete(documents);
+	return NULL;
+}
+
+/* An array. */
+static cJSON *read_documents(const char *file)
 {
 	bool is_stdin = !file || strcmp(file, "-") == 0;
 	scoped_file FILE *opened = is_stdin ? NULL : fopen(file, "r");
-	cJSON *object = NULL;
+	cJSON *documents = NULL;
 	struct text text;
 	int err = -errno;
 
@@ -46,15 +72,15 @@ static cJSON *read_object(const char *file)
 	text_init(&text);
 	err = read_all(is_stdin ? stdin : opened, &text);
 	if (!err)
-		object = cJSON_ParseWithLength(text.ptr, text.len);
+		documents = parse_documents(text_span(&text));
 	if (err)
 		log_error("%s: %s", is_stdin ? "standard input" : file, strerror(-err));
-	else if (!object)
+	else if (!documents)
 		log_error(
 			"%s is not JSON; for YAML: kubectl create --dry-run=client -o json -f FILE",
 			is_stdin ? "standard input" : file);
 	text_release(&text);
-	return object;
+	return documents;
 }
 
 static int print_object(const cJSON *object)
@@ -165,13 +191,16 @@ static int inject_list(const struct values *defaults, const cJSON *items)
 	return status;
 }
 
-static int inject_document(const struct values *defaults, cJSON *document)
+static int inject_documents(const struct values *defaults, cJSON *documents)
 {
+	cJSON *document = documents->child;
 	const char *kind = kind_of(document);
 	int status = -1;
-	int printed;
+	int printed = 0;
 
-	if (kind && strcmp(kind, "List") == 0)
+	if (document->next)
+		status = inject_list(defaults, documents);
+	else if (kind && strcmp(kind, "List") == 0)
 		status = inject_list(defaults, cJSON_GetObjectItemCaseSensitive(document, "items"));
 	else if (kind && manifest_pod_path(kind))
 		status = inject_object(defaults, document, NULL);
@@ -181,15 +210,16 @@ static int inject_document(const struct values *defaults, cJSON *document)
 			  kind ? kind : "document without kind");
 		return EXIT_USE;
 	}
-	printed = print_object(document);
+	for (; document && !printed; document = document->next)
+		printed = print_object(document);
 	return printed ? printed : status;
 }
 
 int inject_command(const struct flags *f)
 {
-	cJSON *object = read_object(f->file);
-	int status = object ? inject_document(&f->values, object) : EXIT_USE;
+	cJSON *documents = read_documents(f->file);
+	int status = documents ? inject_documents(&f->values, documents) : EXIT_USE;
 
-	cJSON_Delete(object);
+	cJSON_Delete(documents);
 	return status;
 }

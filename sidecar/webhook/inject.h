@@ -9,8 +9,8 @@
 #include "webhook/flags.h"
 
 /*
- * Reads one Pod or workload as JSON and prints it with sidelight in it;
- * warnings go to standard error. No annotation is needed; inject: "false" is
+ * Reads a Pod or workload as JSON, a List, or several JSON texts, and prints them with sidelight in
+ * them; warnings go to standard error. No annotation is needed; inject: "false" is
  * respected. Returns the exit status: 1 if it cannot be injected, 2 for bad input.
  */
 int inject_command(const struct flags *f);

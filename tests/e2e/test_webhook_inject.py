@@ -74,8 +74,27 @@ class Inject(Case):
         self.assertEqual(self.inject(quota({"limits.cpu": "4"}))[0], 2, "nothing to inject")
         self.assertEqual(self.inject(web, workload("Job"))[0], 0)
 
+    def test_several_documents(self):
+        """`kubectl create --dry-run=client -o json` prints one JSON text after another."""
+        service = {"kind": "Service", "metadata": {"name": "web"}}
+        texts = [json.dumps(o) for o in (service, workload("Deployment"), pod())]
+        file = self.scratch("documents.json")
+        file.write_text("\n".join(texts) + "\n")
+        done = run([WEBHOOK, "inject", file])
+        printed, decoder, rest = [], json.JSONDecoder(), done.stdout.strip()
+        while rest:
+            one, end = decoder.raw_decode(rest)
+            printed.append(one)
+            rest = rest[end:].strip()
+        self.assertEqual(printed[0], service)
+        specs = [printed[1]["spec"]["template"]["spec"], printed[2]["spec"]]
+        self.assertEqual(len(printed), 3)
+        for spec in specs:
+            self.assertEqual([c["name"] for c in spec["initContainers"]][:1], ["sidelight"])
+
     def test_bad_input(self):
         for text, why in [("x", "not JSON"), ("{}", "no Pod template"),
+                          ("", "not JSON"), (json.dumps(pod()) + "}", "not JSON"),
                           ('{"kind": "Service"}', "a Service has no Pod template")]:
             file = self.scratch("in.json")
             file.write_text(text)
