@@ -18,6 +18,7 @@
 #include "metrics/text.h"
 #include "tls/keylog.h"
 #include "txn/engine.h"
+#include "txn/route_doubt.h"
 
 #define EXIT_CUT 1 /* something is missing in what was printed */
 #define EXIT_USE 2
@@ -79,6 +80,11 @@ static int read_secrets(struct replay *r, const struct options *o, struct text *
 	return 0;
 }
 
+static void warn_of_route(struct span template, const char *why)
+{
+	log_warn("replay: route template %.*s: %s", SPAN_ARG(template), why);
+}
+
 static int replay_init(struct replay *r, const struct options *o, struct text *error)
 {
 	static const enum lines_format formats[] = {
@@ -108,6 +114,7 @@ static int replay_init(struct replay *r, const struct options *o, struct text *e
 		text_addf(error, "replay: %s", engine_error);
 		return -1;
 	}
+	route_doubts(o->routes, warn_of_route);
 	r->summary = summary_new(o->has_summary ? SUMMARY_ROWS : 1);
 	if (!r->summary)
 		goto no_memory;

@@ -423,6 +423,15 @@ def route_of_user(cap):
     conn.close()
 
 
+@case("A template that can hardly match anything is named.", "GET /users/7 200 0/0",
+      args=["--routes", "/users/:id"], says="route template /users/:id: it matches only paths with")
+def route_doubted(cap):
+    conn = cap.open()
+    conn.c(get("/users/7"))
+    conn.s(answer(200))
+    conn.close()
+
+
 @case("A head over 16 KiB is counted with what is known, and its framing still holds.",
       "POST /huge 200 2/0", "GET /n 200 0/0", recut=0)
 def huge_head(cap):
