@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/standard_fds.h"
 #include "cmd/doctor.h"
 #include "cmd/option_table.h"
 #include "cmd/options.h"
@@ -75,6 +76,7 @@ int main(int argc, char **argv)
 	struct options o;
 	struct text error;
 
+	standard_fds_occupy();
 	text_init(&error);
 	if (options_parse(&o, argc, argv, environ, &error)) {
 		log_error("%s", error.ptr);

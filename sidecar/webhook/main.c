@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/standard_fds.h"
 #include "webhook/certs.h"
 #include "webhook/flags.h"
 #include "webhook/guard.h"
@@ -64,6 +65,7 @@ int main(int argc, char **argv)
 	struct text error;
 	int err;
 
+	standard_fds_occupy();
 	log_set_program("sidelight-webhook");
 	text_init(&error);
 	err = flags_parse(&f, argc, argv, environ, &error);

@@ -64,6 +64,20 @@ class RunCommand(harness.Case):
                 self.assertEqual(done.returncode, 2)
                 self.assertEqual(len(done.stderr.splitlines()), 1)
 
+    def test_standard_descriptors_that_are_closed(self):
+        """They stay closed for the command, and nothing else is taken for them."""
+        probe = ("import os, sys\n"
+                 "for fd in range(3):\n"
+                 "    try: os.read(fd, 0) if fd == 0 else os.write(fd, b'')\n"
+                 "    except OSError: continue\n"
+                 "    sys.exit(10 + fd)\n"
+                 "sys.exit(7)\n")
+        for closed, status in (("0<&-", 11), ("1>&-", 10), ("2>&-", 10), ("0<&- 1>&- 2>&-", 7)):
+            with self.subTest(closed):
+                done = sidelight("run", "--", "python3", "-c", probe,
+                                 prefix=["sh", "-c", f'exec "$@" {closed}', "sh"])
+                self.assertEqual(done.returncode, status, done.stderr)
+
     def test_output_and_arguments_are_untouched(self):
         done = sidelight("run", "--", "printf", "%s|", "a b", "--help", "")
         self.assertEqual(done.stdout, "a b|--help||")
