@@ -46,13 +46,14 @@ static int (*const commands[COMMAND_MAX])(const struct options *o) = {
 	[COMMAND_HELP] = command_help,
 };
 
-/* The status of a command that could not do what was asked. */
+/* The status of a command that could not do what was asked; or that of CMD, whatever it is. */
 static int end(const struct options *o, int status)
 {
 	sigset_t signals;
 	int number;
 
-	if (o->command != COMMAND_RUN || o->on_error != ON_ERROR_WAIT || status != EXIT_USE)
+	if (o->command != COMMAND_RUN || o->argv || o->on_error != ON_ERROR_WAIT ||
+	    status != EXIT_USE)
 		return status;
 	log_warn("run: nothing is watched; waits for SIGTERM, so that the Pod can start");
 	(void)sigemptyset(&signals); /* these four cannot fail on a set like this */

@@ -18,7 +18,7 @@ const struct option option_table[] = {
 	/* Read early: it counts for whatever is wrong in the rows below. */
 	{NULL, "on-error", "SIDELIGHT_ON_ERROR", "exit|wait", "exit",
 	 "when it cannot watch: end, or do nothing until SIGTERM (a native sidecar that ends keeps "
-	 "its Pod from starting)",
+	 "its Pod from starting); with -- CMD always end",
 	 KIND_WORD, IN_RUN, AT(on_error), 0, 0},
 	{NULL, "podinfo", "SIDELIGHT_PODINFO", "DIR", "/etc/sidelight/podinfo",
 	 "downward API volume with the files annotations and labels; its sidelight.dev/NAME "

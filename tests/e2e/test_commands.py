@@ -49,6 +49,10 @@ class RunCommand(harness.Case):
                 waiting.send(signal.SIGTERM)
                 self.assertEqual(waiting.wait(), 2)
 
+        done = sidelight("run", "--on-error", "wait", "--", "sh", "-c", "exit 2")
+        self.assertEqual(done.returncode, 2, "the status of the command is no error of ours")
+        self.assertNotIn("nothing is watched", done.stderr)
+
     def test_bad_push_url_turns_off_pushing_only(self):
         """From the environment, where who wrote it does not see this; a flag ends it."""
         for url in ("gw", "http://gw:99999", "http://u:secret@gw?a=b", "http://[::1", "http://g w"):
