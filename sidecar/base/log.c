@@ -32,6 +32,9 @@ void log_line(enum log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(line, sizeof(line), fmt, ap); /* a longer line is cut */
 	va_end(ap);
+	/* Names of files, cgroups and such are other people's: they could move the cursor. */
+	for (char *c = line; *c; c++)
+		*c = (unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c;
 	/* One call, so that lines of several processes do not mix. */
 	(void)fprintf(stderr, "%s: %s\n", program, line);
 }

@@ -328,6 +328,9 @@ class BadUse(harness.Case):
         self.assert_refused(sidelight("run", "--cgroup", "/nonexistent"), "/nonexistent")
         self.assert_refused(sidelight("run", "--cgroup", self.dir), str(self.dir))
 
+    def test_names_that_would_drive_a_terminal(self):
+        self.assert_refused(sidelight("run", "--cgroup", "/no\x1b[31m\nsuch"), "/no?[31m?such")
+
     def test_pid_that_is_none(self):
         child = subprocess.Popen(["true"])
         child.wait()
