@@ -8,6 +8,7 @@
 #include "proto/not_http.h"
 #include "txn/http1_session.h"
 #include "txn/http2_session.h"
+#include "txn/preface.h"
 #include "txn/proxy_header.h"
 
 /* A longer line without an end may just as well be words of a body, and the
@@ -75,6 +76,8 @@ static bool is_preface(struct conn *c, struct session *s, enum role role,
 	rest = segment_view_with(view, span_from(view->data, n), view->time_ns);
 	if (s->held == HTTP2_PREFACE_SIZE)
 		go_http2(c, s, request_dir(role), role, false, &rest);
+	if (s->protocol == &http2_protocol && c->role != ROLE_UNKNOWN)
+		s->protocol = &preface_protocol;
 	return true;
 }
 

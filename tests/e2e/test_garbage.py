@@ -8,6 +8,7 @@ import harness
 import servers
 from clients import Wire, request_bytes
 from observer import Sidelight
+from rings import PREFACE, SETTINGS, frame
 
 RESPONSES = {
     "shoutcast": b"ICY 200 OK\r\nicy-name: radio\r\n\r\n",
@@ -48,6 +49,17 @@ class Responses(harness.Case):
         self.ask("/half-head/500")
         scrape = self.sidelight.assert_counted(
             {("GET", "/hello", "200"): 1, ("GET", "/half-head/{id}", "500"): 1}, self.server.port)
+        self.assertEqual(scrape.lost(), {})
+
+    def test_refused_preface(self):
+        """A server that does not speak HTTP/2 answers with 400, in HTTP/1."""
+        server = servers.Nginx(self)
+        sidelight = Sidelight(self, cgroup=server.cgroup)
+        with Wire(server.port) as wire:
+            wire.send(PREFACE + frame(SETTINGS))
+            while wire.sock.recv(1 << 16):
+                pass
+        scrape = sidelight.assert_counted({("_OTHER", "unknown", "400"): 1}, server.port)
         self.assertEqual(scrape.lost(), {})
 
     def test_two_spaces(self):

@@ -110,6 +110,20 @@ def grpc_errors(cap):
     conn.close()
 
 
+@case("A server of HTTP/1 refuses the preface: that is a request, if none follows it.",
+      "_OTHER - 400 0/3", "GET /now - connection_closed 0/0", recut=0)
+def preface_refused(cap):
+    conn = cap.open()
+    conn.c(PREFACE + frame(SETTINGS))
+    conn.s(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 3\r\n\r\nbad")
+    conn.close("s")
+    conn = cap.open()
+    conn.c(PREFACE + frame(SETTINGS) +
+           head(1, ":method=GET", ":scheme=http", ":path=/now", end=True))
+    conn.s(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 3\r\n\r\nbad")
+    conn.close("s")
+
+
 @case("A query behind a method of gRPC is no part of its name, and is not shown.",
       "POST /pkg.S/M 200 OK 0:0 0/0")
 def grpc_query(cap):

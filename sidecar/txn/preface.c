@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "txn/preface.h"
+
+#include "txn/http1_session.h"
+#include "txn/http2_session.h"
+#include "txn/turn.h"
+#include "txn/unreadable.h"
+
+static bool is_from_client(const struct conn *c, enum dir dir)
+{
+	return dir == (c->role == ROLE_CLIENT ? DIR_EGRESS : DIR_INGRESS);
+}
+
+/* view starts with a response of HTTP/1. */
+static void refuse(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view)
+{
+	const struct engine_stats *stats = &((struct session_env *)c->owner)->stats;
+	uint64_t before = stats->transactions + stats->lost[ENGINE_LOST_RESPONSE];
+	struct http1 *request = &s->parser[dir_other(dir)];
+
+	http2_protocol.end(c, s, CONN_CLOSED, view->time_ns);
+	s->held = 0;
+	http1_session_begin(c, s, c->role);
+	request->last_ns = s->held_ns;
+	http1_resync(request);
+	/* Without requests behind the preface, it is the preface that has this answer. */
+	if (stats->transactions + stats->lost[ENGINE_LOST_RESPONSE] == before)
+		unreadable_begin(s);
+	else
+		http1_tunnel(&s->parser[dir]);
+	http1_protocol.data(c, s, dir, view);
+}
+
+static void on_data(struct conn *c, struct session *s, enum dir dir,
+		    const struct segment_view *view)
+{
+	if (!is_from_client(c, dir)) {
+		s->protocol = &http2_protocol;
+		if (http1_is_response(view->data)) {
+			refuse(c, s, dir, view);
+			return;
+		}
+	}
+	http2_protocol.data(c, s, dir, view);
+}
+
+/* The first bytes of a server that goes on are not known any more. */
+static void on_skip(struct conn *c, struct session *s, enum dir dir,
+		    const struct segment_view *view, uint32_t len)
+{
+	if (!is_from_client(c, dir))
+		s->protocol = &http2_protocol;
+	http2_protocol.skip(c, s, dir, view, len);
+}
+
+static void on_lost(struct conn *c, struct session *s, enum dir dir,
+		    const struct segment_view *view, uint32_t len)
+{
+	if (!is_from_client(c, dir))
+		s->protocol = &http2_protocol;
+	http2_protocol.lost(c, s, dir, view, len);
+}
+
+static void on_end(struct conn *c, struct session *s, enum conn_end how, uint64_t time_ns)
+{
+	http2_protocol.end(c, s, how, time_ns);
+}
+
+const struct protocol_ops preface_protocol = {
+	.data = on_data, .skip = on_skip, .lost = on_lost, .end = on_end};
