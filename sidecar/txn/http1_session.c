@@ -109,6 +109,22 @@ static void lose_head(struct conn *c, struct session *s)
 		outcome_lose(c, s, ENGINE_LOST_RESPONSE);
 }
 
+/* Nothing is missing: whatever the server sends belongs to the oldest open request, if there is
+ * one.
+ */
+static bool is_pairing_certain(const struct conn *c, const struct session *s)
+{
+	return c->role != ROLE_UNKNOWN && !s->pairing_unreliable && !s->has_gap &&
+	       !s->has_lost_start[dir_other(request_dir(s))];
+}
+
+/* A server may end an idle connection with 408, which answers no request (RFC 9110 section 15.5.9).
+ */
+static bool is_unsolicited(const struct conn *c, const struct session *s, const struct message *m)
+{
+	return m->status == 408 && s->open.count == 0 && is_pairing_certain(c, s);
+}
+
 static __attribute__((noinline)) enum http1_body on_response(struct conn *c, struct session *s,
 							     const struct message *m)
 {
@@ -128,10 +144,10 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 	else if (s->open.count == 0)
 		(void)http1_cut_head(&s->parser[request_dir(s)], &parser_sink, c);
 	if (s->open.count == 0)
-		(void)unreadable_answer(c, s, m); /* else it is nobody's */
+		(void)unreadable_answer(c, s); /* else it is nobody's */
 	if (s->open.count == 0 || s->pairing_unreliable) {
 		s->is_unpaired = true;
-		env_of(c)->stats.responses_unpaired++;
+		env_of(c)->stats.responses_unpaired += !is_unsolicited(c, s, m);
 		turn_answer(c, s);
 		turn_settle(s);
 		if (s->open.count) {
@@ -193,13 +209,6 @@ static void on_message_end(void *ctx, bool is_response, uint64_t body_bytes, uin
 	turn_settle(s);
 }
 
-/* Bytes that are no response came where one must be: is it the answer to the oldest request? */
-static bool is_answer_certain(const struct conn *c, const struct session *s)
-{
-	return c->role != ROLE_UNKNOWN && !s->pairing_unreliable && !s->has_gap &&
-	       !s->has_lost_start[dir_other(request_dir(s))];
-}
-
 /* Messages may be missing from here on. */
 static void miss(struct conn *c, struct session *s, bool is_response, enum parse_fail why,
 		 bool has_head)
@@ -216,7 +225,7 @@ static void miss(struct conn *c, struct session *s, bool is_response, enum parse
 	if (is_response) {
 		/* Not knowing where responses begin, we know of no open request how it ended. */
 		if (why != PARSE_FAIL_LOST && s->open.count &&
-		    (has_head ? !s->is_unpaired && !s->is_interim : is_answer_certain(c, s)))
+		    (has_head ? !s->is_unpaired && !s->is_interim : is_pairing_certain(c, s)))
 			outcome_report(c, s, TXN_MALFORMED,
 				       s->parser[dir_other(request_dir(s))].last_ns, 0);
 		outcome_lose(c, s, ENGINE_LOST_RESPONSE);

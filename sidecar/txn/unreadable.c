@@ -17,7 +17,7 @@ void unreadable_begin(struct session *s)
 	s->is_unreadable = true;
 }
 
-bool unreadable_answer(struct conn *c, struct session *s, const struct message *m)
+bool unreadable_answer(struct conn *c, struct session *s)
 {
 	struct session_env *env = env_of(c);
 	struct http1 *request = &s->parser[request_dir(s)];
@@ -33,7 +33,7 @@ bool unreadable_answer(struct conn *c, struct session *s, const struct message *
 		return false;
 	s->is_unreadable = false;
 	/* After a loss they may be the middle of anything. */
-	if (m->status < 400 || s->pairing_unreliable || s->has_gap)
+	if (s->pairing_unreliable || s->has_gap)
 		return false;
 	e = exchanges_push(&s->open, &is_full);
 	if (!e)
