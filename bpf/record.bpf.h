@@ -86,6 +86,11 @@ __noinline __u32 shrink_state(struct __sk_buff *skb)
 		return 0;
 	rest->id = st->id;
 	rest->is_open = st->is_open;
+	rest->is_midstream = st->is_midstream;
+	rest->ends = st->ends;
+	rest->role = st->role;
+	rest->is_finished[SL_INGRESS] = st->half[SL_INGRESS].is_finished;
+	rest->is_finished[SL_EGRESS] = st->half[SL_EGRESS].is_finished;
 	tell_volume(&st->half[SL_INGRESS]);
 	tell_volume(&st->half[SL_EGRESS]);
 	/* No callback will tell of its end. */

@@ -37,50 +37,152 @@ static __always_inline bool open_conn(struct __sk_buff *skb, struct sock_state *
 			 st->half[SL_EGRESS].first_seq);
 }
 
-static __always_inline __u32 end_half(struct sock_state *st, struct half *h, bool is_reset)
+/* A global function: see scan_head(). */
+__noinline __u32 open_ended(struct __sk_buff *skb, __u32 is_egress)
 {
-	if (!st->is_midstream || !st->is_open || st->mute || st->is_closed)
+	struct sock_state *st = state_of(skb);
+
+	return st ? open_conn(skb, st, is_egress ? SL_EGRESS : SL_INGRESS) : false;
+}
+
+/* Counts an end that no callback tells of. */
+static __always_inline void count_end(bool is_reset)
+{
+	count_exact(SL_C_CLOSED);
+	if (is_reset)
+		count_exact(SL_C_RESET);
+}
+
+/*
+ * A FIN or RST has passed: will a state callback tell of the end? It does unless another program
+ * has cleared the socket's callback flags, and then it did not come before, either. Should it come
+ * all the same, on_closed() finds is_closed.
+ */
+static __always_inline bool has_callback(__u32 ends, bool is_reset)
+{
+	return is_reset ? ends >= ENDS_ESTABLISHED : ends & ENDS_CLOSING_ALL;
+}
+
+/* Adds the FIN of a direction. Has the connection ended? The later of two CPUs sees both FINs. */
+static __always_inline bool add_fin(struct bpf_sock *sk, __u32 *ends, __u8 role, __u8 dir)
+{
+	__sync_fetch_and_add(ends, ENDS_FIN);
+	if ((*(volatile __u32 *)ends & ENDS_FIN_ALL) >= 2 * ENDS_FIN)
+		return true;
+	/*
+	 * A server that has sent its FIN answers nothing more. The hooks may not see the peer's
+	 * FIN: it came with data on the listener's socket, or comes when this socket is gone, and
+	 * a time-wait socket stands for it (tcp_time_wait(), in FIN_WAIT2 already).
+	 */
+	return dir == SL_EGRESS && (role == SL_ROLE_SERVER || sk->state == BPF_TCP_LAST_ACK);
+}
+
+/* False: another CPU has seen the end, too, and tells of it. */
+static __always_inline bool close_state(struct sock_state *st)
+{
+	bool is_first;
+
+	bpf_spin_lock(&st->lock);
+	is_first = !st->is_closed;
+	st->is_closed = true;
+	bpf_spin_unlock(&st->lock);
+	return is_first;
+}
+
+/* The connection has ended, and no callback will tell. */
+static __always_inline void end_untold(struct __sk_buff *skb, struct sock_state *st,
+				       struct bpf_tcp_sock *tcp, __u8 dir, bool is_reset)
+{
+	const struct half *in = &st->half[SL_INGRESS];
+	const struct half *out = &st->half[SL_EGRESS];
+
+	count_end(is_reset);
+	if (in->ahead != AHEAD_NONE)
+		confirm_ack(skb, tcp->rcv_nxt);
+	/* Its only data was seen on the listener's socket. */
+	if (!st->is_open && tcp->bytes_received && st->role == SL_ROLE_SERVER)
+		st->is_open = open_ended(skb, dir == SL_EGRESS);
+	if (st->is_open)
+		send_close(st, is_reset, in->next - in->first_seq, out->next - out->first_seq,
+			   tcp->srtt_us >> 3, tcp->total_retrans);
+}
+
+/*
+ * A direction has ended, and all of it was sent. With both, or with an RST, so has the connection.
+ * That is told here if no state callback will: of connections that are older than we are, and of
+ * those whose callback flags another program has cleared. A global function: see scan_head().
+ */
+__noinline __u32 end_direction(struct __sk_buff *skb, __u32 is_egress, __u32 is_reset)
+{
+	__u8 dir = is_egress ? SL_EGRESS : SL_INGRESS;
+	struct sock_state *st = state_of(skb);
+	struct bpf_sock *sk = skb->sk;
+	struct bpf_tcp_sock *tcp;
+	struct half *h;
+
+	if (!sk || !st || st->mute || st->is_closed)
 		return 0;
+	h = &st->half[dir];
 	if (!is_reset) {
 		if (h->is_finished)
 			return 0;
 		h->is_finished = true;
-		/* The second of two CPUs sees both. If both do: user space takes one CLOSE. */
-		__sync_fetch_and_add(&st->finished, 1);
-		if (*(volatile __u32 *)&st->finished < 2)
+		if (!add_fin(sk, &st->ends, st->role, dir))
 			return 0;
 	}
-	st->is_closed = true;
+	if (!st->is_midstream && has_callback(st->ends, is_reset))
+		return 0;
+	tcp = bpf_tcp_sock(sk);
+	if (!tcp || !close_state(st))
+		return 0;
+	tell_volume(&st->half[SL_INGRESS]);
+	tell_volume(&st->half[SL_EGRESS]);
+	if (!st->is_midstream)
+		end_untold(skb, st, tcp, dir, is_reset);
+	else if (st->is_open)
+		send_close(st, is_reset, 0, 0, 0, 0);
 	release_state();
-	send_close(st, is_reset, 0, 0, 0, 0);
+	st->mute = SL_MUTE_MAX; /* user space knows nothing of the connection any more */
 	return 1;
 }
 
-/* Global functions: see scan_head(). */
-__noinline __u32 end_ingress(struct __sk_buff *skb, __u32 is_reset)
+/* A FIN or RST at seq, of a connection that may be muted. A global function: see scan_head(). */
+__noinline __u32 end_muted(struct __sk_buff *skb, __u32 is_egress, __u32 is_reset, __u32 seq)
 {
-	struct sock_state *st = state_of(skb);
+	__u8 dir = is_egress ? SL_EGRESS : SL_INGRESS;
+	struct bpf_sock *sk = skb->sk;
+	struct muted_state *rest;
+	struct bpf_tcp_sock *tcp;
 
-	return st ? end_half(st, &st->half[SL_INGRESS], is_reset) : 0;
-}
+	if (!sk)
+		return 0;
+	rest = bpf_sk_storage_get(&muted, sk, NULL, 0);
+	tcp = bpf_tcp_sock(sk);
+	if (!rest || !tcp || rest->is_closed || rest->is_midstream)
+		return 0;
+	/* As the socket believes it: in sequence. */
+	if (dir == SL_INGRESS && tcp->rcv_nxt != seq)
+		return 0;
+	if (!is_reset) {
+		__u8 *is_finished = &rest->is_finished[dir];
 
-__noinline __u32 end_egress(struct __sk_buff *skb, __u32 is_reset)
-{
-	struct sock_state *st = state_of(skb);
-
-	return st ? end_half(st, &st->half[SL_EGRESS], is_reset) : 0;
-}
-
-/*
- * A direction has ended, and all of it was sent. With both, or with an RST, so has a connection
- * that is older than we are: no state callback tells of that.
- */
-static __always_inline void end_direction(struct __sk_buff *skb, __u8 dir, bool is_reset)
-{
-	if (dir == SL_INGRESS)
-		end_ingress(skb, is_reset);
-	else
-		end_egress(skb, is_reset);
+		if (*is_finished)
+			return 0;
+		*is_finished = true;
+		if (!add_fin(sk, &rest->ends, rest->role, dir))
+			return 0;
+	}
+	if (has_callback(rest->ends, is_reset))
+		return 0;
+	rest->is_closed = true;
+	count_end(is_reset);
+	if (rest->is_open)
+		send_muted_close(rest->id, is_reset, tcp->bytes_received, tcp->bytes_acked,
+				 tcp->srtt_us >> 3, tcp->total_retrans);
+	if (!rest->is_released)
+		release_state();
+	rest->is_released = true;
+	return 1;
 }
 
 /* The direction's FIN without data, or an RST. */
@@ -97,24 +199,24 @@ static __always_inline void take_fin(struct __sk_buff *skb, struct sock_state *s
 	/* Who has sent its FIN, and gets data all the same, answers with an RST behind that. */
 	if (is_reset && h->is_finished)
 		next++;
-	if (!st->is_open || st->mute || st->is_closed)
+	if (st->mute || st->is_closed)
 		return;
-	/* What is before it may have come out of order. */
+	/* What is before it may have come out of order, or on the listener's socket. */
 	if (dir == SL_INGRESS && seg->seq != next) {
 		next = received_seq(skb, next);
 		if (seg->seq != next)
 			return;
 		/* A single byte may be a FIN, which is none of the stream. */
-		if (next - (__u32)h->next > 1)
+		if (st->is_open && next - (__u32)h->next > 1)
 			h->told_seq = next;
 	}
 	/* In sequence, as the socket itself believes an RST (RFC 5961 section 3). */
 	if (seg->seq != next)
 		return;
 	/* A request never ends with its direction: nobody waits for that FIN. */
-	if (!is_reset && (dir != request_dir || st->role == SL_ROLE_UNKNOWN))
+	if (st->is_open && !is_reset && (dir != request_dir || st->role == SL_ROLE_UNKNOWN))
 		send_progress(st, dir, seg->seq, true);
-	end_direction(skb, dir, is_reset);
+	end_direction(skb, dir == SL_EGRESS, is_reset);
 }
 
 /* The first data of either direction is a turn. */
@@ -198,7 +300,7 @@ static __always_inline enum take take_segment(struct __sk_buff *skb, struct sock
 		if (h->skip_to == h->next || is_fin || (__u32)h->next - h->told_seq > 1u << 30)
 			send_progress(st, dir, h->next, is_fin);
 		if (is_fin)
-			end_direction(skb, dir, false);
+			end_direction(skb, dir == SL_EGRESS, false);
 		return TAKE_NOTHING;
 	}
 	at = h->skip_to - at;

@@ -152,18 +152,28 @@ static __always_inline void go_on(struct __sk_buff *skb, __u8 dir, enum next nex
 static __always_inline int end_segment(struct __sk_buff *skb, const struct segment *seg, __u8 dir)
 {
 	if (seg->tcp_flags & TCP_FIN)
-		end_direction(skb, dir, false);
+		end_direction(skb, dir == SL_EGRESS, false);
+	return PASS;
+}
+
+/* Likewise; the program for NEXT_PIECE does it, so that the verifier sees it there only. */
+static __always_inline int leave_segment(struct __sk_buff *skb, struct segment *seg, __u8 dir)
+{
+	if (seg->tcp_flags & TCP_FIN) {
+		seg->len = 0;
+		keep_place(skb, seg);
+		go_on(skb, dir, NEXT_PIECE);
+	}
 	return PASS;
 }
 
 /* The rest, after 33 tail calls: it is not vouched for. */
-static __always_inline int give_up(struct __sk_buff *skb, struct sock_state *st,
-				   const struct segment *seg, __u8 dir)
+static __always_inline int give_up(struct sock_state *st, __u8 dir)
 {
 	count_exact(SL_C_LOST_CHAIN);
 	st->half[dir].told_seq = st->half[dir].next;
 	st->half[dir].at_start = false;
-	return end_segment(skb, seg, dir);
+	return PASS;
 }
 
 static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
@@ -176,6 +186,8 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 
 	if (is_next) {
 		find_kept_place(skb, &seg);
+		if (!seg.len)
+			return end_segment(skb, &seg, dir);
 	} else {
 		if (!segment_parse(skb, &seg))
 			return PASS;
@@ -190,6 +202,8 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 	st = bpf_sk_storage_get(&socks, sk, NULL, 0); /* NULL too if it is no full socket */
 	if (!is_next) {
 		if (!st) {
+			if (seg.tcp_flags & (TCP_FIN | TCP_RST))
+				end_muted(skb, dir == SL_EGRESS, seg.tcp_flags & TCP_RST, seg.seq);
 			st = join_midstream(skb, sk, &seg, dir);
 			if (!st)
 				return PASS;
@@ -211,18 +225,19 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 			return PASS;
 		keep_place(skb, &seg);
 		go_on(skb, dir, NEXT_HTTP2);
-		return give_up(skb, st, &seg, dir);
+		return give_up(st, dir);
 	}
 	if (is_proxy(&st->half[dir])) {
 		keep_place(skb, &seg);
 		go_on(skb, dir, NEXT_PROXY);
-		return give_up(skb, st, &seg, dir);
+		return give_up(st, dir);
 	}
-	if (!send_next(skb, st, dir, &seg))
-		return end_segment(skb, &seg, dir);
-	keep_place(skb, &seg);
-	go_on(skb, dir, NEXT_PIECE);
-	return give_up(skb, st, &seg, dir);
+	if (send_next(skb, st, dir, &seg)) {
+		keep_place(skb, &seg);
+		go_on(skb, dir, NEXT_PIECE);
+		give_up(st, dir);
+	}
+	return end_segment(skb, &seg, dir);
 }
 
 static __always_inline int on_frames(struct __sk_buff *skb, __u8 dir)
@@ -234,13 +249,13 @@ static __always_inline int on_frames(struct __sk_buff *skb, __u8 dir)
 		return PASS;
 	find_kept_place(skb, &seg);
 	if (!http2_next(skb, st, dir, &seg))
-		return end_segment(skb, &seg, dir);
+		return leave_segment(skb, &seg, dir);
 	keep_place(skb, &seg);
 	if (st->is_http2)
 		go_on(skb, dir, NEXT_HTTP2);
 	else
 		go_on(skb, dir, NEXT_PIECE);
-	return give_up(skb, st, &seg, dir);
+	return give_up(st, dir);
 }
 
 static __always_inline int on_proxy(struct __sk_buff *skb, __u8 dir)
@@ -252,10 +267,10 @@ static __always_inline int on_proxy(struct __sk_buff *skb, __u8 dir)
 		return PASS;
 	find_kept_place(skb, &seg);
 	if (!proxy_next(skb, st, dir, &seg))
-		return end_segment(skb, &seg, dir);
+		return leave_segment(skb, &seg, dir);
 	keep_place(skb, &seg);
 	go_on(skb, dir, is_proxy(&st->half[dir]) ? NEXT_PROXY : NEXT_PIECE);
-	return give_up(skb, st, &seg, dir);
+	return give_up(st, dir);
 }
 
 SEC("cgroup_skb/ingress")
@@ -399,7 +414,7 @@ int sl_ahead(struct __sk_buff *skb)
 		if ((__s32)(received - seg.seq) >= 0) {
 			jump(st, seg.seq);
 			bpf_tail_call(skb, &next_ingress, NEXT_PIECE);
-			return give_up(skb, st, &seg, SL_INGRESS);
+			return give_up(st, SL_INGRESS);
 		}
 		if (seg.seq + seg.len - received > window_max) {
 			count(SL_C_OUT_OF_WINDOW, 1);
@@ -440,8 +455,7 @@ int sl_sockops(struct bpf_sock_ops *ctx)
 			on_established(ctx, SL_ROLE_CLIENT);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
-		if (ctx->args[1] == BPF_TCP_CLOSE)
-			on_closed(ctx, ctx->args[0]);
+		on_state(ctx, ctx->args[0], ctx->args[1]);
 		break;
 	}
 	return PASS;

@@ -60,6 +60,9 @@ static __always_inline void want_state_changes(struct bpf_sock_ops *ctx)
 
 static __always_inline void on_established(struct bpf_sock_ops *ctx, __u8 role)
 {
+	/* Of a client, whose socket was in TCP_CONNECT_CB: it is established already. */
+	bool had_callbacks =
+		role == SL_ROLE_CLIENT && ctx->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG;
 	struct bpf_sock *sk = ctx->sk;
 	struct sock_state *st;
 	struct tuple t;
@@ -77,6 +80,7 @@ static __always_inline void on_established(struct bpf_sock_ops *ctx, __u8 role)
 	tuple_of_sock(ctx, &t);
 	st->id = tuple_id(&t, ctx->snd_nxt);
 	st->role = role;
+	st->ends = had_callbacks ? ENDS_ESTABLISHED : 0;
 	start_half(&st->half[SL_INGRESS], ctx->rcv_nxt, ctx->snd_nxt);
 	start_half(&st->half[SL_EGRESS], ctx->snd_nxt, ctx->rcv_nxt);
 	if (has_syn_data)
@@ -84,12 +88,8 @@ static __always_inline void on_established(struct bpf_sock_ops *ctx, __u8 role)
 }
 
 static __always_inline void on_muted_closed(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
-					    bool is_reset)
+					    const struct muted_state *rest, bool is_reset)
 {
-	const struct muted_state *rest = bpf_sk_storage_get(&muted, sk, NULL, 0);
-
-	if (!rest)
-		return;
 	if (rest->is_open)
 		send_muted_close(rest->id, is_reset, ctx->bytes_received, ctx->bytes_acked,
 				 ctx->srtt_us >> 3, ctx->total_retrans);
@@ -98,10 +98,17 @@ static __always_inline void on_muted_closed(struct bpf_sock_ops *ctx, struct bpf
 	(void)bpf_sk_storage_delete(&muted, sk); /* it was there */
 }
 
+/* Was the end counted when its last segment passed? The storage goes with the socket then. */
+static __always_inline bool is_told(const struct sock_state *st, const struct muted_state *rest)
+{
+	return (st && st->is_closed && !st->is_midstream) || (rest && rest->is_closed);
+}
+
 static __always_inline void on_closed(struct bpf_sock_ops *ctx, __u32 old)
 {
+	struct muted_state *rest = NULL;
 	struct bpf_sock *sk = ctx->sk;
-	struct sock_state *st;
+	struct sock_state *st = NULL;
 	bool is_reset;
 
 	if (old == BPF_TCP_SYN_SENT || old == BPF_TCP_SYN_RECV) {
@@ -112,14 +119,16 @@ static __always_inline void on_closed(struct bpf_sock_ops *ctx, __u32 old)
 	/* In order, a connection passes LAST_ACK, CLOSING or FIN_WAIT2 first. */
 	is_reset =
 		old == BPF_TCP_ESTABLISHED || old == BPF_TCP_CLOSE_WAIT || old == BPF_TCP_FIN_WAIT1;
-	count_exact(SL_C_CLOSED);
-	if (is_reset)
-		count_exact(SL_C_RESET);
-	if (!sk)
+	if (sk)
+		st = bpf_sk_storage_get(&socks, sk, NULL, 0);
+	if (sk && !st)
+		rest = bpf_sk_storage_get(&muted, sk, NULL, 0);
+	if (is_told(st, rest))
 		return;
-	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
+	count_end(is_reset);
 	if (!st) {
-		on_muted_closed(ctx, sk, is_reset);
+		if (rest)
+			on_muted_closed(ctx, sk, rest, is_reset);
 		return;
 	}
 	if (st->is_closed)
@@ -146,6 +155,38 @@ out:
 	/* The socket may stay for long, if nobody closes it. */
 	(void)bpf_sk_storage_delete(&socks, sk); /* it was there */
 	release_state();
+}
+
+/* The kernel calls for this connection's changes of state: has_callback() asks for that. */
+static __always_inline void note_callback(struct bpf_sock *sk, __u32 ends)
+{
+	struct muted_state *rest;
+	struct sock_state *st;
+
+	if (!sk)
+		return;
+	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
+	if (st) {
+		__sync_fetch_and_add(&st->ends, ends);
+		return;
+	}
+	rest = bpf_sk_storage_get(&muted, sk, NULL, 0);
+	if (rest)
+		__sync_fetch_and_add(&rest->ends, ends);
+}
+
+static __always_inline void on_state(struct bpf_sock_ops *ctx, __u32 old, __u32 state)
+{
+	__u32 ends = 0;
+
+	if (state == BPF_TCP_FIN_WAIT1 || state == BPF_TCP_LAST_ACK)
+		ends = ENDS_CLOSING;
+	else if (state == BPF_TCP_ESTABLISHED && old == BPF_TCP_SYN_RECV)
+		ends = ENDS_ESTABLISHED;
+	if (ends)
+		note_callback(ctx->sk, ends);
+	else if (state == BPF_TCP_CLOSE)
+		on_closed(ctx, old);
 }
 
 #endif

@@ -85,7 +85,7 @@ struct half {
 	bool is_turn; /* the next byte to send is the first of a turn */
 	bool at_start; /* a message starts with the next byte, by the length of the last */
 	bool is_skip_new; /* skip_to was set with the body's first byte still to come */
-	bool is_finished; /* its FIN was seen in sequence; of connections older than we are */
+	bool is_finished; /* its FIN was seen in sequence */
 	bool is_unplaced; /* frames began before us, and nobody has said yet where they start */
 	__u8 walk; /* enum walk; frames belong to who made it WALK_BUSY */
 	__u8 ahead; /* enum ahead */
@@ -134,18 +134,32 @@ struct frames {
 	__u8 chunk[WALK_CHUNK];
 };
 
+/*
+ * What is known of the end of a connection: added up in one word, since two CPUs may be at it, and
+ * kernel 5.10 has no other atomic operation. Another program on the cgroup can clear the flags for
+ * which the kernel calls sl_sockops() when the state of a socket changes. Then no ENDS_CLOSING
+ * comes before the socket's own FIN, nor ENDS_ESTABLISHED before an RST.
+ */
+enum {
+	ENDS_FIN = 1, /* a direction is_finished */
+	ENDS_FIN_ALL = 0xff,
+	ENDS_ESTABLISHED = 1 << 8, /* a callback for BPF_TCP_ESTABLISHED */
+	ENDS_CLOSING = 1 << 16, /* a callback for the state in which the socket sends its FIN */
+	ENDS_CLOSING_ALL = 0xff << 16,
+};
+
 struct sock_state {
 	/* Seldom written: */
 	__u64 id;
 	__u8 role;
 	__u8 unknown_turns;
-	__u8 mute; /* enum sl_mute; 0 while captured */
+	__u8 mute; /* enum sl_mute, or SL_MUTE_MAX once CLOSE was sent; 0 while captured */
 	bool is_open; /* OPEN was sent */
 	bool is_http; /* a response was seen to start like HTTP/1 */
 	bool is_head[2]; /* the last message begun was a HEAD request; by enum sl_dir */
 	bool is_connect[2]; /* likewise CONNECT */
 	bool is_midstream; /* older than we are: no callback told its start, or will tell its end */
-	bool is_closed; /* CLOSE was sent */
+	bool is_closed; /* its end is counted, and CLOSE was sent */
 	bool is_upgrade; /* a 101 was sent: HTTP/1 is over */
 	bool is_http2; /* it is taken for HTTP/2, */
 	bool is_sure; /* and it is: set once, and by itself, for both directions may be at it */
@@ -154,9 +168,9 @@ struct sock_state {
 	__u32 maybe_left[2]; /* bytes that may be sent while it is not known to be HTTP/2 */
 	__u64 maybe_ns; /* since then it may be */
 	__u64 clock_ns; /* a reading of the clock, not much older than the newest */
-	__u32 finished; /* directions that are: is_finished */
-	struct bpf_spin_lock
-		lock; /* of is_scanning, and of ingress becoming or ceasing to be WALK_BUSY */
+	__u32 ends; /* ENDS_* */
+	struct bpf_spin_lock lock; /* of is_scanning, is_closed, and ingress becoming or ceasing to
+				      be WALK_BUSY */
 	struct half half[2]; /* by enum sl_dir */
 	union {
 		struct scan scan; /* HTTP/1 */
@@ -176,8 +190,16 @@ struct muted_state {
 	__u64 id;
 	__u8 is_open; /* OPEN was sent, and a CLOSE will be */
 	__u8 is_released; /* it is not in the count of storages any more */
-	__u8 pad[6];
+	__u8 is_midstream; /* as in struct sock_state, likewise the next two */
+	__u8 is_closed;
+	__u8 is_finished[2]; /* by enum sl_dir */
+	__u8 role;
+	__u8 pad;
+	__u32 ends;
+	__u32 pad2;
 };
+
+_Static_assert(sizeof(struct muted_state) <= 96 - 72, "a slab of 96 bytes");
 
 /*
  * Requests and responses often pass on two CPUs, and to read what another CPU has just written
