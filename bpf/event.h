@@ -204,7 +204,8 @@ enum sl_counter {
 	SL_C_LOST_OPEN, /* OPEN records the ring had no room for */
 	SL_C_LOST_REQUEST, /* DATA records that started a request, likewise */
 	SL_C_LOST_DATA, /* other DATA records, likewise */
-	SL_C_LOST_CLOSE, /* CLOSE records that the queue had no room for either; MUTE records */
+	SL_C_LOST_CLOSE, /* CLOSE records that the queue had no room for either */
+	SL_C_LOST_MUTE, /* MUTE records */
 	SL_C_LOST_HELPER, /* a kernel helper refused: segment not copied */
 	SL_C_LOST_STORAGE, /* no memory for the state of a socket */
 	SL_C_LOST_CAP, /* sockets that are not followed: as many as may be are */

@@ -94,7 +94,12 @@ static __always_inline void begin_direction(struct sock_state *st, __u8 dir, __u
 	struct half *h = &st->half[dir];
 
 	begin_frames(f, seq, FRAMES_KNOWN);
-	if (st->is_upgrade || (st->role && dir == request_dir && h->first_seq == seq)) {
+	if (st->upgrade_by == 1 + dir) {
+		if ((__u32)h->skip_to == seq)
+			f->is_first = true;
+		else
+			f->state = FRAMES_LOST;
+	} else if (st->upgrade_by || (st->role && dir == request_dir && h->first_seq == seq)) {
 		f->keep = PREFACE;
 		f->preface_left = PREFACE_WORD;
 	} else if (st->role && dir != request_dir && h->first_seq == seq) {

@@ -117,13 +117,18 @@ static __always_inline __u64 parse_length(__u64 first, __u64 second)
 	return digits + eight_digits(first >> 8 * k | second << (64 - 8 * k)) + 1;
 }
 
-/* struct scan is the caller's, until end_scan(). False: the other direction has it, or HTTP/2. */
+/*
+ * struct scan is the caller's, until end_scan(). False: the other direction has it, or HTTP/2, also
+ * of a direction that has not left it yet.
+ */
 static __always_inline bool begin_scan(struct sock_state *st)
 {
 	bool is_ours;
 
 	bpf_spin_lock(&st->lock);
-	is_ours = !st->is_scanning && !st->is_http2;
+	is_ours = !st->is_scanning && !st->is_http2 &&
+		  (!st->was_maybe || (st->half[SL_INGRESS].walk == WALK_UNBEGUN &&
+				      st->half[SL_EGRESS].walk == WALK_UNBEGUN));
 	if (is_ours)
 		st->is_scanning = true;
 	bpf_spin_unlock(&st->lock);

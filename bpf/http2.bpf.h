@@ -166,11 +166,9 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 	is_ours = begin_walk(st, dir, seq, is_settled);
 	if (is_ours) {
 		hold = begin_piece(skb, st, dir, off, len, seq);
-		if (hold == HOLD_NOT) {
-			http2_leave(skb, st, dir);
+		if (hold == HOLD_NOT && http2_leave(skb, st, dir))
 			return st->mute ? len : 0;
-		}
-		if (hold == HOLD_WAIT) {
+		if (hold != HOLD) {
 			lose_place(h, f, seq + len);
 			end_walk(st, dir, seq + len);
 			return len;
@@ -197,8 +195,7 @@ static __always_inline __u32 http2_piece(struct __sk_buff *skb, __u8 dir, __u64 
 			f->skip -= n;
 			done += n;
 			f->is_first &= f->allowed != f->allowed_next;
-		} else if (!st->is_sure && f->state == FRAMES_KNOWN) {
-			http2_leave(skb, st, dir);
+		} else if (!st->is_sure && f->state == FRAMES_KNOWN && http2_leave(skb, st, dir)) {
 			return st->mute ? len : 0;
 		} else {
 			f->state = FRAMES_LOST;

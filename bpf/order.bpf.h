@@ -19,17 +19,13 @@
 #include "frames.bpf.h"
 #include "state.bpf.h"
 
-/* The lock is for ingress: of egress, the socket has one. */
-static __always_inline void lock_walk(struct sock_state *st, __u8 dir)
+/*
+ * Of egress, the socket has a lock: ours is needed only while either direction may find that it is
+ * not HTTP/2, and leave the memory of both to the scans of HTTP/1.
+ */
+static __always_inline bool needs_lock(const struct sock_state *st, __u8 dir)
 {
-	if (dir == SL_INGRESS)
-		bpf_spin_lock(&st->lock);
-}
-
-static __always_inline void unlock_walk(struct sock_state *st, __u8 dir)
-{
-	if (dir == SL_INGRESS)
-		bpf_spin_unlock(&st->lock);
+	return dir == SL_INGRESS || !st->is_sure;
 }
 
 /*
@@ -44,6 +40,18 @@ static __always_inline void begin_once(struct sock_state *st, __u8 dir, __u32 se
 	bpf_spin_unlock(&st->lock);
 }
 
+static __always_inline bool take_walk(struct half *h, const struct frames *f, __u32 seq,
+				      bool is_settled)
+{
+	__s32 missing = seq - f->at_seq;
+
+	if (h->walk != WALK_IDLE || missing < 0 ||
+	    (missing > 0 && !is_settled && !is_payload(f, seq, 0)))
+		return false;
+	h->walk = WALK_BUSY;
+	return true;
+}
+
 /*
  * May the caller walk the direction's frames from seq on? Not while another does, nor before the
  * place; and behind the place only if what is between was seen (is_settled), or is payload.
@@ -54,26 +62,31 @@ static __always_inline bool begin_walk(struct sock_state *st, __u8 dir, __u32 se
 {
 	struct frames *f = &st->frames[dir];
 	struct half *h = &st->half[dir];
-	__s32 missing;
 	bool is_ours;
 
-	lock_walk(st, dir);
-	missing = seq - f->at_seq;
-	is_ours = h->walk == WALK_IDLE && missing >= 0 &&
-		  (missing == 0 || is_settled || is_payload(f, seq, 0));
-	if (is_ours)
-		h->walk = WALK_BUSY;
-	unlock_walk(st, dir);
+	if (!needs_lock(st, dir))
+		return take_walk(h, f, seq, is_settled);
+	bpf_spin_lock(&st->lock);
+	is_ours = take_walk(h, f, seq, is_settled);
+	bpf_spin_unlock(&st->lock);
 	return is_ours;
 }
 
 /* Who begins at seq from now on sends behind all that was sent before this. */
 static __always_inline void end_walk(struct sock_state *st, __u8 dir, __u32 seq)
 {
-	lock_walk(st, dir);
-	st->half[dir].walk = WALK_IDLE;
+	struct half *h = &st->half[dir];
+
+	if (!needs_lock(st, dir)) {
+		h->walk = st->is_http2 ? WALK_IDLE : WALK_UNBEGUN;
+		st->frames[dir].at_seq = seq;
+		return;
+	}
+	bpf_spin_lock(&st->lock);
+	/* The other direction may have found that it is not HTTP/2. */
+	h->walk = st->is_http2 ? WALK_IDLE : WALK_UNBEGUN;
 	st->frames[dir].at_seq = seq;
-	unlock_walk(st, dir);
+	bpf_spin_unlock(&st->lock);
 }
 
 #endif

@@ -74,39 +74,56 @@ static __always_inline bool http2_begins(struct sock_state *st, __u8 dir, __u32 
 	return true;
 }
 
-/* After a 101, whose head ends at server_seq; 0: it is not known where. */
+/*
+ * After a 101, whose head ends at server_seq; 0: it is not known where. The frames are begun with
+ * their first byte, by begin_once(): the other direction may still scan a head in their memory.
+ */
 static __always_inline void http2_upgrade(struct sock_state *st, __u8 dir, __u32 server_seq)
 {
-	struct frames *f = &st->frames[dir];
-
-	if (server_seq) {
-		begin_frames(f, server_seq, FRAMES_KNOWN);
-		f->is_first = true;
-	} else {
-		begin_frames(f, server_seq, FRAMES_LOST);
-	}
-	st->half[dir].walk = WALK_IDLE;
+	st->half[dir].skip_to = server_seq;
 	wait_for_proof(st);
-	st->is_upgrade = true;
+	st->upgrade_by = 1 + dir;
+	bpf_spin_lock(&st->lock);
 	st->is_http2 = true;
+	bpf_spin_unlock(&st->lock);
 }
 
-/* It is not HTTP/2. */
-static __always_inline void http2_leave(struct __sk_buff *skb, struct sock_state *st, __u8 dir)
+/*
+ * Ends what the caller, who walks the frames of dir, has taken for HTTP/2. The other direction may
+ * be at its own: it keeps them, and until it is done nobody scans a head in their memory. False:
+ * the other direction has proved that it is HTTP/2.
+ */
+static __always_inline bool end_http2(struct sock_state *st, __u8 dir)
+{
+	bool is_over;
+
+	bpf_spin_lock(&st->lock);
+	is_over = !st->is_sure;
+	if (is_over) {
+		st->is_http2 = false;
+		st->half[dir].walk = WALK_UNBEGUN;
+		if (st->half[!dir].walk == WALK_IDLE)
+			st->half[!dir].walk = WALK_UNBEGUN;
+	}
+	bpf_spin_unlock(&st->lock);
+	return is_over;
+}
+
+/* It is not HTTP/2. False: it is, see end_http2(). */
+static __always_inline bool http2_leave(struct __sk_buff *skb, struct sock_state *st, __u8 dir)
 {
 	struct half *h = &st->half[dir];
 
-	st->is_http2 = false;
-	st->is_sure = false;
-	st->half[SL_INGRESS].walk = WALK_UNBEGUN;
-	st->half[SL_EGRESS].walk = WALK_UNBEGUN;
-	if (st->is_upgrade) {
+	if (!end_http2(st, dir))
+		return false;
+	if (st->upgrade_by) {
 		mute(skb, st, SL_MUTE_UPGRADE);
-		return;
+		return true;
 	}
 	h->turn_ack = h->ack;
 	h->budget = TURN_BUDGET;
 	h->is_turn = true;
+	return true;
 }
 
 /* Compares the start of the preface as far as it goes. False: that is something else. */

@@ -56,7 +56,7 @@ static __always_inline void send_mute(__u64 id, __u8 why)
 	struct sl_header *rec = ring_reserve(sizeof(*rec));
 
 	if (!rec) {
-		count_exact(SL_C_LOST_CLOSE);
+		count_exact(SL_C_LOST_MUTE);
 		return;
 	}
 	fill_header(rec, SL_MUTE | FIRST_WHY(why), id);

@@ -61,7 +61,11 @@ enum proxy {
  */
 struct half {
 	__u64 next; /* end of what was seen: a sequence number that goes on beyond 2^32 */
-	__u64 skip_to; /* bytes from next to here, counted alike, are known to be body */
+	/*
+	 * Bytes from next to here, counted alike, are known to be body. After a 101 of this
+	 * direction that leads to HTTP/2: the sequence number of its first frame; 0: not known.
+	 */
+	__u64 skip_to;
 	union {
 		__u64 ask_ns; /* when the last question where frames start was asked; 0: never */
 		/* Before HTTP/2: see proxy.bpf.h. PROXY_OVER reads as a question of long ago. */
@@ -160,7 +164,7 @@ struct sock_state {
 	bool is_connect[2]; /* likewise CONNECT */
 	bool is_midstream; /* older than we are: no callback told its start, or will tell its end */
 	bool is_closed; /* its end is counted, and CLOSE was sent */
-	bool is_upgrade; /* a 101 was sent: HTTP/1 is over */
+	__u8 upgrade_by; /* 1 + enum sl_dir that sent a 101: HTTP/1 is over; 0: none did */
 	bool is_http2; /* it is taken for HTTP/2, */
 	bool is_sure; /* and it is: set once, and by itself, for both directions may be at it */
 	bool was_maybe; /* it was looked at as HTTP/2 before */
@@ -169,8 +173,8 @@ struct sock_state {
 	__u64 maybe_ns; /* since then it may be */
 	__u64 clock_ns; /* a reading of the clock, not much older than the newest */
 	__u32 ends; /* ENDS_* */
-	struct bpf_spin_lock lock; /* of is_scanning, is_closed, and ingress becoming or ceasing to
-				      be WALK_BUSY */
+	/* Of is_scanning, is_closed, and a direction becoming or ceasing to be WALK_BUSY. */
+	struct bpf_spin_lock lock;
 	struct half half[2]; /* by enum sl_dir */
 	union {
 		struct scan scan; /* HTTP/1 */

@@ -228,6 +228,7 @@ static const struct {
 	[SL_C_LOST_REQUEST] = {EVENTS_LOST, "request"},
 	[SL_C_LOST_DATA] = {EVENTS_LOST, "data"},
 	[SL_C_LOST_CLOSE] = {EVENTS_LOST, "close"},
+	[SL_C_LOST_MUTE] = {EVENTS_LOST, "mute"},
 	[SL_C_LOST_HELPER] = {EVENTS_LOST, "helper"},
 	[SL_C_LOST_STORAGE] = {EVENTS_LOST, "storage"},
 	[SL_C_LOST_CAP] = {EVENTS_LOST, "connection_cap"},

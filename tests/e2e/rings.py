@@ -18,8 +18,8 @@ DRIVER = harness.ROOT / "build" / "tests" / "e2e" / "ring_driver"
 INGRESS, EGRESS = 0, 1
 COUNTERS = (
     "segments records bytes_seen bytes_sent retransmitted lost_open lost_request lost_data "
-    "lost_close lost_helper lost_storage lost_cap lost_chain out_of_window followed released asked accepted connected connect_failed "
-    "closed reset"
+    "lost_close lost_mute lost_helper lost_storage lost_cap lost_chain out_of_window followed "
+    "released asked accepted connected connect_failed closed reset"
 ).split()
 MUTED = {1: "tls", 2: "unknown", 3: "upgrade"}
 
