@@ -37,11 +37,12 @@ struct event_open {
 };
 
 /*
+ * A run of bytes of one direction, and what is known of the segment that they came in.
  * from_seq <= seq <= seq + data.len <= to_seq. The bytes of
  * [from_seq, seq) and [seq + data.len, to_seq) passed, are body bytes, and
  * were not copied.
  */
-struct event_data {
+struct segment_view {
 	enum dir dir;
 	struct span data;
 	/* These six in the order of struct sl_data (bpf/event.h): copied as one. */
@@ -57,6 +58,7 @@ struct event_data {
 	bool is_ahead; /* likewise, or this will never be part of the stream (flow/ahead.h) */
 	bool is_frame; /* data starts an HTTP/2 frame, or the preface: for certain */
 	bool asks; /* the source wants to know where the first frame at seq or behind it starts */
+	bool is_rest; /* not from a source: see flow/segment_view.h */
 };
 
 struct event_close {
@@ -75,7 +77,7 @@ struct event {
 	uint64_t id; /* of the connection */
 	union {
 		struct event_open open;
-		struct event_data data;
+		struct segment_view data;
 		struct event_close close;
 		unsigned mute; /* enum sl_mute of bpf/event.h */
 	};

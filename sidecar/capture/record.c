@@ -32,7 +32,8 @@ static int read_open(const struct sl_open *rec, size_t size, struct event *ev)
 
 #define SEQ_BYTES (offsetof(struct sl_data, data) - offsetof(struct sl_data, seq))
 #define SAME_PLACE(member)                                                                         \
-	_Static_assert(offsetof(struct event_data, member) - offsetof(struct event_data, seq) ==   \
+	_Static_assert(offsetof(struct segment_view, member) -                                     \
+				       offsetof(struct segment_view, seq) ==                       \
 			       offsetof(struct sl_data, member) - offsetof(struct sl_data, seq),   \
 		       "copied as one")
 SAME_PLACE(from_seq);
@@ -59,7 +60,8 @@ static int read_data(const struct sl_data *rec, size_t size, struct event *ev)
 	ev->data.data = (struct span){(const char *)rec->data, rec->h.len};
 	memcpy(&ev->data.seq, &rec->seq, SEQ_BYTES);
 	ev->data.has_peer = rec->peer_seq != 0;
-	ev->data.is_fin = ev->data.has_hole = ev->data.is_ahead = ev->data.asks = false;
+	ev->data.is_fin = ev->data.has_hole = ev->data.is_ahead = false;
+	ev->data.asks = ev->data.is_rest = false;
 	ev->data.is_frame = rec->h.flags & SL_F_FRAME;
 	if (rec->h.flags & ~SL_F_FRAME) {
 		ev->data.is_fin = rec->h.flags & SL_F_FIN;

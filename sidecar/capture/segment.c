@@ -78,13 +78,13 @@ static void emit_mark(struct streams *s, struct stream *c, unsigned from, uint32
 {
 	struct event ev = {.kind = EVENT_DATA};
 
-	ev.data = (struct event_data){.dir = half_dir(c, from),
-				      .data = {"", 0},
-				      .seq = seq,
-				      .from_seq = seq,
-				      .to_seq = seq,
-				      .is_fin = is_fin,
-				      .has_hole = has_hole};
+	ev.data = (struct segment_view){.dir = half_dir(c, from),
+					.data = {"", 0},
+					.seq = seq,
+					.from_seq = seq,
+					.to_seq = seq,
+					.is_fin = is_fin,
+					.has_hole = has_hole};
 	emit(s, c, &ev);
 }
 

@@ -55,7 +55,7 @@ void ahead_release(struct ahead *a, struct memory_account *memory)
 }
 
 void ahead_keep(struct ahead *a, struct memory_account *memory, uint32_t next,
-		const struct event_data *piece, uint64_t time_ns)
+		const struct segment_view *piece, uint64_t time_ns)
 {
 	uint32_t cost = cost_of(piece->data.len);
 	bool is_full;
@@ -83,7 +83,7 @@ bool ahead_first(struct ahead *a, struct memory_account *memory, uint32_t next, 
 	return true;
 }
 
-void ahead_take(struct ahead *a, uint32_t to, enum dir dir, struct event_data *ret_piece,
+void ahead_take(struct ahead *a, uint32_t to, enum dir dir, struct segment_view *ret_piece,
 		uint64_t *ret_time_ns)
 {
 	struct stored_piece *p = a->first;

@@ -32,7 +32,7 @@ void ahead_release(struct ahead *a, struct memory_account *memory);
 
 /* Keeps a copy. next: the bytes before it are of no use any more. */
 void ahead_keep(struct ahead *a, struct memory_account *memory, uint32_t next,
-		const struct event_data *piece, uint64_t time_ns);
+		const struct segment_view *piece, uint64_t time_ns);
 
 /* Where the first piece starts that starts before `to` and ends behind `next`. False: there is
  * none.
@@ -40,7 +40,7 @@ void ahead_keep(struct ahead *a, struct memory_account *memory, uint32_t next,
 bool ahead_first(struct ahead *a, struct memory_account *memory, uint32_t next, uint32_t to,
 		 uint32_t *ret_from);
 /* That piece, cut off at `to`: borrowed until the next call. */
-void ahead_take(struct ahead *a, uint32_t to, enum dir dir, struct event_data *ret_piece,
+void ahead_take(struct ahead *a, uint32_t to, enum dir dir, struct segment_view *ret_piece,
 		uint64_t *ret_time_ns);
 
 #endif

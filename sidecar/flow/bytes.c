@@ -4,28 +4,15 @@
 /* What one call hands on, and to whom. */
 struct output {
 	struct bytes *b;
-	enum dir dir;
 	const struct bytes_sink *sink;
 	void *ctx;
-	struct segment_view view; /* positions are those of the segment at hand, if there is one */
+	enum dir dir;
+	const struct segment_view *at_hand;
 };
 
-/* Without a segment at hand. */
-static struct output output_of(struct bytes *b, enum dir dir, const struct bytes_sink *sink,
-			       void *ctx)
-{
-	return (struct output){.b = b, .dir = dir, .sink = sink, .ctx = ctx};
-}
-
-/* By a segment of the same direction. */
-static void set_segment(struct segment_view *view, const struct event_data *piece)
-{
-	view->own_seq = piece->from_seq;
-	view->peer_seq = piece->peer_seq;
-	view->tid = piece->tid;
-	view->has_peer = piece->has_peer;
-	view->is_bare = !piece->data.len && !piece->is_fin;
-}
+/* Where there is no segment at hand; by enum dir. */
+static const struct segment_view none[2] = {{.dir = DIR_INGRESS, .is_rest = true},
+					    {.dir = DIR_EGRESS, .is_rest = true}};
 
 /* What a piece costs while it waits: a stranger may send them empty, or byte by byte. */
 static uint32_t early_cost(size_t len)
@@ -42,8 +29,7 @@ static void emit_skip(struct output *out, uint32_t to, uint64_t time_ns)
 		return;
 	len = to - b->next;
 	b->next = to;
-	out->view.time_ns = time_ns;
-	out->sink->skip(out->ctx, out->dir, &out->view, len);
+	out->sink->skip(out->ctx, out->dir, out->at_hand, len, time_ns);
 }
 
 static void emit_lost(struct output *out, uint32_t to, uint64_t time_ns)
@@ -54,30 +40,28 @@ static void emit_lost(struct output *out, uint32_t to, uint64_t time_ns)
 	if (time_ns < b->last_ns)
 		time_ns = b->last_ns; /* known by a piece that came before what went out */
 	b->next = to;
-	out->view.time_ns = time_ns;
-	out->sink->lost(out->ctx, out->dir, &out->view, len);
+	out->sink->lost(out->ctx, out->dir, out->at_hand, len, time_ns);
 }
 
 /* The bytes of a piece behind its first `old` ones, which went out before. */
-static void emit_data(struct output *out, const struct event_data *piece, uint32_t old,
-		      bool has_waited, uint64_t time_ns)
+static void emit_data(struct output *out, const struct segment_view *piece, uint32_t old,
+		      uint64_t time_ns)
 {
-	struct segment_view *view = &out->view;
+	struct segment_view rest;
 
-	view->data = span_from(piece->data, old);
-	view->time_ns = time_ns;
-	view->is_start = old == 0 && !has_waited;
-	view->is_frame = old == 0 && piece->is_frame;
-	view->asks = view->is_start && piece->asks;
-	out->b->next += (uint32_t)view->data.len;
-	out->sink->data(out->ctx, out->dir, view);
-	view->is_start = view->is_frame = view->asks = false;
+	out->b->next += (uint32_t)piece->data.len - old;
+	if (old || piece != out->at_hand) {
+		rest = segment_view_with(out->at_hand, span_from(piece->data, old));
+		rest.seq = piece->seq + old;
+		rest.tid = piece->tid;
+		rest.is_frame = !old && piece->is_frame;
+		piece = &rest;
+	}
+	out->sink->data(out->ctx, out->dir, piece, time_ns);
 }
 
-/* The part of a piece that is new; piece->from_seq is not above b->next. A piece that has waited is
- * not the segment at hand. */
-static void emit_piece(struct output *out, const struct event_data *piece, bool has_waited,
-		       uint64_t time_ns)
+/* The part of a piece that is new; piece->from_seq is not above b->next. */
+static void emit_piece(struct output *out, const struct segment_view *piece, uint64_t time_ns)
 {
 	struct bytes *b = out->b;
 	uint32_t seq = piece->seq;
@@ -87,16 +71,14 @@ static void emit_piece(struct output *out, const struct event_data *piece, bool 
 		b->last_ns = time_ns;
 	/* A filled hole ends when its last byte came, whatever came before. */
 	time_ns = b->last_ns;
-	out->view.tid = piece->tid;
 	emit_skip(out, seq, time_ns);
 	old = seq_diff(b->next, seq) > 0 ? b->next - seq : 0;
 	if (old < piece->data.len)
-		emit_data(out, piece, old, has_waited, time_ns);
+		emit_data(out, piece, old, time_ns);
 	emit_skip(out, piece->to_seq, time_ns);
 	if (piece->is_fin && b->next == piece->to_seq && !b->is_finished) {
 		b->is_finished = true;
-		out->view.time_ns = time_ns;
-		out->sink->fin(out->ctx, out->dir, &out->view);
+		out->sink->fin(out->ctx, out->dir, out->at_hand, time_ns);
 	}
 }
 
@@ -104,19 +86,19 @@ static void emit_first_early(struct output *out)
 {
 	struct bytes *b = out->b;
 	struct stored_piece *e = b->early;
-	struct event_data piece;
+	struct segment_view piece;
 
 	stored_piece_view(e, out->dir, &piece);
 	b->early = e->next;
 	b->early_bytes -= early_cost(e->len);
 	if (seq_diff(piece.from_seq, b->next) > 0)
 		emit_lost(out, piece.from_seq, e->time_ns);
-	emit_piece(out, &piece, true, e->time_ns);
+	emit_piece(out, &piece, e->time_ns);
 	memory_free(b->memory, e);
 }
 
 /* False: no memory, or a cap is reached. */
-static bool keep_early(struct bytes *b, const struct event_data *piece, uint64_t time_ns)
+static bool keep_early(struct bytes *b, const struct segment_view *piece, uint64_t time_ns)
 {
 	uint32_t cost = early_cost(piece->data.len);
 
@@ -143,7 +125,7 @@ static void release_early(struct output *out, uint32_t to)
 static void release_ahead(struct output *out, uint32_t to)
 {
 	struct bytes *b = out->b;
-	struct event_data piece;
+	struct segment_view piece;
 	uint64_t time_ns;
 	uint32_t from;
 
@@ -156,7 +138,7 @@ static void release_ahead(struct output *out, uint32_t to)
 		ahead_take(&b->ahead, to, out->dir, &piece, &time_ns);
 		if (seq_diff(piece.from_seq, b->next) > 0)
 			emit_lost(out, piece.from_seq, time_ns);
-		emit_piece(out, &piece, true, time_ns);
+		emit_piece(out, &piece, time_ns);
 	}
 }
 
@@ -170,7 +152,7 @@ static void guess_start(struct bytes *b, uint32_t seq)
 void bytes_start(struct bytes *b, enum dir dir, uint32_t seq, const struct bytes_sink *sink,
 		 void *ctx)
 {
-	struct output out = output_of(b, dir, sink, ctx);
+	struct output out = {b, sink, ctx, dir, &none[dir]};
 
 	if (b->is_started)
 		return;
@@ -179,10 +161,10 @@ void bytes_start(struct bytes *b, enum dir dir, uint32_t seq, const struct bytes
 	release_early(&out, seq);
 }
 
-void bytes_push_any(struct bytes *b, const struct event_data *piece, uint64_t time_ns,
+void bytes_push_any(struct bytes *b, const struct segment_view *piece, uint64_t time_ns,
 		    const struct bytes_sink *sink, void *ctx)
 {
-	struct output out = output_of(b, piece->dir, sink, ctx);
+	struct output out = {b, sink, ctx, piece->dir, piece};
 
 	if (b->is_finished)
 		return;
@@ -196,7 +178,6 @@ void bytes_push_any(struct bytes *b, const struct event_data *piece, uint64_t ti
 			return;
 		guess_start(b, piece->from_seq);
 	}
-	set_segment(&out.view, piece);
 	if (b->ahead.first && !piece->has_hole)
 		release_ahead(&out, piece->from_seq);
 	if (b->is_finished)
@@ -211,7 +192,7 @@ void bytes_push_any(struct bytes *b, const struct event_data *piece, uint64_t ti
 		if (seq_diff(piece->from_seq, b->next) > 0)
 			emit_lost(&out, piece->from_seq, time_ns);
 	}
-	emit_piece(&out, piece, false, time_ns);
+	emit_piece(&out, piece, time_ns);
 	if (b->early)
 		release_early(&out, b->next);
 }
@@ -230,18 +211,17 @@ static void flush(struct output *out)
 
 void bytes_flush(struct bytes *b, enum dir dir, const struct bytes_sink *sink, void *ctx)
 {
-	struct output out = output_of(b, dir, sink, ctx);
+	struct output out = {b, sink, ctx, dir, &none[dir]};
 
 	flush(&out);
 }
 
-void bytes_give_up(struct bytes *b, const struct event_data *data, const struct bytes_sink *sink,
+void bytes_give_up(struct bytes *b, const struct segment_view *data, const struct bytes_sink *sink,
 		   void *ctx)
 {
-	struct output out = output_of(b, dir_other(data->dir), sink, ctx);
+	const struct segment_view across = segment_view_across(data);
+	struct output out = {b, sink, ctx, across.dir, &across};
 
-	set_segment(&out.view, data);
-	out.view = segment_view_across(&out.view);
 	if (!data->has_peer) {
 		flush(&out);
 		return;
@@ -254,7 +234,7 @@ void bytes_give_up(struct bytes *b, const struct event_data *data, const struct 
 void bytes_reach(struct bytes *b, enum dir dir, uint32_t told_seq, uint32_t to_seq,
 		 uint64_t time_ns, const struct bytes_sink *sink, void *ctx)
 {
-	struct output out = output_of(b, dir, sink, ctx);
+	struct output out = {b, sink, ctx, dir, &none[dir]};
 
 	if (b->is_started)
 		release_ahead(&out, to_seq);

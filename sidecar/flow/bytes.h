@@ -43,11 +43,14 @@ struct bytes {
 	struct ahead ahead; /* not part of the stream yet, and maybe never */
 };
 
+/* dir is view->dir. time_ns: when the newest byte up to here was seen. */
 struct bytes_sink {
-	void (*data)(void *ctx, enum dir dir, const struct segment_view *view);
-	void (*skip)(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len);
-	void (*lost)(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len);
-	void (*fin)(void *ctx, enum dir dir, const struct segment_view *view);
+	void (*data)(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns);
+	void (*skip)(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		     uint64_t time_ns);
+	void (*lost)(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		     uint64_t time_ns);
+	void (*fin)(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns);
 };
 
 /* A zeroed struct bytes is ready for use. */
@@ -57,11 +60,11 @@ void bytes_release(struct bytes *b);
 void bytes_start(struct bytes *b, enum dir dir, uint32_t seq, const struct bytes_sink *sink,
 		 void *ctx);
 
-void bytes_push_any(struct bytes *b, const struct event_data *piece, uint64_t time_ns,
+void bytes_push_any(struct bytes *b, const struct segment_view *piece, uint64_t time_ns,
 		    const struct bytes_sink *sink, void *ctx);
 
 /* What nearly all pieces are: the next bytes, all of them copied, nothing waiting. */
-static inline bool bytes_is_plain(const struct bytes *b, const struct event_data *piece)
+static inline bool bytes_is_plain(const struct bytes *b, const struct segment_view *piece)
 {
 	return b->is_started && !b->is_finished && !b->early && piece->seq == b->next &&
 	       piece->from_seq == piece->seq && !piece->is_fin && !piece->is_ahead &&
@@ -69,30 +72,17 @@ static inline bool bytes_is_plain(const struct bytes *b, const struct event_data
 }
 
 /* Such a piece. */
-static inline void bytes_push_plain(struct bytes *b, const struct event_data *piece,
+static inline void bytes_push_plain(struct bytes *b, const struct segment_view *piece,
 				    uint64_t time_ns, const struct bytes_sink *sink, void *ctx)
 {
-	struct segment_view view;
-
 	if (time_ns > b->last_ns)
 		b->last_ns = time_ns;
 	b->next = piece->to_seq;
-	view.data.ptr = piece->data.ptr;
-	view.data.len = piece->data.len;
-	view.time_ns = b->last_ns;
-	view.own_seq = piece->from_seq;
-	view.peer_seq = piece->peer_seq;
-	view.tid = piece->tid;
-	view.has_peer = piece->has_peer;
-	view.is_start = true;
-	view.is_frame = piece->is_frame;
-	view.asks = piece->asks;
-	view.is_bare = false;
-	sink->data(ctx, piece->dir, &view);
+	sink->data(ctx, piece->dir, piece, b->last_ns);
 }
 
 /* Hands one piece in; the sink is called zero or more times before return. */
-static inline void bytes_push(struct bytes *b, const struct event_data *piece, uint64_t time_ns,
+static inline void bytes_push(struct bytes *b, const struct segment_view *piece, uint64_t time_ns,
 			      const struct bytes_sink *sink, void *ctx)
 {
 	if (bytes_is_plain(b, piece))
@@ -108,7 +98,7 @@ void bytes_flush(struct bytes *b, enum dir dir, const struct bytes_sink *sink, v
  * Holes below data->peer_seq will not be filled any more, all of them if !data->has_peer: data is a
  * segment of the other direction.
  */
-void bytes_give_up(struct bytes *b, const struct event_data *data, const struct bytes_sink *sink,
+void bytes_give_up(struct bytes *b, const struct segment_view *data, const struct bytes_sink *sink,
 		   void *ctx);
 
 /*

@@ -225,17 +225,17 @@ static void open_conn(struct conns *t, const struct event *ev)
  * knew what was first. It waits for the socket's own records: OPEN tells what was
  * first, and answers tell that nothing is still to come.
  */
-static void push_early(struct conns *t, struct conn *c, const struct event_data *data,
+static void push_early(struct conns *t, struct conn *c, const struct segment_view *data,
 		       uint64_t time_ns)
 {
-	struct event_data piece = *data;
+	struct segment_view piece = *data;
 
 	piece.has_hole = true;
 	bytes_push_any(&c->bytes[data->dir], &piece, time_ns, &t->sink->bytes, c);
 }
 
 /* The socket exists, and speaks: what it has received is not still to come. */
-static void settle_early(struct conns *t, struct conn *c, const struct event_data *data)
+static void settle_early(struct conns *t, struct conn *c, const struct segment_view *data)
 {
 	struct bytes *b = &c->bytes[DIR_INGRESS];
 
@@ -244,7 +244,7 @@ static void settle_early(struct conns *t, struct conn *c, const struct event_dat
 	c->was_early = b->early;
 }
 
-static void push_data(struct conns *t, struct conn *c, const struct event_data *data,
+static void push_data(struct conns *t, struct conn *c, const struct segment_view *data,
 		      uint64_t time_ns)
 {
 	if (c->is_early && data->dir == DIR_INGRESS) {
@@ -296,7 +296,7 @@ static __attribute__((noinline)) void any_event(struct conns *t, const struct ev
 	}
 }
 
-static inline bool is_plain(const struct conn *c, const struct event_data *data, uint64_t time_ns)
+static inline bool is_plain(const struct conn *c, const struct segment_view *data, uint64_t time_ns)
 {
 	const struct bytes *b = &c->bytes[data->dir];
 
@@ -306,7 +306,7 @@ static inline bool is_plain(const struct conn *c, const struct event_data *data,
 
 void conns_event(struct conns *t, const struct event *ev)
 {
-	const struct event_data *data = &ev->data;
+	const struct segment_view *data = &ev->data;
 	struct conn *c;
 
 	/* What nearly all events are. The rest is out of line: this saves no registers. */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 struct stored_piece *stored_piece_add(struct stored_piece **list, struct memory_account *memory,
-				      const struct event_data *from, uint64_t time_ns)
+				      const struct segment_view *from, uint64_t time_ns)
 {
 	struct stored_piece *p = memory_alloc(memory, stored_piece_size(from->data.len));
 
@@ -29,9 +29,9 @@ struct stored_piece *stored_piece_add(struct stored_piece **list, struct memory_
 	return p;
 }
 
-void stored_piece_view(const struct stored_piece *p, enum dir dir, struct event_data *ret)
+void stored_piece_view(const struct stored_piece *p, enum dir dir, struct segment_view *ret)
 {
-	*ret = (struct event_data){
+	*ret = (struct segment_view){
 		.dir = dir,
 		.data = {p->data, p->len},
 		.seq = p->seq,

@@ -42,9 +42,9 @@ static inline size_t stored_piece_size(size_t len)
  * free with memory_free(). memory: charged; may be NULL. NULL: there is no memory.
  */
 struct stored_piece *stored_piece_add(struct stored_piece **list, struct memory_account *memory,
-				      const struct event_data *from, uint64_t time_ns);
+				      const struct segment_view *from, uint64_t time_ns);
 
 /* The piece as it was handed in; borrowed from p. Of its sender's positions nothing is kept. */
-void stored_piece_view(const struct stored_piece *p, enum dir dir, struct event_data *ret);
+void stored_piece_view(const struct stored_piece *p, enum dir dir, struct segment_view *ret);
 
 #endif

@@ -14,9 +14,10 @@ static void put_data(struct tls_stream *t, enum dir dir, struct span data, uint6
 
 	if (data.len == 0)
 		return;
-	view = tls_stream_view(t, dir, data, time_ns);
+	view = tls_stream_view(t, dir);
+	view = segment_view_with(&view, data);
 	t->direction[dir].has_data = true;
-	t->sink->data(t->ctx, dir, &view);
+	t->sink->data(t->ctx, dir, &view, time_ns);
 }
 
 /* The record's first bytes were seen before its last: a head begins when they were. */
@@ -119,9 +120,10 @@ static bool may_be_handshake(const uint8_t *head, size_t len)
 /* Bytes of a record that are missing. */
 static void put_missing(struct tls_stream *t, enum dir dir, const struct tls_record *r, size_t len)
 {
-	struct segment_view view = tls_stream_view(t, dir, (struct span){NULL, 0}, r->last_ns);
+	struct segment_view view = tls_stream_view(t, dir);
 
-	(r->has_lost ? t->sink->lost : t->sink->skip)(t->ctx, dir, &view, (uint32_t)len);
+	(r->has_lost ? t->sink->lost : t->sink->skip)(t->ctx, dir, &view, (uint32_t)len,
+						      r->last_ns);
 }
 
 /* Where the plaintext of a cut record is known: offsets in it. */

@@ -75,23 +75,20 @@ void tls_stream_set_dark(struct tls_stream *t, enum tls_dark why)
 	tls_keys_wipe(t);
 }
 
-struct segment_view tls_stream_view(const struct tls_stream *t, enum dir dir, struct span plain,
-				    uint64_t time_ns)
+struct segment_view tls_stream_view(const struct tls_stream *t, enum dir dir)
 {
-	struct segment_view view = segment_view_with(t->view, plain, time_ns);
-
 	/* What one direction says may let out records of the other. */
-	return dir == t->view_dir ? view : segment_view_across(&view);
+	return dir == t->view->dir ? *t->view : segment_view_across(t->view);
 }
 
 void tls_stream_put_fin(struct tls_stream *t, enum dir dir, uint64_t time_ns)
 {
-	struct segment_view view = tls_stream_view(t, dir, (struct span){NULL, 0}, time_ns);
+	struct segment_view view = tls_stream_view(t, dir);
 
 	if (t->direction[dir].has_ended)
 		return;
 	t->direction[dir].has_ended = true;
-	t->sink->fin(t->ctx, dir, &view);
+	t->sink->fin(t->ctx, dir, &view, time_ns);
 }
 
 /* Records of the direction come after others that are held, or all are. */
@@ -179,14 +176,14 @@ static void close_gap(struct tls_stream *t, enum dir dir, const struct tls_gap_e
 	struct tls_gap gap = d->gap;
 	uint64_t records = end->number - d->number;
 	uint64_t lost = end->plain_bytes - (t->version == TLS_1_3 ? records : 0);
-	struct segment_view view = tls_stream_view(t, dir, (struct span){NULL, 0}, time_ns);
+	struct segment_view view = tls_stream_view(t, dir);
 
 	d->gap = (struct tls_gap){0};
 	d->number = end->number;
 	d->is_verified = false;
 	t->env->stats.gaps_closed++;
 	if (lost > 0 && lost < UINT32_MAX)
-		t->sink->lost(t->ctx, dir, &view, (uint32_t)lost);
+		t->sink->lost(t->ctx, dir, &view, (uint32_t)lost, time_ns);
 	else if (lost > 0)
 		tls_stream_set_dark(t, TLS_DARK_GAP);
 	read_records(t, dir, span_from((struct span){(const char *)gap.buffer, gap.len}, end->at),
@@ -229,10 +226,9 @@ static bool can_close_gap(const struct tls_stream *t, enum dir dir)
 	       (t->version == TLS_1_2 || dir == t->client || d->has_data);
 }
 
-static void begin_call(struct tls_stream *t, enum dir dir, const struct segment_view *view,
+static void begin_call(struct tls_stream *t, const struct segment_view *view,
 		       const struct bytes_sink *sink, void *ctx)
 {
-	t->view_dir = dir;
 	t->view = view;
 	t->sink = sink;
 	t->ctx = ctx;
@@ -246,32 +242,32 @@ static void end_call(struct tls_stream *t)
 }
 
 void tls_stream_data(struct tls_stream *t, enum dir dir, const struct segment_view *view,
-		     const struct bytes_sink *sink, void *ctx)
+		     uint64_t time_ns, const struct bytes_sink *sink, void *ctx)
 {
 	if (t->dark || t->direction[dir].has_ended)
 		return;
-	begin_call(t, dir, view, sink, ctx);
+	begin_call(t, view, sink, ctx);
 	if (t->direction[dir].gap.is_open)
-		read_gap(t, dir, view->data, view->time_ns);
+		read_gap(t, dir, view->data, time_ns);
 	else
-		read_records(t, dir, view->data, view->time_ns);
+		read_records(t, dir, view->data, time_ns);
 	end_call(t);
 }
 
 void tls_stream_miss(struct tls_stream *t, enum dir dir, const struct segment_view *view,
-		     uint32_t len, bool is_lost, const struct bytes_sink *sink, void *ctx)
+		     uint32_t len, bool is_lost, uint64_t time_ns, const struct bytes_sink *sink,
+		     void *ctx)
 {
 	struct tls_direction *d = &t->direction[dir];
 	struct tls_record r;
 
 	if (t->dark || d->has_ended)
 		return;
-	begin_call(t, dir, view, sink, ctx);
+	begin_call(t, view, sink, ctx);
 	if (!d->gap.is_open)
-		(void)take_read(
-			t, dir,
-			tls_reader_miss(&d->reader, &len, is_lost, view->time_ns, t->memory, &r),
-			&r);
+		(void)take_read(t, dir,
+				tls_reader_miss(&d->reader, &len, is_lost, time_ns, t->memory, &r),
+				&r);
 	if (len > 0 && !t->dark && (d->gap.is_open || can_close_gap(t, dir))) {
 		tls_gap_miss(&d->gap, len, d->reader.header_bytes, is_lost, t->memory);
 		tls_reader_release(&d->reader, t->memory);
@@ -282,29 +278,29 @@ void tls_stream_miss(struct tls_stream *t, enum dir dir, const struct segment_vi
 }
 
 void tls_stream_fin(struct tls_stream *t, enum dir dir, const struct segment_view *view,
-		    const struct bytes_sink *sink, void *ctx)
+		    uint64_t time_ns, const struct bytes_sink *sink, void *ctx)
 {
-	struct tls_record r = {.last_ns = view->time_ns};
+	struct tls_record r = {.last_ns = time_ns};
 
 	if (t->dark)
 		return;
-	begin_call(t, dir, view, sink, ctx);
+	begin_call(t, view, sink, ctx);
 	if (t->direction[dir].gap.is_open)
 		tls_stream_set_dark(t, TLS_DARK_GAP);
 	else if (is_held(t, dir))
 		hold(t, dir, &r, true);
 	else
-		tls_stream_put_fin(t, dir, view->time_ns);
+		tls_stream_put_fin(t, dir, time_ns);
 	end_call(t);
 }
 
 void tls_stream_secrets(struct tls_stream *t, const struct bytes_sink *sink, void *ctx)
 {
-	static const struct segment_view none;
+	static const struct segment_view none = {.is_rest = true};
 
 	if (t->dark || !t->is_waiting)
 		return;
-	begin_call(t, DIR_INGRESS, &none, sink, ctx);
+	begin_call(t, &none, sink, ctx);
 	t->is_waiting = false;
 	release_held(t);
 	end_call(t);

@@ -117,8 +117,7 @@ struct tls_stream {
 	/* of the call at hand */
 	const struct bytes_sink *sink;
 	void *ctx;
-	const struct segment_view *view; /* of a segment of view_dir */
-	enum dir view_dir;
+	const struct segment_view *view;
 };
 
 /* Do these first bytes of a direction, at least one, belong to TLS? */
@@ -134,12 +133,13 @@ void tls_stream_free(struct tls_stream *t);
  * of the segment at hand.
  */
 void tls_stream_data(struct tls_stream *t, enum dir dir, const struct segment_view *view,
-		     const struct bytes_sink *sink, void *ctx);
+		     uint64_t time_ns, const struct bytes_sink *sink, void *ctx);
 /* Bytes that passed and were not copied (is_lost false), or that nobody saw. */
 void tls_stream_miss(struct tls_stream *t, enum dir dir, const struct segment_view *view,
-		     uint32_t len, bool is_lost, const struct bytes_sink *sink, void *ctx);
+		     uint32_t len, bool is_lost, uint64_t time_ns, const struct bytes_sink *sink,
+		     void *ctx);
 void tls_stream_fin(struct tls_stream *t, enum dir dir, const struct segment_view *view,
-		    const struct bytes_sink *sink, void *ctx);
+		    uint64_t time_ns, const struct bytes_sink *sink, void *ctx);
 /* Secrets were added to the table: what was held for want of them may go out now. */
 void tls_stream_secrets(struct tls_stream *t, const struct bytes_sink *sink, void *ctx);
 /* No more secrets will come, and no more bytes. */
@@ -147,9 +147,8 @@ void tls_stream_end(struct tls_stream *t);
 
 /* For the parts of the stage. */
 void tls_stream_set_dark(struct tls_stream *t, enum tls_dark why);
-/* The segment at hand as a view of dir, with plaintext in place of its bytes. */
-struct segment_view tls_stream_view(const struct tls_stream *t, enum dir dir, struct span plain,
-				    uint64_t time_ns);
+/* The segment at hand, as a view of dir. */
+struct segment_view tls_stream_view(const struct tls_stream *t, enum dir dir);
 void tls_stream_put_fin(struct tls_stream *t, enum dir dir, uint64_t time_ns);
 /* One record, in order. False: it has to be held. */
 bool tls_stream_record(struct tls_stream *t, enum dir dir, const struct tls_record *r);

@@ -39,30 +39,30 @@ static void begin_http1(struct conn *c, struct session *s, enum role role,
 	http1_session_begin(c, s, role);
 	if (!held)
 		return;
-	first = segment_view_with(view, (struct span){HTTP2_PREFACE, held}, s->held_ns);
-	http1_protocol.data(c, s, request_dir(role), &first);
+	first = segment_view_with(view, (struct span){HTTP2_PREFACE, held});
+	http1_protocol.data(c, s, request_dir(role), &first, s->held_ns);
 }
 
 /* The bytes of view are HTTP/1. */
 static void go_http1(struct conn *c, struct session *s, enum dir dir, enum role role,
-		     const struct segment_view *view)
+		     const struct segment_view *view, uint64_t time_ns)
 {
 	begin_http1(c, s, role, view);
-	http1_session_lose_start(c, s, dir, view);
-	http1_protocol.data(c, s, dir, view);
+	http1_session_lose_start(c, s, view, time_ns);
+	http1_protocol.data(c, s, dir, view, time_ns);
 }
 
 /* The bytes of view, of which there may be none, are HTTP/2. */
 static void go_http2(struct conn *c, struct session *s, enum dir dir, enum role role, bool joins,
-		     const struct segment_view *view)
+		     const struct segment_view *view, uint64_t time_ns)
 {
 	if (http2_session_begin(c, s, role, joins, s->held) && view->data.len)
-		http2_protocol.data(c, s, dir, view);
+		http2_protocol.data(c, s, dir, view, time_ns);
 }
 
 /* More of the preface, or the whole; false if it is none. */
 static bool is_preface(struct conn *c, struct session *s, enum role role,
-		       const struct segment_view *view)
+		       const struct segment_view *view, uint64_t time_ns)
 {
 	size_t n = HTTP2_PREFACE_SIZE - (size_t)s->held;
 	struct segment_view rest;
@@ -71,11 +71,11 @@ static bool is_preface(struct conn *c, struct session *s, enum role role,
 	if (memcmp(view->data.ptr, &HTTP2_PREFACE[s->held], n) != 0)
 		return false;
 	if (!s->held)
-		s->held_ns = view->time_ns;
+		s->held_ns = time_ns;
 	s->held = (uint8_t)(s->held + n);
-	rest = segment_view_with(view, span_from(view->data, n), view->time_ns);
+	rest = segment_view_with(view, span_from(view->data, n));
 	if (s->held == HTTP2_PREFACE_SIZE)
-		go_http2(c, s, request_dir(role), role, false, &rest);
+		go_http2(c, s, request_dir(role), role, false, &rest, time_ns);
 	if (s->protocol == &http2_protocol && c->role != ROLE_UNKNOWN)
 		s->protocol = &preface_protocol;
 	return true;
@@ -125,18 +125,19 @@ static enum role role_by_start_line(enum dir dir, struct span data)
 }
 
 /* A segment of a connection whose opening was not seen, or whose first bytes were lost. */
-static void join(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view)
+static void join(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view,
+		 uint64_t time_ns)
 {
 	enum role role = dir == DIR_INGRESS ? ROLE_SERVER : ROLE_CLIENT;
 	struct span data = view->data;
 
-	if (data.len >= HTTP2_PREFACE_SIZE && is_preface(c, s, role, view))
+	if (data.len >= HTTP2_PREFACE_SIZE && is_preface(c, s, role, view, time_ns))
 		return;
 	role = role_by_start_line(dir, data);
 	if (role != ROLE_UNKNOWN && (role == c->role || c->role == ROLE_UNKNOWN) && !view->is_frame)
-		go_http1(c, s, dir, role, view);
+		go_http1(c, s, dir, role, view, time_ns);
 	else if (view->is_frame || is_likely_http2(s, data))
-		go_http2(c, s, dir, c->role, true, view);
+		go_http2(c, s, dir, c->role, true, view, time_ns);
 }
 
 /* Of a connection whose first bytes these are, or that was found not to be HTTP before. */
@@ -164,24 +165,24 @@ static bool is_not_http(struct conn *c, struct session *s, enum dir dir, struct 
 
 /* The first bytes, a PROXY header excluded. */
 static void first_data(struct conn *c, struct session *s, enum dir dir,
-		       const struct segment_view *view)
+		       const struct segment_view *view, uint64_t time_ns)
 {
 	bool is_from_client;
 
 	if (is_not_http(c, s, dir, view->data))
 		return;
 	if (c->role == ROLE_UNKNOWN || s->has_lost_start[0] || s->has_lost_start[1]) {
-		join(c, s, dir, view);
+		join(c, s, dir, view, time_ns);
 		return;
 	}
 	is_from_client = dir == request_dir(c->role);
-	if (is_from_client && is_preface(c, s, c->role, view))
+	if (is_from_client && is_preface(c, s, c->role, view, time_ns))
 		return;
 	/* SETTINGS, of a server that does not wait for the preface. */
 	if (!is_from_client && view->data.ptr[0] == '\0')
-		go_http2(c, s, dir, c->role, false, view);
+		go_http2(c, s, dir, c->role, false, view, time_ns);
 	else
-		go_http1(c, s, dir, c->role, view);
+		go_http1(c, s, dir, c->role, view, time_ns);
 }
 
 void detection_refuse(struct conn *c, struct session *s, enum dir dir,
@@ -196,16 +197,16 @@ void detection_refuse(struct conn *c, struct session *s, enum dir dir,
 
 /* The bytes that were held were no PROXY header; those of view follow them. */
 static void release_held(struct conn *c, struct session *s, enum dir dir,
-			 const struct segment_view *view)
+			 const struct segment_view *view, uint64_t time_ns)
 {
 	char buf[PROXY_KEPT_MAX];
 	struct segment_view held = proxy_header_give_back(c, s, view, buf);
 
-	first_data(c, s, dir, &held);
+	first_data(c, s, dir, &held, s->held_ns);
 	if (s->protocol)
-		s->protocol->data(c, s, dir, view);
+		s->protocol->data(c, s, dir, view, time_ns);
 	else
-		first_data(c, s, dir, view);
+		first_data(c, s, dir, view, time_ns);
 }
 
 bool detection_may_have_header(const struct conn *c, const struct session *s, enum dir dir)
@@ -215,21 +216,21 @@ bool detection_may_have_header(const struct conn *c, const struct session *s, en
 }
 
 static void on_data(struct conn *c, struct session *s, enum dir dir,
-		    const struct segment_view *view)
+		    const struct segment_view *view, uint64_t time_ns)
 {
 	struct segment_view rest = *view;
 
 	if (!detection_may_have_header(c, s, dir)) {
-		first_data(c, s, dir, view);
+		first_data(c, s, dir, view, time_ns);
 		return;
 	}
-	switch (proxy_header_take(c, s, dir, &rest)) {
+	switch (proxy_header_take(c, s, dir, &rest, time_ns)) {
 	case PROXY_HEADER_NONE:
 		if (rest.data.len)
-			first_data(c, s, dir, &rest);
+			first_data(c, s, dir, &rest, time_ns);
 		break;
 	case PROXY_HEADER_HELD:
-		release_held(c, s, dir, &rest);
+		release_held(c, s, dir, &rest, time_ns);
 		break;
 	case PROXY_HEADER_BAD:
 		detection_refuse(c, s, dir, &rest);
@@ -247,22 +248,22 @@ static void lose_start(struct conn *c, struct session *s, enum dir dir, uint32_t
 }
 
 static void on_skip(struct conn *c, struct session *s, enum dir dir,
-		    const struct segment_view *view, uint32_t len)
+		    const struct segment_view *view, uint32_t len, uint64_t time_ns)
 {
 	if (s->held) {
 		begin_http1(c, s, c->role, view);
-		http1_protocol.skip(c, s, dir, view, len);
+		http1_protocol.skip(c, s, dir, view, len, time_ns);
 	} else if (s->proxy) {
 		lose_start(c, s, dir, len);
 	}
 }
 
 static void on_lost(struct conn *c, struct session *s, enum dir dir,
-		    const struct segment_view *view, uint32_t len)
+		    const struct segment_view *view, uint32_t len, uint64_t time_ns)
 {
 	if (s->held) {
 		begin_http1(c, s, c->role, view);
-		http1_protocol.lost(c, s, dir, view, len);
+		http1_protocol.lost(c, s, dir, view, len, time_ns);
 	} else {
 		env_of(c)->stats.bytes_lost_framing += len;
 		lose_start(c, s, dir, len);

@@ -260,24 +260,26 @@ static void on_tunnel(void *ctx, bool is_response, struct span data, uint64_t ti
 {
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
-	struct segment_view view = {.data = data, .time_ns = time_ns, .tid = s->tid};
+	enum dir dir = s->parser[0].is_response == is_response ? DIR_INGRESS : DIR_EGRESS;
+	struct segment_view view = {.dir = dir, .data = data, .tid = s->tid, .is_rest = true};
 
 	if (s->http2)
-		http2_protocol.data(c, s, s->parser[0].is_response == is_response ? 0 : 1, &view);
+		http2_protocol.data(c, s, dir, &view, time_ns);
 }
 
 static const struct http1_sink parser_sink = {
 	.head = on_head, .end = on_message_end, .fail = on_fail, .tunnel = on_tunnel};
 
 static void on_data(struct conn *c, struct session *s, enum dir dir,
-		    const struct segment_view *view)
+		    const struct segment_view *view, uint64_t time_ns)
 {
-	turn_enter(s, dir, view);
+	turn_enter(s, view);
 	if (dir == DIR_EGRESS && view->tid)
 		s->tid = view->tid;
-	http1_data(&s->parser[dir], view->data, view->time_ns, &parser_sink, c);
+	http1_data(&s->parser[dir], view->data, time_ns, &parser_sink, c);
 	if (dir == request_dir(s))
 		turn_begin(s);
+	turn_leave(s);
 }
 
 /*
@@ -292,10 +294,8 @@ static void lose_end(struct conn *c, struct session *s, enum dir dir, uint32_t l
 		miss(c, s, true, PARSE_FAIL_LOST, true);
 }
 
-static void on_skip(struct conn *c, struct session *s, enum dir dir,
-		    const struct segment_view *view, uint32_t len)
+static void skip(struct conn *c, struct session *s, enum dir dir, uint32_t len, uint64_t time_ns)
 {
-	turn_enter(s, dir, view);
 	if (c->is_closing) {
 		lose_end(c, s, dir, len, false);
 		if (http1_is_lost(&s->parser[dir]))
@@ -306,12 +306,20 @@ static void on_skip(struct conn *c, struct session *s, enum dir dir,
 			return;
 		}
 	}
-	http1_skip(&s->parser[dir], len, view->time_ns, &parser_sink, c);
+	http1_skip(&s->parser[dir], len, time_ns, &parser_sink, c);
 	/* Whole responses of pipelined requests may be among what was skipped. */
 	if (dir != request_dir(s) && s->open.count > 1 && http1_is_blind(&s->parser[dir])) {
 		outcome_lose(c, s, ENGINE_LOST_RESPONSE);
 		s->pairing_unreliable = s->client == CLIENT_PIPELINES;
 	}
+}
+
+static void on_skip(struct conn *c, struct session *s, enum dir dir,
+		    const struct segment_view *view, uint32_t len, uint64_t time_ns)
+{
+	turn_enter(s, view);
+	skip(c, s, dir, len, time_ns);
+	turn_leave(s);
 }
 
 /* Are the next len bytes inside a body of known length? */
@@ -323,22 +331,25 @@ static bool is_body(const struct session *s, enum dir dir, uint32_t len)
 }
 
 static void on_lost(struct conn *c, struct session *s, enum dir dir,
-		    const struct segment_view *view, uint32_t len)
+		    const struct segment_view *view, uint32_t len, uint64_t time_ns)
 {
 	env_of(c)->stats.bytes_lost_framing += is_body(s, dir, len) ? 0 : len;
-	turn_enter(s, dir, view);
-	lose_end(c, s, dir, len, view->is_bare);
+	turn_enter(s, view);
+	lose_end(c, s, dir, len, segment_view_is_bare(view));
 	if (dir == request_dir(s))
 		lose_head(c, s);
 	if (http1_is_lost(&s->parser[dir]))
 		miss(c, s, dir != request_dir(s), PARSE_FAIL_LOST, false);
-	http1_lost(&s->parser[dir], len, view->time_ns, &parser_sink, c);
+	http1_lost(&s->parser[dir], len, time_ns, &parser_sink, c);
+	turn_leave(s);
 }
 
-static void on_fin(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view)
+static void on_fin(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view,
+		   uint64_t time_ns)
 {
-	turn_enter(s, dir, view);
-	http1_fin(&s->parser[dir], view->time_ns, &parser_sink, c);
+	turn_enter(s, view);
+	http1_fin(&s->parser[dir], time_ns, &parser_sink, c);
+	turn_leave(s);
 }
 
 /* Those that are counted as lost are in that number already. */
@@ -353,7 +364,6 @@ static void count_unanswered(struct conn *c, struct session *s)
 
 static void on_end(struct conn *c, struct session *s, enum conn_end how, uint64_t time_ns)
 {
-	turn_leave(s);
 	switch (how) {
 	case CONN_CLOSED:
 	case CONN_RESET:
@@ -406,13 +416,14 @@ void http1_session_begin(struct conn *c, struct session *s, enum role role)
 	s->parser[0].memory = s->parser[1].memory = s->open.memory = &c->memory;
 }
 
-void http1_session_lose_start(struct conn *c, struct session *s, enum dir dir,
-			      const struct segment_view *view)
+void http1_session_lose_start(struct conn *c, struct session *s, const struct segment_view *view,
+			      uint64_t time_ns)
 {
-	turn_enter(s, dir, view);
+	turn_enter(s, view);
 	for (int i = 0; i < 2; i++)
 		if (s->has_lost_start[i])
-			http1_lost(&s->parser[i], 1, view->time_ns, &parser_sink, c);
+			http1_lost(&s->parser[i], 1, time_ns, &parser_sink, c);
+	turn_leave(s);
 }
 
 void http1_session_release(struct session *s)

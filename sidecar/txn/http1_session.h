@@ -27,8 +27,8 @@ extern const struct protocol_ops http1_protocol;
 void http1_session_begin(struct conn *c, struct session *s, enum role role);
 
 /* The first bytes of the directions in has_lost_start are missing; view is the segment at hand. */
-void http1_session_lose_start(struct conn *c, struct session *s, enum dir dir,
-			      const struct segment_view *view);
+void http1_session_lose_start(struct conn *c, struct session *s, const struct segment_view *view,
+			      uint64_t time_ns);
 
 /* Frees what HTTP/1 took; it may be nothing. */
 void http1_session_release(struct session *s);

@@ -146,37 +146,37 @@ static const struct http2_sink parser_sink = {
  * The source that asked gets the position of the first frame that starts with the segment or behind
  * it. An answer that comes too late for that still says that it is HTTP/2.
  */
-static void answer(struct http2_session *h, struct conn *c, enum dir dir, uint32_t ahead)
+static void answer(struct http2_session *h, struct conn *c, enum dir dir, uint32_t seq)
 {
 	const struct session_env *env = env_of(c);
 
 	h->is_asked[dir] = false;
-	env->on_frame(env->frame_ctx, c->id, dir, c->bytes[dir].next + ahead);
+	env->on_frame(env->frame_ctx, c->id, dir, seq);
 }
 
 /* The segment asks, or one before it did. */
 static __attribute__((noinline)) void asked_data(struct http2_session *h, struct conn *c,
 						 enum dir dir, const struct segment_view *view,
-						 enum http2_start start)
+						 enum http2_start start, uint64_t time_ns)
 {
 	bool asks = view->asks && env_of(c)->on_frame;
 	uint32_t ahead = 0;
 	bool is_at_frame;
 
 	is_at_frame = asks && http2_next_frame(&h->parser[dir], &ahead) && ahead == 0;
-	http2_data(&h->parser[dir], view->data, start, view->time_ns, &parser_sink, c);
+	http2_data(&h->parser[dir], view->data, start, time_ns, &parser_sink, c);
 	is_at_frame |= asks && http2_has_begun(&h->parser[dir]);
 	h->is_asked[dir] |= asks;
 	if (!h->is_asked[dir])
 		return;
 	if (is_at_frame)
-		answer(h, c, dir, -(uint32_t)view->data.len);
+		answer(h, c, dir, view->seq);
 	else if (http2_next_frame(&h->parser[dir], &ahead))
-		answer(h, c, dir, ahead);
+		answer(h, c, dir, c->bytes[dir].next + ahead);
 }
 
 static void on_data(struct conn *c, struct session *s, enum dir dir,
-		    const struct segment_view *view)
+		    const struct segment_view *view, uint64_t time_ns)
 {
 	struct http2_session *h = s->http2;
 	enum http2_start start = HTTP2_START_ANY;
@@ -185,25 +185,27 @@ static void on_data(struct conn *c, struct session *s, enum dir dir,
 		h->streams.tid = view->tid;
 	if (view->is_frame)
 		start = HTTP2_START_FRAME;
-	else if (view->is_start)
+	else if (!view->is_rest)
 		start = HTTP2_START_UNTOLD;
-	if (view->is_start && (view->asks || h->is_asked[dir]))
-		asked_data(h, c, dir, view, start);
+	if (!view->is_rest && (view->asks || h->is_asked[dir]))
+		asked_data(h, c, dir, view, start, time_ns);
 	else
-		http2_data(&h->parser[dir], view->data, start, view->time_ns, &parser_sink, c);
+		http2_data(&h->parser[dir], view->data, start, time_ns, &parser_sink, c);
 }
 
 static void on_skip(struct conn *c, struct session *s, enum dir dir,
-		    const struct segment_view *view, uint32_t len)
+		    const struct segment_view *view, uint32_t len, uint64_t time_ns)
 {
-	http2_skip(&s->http2->parser[dir], len, view->time_ns, &parser_sink, c);
+	(void)view;
+	http2_skip(&s->http2->parser[dir], len, time_ns, &parser_sink, c);
 }
 
 static void on_lost(struct conn *c, struct session *s, enum dir dir,
-		    const struct segment_view *view, uint32_t len)
+		    const struct segment_view *view, uint32_t len, uint64_t time_ns)
 {
+	(void)view;
 	env_of(c)->stats.bytes_lost_framing += len;
-	http2_lost(&s->http2->parser[dir], len, view->time_ns, &parser_sink, c);
+	http2_lost(&s->http2->parser[dir], len, time_ns, &parser_sink, c);
 }
 
 static void on_end(struct conn *c, struct session *s, enum conn_end how, uint64_t time_ns)

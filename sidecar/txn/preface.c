@@ -12,13 +12,14 @@ static bool is_from_client(const struct conn *c, enum dir dir)
 }
 
 /* view starts with a response of HTTP/1. */
-static void refuse(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view)
+static void refuse(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view,
+		   uint64_t time_ns)
 {
 	const struct engine_stats *stats = &((struct session_env *)c->owner)->stats;
 	uint64_t before = stats->transactions + stats->lost[ENGINE_LOST_RESPONSE];
 	struct http1 *request = &s->parser[dir_other(dir)];
 
-	http2_protocol.end(c, s, CONN_CLOSED, view->time_ns);
+	http2_protocol.end(c, s, CONN_CLOSED, time_ns);
 	s->held = 0;
 	http1_session_begin(c, s, c->role);
 	request->last_ns = s->held_ns;
@@ -28,37 +29,37 @@ static void refuse(struct conn *c, struct session *s, enum dir dir, const struct
 		unreadable_begin(s);
 	else
 		http1_tunnel(&s->parser[dir]);
-	http1_protocol.data(c, s, dir, view);
+	http1_protocol.data(c, s, dir, view, time_ns);
 }
 
 static void on_data(struct conn *c, struct session *s, enum dir dir,
-		    const struct segment_view *view)
+		    const struct segment_view *view, uint64_t time_ns)
 {
 	if (!is_from_client(c, dir)) {
 		s->protocol = &http2_protocol;
 		if (http1_is_response(view->data)) {
-			refuse(c, s, dir, view);
+			refuse(c, s, dir, view, time_ns);
 			return;
 		}
 	}
-	http2_protocol.data(c, s, dir, view);
+	http2_protocol.data(c, s, dir, view, time_ns);
 }
 
 /* The first bytes of a server that goes on are not known any more. */
 static void on_skip(struct conn *c, struct session *s, enum dir dir,
-		    const struct segment_view *view, uint32_t len)
+		    const struct segment_view *view, uint32_t len, uint64_t time_ns)
 {
 	if (!is_from_client(c, dir))
 		s->protocol = &http2_protocol;
-	http2_protocol.skip(c, s, dir, view, len);
+	http2_protocol.skip(c, s, dir, view, len, time_ns);
 }
 
 static void on_lost(struct conn *c, struct session *s, enum dir dir,
-		    const struct segment_view *view, uint32_t len)
+		    const struct segment_view *view, uint32_t len, uint64_t time_ns)
 {
 	if (!is_from_client(c, dir))
 		s->protocol = &http2_protocol;
-	http2_protocol.lost(c, s, dir, view, len);
+	http2_protocol.lost(c, s, dir, view, len, time_ns);
 }
 
 static void on_end(struct conn *c, struct session *s, enum conn_end how, uint64_t time_ns)

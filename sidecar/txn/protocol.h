@@ -20,14 +20,14 @@ struct session;
  * be NULL. */
 struct protocol_ops {
 	void (*data)(struct conn *c, struct session *s, enum dir dir,
-		     const struct segment_view *view);
+		     const struct segment_view *view, uint64_t time_ns);
 	void (*skip)(struct conn *c, struct session *s, enum dir dir,
-		     const struct segment_view *view, uint32_t len);
+		     const struct segment_view *view, uint32_t len, uint64_t time_ns);
 	/* Also counts engine_stats.bytes_lost_framing. */
 	void (*lost)(struct conn *c, struct session *s, enum dir dir,
-		     const struct segment_view *view, uint32_t len);
+		     const struct segment_view *view, uint32_t len, uint64_t time_ns);
 	void (*fin)(struct conn *c, struct session *s, enum dir dir,
-		    const struct segment_view *view);
+		    const struct segment_view *view, uint64_t time_ns);
 	void (*end)(struct conn *c, struct session *s, enum conn_end how, uint64_t time_ns);
 };
 

@@ -28,7 +28,7 @@ static bool hold(struct conn *c, struct session *s, const struct proxy *p, uint6
 }
 
 enum proxy_header proxy_header_take(struct conn *c, struct session *s, enum dir dir,
-				    struct segment_view *view)
+				    struct segment_view *view, uint64_t time_ns)
 {
 	bool is_held = s->proxy;
 	struct proxy first = {0};
@@ -40,14 +40,14 @@ enum proxy_header proxy_header_take(struct conn *c, struct session *s, enum dir 
 		return PROXY_HEADER_NONE;
 	result = proxy_push(p, view->data, &used);
 	/* Of a connection whose beginning was not seen, nothing is held back. */
-	if (result == PROXY_MORE && c->role != ROLE_UNKNOWN && hold(c, s, p, view->time_ns))
+	if (result == PROXY_MORE && c->role != ROLE_UNKNOWN && hold(c, s, p, time_ns))
 		return PROXY_HEADER_INSIDE;
 	s->is_past_proxy[dir] = true;
 	switch (result) {
 	case PROXY_DONE:
 		set_peer(c, dir, p);
 		proxy_header_release(c, s);
-		*view = segment_view_with(view, span_from(view->data, used), view->time_ns);
+		*view = segment_view_with(view, span_from(view->data, used));
 		return PROXY_HEADER_NONE;
 	case PROXY_BAD:
 		proxy_header_release(c, s);
@@ -79,7 +79,7 @@ struct segment_view proxy_header_give_back(struct conn *c, struct session *s,
 
 	memcpy(buf, s->proxy->bytes, n);
 	proxy_header_release(c, s);
-	return segment_view_with(view, (struct span){buf, n}, s->held_ns);
+	return segment_view_with(view, (struct span){buf, n});
 }
 
 void proxy_header_release(struct conn *c, struct session *s)

@@ -21,12 +21,13 @@ enum proxy_header {
 /* Takes the header, or its next part, off *view, the next bytes of a session whose protocol is not
  * known. */
 enum proxy_header proxy_header_take(struct conn *c, struct session *s, enum dir dir,
-				    struct segment_view *view);
+				    struct segment_view *view, uint64_t time_ns);
 
 /* The next len bytes of dir were missed. True: all of them are of the header. */
 bool proxy_header_miss(struct conn *c, struct session *s, enum dir dir, uint32_t len);
 
-/* Moves what is held, and was no header, into the buffer: bytes that come before those of view. */
+/* Moves what is held, and was no header, into the buffer: bytes that came at s->held_ns, before
+ * those of view. */
 struct segment_view proxy_header_give_back(struct conn *c, struct session *s,
 					   const struct segment_view *view,
 					   char buf[PROXY_KEPT_MAX]);

@@ -15,23 +15,25 @@ static const struct protocol_ops *protocol_of(const struct session *s)
 	return s->protocol ? s->protocol : &detection_protocol;
 }
 
-static void on_data(void *ctx, enum dir dir, const struct segment_view *view)
+static void on_data(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
-	protocol_of(s)->data(c, s, dir, view);
+	protocol_of(s)->data(c, s, dir, view, time_ns);
 }
 
-static void on_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
+static void on_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		    uint64_t time_ns)
 {
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
-	protocol_of(s)->skip(c, s, dir, view, len);
+	protocol_of(s)->skip(c, s, dir, view, len, time_ns);
 }
 
-static void on_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
+static void on_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		    uint64_t time_ns)
 {
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
@@ -39,16 +41,16 @@ static void on_lost(void *ctx, enum dir dir, const struct segment_view *view, ui
 
 	s->has_gap = true;
 	env->stats.bytes_lost += len;
-	protocol_of(s)->lost(c, s, dir, view, len);
+	protocol_of(s)->lost(c, s, dir, view, len, time_ns);
 }
 
-static void on_fin(void *ctx, enum dir dir, const struct segment_view *view)
+static void on_fin(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
 	if (protocol_of(s)->fin)
-		protocol_of(s)->fin(c, s, dir, view);
+		protocol_of(s)->fin(c, s, dir, view, time_ns);
 }
 
 static void on_end(struct conn *c, enum conn_end how, uint64_t time_ns)

@@ -65,7 +65,6 @@ struct session {
 			   */
 	bool has_begun; /* a part of a request's head came in earlier events: begun_seq */
 	bool has_asked; /* asked_seq is valid */
-	bool has_come; /* come_seq is */
 	uint8_t turn; /* enum turn */
 	uint8_t client; /* enum client_habit */
 	bool has_missed; /* messages, or parts of them, at any time */
@@ -75,7 +74,7 @@ struct session {
 				  */
 	struct http1 parser[2]; /* by enum dir */
 	struct exchanges open;
-	uint32_t come_seq[2]; /* by enum dir: for the sender of the segment at hand; if has_come */
+	const struct segment_view *at_hand; /* borrowed, during a call of flow; NULL: none */
 	uint32_t answered_seq; /* how far requests had come then */
 	uint32_t begun_seq; /* how far responses had come at its first byte */
 	uint32_t asked_seq; /* ... and at that of the newest request */

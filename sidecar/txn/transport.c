@@ -28,15 +28,16 @@ static void release_held(struct conn *c, struct session *s, enum dir dir,
 	struct segment_view held = proxy_header_give_back(c, s, view, buf);
 
 	s->transport = TRANSPORT_PLAIN;
-	session_sink.bytes.data(c, dir, &held);
+	session_sink.bytes.data(c, dir, &held, s->held_ns);
 }
 
 /* TLS begins behind a PROXY header. False: of the bytes nothing is left to look at. */
-static bool pass_header(struct conn *c, struct session *s, enum dir dir, struct segment_view *view)
+static bool pass_header(struct conn *c, struct session *s, enum dir dir, struct segment_view *view,
+			uint64_t time_ns)
 {
 	if (!detection_may_have_header(c, s, dir))
 		return true;
-	switch (proxy_header_take(c, s, dir, view)) {
+	switch (proxy_header_take(c, s, dir, view, time_ns)) {
 	case PROXY_HEADER_HELD:
 		release_held(c, s, dir, view);
 		return true;
@@ -74,78 +75,80 @@ static void check(struct conn *c, struct session *s, uint64_t time_ns)
 }
 
 static void pass_data(struct conn *c, struct session *s, enum dir dir,
-		      const struct segment_view *view)
+		      const struct segment_view *view, uint64_t time_ns)
 {
 	if (s->transport == TRANSPORT_PLAIN) {
-		session_sink.bytes.data(c, dir, view);
+		session_sink.bytes.data(c, dir, view, time_ns);
 	} else if (s->transport == TRANSPORT_TLS) {
-		tls_stream_data(s->tls, dir, view, &session_sink.bytes, c);
-		check(c, s, view->time_ns);
+		tls_stream_data(s->tls, dir, view, time_ns, &session_sink.bytes, c);
+		check(c, s, time_ns);
 	}
 }
 
 static __attribute__((noinline)) void first_data(struct conn *c, struct session *s, enum dir dir,
-						 const struct segment_view *view)
+						 const struct segment_view *view, uint64_t time_ns)
 {
 	struct segment_view rest = *view;
 
-	if (!pass_header(c, s, dir, &rest))
+	if (!pass_header(c, s, dir, &rest, time_ns))
 		return;
 	if (s->transport == TRANSPORT_UNKNOWN)
-		decide(c, s, rest.data, rest.time_ns);
-	pass_data(c, s, dir, &rest);
+		decide(c, s, rest.data, time_ns);
+	pass_data(c, s, dir, &rest, time_ns);
 }
 
-static void on_data(void *ctx, enum dir dir, const struct segment_view *view)
+static void on_data(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
 	if (s->transport == TRANSPORT_UNKNOWN)
-		first_data(c, s, dir, view);
+		first_data(c, s, dir, view, time_ns);
 	else
-		pass_data(c, s, dir, view);
+		pass_data(c, s, dir, view, time_ns);
 }
 
 static void miss(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view,
-		 uint32_t len, bool is_lost)
+		 uint32_t len, bool is_lost, uint64_t time_ns)
 {
-	tls_stream_miss(s->tls, dir, view, len, is_lost, &session_sink.bytes, c);
-	check(c, s, view->time_ns);
+	tls_stream_miss(s->tls, dir, view, len, is_lost, time_ns, &session_sink.bytes, c);
+	check(c, s, time_ns);
 }
 
-static void on_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
-{
-	struct conn *c = ctx;
-	struct session *s = session_of(c);
-
-	if (s->transport <= TRANSPORT_PLAIN)
-		session_sink.bytes.skip(c, dir, view, len);
-	else if (s->transport == TRANSPORT_TLS)
-		miss(c, s, dir, view, len, false);
-}
-
-static void on_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
+static void on_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		    uint64_t time_ns)
 {
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
 	if (s->transport <= TRANSPORT_PLAIN)
-		session_sink.bytes.lost(c, dir, view, len);
+		session_sink.bytes.skip(c, dir, view, len, time_ns);
 	else if (s->transport == TRANSPORT_TLS)
-		miss(c, s, dir, view, len, true);
+		miss(c, s, dir, view, len, false, time_ns);
 }
 
-static void on_fin(void *ctx, enum dir dir, const struct segment_view *view)
+static void on_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		    uint64_t time_ns)
+{
+	struct conn *c = ctx;
+	struct session *s = session_of(c);
+
+	if (s->transport <= TRANSPORT_PLAIN)
+		session_sink.bytes.lost(c, dir, view, len, time_ns);
+	else if (s->transport == TRANSPORT_TLS)
+		miss(c, s, dir, view, len, true, time_ns);
+}
+
+static void on_fin(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
 	if (s->transport <= TRANSPORT_PLAIN) {
-		session_sink.bytes.fin(c, dir, view);
+		session_sink.bytes.fin(c, dir, view, time_ns);
 	} else if (s->transport == TRANSPORT_TLS) {
-		tls_stream_fin(s->tls, dir, view, &session_sink.bytes, c);
-		check(c, s, view->time_ns);
+		tls_stream_fin(s->tls, dir, view, time_ns, &session_sink.bytes, c);
+		check(c, s, time_ns);
 	}
 }
 

@@ -38,25 +38,25 @@ static inline enum dir request_dir(const struct session *s)
 /* Bytes of the request's direction that passed, and that nobody told of (yet). */
 uint32_t turn_request_behind(struct conn *c, const struct session *s);
 
-/* A segment of dir is at hand until the next one, or until turn_leave(). */
-static inline void turn_enter(struct session *s, enum dir dir, const struct segment_view *view)
+/* The segment is at hand until turn_leave(). */
+static inline void turn_enter(struct session *s, const struct segment_view *view)
 {
-	s->come_seq[dir] = view->own_seq;
-	s->come_seq[dir_other(dir)] = view->peer_seq;
-	s->has_come = view->has_peer;
+	s->at_hand = view;
 }
 
 static inline void turn_leave(struct session *s)
 {
-	s->has_come = false;
+	s->at_hand = NULL;
 }
 
 /* How far a direction had come for the sender of the segment at hand; false: nobody knows. */
 static inline bool turn_come(const struct session *s, enum dir dir, uint32_t *ret_seq)
 {
-	if (!s->has_come)
+	const struct segment_view *at_hand = s->at_hand;
+
+	if (!at_hand || !at_hand->has_peer)
 		return false;
-	*ret_seq = s->come_seq[dir];
+	*ret_seq = dir == at_hand->dir ? at_hand->from_seq : at_hand->peer_seq;
 	return true;
 }
 

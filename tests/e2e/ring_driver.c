@@ -37,7 +37,7 @@
 #define RING_BYTES (16u << 20)
 #define CONN_CAP   20000
 
-static void print_data(uint64_t id, const struct event_data *d)
+static void print_data(uint64_t id, const struct segment_view *d)
 {
 	printf("data %" PRIx64 " %d -%s%s%s%s %u %u %u ", id, d->dir, d->is_frame ? "F" : "",
 	       d->asks ? "A" : "", d->is_ahead ? "H" : "", d->is_fin ? "E" : "", d->from_seq,

@@ -18,7 +18,7 @@
 
 static void check_event(const struct event *ev, const void *record, size_t size)
 {
-	const struct event_data *d = &ev->data;
+	const struct segment_view *d = &ev->data;
 	uint32_t whole;
 
 	if (ev->kind != EVENT_DATA)

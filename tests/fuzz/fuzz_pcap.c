@@ -34,7 +34,7 @@ struct check {
 	struct conn_seen conn[CONNS];
 };
 
-static void check_data(struct conn_seen *c, const struct event_data *d)
+static void check_data(struct conn_seen *c, const struct segment_view *d)
 {
 	uint32_t len = d->to_seq - d->from_seq;
 

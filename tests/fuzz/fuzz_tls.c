@@ -48,30 +48,33 @@ static void mix(struct run *r, enum dir dir, uint8_t byte)
 	r->hash[dir] = (r->hash[dir] ^ byte) * 0x01000193u;
 }
 
-static void on_data(void *ctx, enum dir dir, const struct segment_view *view)
+static void on_data(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	struct run *r = ctx;
 
-	add(r, dir, view->data.len, view->time_ns);
+	add(r, dir, view->data.len, time_ns);
 	fuzz_check(view->data.len <= TLS_BODY_MAX);
 	for (size_t i = 0; i < view->data.len; i++)
 		mix(r, dir, (uint8_t)view->data.ptr[i]);
 }
 
-static void on_miss(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
+static void on_miss(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		    uint64_t time_ns)
 {
 	struct run *r = ctx;
 
-	add(r, dir, len, view->time_ns);
+	(void)view;
+	add(r, dir, len, time_ns);
 	mix(r, dir, (uint8_t)len);
 	mix(r, dir, (uint8_t)(len >> 8));
 }
 
-static void on_fin(void *ctx, enum dir dir, const struct segment_view *view)
+static void on_fin(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	struct run *r = ctx;
 
-	fuzz_check(!r->stream->dark && !r->has_ended[dir] && view->time_ns <= r->now_ns);
+	(void)view;
+	fuzz_check(!r->stream->dark && !r->has_ended[dir] && time_ns <= r->now_ns);
 	r->has_ended[dir] = true;
 }
 
@@ -120,9 +123,9 @@ static void push(struct run *r, enum dir dir, struct span data, bool is_bytewise
 
 	r->in[dir] += data.len;
 	for (; data.len > 0; data = span_from(data, step)) {
-		struct segment_view view = {.data = {data.ptr, step}, .time_ns = ++r->now_ns};
+		struct segment_view view = {.dir = dir, .data = {data.ptr, step}};
 
-		tls_stream_data(r->stream, dir, &view, &sink, r);
+		tls_stream_data(r->stream, dir, &view, ++r->now_ns, &sink, r);
 		fuzz_check(r->stream->held.bytes <= TLS_HELD_MAX);
 	}
 }
@@ -131,8 +134,9 @@ static void command(struct run *r, char letter, uint32_t n, struct span *rest, b
 {
 	size_t len = n < rest->len ? n : rest->len;
 	enum dir dir = strchr("sSKF", letter) ? DIR_EGRESS : DIR_INGRESS;
-	struct segment_view view = {.time_ns = ++r->now_ns};
+	struct segment_view view = {.dir = dir};
 
+	r->now_ns++;
 	switch (letter) {
 	case 'c':
 	case 's':
@@ -146,11 +150,11 @@ static void command(struct run *r, char letter, uint32_t n, struct span *rest, b
 		r->in[dir] += n;
 		if (n > 0)
 			tls_stream_miss(r->stream, dir, &view, n, letter == 'C' || letter == 'S',
-					&sink, r);
+					r->now_ns, &sink, r);
 		break;
 	case 'f':
 	case 'F':
-		tls_stream_fin(r->stream, dir, &view, &sink, r);
+		tls_stream_fin(r->stream, dir, &view, r->now_ns, &sink, r);
 		break;
 	case 'x':
 		if (!r->env->has_all_secrets)

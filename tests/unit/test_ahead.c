@@ -25,30 +25,36 @@ struct piece {
 	int flags;
 };
 
-static void note_data(void *ctx, enum dir dir, const struct segment_view *view)
+static void note_data(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	(void)dir;
+	(void)time_ns;
 	text_add_span(ctx, view->data);
 	text_add_char(ctx, ' ');
 }
 
-static void note_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
+static void note_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		      uint64_t time_ns)
 {
 	(void)dir;
+	(void)time_ns;
 	(void)view;
 	text_addf(ctx, "~%u ", len);
 }
 
-static void note_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
+static void note_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		      uint64_t time_ns)
 {
 	(void)dir;
+	(void)time_ns;
 	(void)view;
 	text_addf(ctx, "!%u ", len);
 }
 
-static void note_fin(void *ctx, enum dir dir, const struct segment_view *view)
+static void note_fin(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	(void)dir;
+	(void)time_ns;
 	(void)view;
 	text_add(ctx, ". ");
 }
@@ -105,7 +111,7 @@ static const struct {
 
 static void push(struct bytes *b, const struct piece *p, struct text *out)
 {
-	struct event_data piece = {
+	struct segment_view piece = {
 		.dir = DIR_INGRESS,
 		.data = span_of(p->data),
 		.from_seq = START + p->from,

@@ -26,7 +26,7 @@ struct out {
 	unsigned fins;
 };
 
-static void on_data(void *ctx, enum dir dir, const struct segment_view *view)
+static void on_data(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	struct out *o = ctx;
 
@@ -34,35 +34,40 @@ static void on_data(void *ctx, enum dir dir, const struct segment_view *view)
 	assert_int_equal(o->fins, 0);
 	assert_true(o->len + view->data.len <= BYTES);
 	assert_memory_equal(o->sent + o->len, view->data.ptr, view->data.len);
-	assert_true(view->time_ns >= o->time_ns);
-	o->time_ns = view->time_ns;
+	assert_true(time_ns >= o->time_ns);
+	o->time_ns = time_ns;
 	o->len += view->data.len;
 }
 
-static void on_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
+static void on_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		    uint64_t time_ns)
 {
 	(void)ctx;
 	(void)dir;
+	(void)time_ns;
 	(void)view;
 	fail_msg("%u bytes skipped, all were copied", len);
 }
 
-static void on_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
+static void on_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		    uint64_t time_ns)
 {
 	struct out *o = ctx;
 
 	(void)dir;
-	assert_true(view->time_ns >= o->time_ns);
-	o->time_ns = view->time_ns;
+	(void)view;
+	assert_true(time_ns >= o->time_ns);
+	o->time_ns = time_ns;
 	o->len += len;
 	o->lost += len;
 }
 
-static void on_fin(void *ctx, enum dir dir, const struct segment_view *view)
+static void on_fin(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	struct out *o = ctx;
 
 	(void)dir;
+	(void)time_ns;
 	(void)view;
 	assert_int_equal(o->len, BYTES);
 	o->fins++;
@@ -79,12 +84,12 @@ static void push(struct bytes *b, struct seen *s, struct out *o, struct seq_rang
 	seen_add(s, r, &res);
 	for (size_t i = 0; i < res.new_count; i++) {
 		struct seq_range n = res.new[i];
-		struct event_data d = {.data = {o->sent + (n.from - base), n.to - n.from},
-				       .seq = n.from,
-				       .from_seq = n.from,
-				       .to_seq = n.to,
-				       .is_fin = n.to == base + BYTES,
-				       .has_hole = seq_before(seen_floor(s), n.from)};
+		struct segment_view d = {.data = {o->sent + (n.from - base), n.to - n.from},
+					 .seq = n.from,
+					 .from_seq = n.from,
+					 .to_seq = n.to,
+					 .is_fin = n.to == base + BYTES,
+					 .has_hole = seq_before(seen_floor(s), n.from)};
 
 		bytes_push(b, &d, time_ns, &sink, o);
 	}
@@ -111,7 +116,7 @@ static void test_any_order(void **state)
 		struct bytes b = {0};
 		size_t count = 0;
 		uint64_t time_ns = 1;
-		struct event_data first = {
+		struct segment_view first = {
 			.data = {"", 0}, .seq = base, .from_seq = base, .to_seq = base};
 
 		seen_start(&s, base);
@@ -150,7 +155,7 @@ static void test_decided(void **state)
 	char sent[BYTES] = "abcdefghij";
 	struct out o = {.sent = sent};
 	struct bytes b = {0};
-	const struct event_data pieces[] = {
+	const struct segment_view pieces[] = {
 		{.data = {sent, 1}, .seq = 0, .from_seq = 0, .to_seq = 1},
 		{.data = {sent + 3, 2}, .seq = 3, .from_seq = 3, .to_seq = 5, .has_hole = true},
 		{.data = {sent + 7, 2}, .seq = 7, .from_seq = 7, .to_seq = 9, .has_hole = true},

@@ -52,41 +52,46 @@ struct model {
 	bool is_finished;
 };
 
-static void model_data(void *ctx, enum dir dir, const struct segment_view *view)
+static void model_data(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	struct model *m = ctx;
 
 	(void)dir;
-	assert_true(view->time_ns <= m->time_ns);
+	assert_true(time_ns <= m->time_ns);
 	assert_false(m->is_finished);
 	for (size_t i = 0; i < view->data.len; i++)
 		assert_int_equal(view->data.ptr[i], byte_at(m->out + (uint32_t)i));
 	m->out += (uint32_t)view->data.len;
 }
 
-static void model_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
+static void model_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		       uint64_t time_ns)
 {
 	(void)ctx;
 	(void)dir;
+	(void)time_ns;
 	(void)view;
 	fail_msg("%u bytes skipped, and all were copied", len);
 }
 
-static void model_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
+static void model_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		       uint64_t time_ns)
 {
 	struct model *m = ctx;
 
 	(void)dir;
-	assert_true(view->time_ns <= m->time_ns);
+	(void)view;
+	assert_true(time_ns <= m->time_ns);
 	m->out += len;
 	m->lost += len;
 }
 
-static void model_fin(void *ctx, enum dir dir, const struct segment_view *view)
+static void model_fin(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	struct model *m = ctx;
 
 	(void)dir;
+	(void)time_ns;
 	(void)view;
 	assert_false(m->is_finished);
 	m->is_finished = true;
@@ -102,7 +107,7 @@ static bool kernel_has_hole(const struct kernel *k)
 static void send_record(struct model *m, uint32_t from, uint32_t seq, uint32_t to, bool is_fin)
 {
 	char data[2 * SEGMENT];
-	struct event_data piece = {
+	struct segment_view piece = {
 		.data = {data, to - seq},
 		.from_seq = from,
 		.seq = seq,

@@ -42,43 +42,48 @@ static void note_time(struct out *out, uint64_t time_ns)
 	text_add_char(&out->text, ' ');
 }
 
-static void note_data(void *ctx, enum dir dir, const struct segment_view *view)
+static void note_data(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	struct out *out = ctx;
 
 	assert_int_equal(dir, DIR_EGRESS);
 	assert_true(view->data.len > 0);
 	text_add_span(&out->text, view->data);
-	note_time(out, view->time_ns);
+	note_time(out, time_ns);
 }
 
-static void note_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
+static void note_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		      uint64_t time_ns)
 {
 	struct out *out = ctx;
 
 	(void)dir;
+	(void)view;
 	assert_true(len > 0);
 	text_addf(&out->text, "~%u", len);
-	note_time(out, view->time_ns);
+	note_time(out, time_ns);
 }
 
-static void note_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
+static void note_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		      uint64_t time_ns)
 {
 	struct out *out = ctx;
 
 	(void)dir;
+	(void)view;
 	assert_true(len > 0);
 	text_addf(&out->text, "!%u", len);
-	note_time(out, view->time_ns);
+	note_time(out, time_ns);
 }
 
-static void note_fin(void *ctx, enum dir dir, const struct segment_view *view)
+static void note_fin(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	struct out *out = ctx;
 
 	(void)dir;
+	(void)view;
 	text_add(&out->text, ".");
-	note_time(out, view->time_ns);
+	note_time(out, time_ns);
 }
 
 static const struct bytes_sink notes = {note_data, note_skip, note_lost, note_fin};
@@ -154,7 +159,7 @@ static const struct {
 
 static void push(struct bytes *b, const struct piece *p, uint64_t time_ns, struct out *out)
 {
-	struct event_data piece = {
+	struct segment_view piece = {
 		.dir = DIR_EGRESS,
 		.data = span_of(p->data),
 		.from_seq = START + p->from,
@@ -216,23 +221,27 @@ static void test_flush(void **state)
 	text_release(&out.text);
 }
 
-static void count_data(void *ctx, enum dir dir, const struct segment_view *view)
+static void count_data(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	(void)dir;
+	(void)time_ns;
 	*(uint64_t *)ctx += view->data.len;
 }
 
-static void count_gap(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
+static void count_gap(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		      uint64_t time_ns)
 {
 	(void)dir;
+	(void)time_ns;
 	(void)view;
 	*(uint64_t *)ctx += len;
 }
 
-static void ignore_fin(void *ctx, enum dir dir, const struct segment_view *view)
+static void ignore_fin(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	(void)ctx;
 	(void)dir;
+	(void)time_ns;
 	(void)view;
 }
 
@@ -247,7 +256,7 @@ static void test_cap(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 		struct bytes b = {.is_started = true, .next = START};
-		struct event_data piece = {.data = {zeros, sizes[i]}, .has_hole = true};
+		struct segment_view piece = {.data = {zeros, sizes[i]}, .has_hole = true};
 		uint32_t pieces = 0;
 		uint64_t out = 0;
 

@@ -26,10 +26,11 @@ static struct fixture *fixture_of(const struct conn *c)
 	return c->owner;
 }
 
-static void note(void *ctx, enum dir dir, const struct segment_view *view)
+static void note(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	struct conn *c = ctx;
 
+	(void)time_ns;
 	c->user[0]++;
 	text_addf(&fixture_of(c)->text, "%u %s:%.*s ", (unsigned)c->id,
 		  dir == DIR_INGRESS ? "in" : "out", SPAN_ARG(view->data));
@@ -40,23 +41,28 @@ static void note_len(struct conn *c, const char *what, uint32_t len)
 	text_addf(&fixture_of(c)->text, "%u %s:%u ", (unsigned)c->id, what, len);
 }
 
-static void note_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
+static void note_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		      uint64_t time_ns)
 {
 	(void)dir;
+	(void)time_ns;
 	(void)view;
 	note_len(ctx, "skip", len);
 }
 
-static void note_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
+static void note_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		      uint64_t time_ns)
 {
 	(void)dir;
+	(void)time_ns;
 	(void)view;
 	note_len(ctx, "lost", len);
 }
 
-static void note_fin(void *ctx, enum dir dir, const struct segment_view *view)
+static void note_fin(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	(void)dir;
+	(void)time_ns;
 	(void)view;
 	note_len(ctx, "fin", 0);
 }

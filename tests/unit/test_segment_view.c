@@ -3,7 +3,7 @@
  * flow/segment_view.h: what is known of a segment goes out with its bytes, whether they came in
  * order or had to wait. Each view is noted as its bytes, "~" for skipped and "!" for lost ones, and
  * thread/own position/position of the other direction, "-" for positions that are not known; then
- * the letters start, frame, asks, bare.
+ * which of is_rest, is_frame and asks are set, and whether the segment is bare.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,38 +21,43 @@ static void note(struct text *text, const struct segment_view *view)
 {
 	text_addf(text, " %u/", view->tid);
 	if (view->has_peer)
-		text_addf(text, "%u/%u", view->own_seq, view->peer_seq);
+		text_addf(text, "%u/%u", view->from_seq, view->peer_seq);
 	else
 		text_add(text, "-/-");
-	text_addf(text, "%s%s%s%s; ", view->is_start ? " start" : "",
-		  view->is_frame ? " frame" : "", view->asks ? " asks" : "",
-		  view->is_bare ? " bare" : "");
+	text_addf(text, "%s%s%s%s; ", view->is_rest ? " rest" : "", view->is_frame ? " frame" : "",
+		  view->asks ? " asks" : "", segment_view_is_bare(view) ? " bare" : "");
 }
 
-static void note_data(void *ctx, enum dir dir, const struct segment_view *view)
+static void note_data(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	(void)dir;
+	(void)time_ns;
 	text_add_span(ctx, view->data);
 	note(ctx, view);
 }
 
-static void note_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
+static void note_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		      uint64_t time_ns)
 {
 	(void)dir;
+	(void)time_ns;
 	text_addf(ctx, "~%u", len);
 	note(ctx, view);
 }
 
-static void note_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
+static void note_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		      uint64_t time_ns)
 {
 	(void)dir;
+	(void)time_ns;
 	text_addf(ctx, "!%u", len);
 	note(ctx, view);
 }
 
-static void note_fin(void *ctx, enum dir dir, const struct segment_view *view)
+static void note_fin(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	(void)dir;
+	(void)time_ns;
 	text_add_char(ctx, '.');
 	note(ctx, view);
 }
@@ -77,36 +82,36 @@ static const struct {
 } scripts[] = {
 	{"in order: all that is known of the segment",
 	 {{0, "ab", 0, 7, 90, FRAME | ASKS}, {2, "cd", 0, 8, 91, 0}},
-	 "ab 7/0/90 start frame asks; cd 8/2/91 start; "},
+	 "ab 7/0/90 frame asks; cd 8/2/91; "},
 	{"a source that does not know positions says none",
 	 {{0, "ab", 0, 7, 0, ALONE}},
-	 "ab 7/-/- start; "},
+	 "ab 7/-/-; "},
 	{"not copied bytes and the end belong to their segment",
 	 {{0, "ab", 3, 7, 90, FIN}},
-	 "ab 7/0/90 start; ~3 7/0/90; . 7/0/90; "},
+	 "ab 7/0/90; ~3 7/0/90; . 7/0/90; "},
 	{"a segment without bytes is bare, unless it ends the direction",
 	 {{0, "", 5, 7, 90, 0}, {5, "", 0, 7, 90, FIN}},
 	 "~5 7/0/90 bare; . 7/5/90; "},
 	{"what waited keeps thread and frame mark, and gets the positions of what let it out",
 	 {{0, "ab", 0, 7, 90, 0}, {4, "ef", 0, 8, 91, HOLE | FRAME | ASKS}, {2, "cd", 0, 9, 95, 0}},
-	 "ab 7/0/90 start; cd 9/2/95 start; ef 8/2/95 frame; "},
+	 "ab 7/0/90; cd 9/2/95; ef 8/2/95 rest frame; "},
 	{"so does what was ahead",
 	 {{0, "ab", 0, 7, 90, 0}, {2, "cd", 0, 8, 91, AHEAD | FRAME}, {4, "", 0, 9, 95, 0}},
-	 "ab 7/0/90 start; cd 8/4/95 frame bare; "},
-	{"the rest of a segment whose first bytes are old starts nothing",
+	 "ab 7/0/90; cd 8/4/95 rest frame; "},
+	{"the rest of a segment whose first bytes are old starts no frame",
 	 {{0, "abc", 0, 7, 90, 0}, {2, "cd", 0, 8, 91, FRAME | ASKS}},
-	 "abc 7/0/90 start; d 8/2/91; "},
+	 "abc 7/0/90; d 8/2/91 rest; "},
 	{"the segment behind a gap tells of it",
 	 {{0, "ab", 0, 7, 90, 0}, {4, "", 2, 8, 91, 0}},
-	 "ab 7/0/90 start; !2 8/4/91 bare; ~2 8/4/91 bare; "},
+	 "ab 7/0/90; !2 8/4/91 bare; ~2 8/4/91 bare; "},
 	{"what nothing lets out until the end has no positions",
 	 {{0, "ab", 0, 7, 90, 0}, {4, "ef", 0, 8, 91, HOLE}},
-	 "ab 7/0/90 start; !2 0/-/-; ef 8/-/-; "},
+	 "ab 7/0/90; !2 0/-/- rest; ef 8/-/- rest; "},
 };
 
 static void push(struct bytes *b, const struct segment *s, struct text *out)
 {
-	struct event_data piece = {
+	struct segment_view piece = {
 		.dir = DIR_EGRESS,
 		.data = span_of(s->data),
 		.seq = s->from,
@@ -150,7 +155,7 @@ static void test_scripts(void **state)
 static void test_give_up(void **state)
 {
 	static const struct segment waits = {4, "ef", 0, 8, 91, HOLE};
-	struct event_data other = {
+	struct segment_view other = {
 		.dir = DIR_INGRESS, .from_seq = 300, .peer_seq = 6, .tid = 9, .has_peer = true};
 	struct bytes b = {.is_started = true, .next = 2};
 	struct text out;
@@ -160,7 +165,7 @@ static void test_give_up(void **state)
 	push(&b, &waits, &out);
 	assert_int_equal(out.len, 0);
 	bytes_give_up(&b, &other, &notes, &out);
-	assert_string_equal(out.ptr, "!2 9/6/300 bare; ef 8/6/300 bare; ");
+	assert_string_equal(out.ptr, "!2 9/6/300 bare; ef 8/6/300 rest; ");
 	text_release(&out);
 }
 

@@ -39,11 +39,12 @@ static inline void tap_time(struct tls_tap *tap, enum dir dir, uint64_t time_ns)
 	tap->last_ns[dir] = time_ns;
 }
 
-static inline void tap_data(void *ctx, enum dir dir, const struct segment_view *view)
+static inline void tap_data(void *ctx, enum dir dir, const struct segment_view *view,
+			    uint64_t time_ns)
 {
 	struct tls_tap *tap = ctx;
 
-	tap_time(tap, dir, view->time_ns);
+	tap_time(tap, dir, time_ns);
 	tap_check(view->data.len > 0 && view->data.len <= tap->want_len[dir] - tap->at[dir],
 		  "too much data");
 	tap_check(memcmp(tap->want[dir] + tap->at[dir], view->data.ptr, view->data.len) == 0,
@@ -51,21 +52,25 @@ static inline void tap_data(void *ctx, enum dir dir, const struct segment_view *
 	tap->at[dir] += view->data.len;
 }
 
-static inline void tap_miss(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len)
+static inline void tap_miss(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+			    uint64_t time_ns)
 {
 	struct tls_tap *tap = ctx;
 
-	tap_time(tap, dir, view->time_ns);
+	(void)view;
+	tap_time(tap, dir, time_ns);
 	tap_check(len > 0 && len <= tap->want_len[dir] - tap->at[dir], "too much is missing");
 	tap->at[dir] += len;
 	tap->missing[dir] += len;
 }
 
-static inline void tap_fin(void *ctx, enum dir dir, const struct segment_view *view)
+static inline void tap_fin(void *ctx, enum dir dir, const struct segment_view *view,
+			   uint64_t time_ns)
 {
 	struct tls_tap *tap = ctx;
 
-	tap_time(tap, dir, view->time_ns);
+	(void)view;
+	tap_time(tap, dir, time_ns);
 	tap->fins[dir]++;
 }
 
@@ -90,16 +95,17 @@ static inline struct tls_tap tap_begin(const struct tls_secrets *secrets, bool h
 
 static inline void tap_push(struct tls_tap *tap, enum dir dir, const void *bytes, size_t len)
 {
-	struct segment_view view = {.data = {bytes, len}, .time_ns = ++tap->now_ns};
+	struct segment_view view = {.dir = dir, .data = {bytes, len}};
 
-	tls_stream_data(tap->stream, dir, &view, &tap_sink, tap);
+	tls_stream_data(tap->stream, dir, &view, ++tap->now_ns, &tap_sink, tap);
 }
 
 static inline void tap_lose(struct tls_tap *tap, enum dir dir, size_t len, bool is_lost)
 {
-	struct segment_view view = {.time_ns = ++tap->now_ns};
+	struct segment_view view = {.dir = dir};
 
-	tls_stream_miss(tap->stream, dir, &view, (uint32_t)len, is_lost, &tap_sink, tap);
+	tls_stream_miss(tap->stream, dir, &view, (uint32_t)len, is_lost, ++tap->now_ns, &tap_sink,
+			tap);
 }
 
 /* All that the peers sent, in their order, in pieces of at most `piece` bytes. */
@@ -119,11 +125,14 @@ static inline void tap_play(struct tls_tap *tap, const struct tls_peer *p, size_
 /* Returns the reason why it went dark, if it did. */
 static inline enum tls_dark tap_end(struct tls_tap *tap)
 {
-	struct segment_view view = {.time_ns = ++tap->now_ns};
 	enum tls_dark dark;
 
-	for (int dir = 0; dir < 2; dir++)
-		tls_stream_fin(tap->stream, (enum dir)dir, &view, &tap_sink, tap);
+	tap->now_ns++;
+	for (int dir = 0; dir < 2; dir++) {
+		struct segment_view view = {.dir = (enum dir)dir};
+
+		tls_stream_fin(tap->stream, view.dir, &view, tap->now_ns, &tap_sink, tap);
+	}
 	tls_stream_end(tap->stream);
 	dark = tap->stream->dark;
 	tap_check(!dark == !tap->env->stats.dark[dark], "dark, and not counted");
