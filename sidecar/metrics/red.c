@@ -9,12 +9,12 @@
 #include "base/hash.h"
 #include "metrics/duration.h"
 #include "metrics/rpc.h"
-#include "proto/grpc.h"
+#include "metrics/status_labels.h"
 #include "txn/label_values.h"
 
 #define CONTAINERS_MAX 64
 #define CELLS	       256u /* 16 KiB: twice the routes of a usual Pod, times its statuses */
-#define STATUS_SIZE    8 /* "65535" */
+#define PORT_SIZE      8 /* "65535" */
 
 /* Out of line, so that the usual path saves no registers for it. */
 #define cold __attribute__((cold, noinline))
@@ -112,10 +112,12 @@ struct red {
 	struct family *client[SHAPES];
 	struct family *active;
 	struct family *probe;
+	struct status_labels *statuses;
 	struct rpc *rpc;
 	struct container containers[CONTAINERS_MAX];
 	uint64_t namings;
 	struct cell cells[CELLS];
+	struct cell unremembered; /* of one request */
 };
 
 static struct container *container_find(struct red *red, uint64_t id)
@@ -153,8 +155,11 @@ struct red *red_new(struct registry *r, const struct red_options *options)
 	}
 	red->active = registry_family(r, &active_desc);
 	red->probe = registry_family(r, &probe_desc);
-	red->rpc = rpc_new(r, name_of, red);
-	if (red->active && red->probe && red->rpc)
+	red->statuses = status_labels_new(r);
+	if (!red->active || !red->probe || !red->statuses)
+		goto fail;
+	red->rpc = rpc_new(r, red->statuses, name_of, red);
+	if (red->rpc)
 		return red;
 fail:
 	red_free(red);
@@ -168,6 +173,7 @@ void red_free(struct red *red)
 	for (size_t i = 0; i < CONTAINERS_MAX; i++)
 		free(red->containers[i].name);
 	rpc_free(red->rpc);
+	status_labels_free(red->statuses);
 	free(red);
 }
 
@@ -212,55 +218,54 @@ const char *red_error_type(const struct transaction *t, char *buf)
 	if (t->protocol == TXN_GRPC)
 		return rpc_error_type(t, buf);
 	if (t->http.status >= (t->role == ROLE_CLIENT ? 400 : 500)) {
-		(void)snprintf(buf, STATUS_SIZE, "%u", t->http.status); /* five digits at most */
+		(void)snprintf(buf, RED_ERROR_SIZE, "%u", t->http.status); /* five digits */
 		return buf;
 	}
 	return txn_error_name(t->error);
 }
 
-static const char *status_text(const struct transaction *t, char *buf)
+/* As red_error_type(), but a status is what its own label has. */
+static const char *error_label(const struct transaction *t, const char *status)
 {
-	/* Of gRPC: a probe that calls the health service. */
-	if (t->protocol == TXN_GRPC)
-		return grpc_status_name(t->grpc.status, buf);
-	buf[0] = '\0'; /* none came: no label */
-	if (t->http.status == TXN_STATUS_UNKNOWN)
-		return txn_unknown;
-	if (t->http.status)
-		(void)snprintf(buf, STATUS_SIZE, "%u", t->http.status);
-	return buf;
+	char digits[RED_ERROR_SIZE];
+	const char *error = red_error_type(t, digits);
+
+	return error == digits ? status : error;
 }
 
 static cold void probe_done(struct red *red, const struct transaction *t)
 {
-	char status[STATUS_SIZE];
-	char error[STATUS_SIZE];
-	const char *values[] = {container_name(red, t->container), t->route, status_text(t, status),
-				red_error_type(t, error)};
+	char digits[STATUS_LABEL_SIZE];
+	const char *status = status_labels_find(red->statuses, t, digits);
+	const char *values[] = {container_name(red, t->container), t->route, status,
+				error_label(t, status)};
 
 	series_add(family_series(red->probe, values), 1);
 }
 
-static cold void cell_fill(struct red *red, struct cell *cell, const struct transaction *t)
+/* Returns the cell to use: another one if the next request like t has to be looked up again. */
+static cold struct cell *cell_fill(struct red *red, struct cell *cell, const struct transaction *t)
 {
 	static const char *const versions[] = {
 		[HTTP_1_0] = "1.0", [HTTP_1_1] = "1.1", [HTTP_2] = "2"};
 	struct family *const *families = t->role == ROLE_CLIENT ? red->client : red->server;
-	char status[STATUS_SIZE];
-	char error[STATUS_SIZE];
-	char port[STATUS_SIZE] = "";
+	char digits[STATUS_LABEL_SIZE];
+	const char *status = status_labels_find(red->statuses, t, digits);
+	char port[PORT_SIZE] = "";
 	const char *values[] = {
 		container_name(red, t->container),
 		t->known_method,
 		t->route,
-		status_text(t, status),
+		status,
 		scheme_of(t->is_tls),
 		versions[t->http.version],
-		red_error_type(t, error),
+		error_label(t, status),
 		t->server_address,
 		port,
 	};
 
+	if (status == label_other)
+		cell = &red->unremembered;
 	cell->route = t->route;
 	cell->method = t->known_method;
 	cell->container = t->container;
@@ -268,6 +273,7 @@ static cold void cell_fill(struct red *red, struct cell *cell, const struct tran
 		(void)snprintf(port, sizeof(port), "%u", t->server_port);
 	for (size_t i = 0; i < SHAPES; i++)
 		cell->shape[i] = families[i] ? family_series(families[i], values)->histogram : NULL;
+	return cell;
 }
 
 static size_t bytes_bucket(uint64_t bytes)
@@ -313,7 +319,7 @@ static void red_done(void *ctx, const struct transaction *t)
 	cell = &red->cells[hash_mix(a, rest ^ (uintptr_t)t->known_method) % CELLS];
 	if (cell->route != t->route || cell->rest != rest || cell->method != t->known_method ||
 	    cell->container != t->container || cell->server_address != address) {
-		cell_fill(red, cell, t);
+		cell = cell_fill(red, cell, t);
 		cell->server_address = address;
 		cell->rest = rest;
 	}

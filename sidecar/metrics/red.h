@@ -52,7 +52,12 @@ void red_active(struct red *red, const struct active *cells, size_t count);
 /* ctx is the struct red. */
 extern const struct txn_sink red_sink;
 
-/* What `error_type` is; buf is scratch for a status, at least 8 bytes. Never NULL. */
+#define RED_ERROR_SIZE 8
+
+/*
+ * What `error_type` is; buf is scratch, RED_ERROR_SIZE bytes, and the answer if that is a status in
+ * digits. Never NULL. In the metrics, status_labels.h bounds those.
+ */
 const char *red_error_type(const struct transaction *t, char *buf);
 
 #endif

@@ -90,6 +90,7 @@ struct cell {
 };
 
 struct rpc {
+	struct status_labels *statuses;
 	rpc_name_fn name;
 	void *name_ctx;
 	struct family *server;
@@ -99,14 +100,16 @@ struct rpc {
 	struct family *uncounted;
 	struct family *timeout;
 	struct cell cells[CELLS];
+	struct cell unremembered; /* of one call */
 };
 
-struct rpc *rpc_new(struct registry *r, rpc_name_fn name, void *ctx)
+struct rpc *rpc_new(struct registry *r, struct status_labels *statuses, rpc_name_fn name, void *ctx)
 {
 	struct rpc *rpc = calloc(1, sizeof(*rpc));
 
 	if (!rpc)
 		return NULL;
+	rpc->statuses = statuses;
 	rpc->name = name;
 	rpc->name_ctx = ctx;
 	rpc->server = registry_family(r, &server_desc);
@@ -143,26 +146,33 @@ static const char *role_name(enum role role)
 	return role == ROLE_CLIENT ? "client" : "server";
 }
 
-static __attribute__((cold, noinline)) void fill(struct rpc *rpc, struct cell *cell,
-						 const struct transaction *t)
+/* As rpc_error_type(), but a status is what its own label has. */
+static const char *error_label(const struct transaction *t, const char *status)
+{
+	char digits[GRPC_STATUS_SIZE];
+	const char *error = rpc_error_type(t, digits);
+
+	return error == digits ? status : error;
+}
+
+/* Returns the cell to use: another one if the next call like t has to be looked up again. */
+static __attribute__((cold, noinline)) struct cell *fill(struct rpc *rpc, struct cell *cell,
+							 const struct transaction *t)
 {
 	const char *container = rpc->name(rpc->name_ctx, t->container);
 	struct family *family = t->role == ROLE_CLIENT ? rpc->client : rpc->server;
-	char status[GRPC_STATUS_SIZE];
-	char error[GRPC_STATUS_SIZE];
+	char digits[STATUS_LABEL_SIZE];
+	const char *status = status_labels_find(rpc->statuses, t, digits);
 	char port[PORT_SIZE] = "";
 	const char *values[] = {
-		container,
-		SYSTEM,
-		t->route,
-		grpc_status_name(t->grpc.status, status),
-		rpc_error_type(t, error),
-		t->server_address,
-		port,
+		container,	   SYSTEM, t->route, status, error_label(t, status),
+		t->server_address, port,
 	};
 
 	if (t->server_port && t->server_address != label_other)
 		(void)snprintf(port, sizeof(port), "%u", t->server_port);
+	if (status == label_other)
+		cell = &rpc->unremembered;
 	cell->timeout = NULL;
 	cell->duration = family_series(family, values)->histogram;
 	for (int i = 0; i < 2; i++) {
@@ -170,6 +180,7 @@ static __attribute__((cold, noinline)) void fill(struct rpc *rpc, struct cell *c
 
 		cell->messages[i] = family_series(rpc->messages, words);
 	}
+	return cell;
 }
 
 /* One more, in a family of method_labels. */
@@ -194,7 +205,7 @@ void rpc_done(struct rpc *rpc, const struct transaction *t)
 
 	if (cell->method != t->route || cell->rest != rest || cell->container != t->container ||
 	    cell->server_address != t->server_address) {
-		fill(rpc, cell, t);
+		cell = fill(rpc, cell, t);
 		cell->method = t->route;
 		cell->rest = rest;
 		cell->container = t->container;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "metrics/registry.h"
+#include "metrics/status_labels.h"
 #include "txn/active.h"
 #include "txn/transaction.h"
 
@@ -20,8 +21,9 @@ struct rpc;
 /* The name of a container, as its series carry it. */
 typedef const char *(*rpc_name_fn)(void *ctx, uint64_t container);
 
-/* Adds its families to r, which must outlive it. NULL: no memory. */
-struct rpc *rpc_new(struct registry *r, rpc_name_fn name, void *ctx);
+/* Adds its families to r; r and statuses must outlive it. NULL: no memory. */
+struct rpc *rpc_new(struct registry *r, struct status_labels *statuses, rpc_name_fn name,
+		    void *ctx);
 /* Accepts NULL. */
 void rpc_free(struct rpc *rpc);
 
@@ -34,7 +36,10 @@ void rpc_forget(struct rpc *rpc);
 void rpc_active_clear(struct rpc *rpc);
 void rpc_active(struct rpc *rpc, const struct active *a);
 
-/* What `error_type` is; buf is scratch, GRPC_STATUS_SIZE bytes. Never NULL. */
+/*
+ * What `error_type` is; buf is scratch, GRPC_STATUS_SIZE bytes, and the answer if that is a status
+ * in digits. Never NULL. In the metrics, status_labels.h bounds those.
+ */
 const char *rpc_error_type(const struct transaction *t, char *buf);
 
 #endif

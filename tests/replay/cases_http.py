@@ -458,3 +458,13 @@ def tls(cap):
     conn.c(b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00")
     conn.s(b"\x16\x03\x03\x00\x05\x02\x00\x00\x01\x00")
     conn.close()
+
+
+@case("Invented statuses are what the server sent; as labels of metrics they are few.",
+      *["GET / %d 0/0" % status for status in (*range(580, 600), 599, 503, 200, 580, 418, 999)])
+def invented_statuses(cap):
+    conn = cap.open()
+    for status in (*range(580, 600), 599, 503, 200, 580, 418, 999):
+        conn.c(get())
+        conn.s(answer(status))
+    conn.close()

@@ -205,3 +205,15 @@ def http2_extended_connect(cap):
     conn.c(head(3, ":method=CONNECT", ":authority=api.example:443"))
     conn.s(head(3, ":status=200"))
     conn.close()
+
+
+@case("Invented codes are what the server sent; as labels of metrics they are few.",
+      *["POST /pkg.S/M 200 %s 0:0 0/0" % status
+        for status in (*range(17, 37), 36, "OK", 17, "UNAUTHENTICATED", 9998)])
+def grpc_invented_statuses(cap):
+    conn = begin(cap)
+    for i, status in enumerate((*range(17, 37), 36, 0, 17, 16, 9998)):
+        conn.c(call(2 * i + 1, end=True))
+        conn.s(head(2 * i + 1, ":status=200", "content-type=application/grpc",
+                    "grpc-status=%d" % status, end=True))
+    conn.close()

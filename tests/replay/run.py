@@ -13,6 +13,7 @@ golden files of the cases whose `want` holds.
 """
 import argparse
 import collections
+import http
 import json
 import os
 import re
@@ -38,6 +39,10 @@ from craft import Capture  # noqa: E402
 DEADLINE_S = 20
 COUNT = re.compile(r"(http|rpc)_(server|client)_\w+_duration_seconds_count\{(.*)\} (\d+)$")
 LABEL = re.compile(r'(\w+)="([^"]*)"')
+# IANA reserves 306, which Python does not list. All others that have a label have it first come.
+REGISTERED = {*map(int, http.HTTPStatus), 306}
+OTHER_STATUSES = 16
+OVERFLOWED = re.compile(r"^sidelight_statuses_overflowed_total (\d+)$", re.M)
 TIMES = ("time", "duration_ns", "first_byte_ns")
 
 
@@ -93,21 +98,43 @@ def check_counts(wants, transactions):
         differ("counts", map(str, sorted(found.items())), map(str, sorted(wants.items())))
 
 
+def status_labels(transactions):
+    """What the label for the status of each transaction is."""
+    others = collections.defaultdict(list)
+    for t in transactions:
+        status = t["rpc_status"] or str(t["status"] or "")
+        seen = others[t["role"], bool(t["rpc_status"])]
+        is_registered = not status.isdigit() or not t["rpc_status"] and int(status) in REGISTERED
+        if not is_registered and status not in seen:
+            if len(seen) == OTHER_STATUSES:
+                yield "_OTHER"
+                continue
+            seen.append(status)
+        yield status
+
+
 def check_metrics(case, options, path, transactions):
     """The same requests are counted when nobody wants their targets."""
-    listed = collections.Counter(
-        (t["role"], t["route"], t["rpc_status"] or str(t["status"] or ""))
-        for t in transactions if not t["probe"])
+    labels = list(status_labels(transactions))
+    listed = collections.Counter((t["role"], t["route"], label)
+                                 for t, label in zip(transactions, labels) if not t["probe"])
     counted = collections.Counter()
-    for kind, role, labels, count in map(
-            re.Match.groups, filter(None, map(COUNT.match, replay(
-                options, case, path, "--metrics")[0].splitlines()))):
-        have = dict(LABEL.findall(labels))
+    output = replay(options, case, path, "--metrics")[0]
+    for kind, role, labels_text, count in map(
+            re.Match.groups, filter(None, map(COUNT.match, output.splitlines()))):
+        have = dict(LABEL.findall(labels_text))
         route, result = (("rpc_method", "rpc_status_code") if kind == "rpc"
                          else ("http_route", "http_response_status_code"))
         counted[role, have.get(route), have.get(result, "")] += int(count)
+        if "error_type" in have and have["error_type"].isdigit() and \
+                have["error_type"] != have.get(result):
+            raise Failure("error_type is another status: " + labels_text)
     if counted != listed:
         differ("--metrics", map(str, sorted(counted.items())), map(str, sorted(listed.items())))
+    overflowed = OVERFLOWED.findall(output)
+    want = [str(labels.count("_OTHER"))] if output else []  # none: it is no capture
+    if overflowed != want:
+        differ("statuses that are _OTHER", overflowed, want)
 
 
 def build(case, path, recut=0):

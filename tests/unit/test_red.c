@@ -176,6 +176,49 @@ static void test_error_types(void **state)
 	}
 }
 
+/* The statuses that a server invents leave room for the routes that others use. */
+static void test_invented_statuses(void **state)
+{
+	static const char *const routes[] = {"/a", "/b", "/c"};
+	struct fixture *f = *state;
+	struct transaction t;
+	size_t before;
+
+	red_free(f->red);
+	registry_free(f->registry);
+	f->registry = registry_new(2000); /* the default of --series-cap */
+	f->red = red_new(f->registry, &(struct red_options){.wants_body_sizes = true});
+	before = registry_series_count(f->registry);
+	for (uint16_t status = 200; status < 1000; status++)
+		for (size_t i = 0; i < 3; i++) {
+			t = served(status, 1);
+			t.route = routes[i];
+			done(f, &t);
+		}
+	/* 59 registered statuses, 16 others, and _OTHER with and without an error_type; of the
+	 * duration and two sizes. */
+	assert_int_equal(registry_series_count(f->registry) - before, 3 * 3 * (59 + 16 + 2));
+	assert_line(f, "\nsidelight_statuses_overflowed_total 2175\n"); /* 3 * (800 - 59 - 16) */
+	assert_line(f, "_count{http_request_method=\"GET\",http_route=\"/a\","
+		       "http_response_status_code=\"_OTHER\",url_scheme=\"http\","
+		       "network_protocol_version=\"1.1\",error_type=\"_OTHER\"} 489\n");
+	assert_line(f, "http_response_status_code=\"503\",url_scheme=\"http\","
+		       "network_protocol_version=\"1.1\",error_type=\"503\"} 1\n");
+	assert_no_line(f, "\"999\"");
+	t = served(200, 1);
+	t.route = "/honest";
+	done(f, &t);
+	assert_line(f, "http_route=\"/honest\",http_response_status_code=\"200\"");
+	assert_int_equal(registry_overflowed(f->registry), 0);
+	/* A probe's status is one, too. */
+	t.is_probe = true;
+	t.http.status = 999;
+	done(f, &t);
+	assert_line(f, "\nsidelight_probe_requests_total{http_route=\"/honest\","
+		       "http_response_status_code=\"_OTHER\",error_type=\"_OTHER\"} 1\n");
+	assert_line(f, "\nsidelight_statuses_overflowed_total 2176\n");
+}
+
 static void test_no_status(void **state)
 {
 	struct fixture *f = *state;
@@ -248,7 +291,7 @@ static void test_cache_keeps_apart(void **state)
 			       i);
 		assert_line(f, line);
 	}
-	assert_int_equal(registry_series_count(f->registry), 604);
+	assert_int_equal(registry_series_count(f->registry), 605);
 	assert_line(f, "_count{container=\"proxy\",http_request_method=\"POST\",http_route=\"/"
 		       "users/{id}\",http_response_status_code=\"201\",url_scheme=\"http\","
 		       "network_protocol_version=\"1.0\"} 3\n");
@@ -347,6 +390,7 @@ int main(void)
 		TEST(test_scheme),
 		TEST(test_bounds),
 		TEST(test_error_types),
+		TEST(test_invented_statuses),
 		TEST(test_no_status),
 		TEST(test_client),
 		TEST(test_cache_keeps_apart),

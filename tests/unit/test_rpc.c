@@ -108,6 +108,40 @@ static void test_calls(void **state)
 	registry_free(r);
 }
 
+/* The codes that a server invents leave room for the methods that others call. */
+static void test_invented_statuses(void **state)
+{
+	struct registry *r = registry_new(2000); /* the default of --series-cap */
+	struct red *red = red_new(r, &(struct red_options){.wants_body_sizes = false});
+	struct transaction t;
+	size_t before = registry_series_count(r);
+
+	(void)state;
+	for (int role = ROLE_SERVER; role <= ROLE_CLIENT; role++)
+		for (unsigned status = 0; status < 2500; status++) {
+			t = call((enum role)role, status, TXN_OK);
+			t.grpc.timeout_ns = 1;
+			red_sink.done(red, &t);
+		}
+	/* Statuses of both directions; messages of both; and calls with a timeout. */
+	assert_int_equal(registry_series_count(r) - before, 2 * (17 + 16 + 1) + 2 * 2 + 2);
+	expect(r, "sidelight_statuses_overflowed_total", " 4934\n"); /* 2 * (2500 - 17 - 16) */
+	expect(r,
+	       "rpc_client_call_duration_seconds_count{rpc_system_name=\"grpc\",rpc_method="
+	       "\"pkg.S/M\",rpc_status_code=\"_OTHER\"",
+	       ",error_type=\"_OTHER\",server_address=\"db\",server_port=\"50051\"} 2467\n");
+	expect(r,
+	       "rpc_server_call_duration_seconds_count{rpc_system_name=\"grpc\",rpc_method="
+	       "\"pkg.S/M\",rpc_status_code=\"_OTHER\"",
+	       "} 2467\n");
+	expect(r, "sidelight_rpc_calls_with_timeout_total",
+	       "{role=\"server\",rpc_method=\"pkg.S/M\"} "
+	       "2500\n{role=\"client\",rpc_method=\"pkg.S/M\"} 2500\n");
+	assert_int_equal(registry_overflowed(r), 0);
+	red_free(red);
+	registry_free(r);
+}
+
 static void test_open(void **state)
 {
 	const struct active cells[] = {
@@ -138,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_calls),
+		cmocka_unit_test(test_invented_statuses),
 		cmocka_unit_test(test_open),
 	};
 
