@@ -121,6 +121,9 @@ LIBRARY  := $(BUILD)/libsidelight.a
 BPF      := $(sort $(wildcard bpf/*.bpf.c))
 BPF_FLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu
 SKELETONS := $(BPF:bpf/%.bpf.c=$(BUILD)/%.skel.h) $(BUILD)/ringbuf.skel.h
+# Kept, although make takes them for intermediate: the files of dependencies name them, so that
+# the next run would make them again, with all that comes of them.
+.SECONDARY: $(BPF:bpf/%.bpf.c=$(BUILD)/%.bpf.o)
 
 .DEFAULT_GOAL := all
 # The admission server: its own sources and those of base, its own libraries.

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# tests/run: shares the machine
 """
 Both programs, and the libcurl that images have, are built with the hardening flags of
 Debian, whatever CFLAGS say. What the linker and the compiler made of them is read
