@@ -6,6 +6,7 @@ and an observer whose costs can be read from the outside.
 Everything is a context manager: leaving it ends the processes that it started
 (and only those) and removes its cgroups and files.
 """
+import array
 import contextlib
 import http.client
 import os
@@ -54,6 +55,7 @@ def http_get(port, path):
         connection.close()
 
 
+PAGE = os.sysconf("SC_PAGE_SIZE")
 COLLECTED = re.compile(r"^sidelight_collected_timestamp_seconds (\S+)$", re.M)
 
 
@@ -285,6 +287,23 @@ class Watcher:
         return found.values()
 
 
+def page_frames(pid):
+    """The numbers of the page frames that a process has mapped, those of the ring among them."""
+    frames = set()
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, \
+            open(f"/proc/{pid}/pagemap", "rb", buffering=0) as pagemap:
+        for line in maps:
+            words = line.split()
+            if len(words) > 5 and words[5].startswith("[v"):  # the kernel's own
+                continue
+            start, end = (int(word, 16) // PAGE for word in words[0].split("-"))
+            pagemap.seek(start * 8)
+            entries = array.array("Q", pagemap.read((end - start) * 8))
+            frames.update(entry & (1 << 55) - 1 for entry in entries if entry >> 63)
+    frames.discard(0)
+    return frames
+
+
 class Observer(Watcher):
     """`sidelight run --cgroup`, pinned to one CPU, ready when entered."""
 
@@ -325,14 +344,14 @@ class Observer(Watcher):
 
     def memory(self):
         """
-        Resident bytes of both processes, private ones (a page that both have counts once), and
+        Resident bytes and private ones of both processes (a page that both have counts once), and
         those of the BPF maps.
         """
-        resident = private = 0
-        for pid in with_children(self.process.pid):
+        pids = with_children(self.process.pid)
+        private = 0
+        for pid in pids:
             with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
-                kib = dict(re.findall(r"^(Rss|Pss_Anon):\s+(\d+) kB", rollup.read(), re.M))
-            resident += int(kib["Rss"]) << 10
-            private += int(kib["Pss_Anon"]) << 10
+                private += int(re.search(r"^Pss_Anon:\s+(\d+) kB", rollup.read(), re.M)[1]) << 10
+        resident = len(set().union(*map(page_frames, pids))) * PAGE
         maps = sum(int(info["memlock"]) for info in self.fdinfo("map_id"))
         return resident, private, maps
