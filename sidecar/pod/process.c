@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -92,7 +93,7 @@ void process_shown_comm(pid_t pid, char ret_comm[PROCESS_COMM_MAX])
 		process_close(&p);
 	}
 	if (err)
-		(void)strcpy(ret_comm, "?"); /* has room for it */
+		(void)snprintf(ret_comm, PROCESS_COMM_MAX, "?"); /* has room for it */
 	/* Chosen by the program: nothing for a terminal. */
 	for (char *at = ret_comm; *at; at++)
 		*at = *at < ' ' || *at > '~' ? '?' : *at;

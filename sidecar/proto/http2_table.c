@@ -155,7 +155,7 @@ static int move_bytes(struct http2_table *t, struct http2_memory *m, uint32_t mo
 
 	if (!bytes)
 		return -ENOMEM;
-	if (live)
+	if (t->bytes && live)
 		memcpy(bytes, t->bytes + first, live);
 	for (uint32_t n = t->oldest; n != t->oldest + t->count; n++)
 		entry_at(t, n)->at -= first;

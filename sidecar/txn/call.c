@@ -72,7 +72,7 @@ static bool grow(struct calls *calls)
 
 	if (!memory_charge(calls->memory, bytes))
 		return false;
-	slots = memory_calloc(calls->memory, size, sizeof(*slots));
+	slots = memory_calloc(calls->memory, size, sizeof(void *));
 	if (!slots) {
 		memory_credit(calls->memory, bytes);
 		return false;
