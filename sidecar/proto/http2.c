@@ -18,7 +18,7 @@ struct out {
 
 void http2_init(struct http2 *p, bool is_response, struct http2_memory *memory)
 {
-	*p = (struct http2){.is_response = is_response, .memory = memory};
+	*p = (struct http2){.at.is_response = is_response, .memory = memory};
 }
 
 static void drop_block(struct http2 *p)
@@ -95,7 +95,7 @@ void http2_join(struct http2 *p)
 static void fail(struct http2 *p, const struct out *out, enum parse_fail why)
 {
 	lose_place(p);
-	out->sink->fail(out->ctx, p->is_response, why);
+	out->sink->fail(out->ctx, &p->at, why);
 }
 
 /* Of a header block of which only that is known. */
@@ -120,27 +120,27 @@ static const struct http2_head *read_block(struct http2 *p, const struct out *ou
 		err = http2_heads_read(heads, data, &head);
 	if (!err)
 		return head;
-	out->sink->fail(out->ctx, p->is_response,
-			err == -ENOMEM ? PARSE_FAIL_MEMORY : PARSE_FAIL_BLOCK);
+	out->sink->fail(out->ctx, &p->at, err == -ENOMEM ? PARSE_FAIL_MEMORY : PARSE_FAIL_BLOCK);
 	return unknown_head();
 }
 
 static void end_block(struct http2 *p, const struct out *out)
 {
 	struct http2_block *b = p->block;
+	struct http2_arrival at = p->at;
 	const struct http2_head *head;
 
+	at.first_ns = b->time_ns;
 	p->block = NULL;
 	if (b->is_lost) {
 		forget_table(p);
-		out->sink->fail(out->ctx, p->is_response, (enum parse_fail)b->why);
+		out->sink->fail(out->ctx, &p->at, (enum parse_fail)b->why);
 		head = unknown_head();
 	} else {
 		head = read_block(p, out, (struct span){b->len ? b->data : "", b->len});
 	}
 	if (!b->is_push)
-		out->sink->head(out->ctx, p->is_response, b->stream, head, b->is_end, b->time_ns,
-				p->last_ns);
+		out->sink->head(out->ctx, &at, b->stream, head, b->is_end);
 	http2_block_free(b);
 }
 
@@ -169,15 +169,15 @@ static inline bool whole_block(struct http2 *p, struct span payload, const struc
 		return false;
 	head = read_block(p, out, payload);
 	if (f->type == HTTP2_HEADERS)
-		out->sink->head(out->ctx, p->is_response, f->stream, head,
-				f->flags & HTTP2_FLAG_END_STREAM, p->frame_ns, p->last_ns);
+		out->sink->head(out->ctx, &p->at, f->stream, head,
+				f->flags & HTTP2_FLAG_END_STREAM);
 	return true;
 }
 
 static void begin_block(struct http2 *p, const struct out *out)
 {
 	if (!p->block)
-		p->block = http2_block_new(p->memory->account, &p->frame, p->frame_ns);
+		p->block = http2_block_new(p->memory->account, &p->frame, p->at.first_ns);
 	if (!p->block) {
 		fail(p, out, PARSE_FAIL_MEMORY);
 		return;
@@ -204,8 +204,7 @@ static size_t on_body(struct http2 *p, struct span data, const struct out *out)
 	if (p->left == 0)
 		p->state = FRAME;
 	if (body || is_end)
-		out->sink->body(out->ctx, p->is_response, stream, (struct span){data.ptr, body},
-				is_end, p->last_ns);
+		out->sink->body(out->ctx, &p->at, stream, (struct span){data.ptr, body}, is_end);
 	return data.len;
 }
 
@@ -284,7 +283,7 @@ static inline size_t on_frame(struct http2 *p, struct span data, uint64_t time_n
 			      const struct out *out)
 {
 	if (p->have == 0) {
-		p->frame_ns = time_ns;
+		p->at.first_ns = time_ns;
 		if (data.len >= HTTP2_FRAME_HEAD) {
 			p->frame = http2_frame_read(data.ptr);
 			return HTTP2_FRAME_HEAD +
@@ -311,7 +310,7 @@ static size_t on_padding(struct http2 *p, struct span data, const struct out *ou
 static void end_reset(struct http2 *p, uint32_t code, const struct out *out)
 {
 	end_frame(p, out);
-	out->sink->reset(out->ctx, p->is_response, p->frame.stream, code, p->last_ns);
+	out->sink->reset(out->ctx, &p->at, p->frame.stream, code);
 }
 
 static size_t on_small(struct http2 *p, struct span data, const struct out *out)
@@ -392,7 +391,7 @@ void http2_data(struct http2 *p, struct span data, enum http2_start start, uint6
 	const struct out out = {sink, ctx};
 	size_t used;
 
-	p->last_ns = time_ns;
+	p->at.last_ns = time_ns;
 	/* Who skips frames mostly tells where they end; what fills a hole comes without. */
 	if (p->has_skipped) {
 		/* Stored on no other way: the word that it is in is read next. */
@@ -433,7 +432,7 @@ static uint64_t pass(struct http2 *p, uint64_t len, bool is_lost, const struct o
 			p->frame.flags &= (uint8_t)~HTTP2_FLAG_END_STREAM;
 		(void)on_body(p, (struct span){NULL, n}, out); /* all of n */
 		if (is_lost && is_end)
-			out->sink->lost_end(out->ctx, p->is_response, p->frame.stream);
+			out->sink->lost_end(out->ctx, &p->at, p->frame.stream);
 		return n;
 	case BLOCK:
 		http2_block_lose(p->block, PARSE_FAIL_LOST);
@@ -466,7 +465,7 @@ void http2_skip(struct http2 *p, uint64_t len, uint64_t time_ns, const struct ht
 
 	if (len == 0)
 		return;
-	p->last_ns = time_ns;
+	p->at.last_ns = time_ns;
 	if (p->state == SYNC) {
 		http2_sync_skip(&p->sync, len);
 		return;
@@ -489,7 +488,7 @@ void http2_lost(struct http2 *p, uint64_t len, uint64_t time_ns, const struct ht
 
 	if (len == 0)
 		return;
-	p->last_ns = time_ns;
+	p->at.last_ns = time_ns;
 	if (p->state == SYNC)
 		http2_sync_skip(&p->sync, len);
 	else if (len > pass(p, len, true, &out))

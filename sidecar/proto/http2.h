@@ -38,37 +38,42 @@
  * for what usually stands beside them. */
 #define HTTP2_BLOCK_MAX (80u << 10)
 
+/* In which direction something came, and when its first and its last byte did. */
+struct http2_arrival {
+	uint64_t first_ns;
+	uint64_t last_ns;
+	bool is_response;
+};
+
 struct http2_sink {
 	/*
-	 * A header block of a stream is complete; pushed ones are not told of. first_ns is when its
-	 * first byte was seen, last_ns when its last one was. is_end: the direction of the stream
-	 * ends with it.
+	 * A header block of a stream is complete; pushed ones are not told of. is_end: the
+	 * direction of the stream ends with it.
 	 */
-	void (*head)(void *ctx, bool is_response, uint32_t stream, const struct http2_head *head,
-		     bool is_end, uint64_t first_ns, uint64_t last_ns);
+	void (*head)(void *ctx, const struct http2_arrival *at, uint32_t stream,
+		     const struct http2_head *head, bool is_end);
 	/*
 	 * Bytes of a body; ptr NULL: len bytes that were not copied. is_end: the direction of the
 	 * stream ends with them (there may be none).
 	 */
-	void (*body)(void *ctx, bool is_response, uint32_t stream, struct span body, bool is_end,
-		     uint64_t time_ns);
+	void (*body)(void *ctx, const struct http2_arrival *at, uint32_t stream, struct span body,
+		     bool is_end);
 	/* The direction of the stream has ended with bytes that were lost: nobody knows when. */
-	void (*lost_end)(void *ctx, bool is_response, uint32_t stream);
-	void (*reset)(void *ctx, bool is_response, uint32_t stream, uint32_t code,
-		      uint64_t time_ns);
+	void (*lost_end)(void *ctx, const struct http2_arrival *at, uint32_t stream);
+	void (*reset)(void *ctx, const struct http2_arrival *at, uint32_t stream, uint32_t code);
 	/*
 	 * PARSE_FAIL_LOST, PARSE_FAIL_FRAME: the place is lost, frames were missed. Others are news
 	 * of one header block, which head() tells of all the same, as far as its frame was seen.
 	 */
-	void (*fail)(void *ctx, bool is_response, enum parse_fail why);
+	void (*fail)(void *ctx, const struct http2_arrival *at, enum parse_fail why);
 };
 
 struct http2_block;
 
 /* Zeroed with `memory` set, it is at the start of the frames of the client or server. */
 struct http2 {
+	struct http2_arrival at; /* of the frame at hand, and of the newest byte */
 	uint8_t state;
-	bool is_response;
 	bool has_skipped; /* frames, if the next piece starts with one */
 	bool has_begun; /* the newest piece starts with the frame where the place was found */
 	uint8_t have; /* bytes in `bytes`; PREFACE: bytes that matched */
@@ -78,8 +83,6 @@ struct http2 {
 	uint32_t left; /* bytes of it to come */
 	uint32_t pad; /* BODY: the last bytes of those are padding */
 	struct http2_sync sync;
-	uint64_t frame_ns; /* when the first byte of the frame was seen */
-	uint64_t last_ns; /* the newest byte of the direction */
 	struct http2_memory *memory; /* borrowed */
 	struct http2_block *block; /* owned: a header block that has not ended */
 	struct http2_heads *heads; /* owned; NULL: no block yet, and none was missed */

@@ -25,7 +25,7 @@ static struct session_env *env_of(struct conn *c)
 
 static struct http2 *parser_of(struct http2_session *h, bool is_response)
 {
-	return &h->parser[h->parser[0].is_response != is_response];
+	return &h->parser[h->parser[0].at.is_response != is_response];
 }
 
 /* Hands the parsers their roles. */
@@ -34,8 +34,8 @@ static void set_role(struct http2_session *h, enum role role)
 	enum dir request = role == ROLE_CLIENT ? DIR_EGRESS : DIR_INGRESS;
 
 	h->streams.role = role;
-	h->parser[request].is_response = false;
-	h->parser[dir_other(request)].is_response = true;
+	h->parser[request].at.is_response = false;
+	h->parser[dir_other(request)].at.is_response = true;
 }
 
 bool http2_session_begin(struct conn *c, struct session *s, enum role role, bool joins,
@@ -75,11 +75,12 @@ void http2_session_upgrade(struct conn *c, struct session *s, struct exchange *e
 
 /* --- what the parsers call ------------------------------------------------------- */
 
-static void on_head(void *ctx, bool is_response, uint32_t stream, const struct http2_head *head,
-		    bool is_end, uint64_t first_ns, uint64_t last_ns)
+static void on_head(void *ctx, const struct http2_arrival *at, uint32_t stream,
+		    const struct http2_head *head, bool is_end)
 {
 	struct conn *c = ctx;
 	struct http2_session *h = http2_of(c);
+	bool is_response = at->is_response;
 
 	env_of(c)->stats.http2_unknown_fields += head->unknown;
 	if (!h->is_role_known) {
@@ -91,42 +92,42 @@ static void on_head(void *ctx, bool is_response, uint32_t stream, const struct h
 		h->is_role_known = true;
 	}
 	if (is_response)
-		http2_streams_response(&h->streams, c, stream, head, is_end, first_ns, last_ns);
+		http2_streams_response(&h->streams, c, at, stream, head, is_end);
 	else
-		http2_streams_request(&h->streams, c, stream, head, is_end,
-				      http2_is_lost(parser_of(h, true)), first_ns);
+		http2_streams_request(&h->streams, c, at, stream, head, is_end,
+				      http2_is_lost(parser_of(h, true)));
 }
 
-static void on_body(void *ctx, bool is_response, uint32_t stream, struct span body, bool is_end,
-		    uint64_t time_ns)
+static void on_body(void *ctx, const struct http2_arrival *at, uint32_t stream, struct span body,
+		    bool is_end)
 {
 	struct conn *c = ctx;
 	struct http2_session *h = http2_of(c);
 
 	if (h->is_role_known)
-		http2_streams_body(&h->streams, c, is_response, stream, body, is_end, time_ns);
+		http2_streams_body(&h->streams, c, at, stream, body, is_end);
 }
 
-static void on_lost_end(void *ctx, bool is_response, uint32_t stream)
+static void on_lost_end(void *ctx, const struct http2_arrival *at, uint32_t stream)
 {
 	struct conn *c = ctx;
 
-	if (is_response)
+	if (at->is_response)
 		http2_streams_lost_end(&http2_of(c)->streams, c, stream);
 }
 
-static void on_reset(void *ctx, bool is_response, uint32_t stream, uint32_t code, uint64_t time_ns)
+static void on_reset(void *ctx, const struct http2_arrival *at, uint32_t stream, uint32_t code)
 {
 	struct conn *c = ctx;
 
-	http2_streams_reset(&http2_of(c)->streams, c, is_response, stream, code, time_ns);
+	http2_streams_reset(&http2_of(c)->streams, c, at, stream, code);
 }
 
-static void on_fail(void *ctx, bool is_response, enum parse_fail why)
+static void on_fail(void *ctx, const struct http2_arrival *at, enum parse_fail why)
 {
 	struct conn *c = ctx;
 
-	(void)is_response;
+	(void)at;
 	env_of(c)->stats.parse_failed[why]++;
 	if (why == PARSE_FAIL_LOST || why == PARSE_FAIL_FRAME)
 		http2_streams_miss(&http2_of(c)->streams);

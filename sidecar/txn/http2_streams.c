@@ -111,15 +111,15 @@ static void begin_call(struct http2_streams *s, struct conn *c, uint32_t stream,
 	head->note->active = call->active;
 }
 
-void http2_streams_request(struct http2_streams *s, struct conn *c, uint32_t stream,
-			   const struct http2_head *head, bool is_end, bool may_have_ended,
-			   uint64_t time_ns)
+void http2_streams_request(struct http2_streams *s, struct conn *c, const struct http2_arrival *at,
+			   uint32_t stream, const struct http2_head *head, bool is_end,
+			   bool may_have_ended)
 {
 	/* A lost block is a request's, not its trailers, if the stream is new. */
 	if (!head->is_request && !(head->unknown && s->newest_stream && stream > s->newest_stream))
 		return;
 	if (stream % 2 == 1 && (stream > s->newest_stream || !calls_find(&s->calls, stream)))
-		begin_call(s, c, stream, head, is_end, may_have_ended, time_ns);
+		begin_call(s, c, stream, head, is_end, may_have_ended, at->first_ns);
 }
 
 /* --- responses ------------------------------------------------------------------- */
@@ -144,9 +144,8 @@ static void count_unpaired(struct http2_streams *s, struct conn *c, uint32_t str
 		env_of(c)->stats.responses_unpaired++;
 }
 
-void http2_streams_response(struct http2_streams *s, struct conn *c, uint32_t stream,
-			    const struct http2_head *head, bool is_end, uint64_t first_ns,
-			    uint64_t last_ns)
+void http2_streams_response(struct http2_streams *s, struct conn *c, const struct http2_arrival *at,
+			    uint32_t stream, const struct http2_head *head, bool is_end)
 {
 	struct call *call = calls_find(&s->calls, stream);
 	bool is_hidden = !head->status && head->unknown;
@@ -164,16 +163,16 @@ void http2_streams_response(struct http2_streams *s, struct conn *c, uint32_t st
 		call->status = is_hidden ? TXN_STATUS_UNKNOWN : head->status;
 		call->has_response = true;
 		/* Clocks of different CPUs may disagree by some ns. */
-		call->first_byte_ns = first_ns > call->start_ns ? first_ns : call->start_ns;
+		call->first_byte_ns = at->first_ns > call->start_ns ? at->first_ns : call->start_ns;
 	}
 	if (is_end && head->grpc_status == GRPC_STATUS_NONE && head->unknown)
 		call->grpc_status = GRPC_STATUS_HIDDEN;
 	else if (head->grpc_status != GRPC_STATUS_NONE)
 		call->grpc_status = head->grpc_status;
 	if (is_end)
-		end_response(s, c, call, last_ns);
+		end_response(s, c, call, at->last_ns);
 	else if (call->is_connect && call->status >= 200 && call->status < 300)
-		report(s, c, call, TXN_OK, first_ns); /* what follows is no HTTP */
+		report(s, c, call, TXN_OK, at->first_ns); /* what follows is no HTTP */
 }
 
 /* A call that may last has shown by its first response message that its method is served. */
@@ -187,9 +186,10 @@ static __attribute__((noinline)) void show_method(struct http2_streams *s, struc
 	count_open(s, c, call, call->active);
 }
 
-void http2_streams_body(struct http2_streams *s, struct conn *c, bool is_response, uint32_t stream,
-			struct span body, bool is_end, uint64_t time_ns)
+void http2_streams_body(struct http2_streams *s, struct conn *c, const struct http2_arrival *at,
+			uint32_t stream, struct span body, bool is_end)
 {
+	bool is_response = at->is_response;
 	struct call *call;
 
 	call = calls_find(&s->calls, stream);
@@ -211,7 +211,7 @@ void http2_streams_body(struct http2_streams *s, struct conn *c, bool is_respons
 			show_method(s, c, call);
 	}
 	if (is_end && is_response)
-		end_response(s, c, call, time_ns);
+		end_response(s, c, call, at->last_ns);
 }
 
 void http2_streams_lost_end(struct http2_streams *s, struct conn *c, uint32_t stream)
@@ -222,8 +222,8 @@ void http2_streams_lost_end(struct http2_streams *s, struct conn *c, uint32_t st
 		lose(s, c, call, ENGINE_LOST_RESPONSE);
 }
 
-void http2_streams_reset(struct http2_streams *s, struct conn *c, bool is_response, uint32_t stream,
-			 uint32_t code, uint64_t time_ns)
+void http2_streams_reset(struct http2_streams *s, struct conn *c, const struct http2_arrival *at,
+			 uint32_t stream, uint32_t code)
 {
 	struct call *call = calls_find(&s->calls, stream);
 
@@ -234,12 +234,12 @@ void http2_streams_reset(struct http2_streams *s, struct conn *c, bool is_respon
 		lose(s, c, call, ENGINE_LOST_RESPONSE);
 		return;
 	}
-	if (!is_response)
+	if (!at->is_response)
 		call->grpc_status = GRPC_CANCELLED;
 	else
 		call->grpc_status = code == UINT32_MAX ? GRPC_STATUS_HIDDEN
 						       : (uint16_t)grpc_status_of_reset(code);
-	report(s, c, call, is_response ? TXN_STREAM_RESET : TXN_CANCELLED, time_ns);
+	report(s, c, call, at->is_response ? TXN_STREAM_RESET : TXN_CANCELLED, at->last_ns);
 }
 
 void http2_streams_miss(struct http2_streams *s)

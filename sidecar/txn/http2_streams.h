@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #include "flow/conn.h"
-#include "proto/http2_head.h"
+#include "proto/http2.h"
 #include "txn/call.h"
 #include "txn/call_kind.h"
 #include "txn/exchange.h"
@@ -40,21 +40,20 @@ struct http2_streams {
  * A header list of a request, or its trailers; is_end: the request ends with it. may_have_ended:
  * the response's frames are not seen, or not all of them, right now.
  */
-void http2_streams_request(struct http2_streams *s, struct conn *c, uint32_t stream,
-			   const struct http2_head *head, bool is_end, bool may_have_ended,
-			   uint64_t time_ns);
-/* Likewise of a response, of which the first and the last byte came at these times. */
-void http2_streams_response(struct http2_streams *s, struct conn *c, uint32_t stream,
-			    const struct http2_head *head, bool is_end, uint64_t first_ns,
-			    uint64_t last_ns);
+void http2_streams_request(struct http2_streams *s, struct conn *c, const struct http2_arrival *at,
+			   uint32_t stream, const struct http2_head *head, bool is_end,
+			   bool may_have_ended);
+/* Likewise of a response. */
+void http2_streams_response(struct http2_streams *s, struct conn *c, const struct http2_arrival *at,
+			    uint32_t stream, const struct http2_head *head, bool is_end);
 /* Bytes of a body; ptr NULL: len bytes that were not copied. */
-void http2_streams_body(struct http2_streams *s, struct conn *c, bool is_response, uint32_t stream,
-			struct span body, bool is_end, uint64_t time_ns);
+void http2_streams_body(struct http2_streams *s, struct conn *c, const struct http2_arrival *at,
+			uint32_t stream, struct span body, bool is_end);
 /* The response has ended with bytes that were lost. */
 void http2_streams_lost_end(struct http2_streams *s, struct conn *c, uint32_t stream);
 /* code UINT32_MAX: it is not known. */
-void http2_streams_reset(struct http2_streams *s, struct conn *c, bool is_response, uint32_t stream,
-			 uint32_t code, uint64_t time_ns);
+void http2_streams_reset(struct http2_streams *s, struct conn *c, const struct http2_arrival *at,
+			 uint32_t stream, uint32_t code);
 /* Of any stream something may be missing from here on. */
 void http2_streams_miss(struct http2_streams *s);
 

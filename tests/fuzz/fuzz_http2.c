@@ -29,52 +29,51 @@ struct run {
 	bool has_failed; /* in a way that depends on pieces */
 };
 
-static void on_head(void *ctx, bool is_response, uint32_t stream, const struct http2_head *head,
-		    bool is_end, uint64_t first_ns, uint64_t last_ns)
+static void on_head(void *ctx, const struct http2_arrival *at, uint32_t stream,
+		    const struct http2_head *head, bool is_end)
 {
 	struct run *r = ctx;
 
-	fuzz_check(stream > 0 && head->note && first_ns && last_ns >= first_ns);
+	fuzz_check(stream > 0 && head->note && at->first_ns && at->last_ns >= at->first_ns);
 	fuzz_check(head->method.len <= HTTP2_METHOD_MAX && head->path.len <= HTTP2_PATH_MAX);
 	fuzz_check(head->status == 0 || (head->status >= 100 && head->status <= 999));
-	text_addf(&r->trace, "head %d %u %u %u %u %.*s %.*s %d\n", is_response, stream,
+	text_addf(&r->trace, "head %d %u %u %u %u %.*s %.*s %d\n", at->is_response, stream,
 		  head->status, head->grpc_status, head->unknown, SPAN_ARG(head->method),
 		  SPAN_ARG(head->path), is_end);
 }
 
-static void on_body(void *ctx, bool is_response, uint32_t stream, struct span body, bool is_end,
-		    uint64_t time_ns)
+static void on_body(void *ctx, const struct http2_arrival *at, uint32_t stream, struct span body,
+		    bool is_end)
 {
 	struct run *r = ctx;
 
-	(void)is_response;
-	fuzz_check(stream > 0 && time_ns);
+	fuzz_check(stream > 0 && at->last_ns);
 	r->body += body.len;
 	/* Pieces of a body are what pieces of the input are: only its end counts. */
 	if (is_end)
 		text_addf(&r->trace, "end %u at %llu\n", stream, (unsigned long long)r->body);
 }
 
-static void on_lost_end(void *ctx, bool is_response, uint32_t stream)
+static void on_lost_end(void *ctx, const struct http2_arrival *at, uint32_t stream)
 {
 	(void)ctx;
-	(void)is_response;
+	(void)at;
 	fuzz_check(stream > 0);
 }
 
-static void on_reset(void *ctx, bool is_response, uint32_t stream, uint32_t code, uint64_t time_ns)
+static void on_reset(void *ctx, const struct http2_arrival *at, uint32_t stream, uint32_t code)
 {
 	struct run *r = ctx;
 
-	fuzz_check(time_ns);
-	text_addf(&r->trace, "reset %d %u %u\n", is_response, stream, code);
+	fuzz_check(at->last_ns);
+	text_addf(&r->trace, "reset %d %u %u\n", at->is_response, stream, code);
 }
 
-static void on_fail(void *ctx, bool is_response, enum parse_fail why)
+static void on_fail(void *ctx, const struct http2_arrival *at, enum parse_fail why)
 {
 	struct run *r = ctx;
 
-	(void)is_response;
+	(void)at;
 	fuzz_check(why < PARSE_FAIL_MAX);
 	r->has_failed |= why == PARSE_FAIL_FRAME || why == PARSE_FAIL_LOST;
 	if (!r->has_failed)
