@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Follows the Pod's annotations and applies them while the agent runs: routes,
+ * Follows the Pod's annotations and applies them while sidelight runs: routes,
  * push interval, log level. A setting without an annotation, or with one that
  * cannot be read, has its value of the start: option, variable or default.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the parts of a running agent take from the options of the command line.
+ * What the parts of a running sidecar take from the options of the command line.
  */
 #ifndef SIDELIGHT_CMD_RUN_OPTIONS_H
 #define SIDELIGHT_CMD_RUN_OPTIONS_H
