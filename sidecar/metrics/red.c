@@ -10,6 +10,7 @@
 #include "metrics/duration.h"
 #include "metrics/rpc.h"
 #include "metrics/status_labels.h"
+#include "metrics/subject.h"
 #include "txn/label_values.h"
 
 #define CONTAINERS_MAX 64
@@ -237,10 +238,10 @@ static cold void probe_done(struct red *red, const struct transaction *t)
 {
 	char digits[STATUS_LABEL_SIZE];
 	const char *status = status_labels_find(red->statuses, t, digits);
-	const char *values[] = {container_name(red, t->container), t->route, status,
-				error_label(t, status)};
+	const char *container = container_name(red, t->container);
+	const char *values[] = {container, t->route, status, error_label(t, status)};
 
-	series_add(family_series(red->probe, values), 1);
+	series_add(family_series_about(red->probe, values, subject_key(container, t)), 1);
 }
 
 /* Returns the cell to use: another one if the next request like t has to be looked up again. */
@@ -251,9 +252,11 @@ static cold struct cell *cell_fill(struct red *red, struct cell *cell, const str
 	struct family *const *families = t->role == ROLE_CLIENT ? red->client : red->server;
 	char digits[STATUS_LABEL_SIZE];
 	const char *status = status_labels_find(red->statuses, t, digits);
+	const char *container = container_name(red, t->container);
+	uint64_t subject = subject_key(container, t);
 	char port[PORT_SIZE] = "";
 	const char *values[] = {
-		container_name(red, t->container),
+		container,
 		t->known_method,
 		t->route,
 		status,
@@ -272,7 +275,9 @@ static cold struct cell *cell_fill(struct red *red, struct cell *cell, const str
 	if (t->server_port && t->server_address != label_other)
 		(void)snprintf(port, sizeof(port), "%u", t->server_port);
 	for (size_t i = 0; i < SHAPES; i++)
-		cell->shape[i] = families[i] ? family_series(families[i], values)->histogram : NULL;
+		cell->shape[i] =
+			families[i] ? family_series_about(families[i], values, subject)->histogram
+				    : NULL;
 	return cell;
 }
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define HASH_NONFATAL_OOM 1
+
 #include "metrics/registry.h"
 
 #include <assert.h>
@@ -6,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <uthash.h>
 
 #include "base/hash.h"
 
@@ -17,6 +20,13 @@ struct entry {
 	struct series series; /* first: its address is the entry's */
 	uint64_t hash;
 	const char *values[]; /* label_count, then the histogram, then the bytes of the values */
+};
+
+/* What series are about, and how many series it has in the family; there is at least one. */
+struct subject {
+	UT_hash_handle hh;
+	uint64_t key;
+	size_t series_count;
 };
 
 /*
@@ -40,6 +50,7 @@ struct family {
 	const struct series **shown;
 	size_t count;
 	size_t alloc;
+	struct subject *subjects; /* of family_series_about() */
 };
 
 struct registry {
@@ -66,6 +77,12 @@ struct registry *registry_new(size_t series_cap)
 
 static void family_free(struct family *f)
 {
+	struct subject *subject;
+
+	while ((subject = f->subjects)) {
+		HASH_DEL(f->subjects, subject);
+		free(subject);
+	}
 	for (size_t i = 0; i < f->count; i++)
 		if (f->shown[i] != &f->overflow->series)
 			free((struct entry *)f->shown[i]);
@@ -214,27 +231,87 @@ static bool entry_has(const struct entry *e, const char *const *values, size_t c
 	return true;
 }
 
-struct series *family_series(struct family *f, const char *const *label_values)
+static struct entry *family_find(const struct family *f, const char *const *label_values,
+				 uint64_t hash)
 {
-	struct registry *r = f->registry;
-	uint64_t hash = family_hash(f, label_values);
 	size_t mask = f->slot_count - 1;
 	struct entry *e;
 
 	for (size_t at = hash & mask; (e = f->slots[at]); at = (at + 1) & mask)
 		if (e->hash == hash && entry_has(e, label_values, f->desc->label_count))
-			return e == f->overflow ? family_overflow(f) : &e->series;
+			return e;
+	return NULL;
+}
 
-	if (r->series_count >= r->series_cap || !family_grow(f) ||
-	    !(e = entry_new(f->desc, label_values))) {
+/* NULL, and counted: there are `cap` series of all families, or there is no memory. */
+static struct entry *family_add(struct family *f, const char *const *label_values, uint64_t hash,
+				size_t cap)
+{
+	struct registry *r = f->registry;
+	struct entry *e = NULL;
+
+	if (r->series_count < cap && family_grow(f))
+		e = entry_new(f->desc, label_values);
+	if (!e) {
 		r->overflowed++;
-		return family_overflow(f);
+		return NULL;
 	}
 	e->hash = hash;
 	slot_put(f->slots, f->slot_count, e);
 	f->shown[f->count++] = &e->series;
 	r->series_count++;
-	return &e->series;
+	return e;
+}
+
+/* e: NULL, or found, or new. */
+static struct series *entry_series(struct family *f, struct entry *e)
+{
+	return !e || e == f->overflow ? family_overflow(f) : &e->series;
+}
+
+struct series *family_series(struct family *f, const char *const *label_values)
+{
+	uint64_t hash = family_hash(f, label_values);
+	struct entry *e = family_find(f, label_values, hash);
+
+	if (!e)
+		e = family_add(f, label_values, hash, f->registry->series_cap);
+	return entry_series(f, e);
+}
+
+/* Without memory for it, the subject counts as one that has no series. */
+static void subject_new(struct family *f, uint64_t key)
+{
+	struct subject *subject = calloc(1, sizeof(*subject));
+
+	if (!subject)
+		return;
+	subject->key = key;
+	subject->series_count = 1;
+	HASH_ADD(hh, f->subjects, key, sizeof(subject->key), subject);
+	if (!subject->hh.tbl)
+		free(subject);
+}
+
+struct series *family_series_about(struct family *f, const char *const *label_values,
+				   uint64_t subject_key)
+{
+	uint64_t hash = family_hash(f, label_values);
+	struct entry *e = family_find(f, label_values, hash);
+	size_t cap = f->registry->series_cap;
+	struct subject *subject;
+
+	if (e)
+		return entry_series(f, e);
+	HASH_FIND(hh, f->subjects, &subject_key, sizeof(subject_key), subject);
+	if (subject && subject->series_count >= SUBJECT_SERIES)
+		cap -= cap / 4;
+	e = family_add(f, label_values, hash, cap);
+	if (e && subject)
+		subject->series_count++;
+	else if (e)
+		subject_new(f, subject_key);
+	return entry_series(f, e);
 }
 
 void family_clear(struct family *f)

@@ -5,7 +5,8 @@
  * A family has a name, a type and a fixed list of label names; a series is
  * one tuple of label values in it. All series of all families together are
  * capped: beyond the cap, a family answers with its overflow series, whose
- * label values are all `_OTHER`, and the registry counts the refusal.
+ * label values are all `_OTHER`, and the registry counts the refusal. The last quarter of the cap
+ * is kept for series of subjects that have few: see family_series_about().
  *
  * Encoders walk it with registry_each(); they never change it.
  */
@@ -61,6 +62,18 @@ struct family *registry_family(struct registry *r, const struct family_desc *des
  * family without labels has one series, which is always there.
  */
 struct series *family_series(struct family *f, const char *const *label_values);
+
+/* So many series of a subject may use the whole cap. */
+#define SUBJECT_SERIES 4
+
+/*
+ * As family_series(), for a family whose label values strangers can multiply. `subject_key` is a
+ * hash of what the series is about, such as a route: the first SUBJECT_SERIES series of a subject,
+ * in each family, may use the whole cap, and further ones only the first three quarters of it. So
+ * the last quarter is left to subjects that are met later.
+ */
+struct series *family_series_about(struct family *f, const char *const *label_values,
+				   uint64_t subject_key);
 
 /* counter: n >= 0; gauge: any */
 static inline void series_add(struct series *s, double n)

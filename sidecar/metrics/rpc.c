@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "metrics/duration.h"
+#include "metrics/subject.h"
 #include "proto/grpc.h"
 #include "txn/label_values.h"
 
@@ -161,6 +162,7 @@ static __attribute__((cold, noinline)) struct cell *fill(struct rpc *rpc, struct
 {
 	const char *container = rpc->name(rpc->name_ctx, t->container);
 	struct family *family = t->role == ROLE_CLIENT ? rpc->client : rpc->server;
+	uint64_t subject = subject_key(container, t);
 	char digits[STATUS_LABEL_SIZE];
 	const char *status = status_labels_find(rpc->statuses, t, digits);
 	char port[PORT_SIZE] = "";
@@ -174,7 +176,7 @@ static __attribute__((cold, noinline)) struct cell *fill(struct rpc *rpc, struct
 	if (status == label_other)
 		cell = &rpc->unremembered;
 	cell->timeout = NULL;
-	cell->duration = family_series(family, values)->histogram;
+	cell->duration = family_series_about(family, values, subject)->histogram;
 	for (int i = 0; i < 2; i++) {
 		const char *words[] = {container, role_name(t->role), t->route, directions[i]};
 

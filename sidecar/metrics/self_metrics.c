@@ -103,7 +103,8 @@ static const struct family_desc descs[FAMILIES] = {
 	[SERIES] = SINGLE(METRIC_GAUGE, "sidelight_series", "Series in the registry."),
 	[SERIES_OVERFLOWED] =
 		SINGLE(METRIC_COUNTER, "sidelight_series_overflowed_total",
-		       "Look-ups of new series beyond the cap; they count as _OTHER."),
+		       "Look-ups of new series beyond the cap or their share of it; they count as "
+		       "_OTHER."),
 	[ROUTES_OVERFLOWED] =
 		SINGLE(METRIC_COUNTER, "sidelight_routes_overflowed_total",
 		       "Requests whose route or method of gRPC is _OTHER: it has not earned a "

@@ -219,6 +219,77 @@ static void test_invented_statuses(void **state)
 	assert_line(f, "\nsidelight_statuses_overflowed_total 2176\n");
 }
 
+/*
+ * A stranger multiplies methods, versions, statuses and ends on 40 honest pages, until nothing of
+ * his gets a series any more; he also claims to be the kubelet. A route that others use only then
+ * has its series, and so has an error that the pages show for the first time.
+ */
+static void fill_with_strangers(struct fixture *f, enum role role)
+{
+	static const char *const methods[] = {"GET",	 "HEAD",    "POST",  "PUT",   "DELETE",
+					      "CONNECT", "OPTIONS", "TRACE", "PATCH", "_OTHER"};
+	static const uint16_t statuses[] = {200, 206, 304, 400, 403, 404, 405, 412, 416, 501};
+	static const enum txn_error ends[] = {TXN_OK, TXN_CLOSED, TXN_RESET};
+	static char pages[40][8];
+
+	for (size_t i = 0; i < 40u * 10 * 10 * 3 * 3; i++) {
+		struct transaction t = served(statuses[i / 400 % 10], 1);
+		char *page = pages[i % 40];
+
+		(void)snprintf(page, sizeof(pages[0]), "/p%zu", i % 40);
+		t.role = role;
+		t.route = page;
+		t.known_method = methods[i / 40 % 10];
+		t.http.version = i / 4000 % 3 ? HTTP_1_1 : HTTP_1_0;
+		t.error = ends[i / 12000];
+		done(f, &t);
+		t.is_probe = true;
+		done(f, &t);
+	}
+}
+
+static void test_strangers_leave_series(void **state)
+{
+	static const struct {
+		const char *method;
+		uint16_t status;
+		enum txn_error error;
+	} honest[] = {
+		{"GET", 200, TXN_OK}, {"POST", 201, TXN_OK},   {"DELETE", 204, TXN_OK},
+		{"GET", 302, TXN_OK}, {"GET", 404, TXN_OK},    {"POST", 422, TXN_OK},
+		{"GET", 503, TXN_OK}, {"GET", 200, TXN_RESET},
+	};
+	static char routes[12][16];
+	struct fixture *f = *state;
+	size_t before;
+
+	for (int role = ROLE_SERVER; role <= ROLE_CLIENT; role++) {
+		red_free(f->red);
+		registry_free(f->registry);
+		f->registry = registry_new(2000); /* the default of --series-cap */
+		f->red = red_new(f->registry, &(struct red_options){.wants_body_sizes = false});
+		fill_with_strangers(f, (enum role)role);
+		before = registry_series_count(f->registry);
+		assert_in_range(before, 1500, 2000 - 12 * 8);
+		assert_true(registry_overflowed(f->registry) > 0);
+		for (size_t i = 0; i < 12 * 8; i++) {
+			struct transaction t = served(honest[i % 8].status, 1);
+
+			(void)snprintf(routes[i / 8], sizeof(routes[0]), "/honest/%zu", i / 8);
+			t.role = (enum role)role;
+			t.route = routes[i / 8];
+			t.known_method = honest[i % 8].method;
+			t.error = honest[i % 8].error;
+			done(f, &t);
+		}
+		assert_int_equal(registry_series_count(f->registry), before + 12 * 8);
+		assert_line(f, "_count{http_request_method=\"POST\",http_route=\"/honest/11\","
+			       "http_response_status_code=\"201\"");
+		assert_line(f, "_count{http_request_method=\"GET\",http_route=\"/honest/11\","
+			       "http_response_status_code=\"503\"");
+	}
+}
+
 static void test_no_status(void **state)
 {
 	struct fixture *f = *state;
@@ -391,6 +462,7 @@ int main(void)
 		TEST(test_bounds),
 		TEST(test_error_types),
 		TEST(test_invented_statuses),
+		TEST(test_strangers_leave_series),
 		TEST(test_no_status),
 		TEST(test_client),
 		TEST(test_cache_keeps_apart),

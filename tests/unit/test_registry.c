@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "metrics/registry.h"
@@ -14,6 +15,7 @@ static const double bounds[] = {0.5, 1, 10};
 static const struct family_desc counter_desc = {
 	"x_total", "Help.", METRIC_COUNTER, two_labels, 2, NULL, 0,
 };
+static const struct family_desc gauges_desc = {"gs", "Help.", METRIC_GAUGE, two_labels, 2, NULL, 0};
 static const struct family_desc gauge_desc = {"g", "Help.", METRIC_GAUGE, NULL, 0, NULL, 0};
 static const struct family_desc histogram_desc = {
 	"h_seconds", "Help.", METRIC_HISTOGRAM, two_labels, 1, bounds, 3,
@@ -110,6 +112,52 @@ static void test_cap_answers_with_overflow(void **state)
 	registry_free(r);
 }
 
+/* One subject with many series leaves the last quarter of the cap to others, a few for each. */
+static void test_subjects_have_a_share(void **state)
+{
+	static const struct {
+		const char *why;
+		unsigned family;
+		uint64_t subject;
+		uint64_t asked; /* different series of the subject, the same ones in each row */
+		size_t want; /* in the registry then; _OTHER of each family is one */
+	} rows[] = {
+		{"one subject may take three quarters", 0, 1, 200, 75 + 1},
+		{"the next one gets its first series", 0, 2, 3, 79},
+		{"and as many as every subject has for sure", 0, 2, 10, 80},
+		{"the first one has had them", 0, 1, 200, 80},
+		{"it has them in each family", 1, 1, 10, 85},
+		{"the last quarter can be used up, too", 0, 3, 4, 89},
+		{"", 0, 4, 4, 93},
+		{"", 0, 5, 4, 97},
+		{"the cap holds for all", 0, 6, 4, 100},
+		{"what is there is found", 0, 6, 3, 100},
+	};
+	struct registry *r = registry_new(100);
+	struct family *families[] = {registry_family(r, &counter_desc),
+				     registry_family(r, &gauges_desc)};
+	char about[16];
+	char value[16];
+	const char *labels[] = {value, about};
+	uint64_t overflowed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		(void)snprintf(about, sizeof(about), "%u", (unsigned)rows[i].subject);
+		for (uint64_t n = 0; n < rows[i].asked; n++) {
+			const struct series *s;
+
+			(void)snprintf(value, sizeof(value), "%u", (unsigned)n);
+			s = family_series_about(families[rows[i].family], labels, rows[i].subject);
+			overflowed += strcmp(s->label_values[0], "_OTHER") == 0;
+		}
+		if (registry_series_count(r) != rows[i].want)
+			fail_msg("row %zu: %s: %zu", i, rows[i].why, registry_series_count(r));
+	}
+	assert_int_equal(registry_overflowed(r), overflowed);
+	registry_free(r);
+}
+
 /* A label set that spells the overflow series is the overflow series, once. */
 static void test_other_is_no_second_series(void **state)
 {
@@ -183,6 +231,7 @@ int main(void)
 		cmocka_unit_test(test_same_labels_same_series),
 		cmocka_unit_test(test_values_are_not_run_together),
 		cmocka_unit_test(test_cap_answers_with_overflow),
+		cmocka_unit_test(test_subjects_have_a_share),
 		cmocka_unit_test(test_other_is_no_second_series),
 		cmocka_unit_test(test_address_is_stable),
 		cmocka_unit_test(test_buckets),

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -142,6 +143,43 @@ static void test_invented_statuses(void **state)
 	registry_free(r);
 }
 
+/*
+ * Strangers call 40 methods in all ways that a status and an end allow; a method that others call
+ * only then has its series.
+ */
+static void test_strangers_leave_series(void **state)
+{
+	static char methods[41][16];
+	struct registry *r = registry_new(2000); /* the default of --series-cap */
+	struct red *red = red_new(r, &(struct red_options){.wants_body_sizes = false});
+	struct transaction t;
+	size_t before;
+
+	(void)state;
+	for (size_t i = 0; i < 41; i++)
+		(void)snprintf(methods[i], sizeof(methods[i]), "pkg.S/M%zu", i);
+	for (unsigned i = 0; i < 40u * 33 * 3; i++) {
+		t = call(ROLE_SERVER, i / 40 % 33, (enum txn_error)(TXN_OK + i / 1320));
+		t.route = methods[i % 40];
+		red_sink.done(red, &t);
+	}
+	before = registry_series_count(r);
+	assert_in_range(before, 1500, 1990);
+	assert_true(registry_overflowed(r) > 0);
+	for (unsigned status = GRPC_OK; status < 4; status++) {
+		t = call(ROLE_SERVER, status, TXN_OK);
+		t.route = methods[40];
+		red_sink.done(red, &t);
+	}
+	assert_int_equal(registry_series_count(r), before + 4 + 2); /* 2 of messages */
+	expect(r,
+	       "rpc_server_call_duration_seconds_count{rpc_system_name=\"grpc\",rpc_method="
+	       "\"pkg.S/M40\",rpc_status_code=\"OK\"",
+	       "} 1\n");
+	red_free(red);
+	registry_free(r);
+}
+
 static void test_open(void **state)
 {
 	const struct active cells[] = {
@@ -173,6 +211,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_invented_statuses),
+		cmocka_unit_test(test_strangers_leave_series),
 		cmocka_unit_test(test_open),
 	};
 
