@@ -68,6 +68,7 @@ enum sl_mute {
 	SL_MUTE_TLS = 1, /* starts with a TLS handshake record */
 	SL_MUTE_UNKNOWN = 2, /* several turns and no HTTP among them */
 	SL_MUTE_UPGRADE = 3, /* 101 Switching Protocols, or 2xx to CONNECT: a tunnel from here on */
+	SL_MUTE_MPTCP = 4, /* a subflow of an MPTCP connection with several */
 	SL_MUTE_MAX,
 };
 

@@ -6,6 +6,7 @@
 #ifndef SIDELIGHT_SEGMENT_BPF_H
 #define SIDELIGHT_SEGMENT_BPF_H
 
+#include "mptcp.bpf.h"
 #include "packet.bpf.h"
 #include "piece.bpf.h"
 #include "record.bpf.h"
@@ -97,6 +98,8 @@ static __always_inline void end_untold(struct __sk_buff *skb, struct sock_state 
 	const struct half *out = &st->half[SL_EGRESS];
 
 	count_end(is_reset);
+	if (has_first_subflows && skb->sk)
+		remove_first_subflow(skb->sk);
 	if (in->ahead != AHEAD_NONE)
 		confirm_ack(skb, tcp->rcv_nxt);
 	/* Its only data was seen on the listener's socket. */

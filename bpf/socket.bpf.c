@@ -17,6 +17,7 @@
 
 #include "event.h"
 #include "fastopen.bpf.h"
+#include "mptcp.bpf.h"
 #include "order.bpf.h"
 #include "packet.bpf.h"
 #include "piece.bpf.h"
@@ -87,6 +88,7 @@ static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, 
 							 const struct segment *seg, __u8 dir)
 {
 	struct sock_state *st;
+	__u64 id;
 
 	if (seg->len == 0 || !is_attached())
 		return NULL;
@@ -109,15 +111,18 @@ static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, 
 	/* Who sends something else may be anybody. The next segment will do. */
 	if (dir == SL_INGRESS && !is_next_of(sk, seg))
 		return NULL;
+	/* Egress first: on loopback the other end may join with this very segment. */
+	if (dir == SL_EGRESS)
+		id = (__u64)seg->seq << 32 | seg->ack;
+	else
+		id = (__u64)seg->ack << 32 | seg->seq;
+	if (mute_midstream(skb, id))
+		return NULL;
 	st = make_state(sk);
 	if (!st)
 		return NULL;
 	st->is_midstream = true;
-	/* Egress first: on loopback the other end may join with this very segment. */
-	if (dir == SL_EGRESS)
-		st->id = (__u64)seg->seq << 32 | seg->ack;
-	else
-		st->id = (__u64)seg->ack << 32 | seg->seq;
+	st->id = id;
 	start_half(&st->half[dir], seg->seq, seg->ack);
 	start_half(&st->half[!dir], seg->ack, seg->seq);
 	return st;
@@ -193,8 +198,11 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 			return PASS;
 		if (dir == SL_EGRESS && has_ahead)
 			confirm_ack(skb, seg.ack);
-		if (seg.len == 0 && !(seg.tcp_flags & (TCP_FIN | TCP_RST)))
+		if (seg.len == 0 && !(seg.tcp_flags & (TCP_FIN | TCP_RST))) {
+			if ((seg.tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && has_first_subflows)
+				mute_first_subflow(skb, dir == SL_EGRESS);
 			return PASS;
+		}
 	}
 	sk = skb->sk;
 	if (!sk)

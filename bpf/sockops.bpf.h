@@ -6,6 +6,7 @@
 #define SIDELIGHT_SOCKOPS_BPF_H
 
 #include "fastopen.bpf.h"
+#include "mptcp.bpf.h"
 #include "packet.bpf.h"
 #include "record.bpf.h"
 #include "segment.bpf.h"
@@ -58,6 +59,42 @@ static __always_inline void want_state_changes(struct bpf_sock_ops *ctx)
 						     BPF_SOCK_OPS_STATE_CB_FLAG);
 }
 
+/*
+ * Decides whether a connection that was established with TCP options is captured. Returns false if
+ * it is a subflow of an MPTCP connection that has, or may have, several; then it is muted. A global
+ * function, see bpf/README.md.
+ */
+__noinline __u32 accept_mptcp(struct bpf_sock_ops *ctx, __u32 role, __u64 id)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct mptcp_key key;
+	struct tuple t;
+
+	if (!sk)
+		return true;
+	switch (classify_mptcp(ctx, role, &key)) {
+	case MPTCP_NONE:
+		return true;
+	case MPTCP_FIRST_SUBFLOW:
+		tuple_of_sock(ctx, &t);
+		if (add_first_subflow(sk, &key, &t, id))
+			return true;
+		break;
+	case MPTCP_UNTRACKABLE:
+		break;
+	}
+	mute_without_state(sk, id, false);
+	return false;
+}
+
+/* Has the segment that establishes the connection TCP options besides the timestamp? */
+static __always_inline bool has_more_options(struct bpf_sock_ops *ctx)
+{
+	void *data = (void *)(long)ctx->skb_data;
+
+	return data + TCP_WITH_TIMESTAMPS + 1 <= (void *)(long)ctx->skb_data_end;
+}
+
 static __always_inline void on_established(struct bpf_sock_ops *ctx, __u8 role)
 {
 	/* Of a client, whose socket was in TCP_CONNECT_CB: it is established already. */
@@ -66,6 +103,7 @@ static __always_inline void on_established(struct bpf_sock_ops *ctx, __u8 role)
 	struct bpf_sock *sk = ctx->sk;
 	struct sock_state *st;
 	struct tuple t;
+	__u64 id;
 
 	if (role == SL_ROLE_SERVER)
 		count_exact(SL_C_ACCEPTED);
@@ -74,11 +112,14 @@ static __always_inline void on_established(struct bpf_sock_ops *ctx, __u8 role)
 	want_state_changes(ctx);
 	if (!sk)
 		return;
+	tuple_of_sock(ctx, &t);
+	id = tuple_id(&t, ctx->snd_nxt);
+	if (has_more_options(ctx) && !accept_mptcp(ctx, role, id))
+		return;
 	st = make_state(sk);
 	if (!st)
 		return;
-	tuple_of_sock(ctx, &t);
-	st->id = tuple_id(&t, ctx->snd_nxt);
+	st->id = id;
 	st->role = role;
 	st->ends = had_callbacks ? ENDS_ESTABLISHED : 0;
 	start_half(&st->half[SL_INGRESS], ctx->rcv_nxt, ctx->snd_nxt);
@@ -123,6 +164,8 @@ static __always_inline void on_closed(struct bpf_sock_ops *ctx, __u32 old)
 		st = bpf_sk_storage_get(&socks, sk, NULL, 0);
 	if (sk && !st)
 		rest = bpf_sk_storage_get(&muted, sk, NULL, 0);
+	if (sk && has_first_subflows)
+		remove_first_subflow(sk);
 	if (is_told(st, rest))
 		return;
 	count_end(is_reset);

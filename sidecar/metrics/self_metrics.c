@@ -250,6 +250,7 @@ static const char *const mute_reasons[SL_MUTE_MAX] = {
 	[SL_MUTE_TLS] = "tls",
 	[SL_MUTE_UNKNOWN] = "not_http",
 	[SL_MUTE_UPGRADE] = "upgrade",
+	[SL_MUTE_MPTCP] = "mptcp",
 };
 
 static const char *const parse_reasons[PARSE_FAIL_MAX] = {
