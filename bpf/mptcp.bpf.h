@@ -216,7 +216,7 @@ static __always_inline bool compute_token(__u32 key_high, __u32 key_low, __u32 *
 		return false;
 	w->is_busy = true;
 	mptcp_hash_begin(&w->hash, bpf_ntohl(key_high), bpf_ntohl(key_low));
-	for (int i = 0; i < 64; i++)
+	for (int i = 0; i < MPTCP_HASH_ROUNDS; i++)
 		hash_round(i);
 	*ret_token = mptcp_hash_end(&w->hash);
 	*(volatile __u32 *)&w->is_busy = false;

@@ -15,8 +15,10 @@
 /* The option's subtypes (RFC 8684 section 8). */
 enum { MPTCP_CAPABLE = 0, MPTCP_JOIN = 1 };
 
+#define MPTCP_HASH_ROUNDS 64
+
 /* FIPS 180-4 section 4.2.2 */
-static const __u32 mptcp_sha256_k[64] = {
+static const __u32 mptcp_sha256_k[MPTCP_HASH_ROUNDS] = {
 	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4,
 	0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe,
 	0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f,
@@ -64,7 +66,8 @@ static inline __attribute__((always_inline)) void mptcp_hash_round(struct mptcp_
 	__u32 *s = h->state;
 	__u32 t1 = s[7] +
 		   (mptcp_rotate(s[4], 6) ^ mptcp_rotate(s[4], 11) ^ mptcp_rotate(s[4], 25)) +
-		   ((s[4] & s[5]) ^ (~s[4] & s[6])) + mptcp_sha256_k[i & 63] + word;
+		   ((s[4] & s[5]) ^ (~s[4] & s[6])) + mptcp_sha256_k[i & (MPTCP_HASH_ROUNDS - 1)] +
+		   word;
 	__u32 t2 = (mptcp_rotate(s[0], 2) ^ mptcp_rotate(s[0], 13) ^ mptcp_rotate(s[0], 22)) +
 		   ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
 

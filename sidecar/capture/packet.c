@@ -80,6 +80,8 @@ static enum packet_fate tcp_parse(struct rest r, struct packet *ret)
 		return PACKET_MALFORMED;
 	if (!rest_has(&r, header))
 		return PACKET_CUT;
+	ret->mptcp = mptcp_parse(r.ptr + 20, header - 20, ret->flags & PACKET_SYN,
+				 ret->flags & PACKET_ACK);
 	rest_drop(&r, header);
 	ret->data = (struct span){(const char *)r.ptr, r.len};
 	ret->cut_bytes = (uint32_t)(r.wire - r.len);

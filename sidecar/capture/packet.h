@@ -16,6 +16,7 @@
 
 #include "base/span.h"
 #include "capture/event.h"
+#include "capture/mptcp.h"
 
 enum packet_fate {
 	PACKET_TCP, /* the only one that fills *ret */
@@ -40,6 +41,7 @@ struct packet {
 	uint32_t seq;
 	uint32_t ack; /* valid with PACKET_ACK */
 	uint8_t flags;
+	struct mptcp mptcp;
 	struct span data; /* captured payload; points into the packet */
 	uint32_t cut_bytes; /* payload after it, on the wire but not in the capture */
 };

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "bpf/event.h"
+
 /*
  * A RST counts if it could have been sent: not below what the receiver has
  * acknowledged, and not further ahead than a few windows that the capture may
@@ -118,6 +120,18 @@ void segment_close(struct streams *s, struct stream *c, bool is_reset)
 	ev.close.bytes[DIR_EGRESS] = c->half[c->local].bytes;
 	ev.close.bytes[DIR_INGRESS] = c->half[!c->local].bytes;
 	ev.close.retransmits = c->half[c->local].retransmits;
+	emit(s, c, &ev);
+}
+
+void segment_mute(struct streams *s, struct stream *c)
+{
+	struct event ev = {.kind = EVENT_MUTE, .mute = SL_MUTE_MPTCP};
+
+	stream_remove_token(&s->table, c);
+	if (c->is_closed)
+		return;
+	stream_close(&s->table, c);
+	c->is_muted = true;
 	emit(s, c, &ev);
 }
 

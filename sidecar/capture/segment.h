@@ -42,6 +42,9 @@ bool segment_is_early(const struct stream *c, const struct packet *p, unsigned f
 /* The connection is over, if it is not already. Bytes that it lacks are lost. */
 void segment_close(struct streams *s, struct stream *c, bool is_reset);
 
+/* Mutes c, a subflow of an MPTCP connection with several: its packets are ignored from now on. */
+void segment_mute(struct streams *s, struct stream *c);
+
 /* Bytes of c that may still come. */
 uint64_t segment_missing(const struct stream *c);
 

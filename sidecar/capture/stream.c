@@ -96,6 +96,34 @@ void stream_close(struct stream_table *t, struct stream *c)
 	DL_APPEND(t->closed, c);
 }
 
+bool stream_add_token(struct stream_table *t, struct stream *c, uint32_t token)
+{
+	if (c->has_token)
+		return true;
+	c->token = token;
+	HASH_ADD(by_token, t->first_subflows, token, sizeof(c->token), c);
+	c->has_token = !c->is_refused;
+	c->is_refused = false;
+	return c->has_token;
+}
+
+void stream_remove_token(struct stream_table *t, struct stream *c)
+{
+	if (!c->has_token)
+		return;
+	assert(t->first_subflows);
+	HASH_DELETE(by_token, t->first_subflows, c);
+	c->has_token = false;
+}
+
+struct stream *stream_find_token(const struct stream_table *t, uint32_t token)
+{
+	struct stream *c;
+
+	HASH_FIND(by_token, t->first_subflows, &token, sizeof(token), c);
+	return c;
+}
+
 bool stream_hold(struct stream_table *t, struct stream *c, const struct packet *p, unsigned from,
 		 uint64_t time_ns)
 {
@@ -123,6 +151,7 @@ void stream_remove(struct stream_table *t, struct stream *c)
 {
 	assert(t->hash);
 	HASH_DELETE(hh, t->hash, c);
+	stream_remove_token(t, c);
 	if (c->is_closed)
 		DL_DELETE(t->closed, c);
 	else

@@ -62,6 +62,10 @@ struct stream {
 	struct held held; /* if it is not empty, the entry is in the table's list */
 	uint64_t id;
 	struct endpoint end[2]; /* as in key */
+	UT_hash_handle by_token; /* in the table's hash first_subflows; valid if has_token */
+	uint32_t token; /* of its MPTCP connection; valid if has_token */
+	bool has_token;
+	bool is_muted; /* a subflow of an MPTCP connection with several: closed, packets ignored */
 	struct half half[2]; /* half[i] is sent by end[i] */
 	unsigned local; /* index of the observed end */
 	enum role role;
@@ -72,6 +76,7 @@ struct stream {
 
 struct stream_table {
 	struct stream *hash;
+	struct stream *first_subflows; /* hash of MPTCP connections by token */
 	struct stream *live;
 	struct stream *closed;
 	struct stream *held; /* by the time since when the first packet waits, more or less */
@@ -103,6 +108,12 @@ void stream_touch(struct stream_table *t, struct stream *c);
 
 /* From live to closed. */
 void stream_close(struct stream_table *t, struct stream *c);
+
+/* Stores that c is the first subflow of an MPTCP connection. Returns false without memory. */
+bool stream_add_token(struct stream_table *t, struct stream *c, uint32_t token);
+void stream_remove_token(struct stream_table *t, struct stream *c);
+/* Returns a first subflow with this token, or NULL. */
+struct stream *stream_find_token(const struct stream_table *t, uint32_t token);
 
 /* A copy of p waits behind the others of c. False: there is no room. */
 bool stream_hold(struct stream_table *t, struct stream *c, const struct packet *p, unsigned from,

@@ -38,6 +38,9 @@ static bool is_replaced_by(const struct stream *c, const struct packet *p, unsig
 	const struct half *mine = &c->half[from];
 	const struct half *peer = &c->half[!from];
 
+	if (c->is_muted) /* its segments after the SYN were not looked at */
+		return mine->has_isn || !(p->flags & PACKET_ACK) || !peer->has_isn ||
+		       p->ack != peer->isn + 1;
 	if (c->is_closed || mine->has_isn)
 		return true;
 	if (mine->seen.is_started && mine->seen.next != p->seq + 1)
@@ -148,6 +151,47 @@ static struct stream *stream_of(struct streams *s, const struct packet *p, unsig
 	return c;
 }
 
+static void mute(struct streams *s, struct stream *c, uint64_t time_ns)
+{
+	stream_resume(s, c, HELD_PACKETS_MAX);
+	s->time_ns = time_ns;
+	segment_mute(s, c);
+}
+
+/*
+ * Takes the MPTCP option of a packet. If an MPTCP connection has several subflows, each of them
+ * carries only a part of the stream, so all are muted. The SYN of an additional subflow passes
+ * before that subflow carries data. A connection whose handshake is not in the capture may have
+ * several.
+ */
+static void take_mptcp(struct streams *s, struct stream *c, const struct packet *p,
+		       uint64_t time_ns)
+{
+	struct stream *first;
+
+	switch (p->mptcp.kind) {
+	case MPTCP_NONE:
+	case MPTCP_CAPABLE_SYN:
+		return;
+	case MPTCP_CAPABLE_KEY:
+		if (!c->is_closed && !stream_add_token(&s->table, c, p->mptcp.token))
+			mute(s, c, time_ns);
+		return;
+	case MPTCP_JOIN_SYN:
+		while ((first = stream_find_token(&s->table, p->mptcp.token)))
+			mute(s, first, time_ns);
+		mute(s, c, time_ns);
+		return;
+	case MPTCP_JOIN_OTHER:
+		mute(s, c, time_ns);
+		return;
+	case MPTCP_OTHER:
+		if (!c->has_token)
+			mute(s, c, time_ns);
+		return;
+	}
+}
+
 void streams_packet(struct streams *s, const struct packet *p, uint64_t time_ns, event_fn fn,
 		    void *ctx)
 {
@@ -163,6 +207,10 @@ void streams_packet(struct streams *s, const struct packet *p, uint64_t time_ns,
 	s->time_ns = time_ns;
 	c = stream_of(s, p, from, &key);
 	if (!c)
+		return;
+	if (p->mptcp.kind != MPTCP_NONE)
+		take_mptcp(s, c, p, time_ns);
+	if (c->is_muted)
 		return;
 	if (!c->is_closed)
 		stream_touch(&s->table, c);

@@ -195,7 +195,8 @@ static bool is_incomplete(const struct replay *r)
 		       engine->bytes_lost_framing + engine->conns_evicted_memory +
 		       engine->events_refused + file->fate[PACKET_FRAGMENT] +
 		       file->fate[PACKET_CUT] + file->other_link + streams->memory_failed +
-		       streams->after_close + streams->conns_evicted;
+		       streams->after_close + streams->conns_evicted +
+		       engine->conns_muted[SL_MUTE_MPTCP];
 
 	for (unsigned i = 0; i < ENGINE_LOST_MAX; i++)
 		sum += engine->lost[i];
@@ -238,6 +239,8 @@ static void log_counts(const struct replay *r)
 	add_count(&t, streams->after_close, "segments after the end of their connection",
 		  &separator);
 	add_count(&t, streams->conns_evicted, "connections evicted", &separator);
+	add_count(&t, engine->conns_muted[SL_MUTE_MPTCP],
+		  "subflows of MPTCP connections with several", &separator);
 	add_count(&t, engine->conns_evicted_memory, "connections given up for memory", &separator);
 	add_count(&t, engine->events_refused, "events without memory for their connection",
 		  &separator);

@@ -55,13 +55,14 @@ def checksum(data):
 class Segment:
     """One TCP segment; bytes only once it is captured."""
 
-    def __init__(self, conn, side, seq, ack, flags, data):
+    def __init__(self, conn, side, seq, ack, flags, data, option):
         self.conn, self.side, self.seq, self.ack = conn, side, seq, ack
-        self.flags, self.data = flags, data
+        self.flags, self.data, self.option = flags, data, option
 
     def tcp(self):
         src, dst = self.conn.ends if self.side == "c" else self.conn.ends[::-1]
         options = b"\x01\x01\x08\x0a" + bytes(8)  # as Linux does: a timestamp on each
+        options += self.option
         head = struct.pack(">HHIIBBHHH", src[1], dst[1], self.seq, self.ack,
                            (20 + len(options)) // 4 << 4, self.flags, 65535, 0, 0)
         return src[0], dst[0], head + options + self.data
@@ -92,10 +93,12 @@ class Conn:
         self.next = {k: (v + 1) % 2**32 for k, v in self.isn.items()}
         return self
 
-    def send(self, side, data=b"", flags=ACK, seen=True, seq=None, ack=None):
+    def send(self, side, data=b"", flags=ACK, seen=True, seq=None, ack=None,
+             option=b""):
         """
         Returns the segments, so that they can be captured (again) later with
-        cap.add(). seen=False: the capture misses them, the network does not.
+        cap.add(). seen=False: the capture misses them, the network does not. option: a TCP
+        option that their headers contain; its length is a multiple of four bytes.
         """
         peer = "s" if side == "c" else "c"
         at = self.next[side] if seq is None else seq % 2**32
@@ -108,7 +111,7 @@ class Conn:
             part_flags = flags if last else flags & ~(FIN | PSH)
             if i and flags & SYN:
                 part_flags &= ~SYN
-            segments.append(Segment(self, side, at, ack, part_flags, part))
+            segments.append(Segment(self, side, at, ack, part_flags, part, option))
             at = (at + len(part) + bool(part_flags & SYN) + bool(part_flags & FIN)) % 2**32
         if seq is None:
             self.next[side] = at

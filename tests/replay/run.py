@@ -30,6 +30,7 @@ import cases_file  # noqa: E402,F401
 import cases_garbage  # noqa: E402,F401
 import cases_http  # noqa: E402,F401
 import cases_http2  # noqa: E402,F401
+import cases_mptcp  # noqa: E402,F401
 import cases_proxy  # noqa: E402,F401
 import cases_tcp  # noqa: E402,F401
 import cases_tls  # noqa: E402,F401
