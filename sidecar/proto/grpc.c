@@ -35,7 +35,7 @@ const char *grpc_status_name(unsigned status, char *buf)
 		return "unknown";
 	if (status >= GRPC_STATUS_NONE)
 		return "";
-	(void)snprintf(buf, GRPC_STATUS_SIZE, "%u", status); /* four digits at most */
+	(void)snprintf(buf, GRPC_STATUS_SIZE, "%u", status); /* at most four digits */
 	return buf;
 }
 
@@ -86,7 +86,7 @@ unsigned grpc_status_of_http(unsigned status)
 
 unsigned grpc_status_of_reset(uint32_t code)
 {
-	/* By RFC 9113 section 7, from NO_ERROR to HTTP_1_1_REQUIRED. */
+	/* Indexed by the error codes of RFC 9113 section 7, NO_ERROR to HTTP_1_1_REQUIRED. */
 	static const uint8_t mapped[] = {
 		GRPC_INTERNAL,		GRPC_INTERNAL, GRPC_INTERNAL, GRPC_INTERNAL,
 		GRPC_INTERNAL,		GRPC_UNKNOWN,  GRPC_INTERNAL, GRPC_UNAVAILABLE,
@@ -151,7 +151,7 @@ uint64_t grpc_timeout_ns(struct span value)
 	}
 }
 
-/* A prefix has come, of which b is the length. */
+/* A prefix is complete; b is its length field. */
 static void begin_message(struct grpc_messages *m, const uint8_t *b)
 {
 	m->count++;
@@ -159,11 +159,11 @@ static void begin_message(struct grpc_messages *m, const uint8_t *b)
 	m->has_bytes |= m->left > 0;
 }
 
-/* One byte of a prefix. */
+/* Adds one byte of a prefix. */
 static void prefix_byte(struct grpc_messages *m, uint8_t byte)
 {
 	if (m->have == 0) {
-		/* Compressed or not: other flags are of no version that there is. */
+		/* The flag is 0 or 1 (compressed); no version defines others. */
 		m->is_other |= byte > 1;
 		m->have = 1;
 		return;

@@ -3,12 +3,12 @@
 
 #include "proto/http1_chunk.h"
 #include "proto/http1_head.h"
-#include "proto/http1_memo.h"
+#include "proto/http1_head_cache.h"
 #include "proto/http1_partial.h"
 
-enum { START, HEAD, LENGTH, CHUNKED, BLIND, CLOSE, SYNC, TUNNEL };
+enum { START, HEAD, LENGTH, CHUNKED, UNFRAMED, CLOSE, SYNC, TUNNEL };
 
-/* Who is called; handed down as one. */
+/* The sink and its context. */
 struct out {
 	const struct http1_sink *sink;
 	void *ctx;
@@ -42,39 +42,38 @@ bool http1_holds_head(const struct http1 *p)
 	return p->state == HEAD && !p->partial->is_reported;
 }
 
-/* Bytes of a head were skipped. */
-static bool is_blind_head(const struct http1 *p)
+/* True if bytes of the head were skipped. */
+static bool is_unframed_head(const struct http1 *p)
 {
-	return p->state == HEAD && p->partial->is_blind;
+	return p->state == HEAD && p->partial->is_unframed;
 }
 
-/* In a message of which a part was skipped, and maybe its end: the next one, or the close, tells.
- */
+/* True if the end of the message may have been skipped: the next message or the close ends it. */
 static bool may_have_ended(const struct http1 *p)
 {
-	return is_blind_head(p) || (p->state == BLIND && http1_blind_may_have_ended(p));
+	return is_unframed_head(p) || (p->state == UNFRAMED && http1_unframed_may_have_ended(p));
 }
 
-bool http1_is_blind(const struct http1 *p)
+bool http1_is_unframed(const struct http1 *p)
 {
-	return p->state == BLIND || is_blind_head(p);
+	return p->state == UNFRAMED || is_unframed_head(p);
 }
 
-bool http1_is_lost(const struct http1 *p)
+bool http1_is_out_of_sync(const struct http1 *p)
 {
 	return p->state == SYNC;
 }
 
 uint64_t http1_body_left(const struct http1 *p)
 {
-	if (p->state == CHUNKED || p->state == BLIND)
+	if (p->state == CHUNKED || p->state == UNFRAMED)
 		return UINT64_MAX;
 	return p->state == LENGTH ? p->body_left : 0;
 }
 
-void http1_refuse(struct http1 *p)
+void http1_body_optional(struct http1 *p)
 {
-	p->is_refused = p->body_bytes == 0;
+	p->is_body_optional = p->body_bytes == 0;
 }
 
 void http1_resync(struct http1 *p)
@@ -84,23 +83,13 @@ void http1_resync(struct http1 *p)
 	p->state = SYNC;
 }
 
-bool http1_is_request(struct span s)
-{
-	return http1_head_starts(s, false);
-}
-
-bool http1_is_response(struct span s)
-{
-	return http1_head_starts(s, true);
-}
-
 static void fail(struct http1 *p, struct out out, enum parse_fail why, bool has_head)
 {
 	http1_resync(p);
 	out.sink->fail(out.ctx, p->is_response, why, has_head);
 }
 
-/* The message begun last is complete. */
+/* The current message is complete. */
 static void end(struct http1 *p, struct out out)
 {
 	uint64_t body_bytes = p->body_bytes;
@@ -110,8 +99,9 @@ static void end(struct http1 *p, struct out out)
 	out.sink->end(out.ctx, p->is_response, body_bytes, p->last_ns);
 }
 
-/* How the body is framed, given what its owner and the status know. */
-static enum http1_body settle(const struct http1 *p, const struct message *m, enum http1_body body)
+/* The kind of the body, from the owner's knowledge and the status. */
+static enum http1_body body_kind(const struct http1 *p, const struct message *m,
+				 enum http1_body body)
 {
 	if (p->state == TUNNEL)
 		return HTTP1_BODY_TUNNEL;
@@ -120,12 +110,14 @@ static enum http1_body settle(const struct http1 *p, const struct message *m, en
 	return body;
 }
 
-/* The head that was announced has ended: what follows (RFC 9112 section 6.3)? */
+/*
+ * A reported head has ended: the framing of its body decides the next state (RFC 9112 section 6.3).
+ */
 static inline void begin_body(struct http1 *p, struct out out, const struct http1_framing *f,
 			      enum http1_body body)
 {
 	p->is_resync = false;
-	p->is_refused = false;
+	p->is_body_optional = false;
 	p->body_bytes = 0;
 	if (body == HTTP1_BODY_TUNNEL) {
 		http1_tunnel(p);
@@ -149,7 +141,7 @@ static inline void begin_body(struct http1 *p, struct out out, const struct http
 	}
 }
 
-/* A start line that is none: no news if its place was only guessed. */
+/* The start line is malformed. That is not reported if its position was only a guess. */
 static void bad_start(struct http1 *p, struct out out)
 {
 	http1_partial_free(p->partial);
@@ -161,22 +153,22 @@ static void bad_start(struct http1 *p, struct out out)
 }
 
 /*
- * The buffered head is complete, or is reported before it is; false if it is none. Its bytes stay
- * until the callback is over, even if that starts a tunnel.
+ * Reports the buffered head, complete or truncated; returns false if it is malformed. Its bytes
+ * stay until the callback returns, even if that begins a tunnel.
  */
-static bool partial_head(struct http1 *p, struct out out, bool is_cut)
+static bool partial_head(struct http1 *p, struct out out, bool is_truncated)
 {
 	struct http1_partial *part = p->partial;
 	struct http1_head h;
 	enum http1_body body;
 
-	if (http1_partial_parse(part, p->is_response, is_cut, &h) != HTTP1_HEAD_DONE)
+	if (http1_partial_parse(part, p->is_response, is_truncated, &h) != HTTP1_HEAD_DONE)
 		return false;
 	h.m.time_ns = part->time_ns;
 	p->partial = NULL;
-	p->body_bytes = 0; /* a body that was lost never ended */
-	body = settle(p, &h.m, out.sink->head(out.ctx, &h.m));
-	if (is_cut && body != HTTP1_BODY_TUNNEL) {
+	p->body_bytes = 0; /* a body that was lost before has no end */
+	body = body_kind(p, &h.m, out.sink->head(out.ctx, &h.m));
+	if (is_truncated && body != HTTP1_BODY_TUNNEL) {
 		http1_partial_report(part, &h.framing, body);
 		p->partial = part;
 		p->is_resync = false;
@@ -187,8 +179,8 @@ static bool partial_head(struct http1 *p, struct out out, bool is_cut)
 	return true;
 }
 
-/* The end of a head that was reported before. */
-static void late_end(struct http1 *p, struct out out)
+/* The end of a head that is reported already. */
+static void end_reported_head(struct http1 *p, struct out out)
 {
 	struct http1_framing framing = p->partial->framing;
 	enum http1_body body = p->partial->body;
@@ -198,15 +190,18 @@ static void late_end(struct http1 *p, struct out out)
 	begin_body(p, out, &framing, body);
 }
 
-/* The next message begins, or none: this one, of which a part was skipped, has ended. */
-static void missed_end(struct http1 *p, struct out out)
+/*
+ * The current message, whose framing was lost, has ended: the next one begins, or the direction
+ * ends.
+ */
+static void end_unframed(struct http1 *p, struct out out)
 {
 	http1_partial_free(p->partial);
 	p->partial = NULL;
 	end(p, out);
 }
 
-/* Part of a head. Returns how many of its bytes were used. */
+/* Adds data to a partial head. Returns how many bytes were used. */
 static size_t on_head(struct http1 *p, struct span data, struct out out)
 {
 	struct http1_partial *part = p->partial;
@@ -214,7 +209,10 @@ static size_t on_head(struct http1 *p, struct span data, struct out out)
 
 	if (p->is_resync && part->len && !part->line &&
 	    http1_head_has_start(data, p->is_response)) {
-		/* "P" before "OST / HTTP/1.1", or the end of a body before a request: who knows? */
+		/*
+		 * The bytes before may be "P" of "POST / HTTP/1.1", or the end of a body: the
+		 * parser can't know.
+		 */
 		bad_start(p, out);
 		return data.len;
 	}
@@ -223,9 +221,9 @@ static size_t on_head(struct http1 *p, struct span data, struct out out)
 		break;
 	case HTTP1_PARTIAL_DONE:
 		if (part->is_reported)
-			late_end(p, out);
+			end_reported_head(p, out);
 		else
-			(void)partial_head(p, out, false); /* its start line was checked */
+			(void)partial_head(p, out, false); /* the start line is known to be valid */
 		break;
 	case HTTP1_PARTIAL_FULL:
 		if (partial_head(p, out, true))
@@ -236,43 +234,45 @@ static size_t on_head(struct http1 *p, struct span data, struct out out)
 	case HTTP1_PARTIAL_BAD:
 		bad_start(p, out);
 		break;
-	default: /* out of memory: the bytes are as good as lost */
+	default: /* out of memory: as if the bytes were lost */
 		fail(p, out, PARSE_FAIL_LOST, part->is_reported);
 		break;
 	}
 	return used;
 }
 
-/* Returns how many of the `there` bytes were used, from the beginning of the head. */
-static inline size_t whole_head(struct http1 *p, struct http1_head *h, size_t there,
-				uint64_t time_ns, struct out out)
+/*
+ * Reports a parsed head of which `there` bytes follow, head included. Returns how many were used.
+ */
+static inline size_t on_parsed_head(struct http1 *p, struct http1_head *h, size_t there,
+				    uint64_t time_ns, struct out out)
 {
-	uint64_t whole = h->whole;
+	uint64_t whole = h->message_len;
 	size_t len = h->len;
 	enum http1_body body;
 
 	h->m.time_ns = time_ns;
 	body = out.sink->head(out.ctx, &h->m);
-	/* What most messages are: all there. */
+	/* Most messages are complete in one segment. */
 	if (body == HTTP1_BODY_FRAMED && p->state == START && whole - 1 < there) {
 		p->is_resync = false;
 		p->body_bytes = whole - len;
 		end(p, out);
 		return (size_t)whole;
 	}
-	begin_body(p, out, &h->framing, settle(p, &h->m, body));
+	begin_body(p, out, &h->framing, body_kind(p, &h->m, body));
 	return len;
 }
 
-/* The first bytes of a message that is not remembered. */
-static __attribute__((noinline)) size_t on_unknown(struct http1 *p, struct span data,
+/* Parses a head that is not cached. Returns how many bytes were used. */
+static __attribute__((noinline)) size_t parse_head(struct http1 *p, struct span data,
 						   uint64_t time_ns, struct out out)
 {
 	struct http1_head h;
 
 	switch (http1_head_parse(&h, data, p->is_response)) {
 	case HTTP1_HEAD_DONE:
-		return whole_head(p, &h, data.len, time_ns, out);
+		return on_parsed_head(p, &h, data.len, time_ns, out);
 	case HTTP1_HEAD_BAD:
 		bad_start(p, out);
 		return 0;
@@ -286,13 +286,13 @@ static __attribute__((noinline)) size_t on_unknown(struct http1 *p, struct span 
 	}
 }
 
-/* The first bytes of a message; nearly always all of its head, and often all of it. */
+/* The first bytes of a message: nearly always a complete head, and often a complete message. */
 static inline size_t on_start(struct http1 *p, struct span data, uint64_t time_ns, struct out out)
 {
 	struct http1_head *known;
 	size_t used = 0;
 
-	/* Some clients send CR LF after a body, and servers let it pass (RFC 9112 section 2.2). */
+	/* Some clients send CR LF after a body, and servers ignore it (RFC 9112 section 2.2). */
 	if (data.ptr[0] <= '\r') {
 		while (used < data.len && (data.ptr[used] == '\r' || data.ptr[used] == '\n'))
 			used++;
@@ -300,10 +300,10 @@ static inline size_t on_start(struct http1 *p, struct span data, uint64_t time_n
 			return used;
 		data = span_from(data, used);
 	}
-	known = http1_memo_head(data, p->is_response);
+	known = http1_head_cache_parse(data, p->is_response);
 	if (known)
-		return used + whole_head(p, known, data.len, time_ns, out);
-	return used + on_unknown(p, data, time_ns, out);
+		return used + on_parsed_head(p, known, data.len, time_ns, out);
+	return used + parse_head(p, data, time_ns, out);
 }
 
 static uint64_t on_length(struct http1 *p, uint64_t n, struct out out)
@@ -319,15 +319,16 @@ static uint64_t on_length(struct http1 *p, uint64_t n, struct out out)
 
 static size_t on_chunked(struct http1 *p, struct span data, struct out out)
 {
-	bool is_blind = p->state == BLIND;
+	bool is_unframed = p->state == UNFRAMED;
 	enum http1_chunk_result result;
 	size_t used = 0;
 
-	result = is_blind ? http1_blind_data(p, data, &used) : http1_chunk_data(p, data, &used);
+	result = is_unframed ? http1_unframed_data(p, data, &used)
+			     : http1_chunk_data(p, data, &used);
 	p->body_bytes += used;
 	if (result == HTTP1_CHUNK_DONE) {
 		end(p, out);
-	} else if (result == HTTP1_CHUNK_BAD && is_blind) {
+	} else if (result == HTTP1_CHUNK_BAD && is_unframed) {
 		fail(p, out, PARSE_FAIL_LOST, true);
 		p->state = p->state == SYNC ? START : p->state;
 	} else if (result == HTTP1_CHUNK_BAD) {
@@ -336,7 +337,7 @@ static size_t on_chunked(struct http1 *p, struct span data, struct out out)
 	return used;
 }
 
-/* Any other bytes. Returns how many were used; all of them, where none matters. */
+/* Bytes inside a message. Returns how many were used. */
 static __attribute__((noinline)) size_t on_inside(struct http1 *p, struct span data, struct out out)
 {
 	switch (p->state) {
@@ -344,14 +345,14 @@ static __attribute__((noinline)) size_t on_inside(struct http1 *p, struct span d
 		return on_head(p, data, out);
 	case LENGTH:
 	case CHUNKED:
-		if (p->is_refused && p->body_bytes == 0 &&
+		if (p->is_body_optional && p->body_bytes == 0 &&
 		    http1_head_has_start(data, p->is_response)) {
 			end(p, out);
 			return 0;
 		}
 		return p->state == LENGTH ? (size_t)on_length(p, data.len, out)
 					  : on_chunked(p, data, out);
-	case BLIND:
+	case UNFRAMED:
 		return on_chunked(p, data, out);
 	case CLOSE:
 		p->body_bytes += data.len;
@@ -360,12 +361,12 @@ static __attribute__((noinline)) size_t on_inside(struct http1 *p, struct span d
 		if (out.sink->tunnel)
 			out.sink->tunnel(out.ctx, p->is_response, data, p->last_ns);
 		return data.len;
-	default: /* SYNC starts with a piece */
+	default: /* SYNC is left only at the start of a segment */
 		return data.len;
 	}
 }
 
-/* Any bytes, but for those that http1_data() deals with. */
+/* The general case of http1_data(). */
 static __attribute__((noinline)) void any_data(struct http1 *p, struct span data, uint64_t time_ns,
 					       struct out out)
 {
@@ -374,7 +375,7 @@ static __attribute__((noinline)) void any_data(struct http1 *p, struct span data
 	if (data.len == 0)
 		return;
 	if (may_have_ended(p) && http1_head_has_start(data, p->is_response))
-		missed_end(p, out); /* when its last byte came */
+		end_unframed(p, out); /* at the time of its last byte */
 	p->last_ns = time_ns;
 	if (p->state == SYNC) {
 		if (!http1_head_starts(data, p->is_response))
@@ -394,31 +395,32 @@ void http1_data(struct http1 *p, struct span data, uint64_t time_ns, const struc
 		void *ctx)
 {
 	struct http1_head *known =
-		p->state == START ? http1_memo_find(data, p->is_response, &p->memo) : NULL;
+		p->state == START ? http1_head_cache_find(data, p->is_response, &p->cache_slot)
+				  : NULL;
 	size_t used = 0;
 
-	/* What most pieces are: one message like one before, all of it. */
+	/* Most segments are one complete message whose head is cached. */
 	if (known) {
 		p->last_ns = time_ns;
-		used = whole_head(p, known, data.len, time_ns, (struct out){sink, ctx});
+		used = on_parsed_head(p, known, data.len, time_ns, (struct out){sink, ctx});
 		if (used == data.len)
 			return;
 	}
 	any_data(p, span_from(data, used), time_ns, (struct out){sink, ctx});
 }
 
-/* Bytes of a head passed unseen: only what is over the limit of a head may. */
+/* Bytes of a head were skipped. Sources skip bytes of a head only beyond its limit. */
 static void skip_head(struct http1 *p, struct out out)
 {
 	bool is_news = !p->partial->is_reported;
 
-	if (is_news && !http1_cut_head(p, out.sink, out.ctx)) {
+	if (is_news && !http1_truncate_head(p, out.sink, out.ctx)) {
 		fail(p, out, PARSE_FAIL_LOST, false);
 		return;
 	}
 	if (is_news)
 		out.sink->fail(out.ctx, p->is_response, PARSE_FAIL_HEAD_TOO_LARGE, false);
-	if (p->state == HEAD) /* and no tunnel */
+	if (p->state == HEAD) /* unless the callback began a tunnel */
 		http1_partial_skip(p->partial);
 }
 
@@ -438,13 +440,13 @@ void http1_skip(struct http1 *p, uint64_t len, uint64_t time_ns, const struct ht
 	switch (p->state) {
 	case CHUNKED:
 		if (!http1_chunk_skip(p, len)) {
-			http1_blind_skip(p);
-			p->state = BLIND;
+			http1_unframed_skip(p);
+			p->state = UNFRAMED;
 		}
 		p->body_bytes += len;
 		break;
-	case BLIND:
-		http1_blind_skip(p);
+	case UNFRAMED:
+		http1_unframed_skip(p);
 		p->body_bytes += len;
 		break;
 	case CLOSE:
@@ -471,8 +473,8 @@ void http1_lost(struct http1 *p, uint64_t len, uint64_t time_ns, const struct ht
 	if (p->state == CHUNKED && http1_chunk_skip(p, len)) {
 		p->last_ns = time_ns;
 		p->body_bytes += len;
-	} else if (p->state == CHUNKED || p->state == BLIND) {
-		/* The end of the body, and further messages, may be among them. */
+	} else if (p->state == CHUNKED || p->state == UNFRAMED) {
+		/* The end of the body and further messages may be among the lost bytes. */
 		fail(p, out, PARSE_FAIL_LOST, true);
 	} else if (p->state == HEAD) {
 		fail(p, out, PARSE_FAIL_LOST, p->partial->is_reported);
@@ -485,14 +487,14 @@ void http1_fin(struct http1 *p, uint64_t time_ns, const struct http1_sink *sink,
 {
 	struct out out = {sink, ctx};
 
-	(void)time_ns; /* the last byte came before it */
+	(void)time_ns; /* the last byte came earlier: last_ns */
 	if (p->state == CLOSE || may_have_ended(p))
-		missed_end(p, out);
-	else if (p->state == BLIND && !http1_blind_is_seen(p))
-		fail(p, out, PARSE_FAIL_LOST, true); /* its last bytes may have been the end */
+		end_unframed(p, out);
+	else if (p->state == UNFRAMED && !http1_unframed_saw_last_byte(p))
+		fail(p, out, PARSE_FAIL_LOST, true); /* the lost bytes may have been its end */
 }
 
-bool http1_cut_head(struct http1 *p, const struct http1_sink *sink, void *ctx)
+bool http1_truncate_head(struct http1 *p, const struct http1_sink *sink, void *ctx)
 {
 	return http1_holds_head(p) && partial_head(p, (struct out){sink, ctx}, true);
 }

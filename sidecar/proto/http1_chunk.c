@@ -10,15 +10,15 @@
  *               |         |     (size 0) -> TRAILER -> done at an empty line
  */
 enum {
-	CHUNK_SIZE, /* the first digit of a size must come */
-	CHUNK_SIZE_MORE, /* further digits may */
-	CHUNK_EXT, /* padding, extensions, the CR: up to LF */
-	CHUNK_DATA, /* body_left bytes of data */
-	CHUNK_DATA_CR, /* CR LF, or LF, after them */
+	CHUNK_SIZE, /* expects the first digit of a size */
+	CHUNK_SIZE_MORE, /* expects further digits */
+	CHUNK_EXT, /* inside padding and extensions, up to LF */
+	CHUNK_DATA, /* body_left bytes of data follow */
+	CHUNK_DATA_CR, /* expects CR LF, or LF, after the data */
 	CHUNK_DATA_LF,
 	CHUNK_TRAILER, /* at the start of a trailer line */
-	CHUNK_TRAILER_CR, /* ... after a CR there */
-	CHUNK_TRAILER_LINE, /* inside one */
+	CHUNK_TRAILER_CR, /* after a CR at the start of a trailer line */
+	CHUNK_TRAILER_LINE, /* inside a trailer line */
 };
 
 static int hex_digit(char c)
@@ -35,13 +35,13 @@ void http1_chunk_begin(struct http1 *p)
 	p->body_left = 0;
 }
 
-/* The size line has ended. */
+/* The state after the line with the chunk size. */
 static uint8_t after_size(const struct http1 *p)
 {
 	return p->body_left > 0 ? CHUNK_DATA : CHUNK_TRAILER;
 }
 
-/* One byte of framing; false if it cannot be there. */
+/* Parses one byte of framing. Returns false if it is malformed. */
 static bool framing_byte(struct http1 *p, char c)
 {
 	int digit;
@@ -61,7 +61,8 @@ static bool framing_byte(struct http1 *p, char c)
 			return false;
 		if (c == '\n')
 			p->chunk_state = after_size(p);
-		else if (c == '\r' || c == ';' || c == ' ' || c == '\t') /* padding is common */
+		/* some servers pad sizes with spaces */
+		else if (c == '\r' || c == ';' || c == ' ' || c == '\t')
 			p->chunk_state = CHUNK_EXT;
 		else
 			return false;
@@ -81,7 +82,7 @@ static bool framing_byte(struct http1 *p, char c)
 	case CHUNK_DATA_LF:
 		p->chunk_state = CHUNK_SIZE;
 		return c == '\n';
-	default: /* CHUNK_TRAILER and CHUNK_TRAILER_LINE; the end is seen by the caller */
+	default: /* CHUNK_TRAILER*: the caller recognises the end of the body */
 		if (c == '\n')
 			p->chunk_state = CHUNK_TRAILER;
 		else if (p->chunk_state == CHUNK_TRAILER && c == '\r')
@@ -131,22 +132,22 @@ bool http1_chunk_skip(struct http1 *p, uint64_t len)
 	return true;
 }
 
-void http1_blind_skip(struct http1 *p)
+void http1_unframed_skip(struct http1 *p)
 {
 	p->tail_len = 0;
 }
 
-bool http1_blind_is_seen(const struct http1 *p)
+bool http1_unframed_saw_last_byte(const struct http1 *p)
 {
 	return p->tail_len > 0;
 }
 
-bool http1_blind_may_have_ended(const struct http1 *p)
+bool http1_unframed_may_have_ended(const struct http1 *p)
 {
 	return p->tail_len >= 4 && memcmp(p->tail + p->tail_len - 4, "\r\n\r\n", 4) == 0;
 }
 
-/* Does CR LF stand before s[at]? What was not seen counts as if it did. */
+/* True if CR LF precedes s[at]. Bytes that were skipped count as if they were CR LF. */
 static bool is_line_start(struct span s, size_t at, struct span before)
 {
 	if (at >= 2)
@@ -158,7 +159,7 @@ static bool is_line_start(struct span s, size_t at, struct span before)
 	return before.len < 2 || before.ptr[before.len - 2] == '\r';
 }
 
-/* Is s nothing but field lines, the last one empty? */
+/* True if s consists of complete field lines and an empty line. */
 static bool is_trailer_section(struct span s)
 {
 	while (s.len > 2) {
@@ -173,9 +174,10 @@ static bool is_trailer_section(struct span s)
 }
 
 /*
- * Where in s the body ends, 0 if it does not: behind CR LF 0 CR LF CR LF, where s ends too or
- * another message begins; or where s ends in a last chunk with trailers. Before s came `before`,
- * and before that, bytes nobody saw. Only ends above `from` count.
+ * The offset in s at which the body ends, 0 if it does not: behind CR LF 0 CR LF CR LF, if s ends
+ * there or another message begins there; or at the end of s, if s ends in a last chunk with
+ * trailers. The bytes in `before` precede s, and skipped bytes precede them. Only offsets above
+ * `from` count.
  */
 static size_t find_end(struct span s, struct span before, size_t from, bool is_response)
 {
@@ -199,12 +201,12 @@ static size_t find_end(struct span s, struct span before, size_t from, bool is_r
 }
 
 /*
- * The kernel half sends the last bytes of every write. A body that happens to contain the mark
- * where a write ends is taken for ended too early; what follows it is then no start line, and is
- * reported as such. A last chunk that is written otherwise (00, extensions) goes unseen, and
- * is noticed when the next message begins.
+ * The BPF programs copy the last bytes of each write. If a write ends in data that looks like the
+ * last chunk, the body seems to end too early; the bytes after it are then reported as a bad start
+ * line. A last chunk in an unusual form (00, extensions) is not recognised, and the body ends when
+ * the next message begins.
  */
-enum http1_chunk_result http1_blind_data(struct http1 *p, struct span data, size_t *ret_used)
+enum http1_chunk_result http1_unframed_data(struct http1 *p, struct span data, size_t *ret_used)
 {
 	struct span before = {p->tail, p->tail_len};
 	char joined[sizeof(p->tail) + 32];
@@ -213,7 +215,7 @@ enum http1_chunk_result http1_blind_data(struct http1 *p, struct span data, size
 	if (http1_head_has_start(data, p->is_response))
 		return HTTP1_CHUNK_BAD;
 	if (data.len <= sizeof(joined) - sizeof(p->tail)) {
-		/* The mark may have been cut by the end of the last piece. */
+		/* The last chunk may begin in the previous segment. */
 		struct span dropped = {"", before.len == sizeof(p->tail)};
 
 		memcpy(joined, before.ptr, before.len);

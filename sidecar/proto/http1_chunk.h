@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Chunked bodies (RFC 9112 section 7.1), in two ways: exactly, by their sizes; and blindly,
- * when parts were skipped, by what the last bytes of a body look like.
+ * Parses chunked bodies (RFC 9112 section 7.1) in two ways: with known framing, by the chunk sizes;
+ * and after a skip that hid chunk sizes (state UNFRAMED), by searching for the last chunk at the
+ * end of a segment.
  */
 #ifndef SIDELIGHT_PROTO_HTTP1_CHUNK_H
 #define SIDELIGHT_PROTO_HTTP1_CHUNK_H
@@ -9,33 +10,33 @@
 #include "proto/http1.h"
 
 enum http1_chunk_result {
-	HTTP1_CHUNK_MORE, /* all of it is body */
-	HTTP1_CHUNK_DONE, /* the body ended after *ret_used bytes */
-	HTTP1_CHUNK_BAD, /* exactly: no chunk size. Blindly: another message begins, the end was
-			    missed */
+	HTTP1_CHUNK_MORE, /* all bytes belong to the body */
+	HTTP1_CHUNK_DONE, /* the body ends after *ret_used bytes */
+	HTTP1_CHUNK_BAD, /* known framing: no chunk size. Unframed: another message begins */
 };
 
-/* A chunked body begins. */
+/* Resets the state for the first chunk of a body. */
 void http1_chunk_begin(struct http1 *p);
 
 enum http1_chunk_result http1_chunk_data(struct http1 *p, struct span data, size_t *ret_used);
 
-/* len bytes passed unseen: true if they were all inside one chunk, so that its framing is
- * still known. */
+/*
+ * Skips len bytes. Returns true if all of them are inside one chunk, so that its framing stays
+ * known.
+ */
 bool http1_chunk_skip(struct http1 *p, uint64_t len);
 
-/* From now on blindly; also called for every further skip. */
-void http1_blind_skip(struct http1 *p);
+/* Bytes were skipped and the framing is lost. Called for the first and for each further skip. */
+void http1_unframed_skip(struct http1 *p);
 
-enum http1_chunk_result http1_blind_data(struct http1 *p, struct span data, size_t *ret_used);
+enum http1_chunk_result http1_unframed_data(struct http1 *p, struct span data, size_t *ret_used);
 
-/* Was the newest byte of the body seen? */
-bool http1_blind_is_seen(const struct http1 *p);
+/* True if the newest byte of the body was copied, not skipped. */
+bool http1_unframed_saw_last_byte(const struct http1 *p);
 /*
- * The newest bytes are the end of a trailer section, or of a chunk that ends like one: trailers may
- * be longer than what is copied of the end of a write. The next message, or an orderly close,
- * tells.
+ * True if the newest bytes may end a trailer section, of which the source may have skipped the
+ * beginning. Data of a chunk can look the same; the next message or an orderly close confirms it.
  */
-bool http1_blind_may_have_ended(const struct http1 *p);
+bool http1_unframed_may_have_ended(const struct http1 *p);
 
 #endif

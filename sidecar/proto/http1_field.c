@@ -13,7 +13,7 @@ static inline uint64_t word(const char *p)
 	return w;
 }
 
-static inline uint32_t half_word(const char *p)
+static inline uint32_t word32(const char *p)
 {
 	uint32_t w;
 
@@ -22,14 +22,15 @@ static inline uint32_t half_word(const char *p)
 }
 
 /*
- * Is p, with at least n bytes, the name (lower case, 4 to 16 characters)? With a constant name,
- * two comparisons. Bit 5 makes letters lower case and leaves digits, '-' and ':' what they are.
+ * True if p, which has at least n bytes, begins with the name (lower case, 4 to 16 characters). A
+ * constant name costs two comparisons. Setting bit 5 makes letters lower case and does not change
+ * digits, '-' and ':'.
  */
 static inline bool is_name(const char *p, const char *name, size_t n)
 {
 	if (n < 8)
-		return (half_word(p) | 0x20202020u) == half_word(name) &&
-		       (half_word(p + n - 4) | 0x20202020u) == half_word(name + n - 4);
+		return (word32(p) | 0x20202020u) == word32(name) &&
+		       (word32(p + n - 4) | 0x20202020u) == word32(name + n - 4);
 	return (word(p) | 0x2020202020202020u) == word(name) &&
 	       (word(p + n - 8) | 0x2020202020202020u) == word(name + n - 8);
 }
@@ -50,16 +51,19 @@ static __attribute__((noinline)) struct span trimmed(const char *p, size_t at, s
 	return (struct span){p + at, n - at};
 }
 
-/* The field value that begins at p + at: without white space around it. */
+/* The field value that begins at p + at, without the white space around it. */
 static inline struct span value_at(const char *p, size_t at, size_t n)
 {
-	/* As nearly everyone writes it. Bytes above 127 may be negative: the long way, no harm. */
+	/*
+	 * The usual form: one space before the value, none behind it. A byte above 127 may be
+	 * negative here and takes the general path.
+	 */
 	if (n - at > 3 && p[at] == ' ' && p[at + 1] > ' ' && p[n - 2] > ' ' && p[n - 1] == '\r')
 		return (struct span){p + at + 1, n - at - 2};
 	return trimmed(p, at, n);
 }
 
-/* The next element of a comma-separated list, which is shortened by it; false at its end. */
+/* Removes the first element from a comma-separated list. Returns false if the list is empty. */
 static bool next_element(struct span *list, struct span *ret_element)
 {
 	const char *comma;
@@ -74,7 +78,7 @@ static bool next_element(struct span *list, struct span *ret_element)
 	return true;
 }
 
-/* Digits only: strtoull() would take signs and spaces. */
+/* Accepts digits only; strtoull() would accept signs and spaces. */
 static bool parse_length(struct span s, uint64_t *ret_length)
 {
 	uint64_t length = 0;
@@ -86,7 +90,7 @@ static bool parse_length(struct span s, uint64_t *ret_length)
 
 		if (digit > 9)
 			return false;
-		/* Nineteen digits always fit. */
+		/* Nineteen digits cannot overflow. */
 		if (i >= 19 && (__builtin_mul_overflow(length, 10, &length) ||
 				__builtin_add_overflow(length, digit, &length)))
 			return false;
@@ -104,7 +108,7 @@ static void add_length(struct http1_framing *f, uint64_t length)
 	f->has_length = true;
 }
 
-/* Several lengths, from a careless proxy, may agree (RFC 9112 section 6.3, item 5). */
+/* A proxy may have joined several equal lengths in one list (RFC 9112 section 6.3, item 5). */
 static void __attribute__((noinline)) length_list(struct http1_framing *f, struct span value)
 {
 	struct span element;
@@ -128,13 +132,13 @@ static inline void content_length(struct http1_framing *f, struct span value)
 		length_list(f, value);
 }
 
-/* Codings add up over lists and lines; the last one counts (RFC 9112 section 6.1). */
+/* Codings accumulate over lists and lines; the last one decides (RFC 9112 section 6.1). */
 static void __attribute__((noinline)) transfer_encoding(struct http1_framing *f, struct span value)
 {
 	struct span element;
 
 	while (next_element(&value, &element)) {
-		/* "identity" was taken out in 2014; it always meant nothing. */
+		/* RFC 7230 removed "identity", which never meant a coding. */
 		if (element.len == 0 ||
 		    (element.len == 8 && strncasecmp(element.ptr, "identity", 8) == 0))
 			continue;
@@ -143,15 +147,7 @@ static void __attribute__((noinline)) transfer_encoding(struct http1_framing *f,
 	}
 }
 
-static void __attribute__((noinline)) connection(struct message *m, struct span value)
-{
-	struct span element;
-
-	while (next_element(&value, &element))
-		m->has_upgrade |= element.len == 7 && strncasecmp(element.ptr, "upgrade", 7) == 0;
-}
-
-/* The fields that are looked at and not in every head. */
+/* The fields that few heads have. */
 static __attribute__((noinline)) bool rare_field(struct http1_head *h, const char *p, size_t n)
 {
 	struct message *m = &h->m;
@@ -175,19 +171,16 @@ bool http1_field(struct http1_head *h, const char *p, size_t n)
 	struct message *m = &h->m;
 	char first = (char)(p[0] | 0x20);
 
-	/* Looking at the colon's place first spares most comparisons. */
+	/* Comparing the place of the colon first avoids most name comparisons. */
 	if (first == 'c') {
 		if (n > 14 && p[14] == ':' && is_name(p, "content-length", 14))
 			content_length(&h->framing, value_at(p, 15, n));
 		else if (n > 12 && p[12] == ':' && is_name(p, "content-type", 12))
 			m->content_type = value_at(p, 13, n);
-		else if (n > 17 && p[10] == ':' && is_name(p, "connection", 10) &&
-			 !(n == 23 && is_name(p + 11, " keep-alive", 11))) /* mostly */
-			connection(m, trimmed(p, 11, n));
 		return false;
 	}
 	if (first == 'h') {
-		/* The first one; and an absolute-form target has already decided. */
+		/* The first Host counts, unless an absolute-form target has set the host. */
 		if (n > 4 && p[4] == ':' && !m->is_response && !m->host.ptr &&
 		    is_name(p, "host", 4))
 			m->host = value_at(p, 5, n);

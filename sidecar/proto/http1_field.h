@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Field lines: what the few fields say that matter here (RFC 9110, RFC 9112 section 6).
- */
+/* Parses the field lines that sidelight uses (RFC 9110, RFC 9112 section 6). */
 #ifndef SIDELIGHT_PROTO_HTTP1_FIELD_H
 #define SIDELIGHT_PROTO_HTTP1_FIELD_H
 
 #include "proto/http1_head.h"
 
 /*
- * Takes the field line p[0, n), n > 0, that has lost its LF but not its CR, into h.
- * True if it is a continuation line (obsolete folding), which nothing was taken from.
+ * Adds the field line p[0, n), n > 0, without its LF but maybe with its CR, to h. Returns true if
+ * the line is a continuation line (obsolete folding), which is not added.
  */
 bool http1_field(struct http1_head *h, const char *p, size_t n);
 

@@ -26,11 +26,11 @@ static inline bool is_version(const char *p)
 
 static inline enum http_version version_of(const char *p)
 {
-	/* A server answers a minor version it does not know with its own highest. */
+	/* A server answers an unknown minor version with its own highest one. */
 	return p[5] == '1' && p[7] == '0' ? HTTP_1_0 : HTTP_1_1;
 }
 
-/* Length of the method in p[0, n), 0 if there is none that ends in a space. */
+/* The length of the method in p[0, n), 0 if there is none that ends in a space. */
 static inline size_t method_len(const char *p, size_t n)
 {
 	size_t i = 0;
@@ -41,8 +41,8 @@ static inline size_t method_len(const char *p, size_t n)
 }
 
 /*
- * The authority of an absolute-form target takes the place of Host (RFC 9112 section 3.2.2), and
- * the target of CONNECT is nothing else. User information is nobody's business.
+ * The authority of an absolute-form target replaces Host (RFC 9112 section 3.2.2). The target of
+ * CONNECT is an authority. User information is dropped: it may hold a password.
  */
 static void host_of_target(struct message *m)
 {
@@ -66,8 +66,8 @@ static void host_of_target(struct message *m)
 }
 
 /*
- * method SP target SP version. Spaces inside a target are let through, since servers answer
- * them, be it with 400; no version means HTTP/0.9, which nobody speaks.
+ * method SP target SP version. Spaces inside the target are accepted, since servers answer such
+ * requests, be it with 400. A missing version would mean HTTP/0.9, which no client speaks.
  */
 static inline bool request_line(struct message *m, const char *p, size_t n)
 {
@@ -92,12 +92,12 @@ static inline bool request_line(struct message *m, const char *p, size_t n)
 	if (p[start] == '/')
 		return true;
 	host_of_target(m);
-	/* The preface of HTTP/2 was made to look like this (RFC 9113 section 3.4). */
+	/* HTTP/2's preface has the form of a request line on purpose (RFC 9113 section 3.4). */
 	return !span_is(m->method, "PRI");
 }
 
-/* What a request line tells that was cut off: method, and the target up to there. */
-static bool request_line_cut(struct message *m, const char *p, size_t n)
+/* A truncated request line: the method, and the target as far as it goes. */
+static bool truncated_request_line(struct message *m, const char *p, size_t n)
 {
 	size_t method = method_len(p, n);
 	size_t start = method;
@@ -107,7 +107,7 @@ static bool request_line_cut(struct message *m, const char *p, size_t n)
 		return false;
 	while (start < n && p[start] == ' ')
 		start++;
-	/* Sixteen KiB without a line end are often another protocol. */
+	/* Another protocol is more likely than a request with 16 KiB of control characters. */
 	for (end = start; end < n && p[end] != ' ' && p[end] != '\r'; end++) {
 		if ((unsigned char)p[end] < ' ')
 			return false;
@@ -121,8 +121,8 @@ static bool request_line_cut(struct message *m, const char *p, size_t n)
 }
 
 /*
- * version SP status [SP reason]; needs no more than twelve characters. Some servers write two
- * spaces before the status.
+ * version SP status [SP reason], of which twelve characters suffice. Some servers write two spaces
+ * before the status.
  */
 static inline bool status_line(struct message *m, const char *p, size_t n)
 {
@@ -182,7 +182,7 @@ bool http1_head_has_start(struct span s, bool is_response)
 	return memchr(s.ptr, '\n', s.len) && http1_head_starts(s, is_response);
 }
 
-/* The block at p, in n bytes that last until end. Never reads outside of them. */
+/* The mask of the block at p. The head has n bytes and ends at end; nothing outside is read. */
 static inline uint32_t scan(const char *p, const char *end, size_t n)
 {
 	size_t left = (size_t)(end - p);
@@ -195,20 +195,21 @@ static inline uint32_t scan(const char *p, const char *end, size_t n)
 }
 
 /*
- * Lines that can matter, by their first character: a name that is looked at, in either case,
- * and its colon; white space of a continuation; CR and LF of the empty line. A value is what
- * the shortest of them lacks to be longer than any head; other lines lack all of it.
+ * By the first character of a line: the least length at which the line matters, subtracted from the
+ * length of the longest head plus one. Lines that matter are fields that the parser reads (name in
+ * either case, with its colon), continuation lines (white space), and the empty line (CR or LF).
+ * All other lines have 0: no line is long enough to matter.
  */
 #define FROM(n)	   (HTTP1_HEAD_MAX + 1 - (n))
 #define NAME(c, n) [(c) - 'a' + 'A'] = FROM((n) + 1), [c] = FROM((n) + 1)
 #define IN_ALL                                                                                     \
-	NAME('c', 10), NAME('t', 17), [' '] = FROM(0), ['\t'] = FROM(0), ['\r'] = FROM(0),         \
+	NAME('c', 12), NAME('t', 17), [' '] = FROM(0), ['\t'] = FROM(0), ['\r'] = FROM(0),         \
 				      ['\n'] = FROM(0)
 static const uint16_t at_start[256] = {[0 ... 255] = FROM(0)};
 static const uint16_t in_response[256] = {IN_ALL};
 static const uint16_t in_request[256] = {IN_ALL, NAME('h', 4), NAME('u', 10), NAME('e', 6)};
 
-/* A line that is long enough to matter. */
+/* The kinds of a line that is long enough to matter. */
 enum { LINE_FIELD, LINE_EMPTY, LINE_FOLDED };
 
 static inline int take_line(struct http1_head *h, const char *line, const char *lf)
@@ -220,24 +221,24 @@ static inline int take_line(struct http1_head *h, const char *line, const char *
 	return http1_field(h, line, len) ? LINE_FOLDED : LINE_FIELD;
 }
 
-/* The end of in came before the end of the head: `line` has not ended. */
+/* The input ends before the head does. `line` is the unfinished line. */
 static enum http1_head_result cut(struct http1_head *h, struct span in, const char *fields,
 				  const char *line)
 {
-	h->m.is_cut = true;
+	h->m.is_truncated = true;
 	h->len = in.len;
 	if (fields) {
 		h->m.fields = (struct span){fields, (size_t)(line - fields)};
 		return HTTP1_HEAD_DONE;
 	}
 	if (h->m.is_response ? status_line(&h->m, in.ptr, in.len)
-			     : request_line_cut(&h->m, in.ptr, in.len))
+			     : truncated_request_line(&h->m, in.ptr, in.len))
 		return HTTP1_HEAD_DONE;
 	return HTTP1_HEAD_BAD;
 }
 
-/* See http1_head.whole; rules of RFC 9112 section 6.3. */
-static uint64_t whole_of(const struct http1_head *h)
+/* See http1_head.message_len; the rules are from RFC 9112 section 6.3. */
+static uint64_t message_len_of(const struct http1_head *h)
 {
 	const struct http1_framing *f = &h->framing;
 
@@ -249,13 +250,13 @@ static uint64_t whole_of(const struct http1_head *h)
 	return h->len + f->length;
 }
 
-/* Inlined once for requests and once for responses. */
+/* Inlined twice, for requests and for responses, so that is_response is a constant in the loop. */
 static inline __attribute__((always_inline)) enum http1_head_result
-parse(struct http1_head *h, struct span in, bool is_response, bool is_cut)
+parse(struct http1_head *h, struct span in, bool is_response, bool is_truncated)
 {
 	const char *p = in.ptr;
-	const char *line = p; /* the line that is being looked at */
-	const char *fields = NULL; /* where the field lines begin */
+	const char *line = p; /* start of the current line */
+	const char *fields = NULL; /* start of the field lines */
 	const uint16_t *lack = at_start;
 	size_t n = in.len < HTTP1_HEAD_MAX ? in.len : HTTP1_HEAD_MAX;
 	const char *block = p;
@@ -286,7 +287,7 @@ parse(struct http1_head *h, struct span in, bool is_response, bool is_cut)
 			if (kind == LINE_EMPTY) {
 				h->m.fields = (struct span){fields, (size_t)(line - fields)};
 				h->len = (size_t)(lf + 1 - p);
-				h->whole = whole_of(h);
+				h->message_len = message_len_of(h);
 				return HTTP1_HEAD_DONE;
 			}
 			if (kind == LINE_FOLDED && line != fields)
@@ -294,7 +295,7 @@ parse(struct http1_head *h, struct span in, bool is_response, bool is_cut)
 			line = lf + 1;
 		}
 	}
-	return is_cut ? cut(h, (struct span){p, n}, fields, line) : HTTP1_HEAD_MORE;
+	return is_truncated ? cut(h, (struct span){p, n}, fields, line) : HTTP1_HEAD_MORE;
 }
 
 enum http1_head_result http1_head_parse(struct http1_head *h, struct span in, bool is_response)
@@ -302,14 +303,15 @@ enum http1_head_result http1_head_parse(struct http1_head *h, struct span in, bo
 	return is_response ? parse(h, in, true, false) : parse(h, in, false, false);
 }
 
-enum http1_head_result http1_head_parse_cut(struct http1_head *h, struct span in, bool is_response)
+enum http1_head_result http1_head_parse_truncated(struct http1_head *h, struct span in,
+						  bool is_response)
 {
 	return parse(h, in, is_response, true);
 }
 
 void http1_head_unfold(char *buf, size_t len)
 {
-	size_t first = 0; /* line ends in the head so far: the first one ends the start line */
+	size_t first = 0; /* line ends seen so far; the first one ends the start line */
 
 	for (size_t i = 0; i + 1 < len; i++) {
 		if (buf[i] != '\n')
@@ -328,6 +330,7 @@ void http1_head_field(struct http1_framing *f, struct span line)
 
 	h.framing.has_nul |= memchr(line.ptr, '\0', line.len) != NULL;
 	if (line.len > 0)
-		(void)http1_field(&h, line.ptr, line.len); /* continuation lines add nothing here */
+		/* the result is ignored: a continuation line does not affect framing */
+		(void)http1_field(&h, line.ptr, line.len);
 	*f = h.framing;
 }

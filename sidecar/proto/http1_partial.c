@@ -29,7 +29,7 @@ void http1_partial_free(struct http1_partial *part)
 	memory_free(part->memory, part);
 }
 
-/* Room for n more bytes, at most up to the limit. */
+/* Makes room for n more bytes; the caller keeps len within the limit. */
 static int reserve(struct http1_partial *part, size_t n)
 {
 	size_t want = part->len + n;
@@ -59,7 +59,7 @@ static int append(struct http1_partial *part, const char *p, size_t n)
 	return 0;
 }
 
-/* The line at part->line, without its LF: is it empty? */
+/* True if the line at part->line, without its LF, is empty. */
 static bool is_empty_line(const struct http1_partial *part)
 {
 	uint32_t n = part->len - part->line;
@@ -67,7 +67,7 @@ static bool is_empty_line(const struct http1_partial *part)
 	return n == 0 || (n == 1 && part->buf[part->line] == '\r');
 }
 
-/* Does an empty line end with the LF at p + at? The line before it ends at or behind p. */
+/* True if an empty line ends with the LF at p + at, and the line before it ends at or behind p. */
 static bool ends_head(const char *p, size_t at)
 {
 	return p[at] == '\n' && at > 0 &&
@@ -75,12 +75,12 @@ static bool ends_head(const char *p, size_t at)
 }
 
 /*
- * Behind the empty line in p[0, len), 0 if there is none. Only line ends that are one or two bytes
- * apart are looked at: a head may have thousands of short lines.
+ * The offset behind the empty line in p[0, len), 0 if there is none. A head may have thousands of
+ * short lines, so only line ends that are one or two bytes apart are compared.
  */
 static size_t find_end(const char *p, size_t len)
 {
-	uint32_t before = 0; /* of the block before */
+	uint32_t before = 0; /* mask of the previous block */
 
 	for (size_t block = 0; block < len; block += HTTP1_SCAN_BLOCK) {
 		size_t left = len - block;
@@ -99,7 +99,7 @@ static size_t find_end(const char *p, size_t len)
 	return 0;
 }
 
-/* The first line, or what has come of it. *ret_used is at most data.len. */
+/* Adds bytes of the start line. *ret_used is at most data.len. */
 static int add_start_line(struct http1_partial *part, struct span data, bool is_response,
 			  size_t *ret_used)
 {
@@ -112,7 +112,9 @@ static int add_start_line(struct http1_partial *part, struct span data, bool is_
 	if (rc < 0)
 		return rc;
 	*ret_used = n;
-	/* Without a whole line, only the first characters can say no. */
+	/*
+	 * As long as the line is incomplete, only its first characters can rule a start line out.
+	 */
 	if ((lf || !is_decided) &&
 	    !http1_head_starts((struct span){part->buf, part->len}, is_response))
 		return HTTP1_PARTIAL_BAD;
@@ -121,7 +123,7 @@ static int add_start_line(struct http1_partial *part, struct span data, bool is_
 	return part->len == HTTP1_HEAD_MAX ? HTTP1_PARTIAL_FULL : HTTP1_PARTIAL_MORE;
 }
 
-/* Within the limit: everything is kept. */
+/* Adds bytes to a head within the limit; all of them are kept. */
 static int add_kept(struct http1_partial *part, struct span data, bool is_response,
 		    size_t *ret_used)
 {
@@ -137,7 +139,7 @@ static int add_kept(struct http1_partial *part, struct span data, bool is_respon
 			return rc;
 		data = span_from(data, *ret_used);
 	}
-	/* The end of the line that is before the empty one may have come earlier. */
+	/* The line end before the empty line may have come in an earlier segment. */
 	from = part->len - part->line < 2 ? part->line - 1 : part->len - 2;
 	room = HTTP1_HEAD_MAX - part->len;
 	if (data.len > room)
@@ -158,7 +160,7 @@ static int add_kept(struct http1_partial *part, struct span data, bool is_respon
 	return part->len == HTTP1_HEAD_MAX ? HTTP1_PARTIAL_FULL : HTTP1_PARTIAL_MORE;
 }
 
-/* Beyond it: one line at a time, and of a line no more than the limit. */
+/* Adds bytes to a reported head: keeps one line at a time, and no more than the limit. */
 static int add_dropped(struct http1_partial *part, struct span data, size_t *ret_used)
 {
 	size_t used = 0;
@@ -193,7 +195,7 @@ static int add_dropped(struct http1_partial *part, struct span data, size_t *ret
 	return HTTP1_PARTIAL_MORE;
 }
 
-/* Does the head announce just the body that follows it in this piece? */
+/* True if the framing fields announce exactly the body that follows in this segment. */
 static bool is_framed(const struct http1_partial *part, struct span body, bool is_response)
 {
 	const struct http1_framing *f = &part->framing;
@@ -209,9 +211,9 @@ static bool is_framed(const struct http1_partial *part, struct span body, bool i
 	       (http1_chunk_data(&chunked, body, &used) == HTTP1_CHUNK_DONE && used == body.len);
 }
 
-/* After a skip, what looks like the end may be inside of a body, unless a write ends there. */
-static int add_blind(struct http1_partial *part, struct span data, bool is_response,
-		     size_t *ret_used)
+/* After a skip, an empty line may be inside of a body, unless the write ends there. */
+static int add_unframed(struct http1_partial *part, struct span data, bool is_response,
+			size_t *ret_used)
 {
 	size_t used = 0;
 	size_t n = 0;
@@ -231,31 +233,31 @@ int http1_partial_add(struct http1_partial *part, struct span data, bool is_resp
 		      size_t *ret_used)
 {
 	*ret_used = 0;
-	if (part->is_blind)
-		return add_blind(part, data, is_response, ret_used);
+	if (part->is_unframed)
+		return add_unframed(part, data, is_response, ret_used);
 	return part->is_reported ? add_dropped(part, data, ret_used)
 				 : add_kept(part, data, is_response, ret_used);
 }
 
 enum http1_head_result http1_partial_parse(struct http1_partial *part, bool is_response,
-					   bool is_cut, struct http1_head *ret_head)
+					   bool is_truncated, struct http1_head *ret_head)
 {
 	struct span head = {part->buf, part->len};
 	enum http1_head_result result;
 
-	result = is_cut ? http1_head_parse_cut(ret_head, head, is_response)
-			: http1_head_parse(ret_head, head, is_response);
+	result = is_truncated ? http1_head_parse_truncated(ret_head, head, is_response)
+			      : http1_head_parse(ret_head, head, is_response);
 	if (result != HTTP1_HEAD_FOLDED)
 		return result;
 	http1_head_unfold(part->buf, part->len);
-	return is_cut ? http1_head_parse_cut(ret_head, head, is_response)
-		      : http1_head_parse(ret_head, head, is_response);
+	return is_truncated ? http1_head_parse_truncated(ret_head, head, is_response)
+			    : http1_head_parse(ret_head, head, is_response);
 }
 
 void http1_partial_report(struct http1_partial *part, const struct http1_framing *framing,
 			  enum http1_body body)
 {
-	/* What follows of a start line is no field. */
+	/* The rest of a truncated start line is not a field. */
 	part->is_long_line = part->line == 0;
 	part->len -= part->line;
 	memmove(part->buf, part->buf + part->line, part->len);
@@ -269,5 +271,5 @@ void http1_partial_skip(struct http1_partial *part)
 {
 	part->len = 0;
 	part->is_long_line = true;
-	part->is_blind = true;
+	part->is_unframed = true;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the bytes are that matter in a head: one bit per byte of a block, set for bytes not above
- * '\n', which are line feeds, NULs and (rarely) tabs and other controls.
+ * Finds the bytes that end lines: a mask with one bit per byte of a block, set for bytes up to
+ * '\n'. These are line feeds, NULs and (rarely) tabs and other controls.
  *
- * A head has a line end every 25 bytes or so. One mask for 32 bytes costs about what one call
- * of memchr() does, and serves all line ends in it.
+ * A head has a line end every 25 bytes or so. One mask for 32 bytes costs about as much as one call
+ * of memchr() and finds all line ends in the block.
  */
 #ifndef SIDELIGHT_PROTO_HTTP1_SCAN_H
 #define SIDELIGHT_PROTO_HTTP1_SCAN_H
@@ -19,7 +19,7 @@
 
 #define HTTP1_SCAN_BLOCK 32
 
-/* Any number of bytes up to a block. */
+/* The mask of n bytes, at most a block. */
 static inline uint32_t http1_scan_few(const char *p, size_t n)
 {
 	uint32_t mask = 0;
@@ -29,7 +29,7 @@ static inline uint32_t http1_scan_few(const char *p, size_t n)
 	return mask;
 }
 
-/* A whole block, eight bytes at a time, for any machine. */
+/* The mask of a block, eight bytes at a time, for any machine. */
 static inline uint32_t http1_scan_words(const char *p)
 {
 	const uint64_t ones = 0x0101010101010101u;
@@ -45,14 +45,13 @@ static inline uint32_t http1_scan_words(const char *p)
 #endif
 		/* Bit 7 of each byte: low seven bits above '\n', or bit 7 itself. */
 		above = ((w & 0x7f * ones) + (0x7f - '\n') * ones) | w;
-		/* The multiplication gathers the eight flags, lowest byte first, in the top byte.
-		 */
+		/* The multiplication gathers the eight flags in the top byte, lowest first. */
 		mask |= (uint32_t)(((~above >> 7 & ones) * 0x0102040810204080u) >> 56) << i;
 	}
 	return mask;
 }
 
-/* A whole block. */
+/* The mask of a block. */
 static inline uint32_t http1_scan_block(const char *p)
 {
 #ifdef __SSE2__
@@ -60,7 +59,7 @@ static inline uint32_t http1_scan_block(const char *p)
 	__m128i lo = _mm_loadu_si128((const __m128i *)(const void *)p);
 	__m128i hi = _mm_loadu_si128((const __m128i *)(const void *)(p + 16));
 
-	/* Saturating: zero is left of what was not above the limit. */
+	/* The subtraction saturates: bytes up to the limit become zero. */
 	lo = _mm_cmpeq_epi8(_mm_subs_epu8(lo, limit), _mm_setzero_si128());
 	hi = _mm_cmpeq_epi8(_mm_subs_epu8(hi, limit), _mm_setzero_si128());
 	return (uint32_t)_mm_movemask_epi8(lo) | (uint32_t)_mm_movemask_epi8(hi) << 16;

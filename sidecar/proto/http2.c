@@ -7,10 +7,12 @@
 #include "proto/grpc.h"
 #include "proto/http2_block.h"
 
-enum { FRAME, PREFACE, BLOCK, PADDING, BODY, SMALL, PASS, SYNC };
+enum { FRAME, PREFACE, BLOCK, PADDING, BODY, RESET, IGNORE, SYNC };
 
-/* Who is called; handed down by address: by value it would be stored as two words and read back as
- * one, which waits for the stores. */
+/*
+ * The sink and its context. Passed by address: by value, the compiler stores two words and reads
+ * them back as one, which stalls on store forwarding.
+ */
 struct out {
 	const struct http2_sink *sink;
 	void *ctx;
@@ -42,7 +44,7 @@ void http2_preface(struct http2 *p, unsigned seen)
 	p->state = seen < HTTP2_PREFACE_SIZE ? PREFACE : FRAME;
 }
 
-bool http2_is_lost(const struct http2 *p)
+bool http2_is_out_of_sync(const struct http2 *p)
 {
 	return p->state == SYNC;
 }
@@ -55,7 +57,7 @@ bool http2_next_frame(const struct http2 *p, uint32_t *ret_ahead)
 	return true;
 }
 
-/* NULL: no memory. */
+/* Returns NULL if there is no memory. */
 static struct http2_heads *heads_of(struct http2 *p)
 {
 	if (!p->heads) {
@@ -72,12 +74,12 @@ static void forget_table(struct http2 *p)
 {
 	struct http2_heads *heads = heads_of(p);
 
-	/* Without memory for it, the next block finds none either, and comes here again. */
+	/* Without memory the next block fails in the same way and tries again. */
 	if (heads)
 		http2_heads_forget(heads);
 }
 
-static void lose_place(struct http2 *p)
+static void lose_sync(struct http2 *p)
 {
 	drop_block(p);
 	forget_table(p);
@@ -89,27 +91,16 @@ static void lose_place(struct http2 *p)
 
 void http2_join(struct http2 *p)
 {
-	lose_place(p);
+	lose_sync(p);
 }
 
 static void fail(struct http2 *p, const struct out *out, enum parse_fail why)
 {
-	lose_place(p);
+	lose_sync(p);
 	out->sink->fail(out->ctx, &p->at, why);
 }
 
-/* Of a header block of which only that is known. */
-static const struct http2_head *unknown_head(void)
-{
-	static struct http2_note note;
-	static const struct http2_head head = {
-		.grpc_status = GRPC_STATUS_NONE, .unknown = 1, .note = &note};
-
-	note = (struct http2_note){0};
-	return &head;
-}
-
-/* What a whole header block says; never NULL. */
+/* Decodes a complete header block; never returns NULL. */
 static const struct http2_head *read_block(struct http2 *p, const struct out *out, struct span data)
 {
 	struct http2_heads *heads = heads_of(p);
@@ -121,7 +112,7 @@ static const struct http2_head *read_block(struct http2 *p, const struct out *ou
 	if (!err)
 		return head;
 	out->sink->fail(out->ctx, &p->at, err == -ENOMEM ? PARSE_FAIL_MEMORY : PARSE_FAIL_BLOCK);
-	return unknown_head();
+	return http2_head_unknown();
 }
 
 static void end_block(struct http2 *p, const struct out *out)
@@ -135,7 +126,7 @@ static void end_block(struct http2 *p, const struct out *out)
 	if (b->is_lost) {
 		forget_table(p);
 		out->sink->fail(out->ctx, &p->at, (enum parse_fail)b->why);
-		head = unknown_head();
+		head = http2_head_unknown();
 	} else {
 		head = read_block(p, out, (struct span){b->len ? b->data : "", b->len});
 	}
@@ -144,7 +135,7 @@ static void end_block(struct http2 *p, const struct out *out)
 	http2_block_free(b);
 }
 
-/* The frame at hand is complete; BODY and lost bytes are told of already. */
+/* The current frame is complete. DATA and lost bytes are reported before. */
 static void end_frame(struct http2 *p, const struct out *out)
 {
 	uint8_t state = p->state;
@@ -159,7 +150,7 @@ static void end_frame(struct http2 *p, const struct out *out)
 	}
 }
 
-/* What most header blocks are: all of it in one frame, all of that in one piece. */
+/* Decodes a header block that is complete in one frame and one segment, as most are. */
 static inline bool whole_block(struct http2 *p, struct span payload, const struct out *out)
 {
 	const struct http2_frame *f = &p->frame;
@@ -188,7 +179,7 @@ static void begin_block(struct http2 *p, const struct out *out)
 		end_frame(p, out);
 }
 
-/* len bytes of the payload of DATA; ptr NULL: uncopied. */
+/* Bytes of the payload of DATA; ptr NULL: not copied. Returns how many were used. */
 static size_t on_body(struct http2 *p, struct span data, const struct out *out)
 {
 	uint32_t stream = p->frame.stream;
@@ -208,14 +199,16 @@ static size_t on_body(struct http2 *p, struct span data, const struct out *out)
 	return data.len;
 }
 
-/* The header in p->frame is complete, and `rest` are the bytes behind it. Returns how many of those
- * were used. */
+/*
+ * The header in p->frame is complete; `rest` are the bytes behind it. Returns how many of them were
+ * used.
+ */
 static size_t begin_frame(struct http2 *p, struct span rest, const struct out *out)
 {
 	const struct http2_frame *f = &p->frame;
 	bool is_more = f->type == HTTP2_CONTINUATION;
 
-	/* Nothing may come between the frames of a header block (RFC 9113 section 6.10). */
+	/* No other frame may come between the frames of a header block (RFC 9113 section 6.10). */
 	if (!http2_frame_is_allowed(f) || (p->block != NULL) != is_more ||
 	    (is_more && p->block->stream != f->stream)) {
 		fail(p, out, PARSE_FAIL_FRAME);
@@ -248,20 +241,20 @@ static size_t begin_frame(struct http2 *p, struct span rest, const struct out *o
 		p->state = PADDING;
 		break;
 	case HTTP2_RST_STREAM:
-		p->state = SMALL;
+		p->state = RESET;
 		break;
 	default:
 		if (rest.len >= f->len) {
 			p->state = FRAME;
 			return f->len;
 		}
-		p->state = PASS;
+		p->state = IGNORE;
 		break;
 	}
 	return 0;
 }
 
-/* A frame header that is not whole in one piece. */
+/* Collects a frame header that spans segments. Returns how many bytes were used. */
 static __attribute__((noinline)) size_t on_partial(struct http2 *p, struct span data,
 						   const struct out *out)
 {
@@ -278,7 +271,7 @@ static __attribute__((noinline)) size_t on_partial(struct http2 *p, struct span 
 	return used;
 }
 
-/* Where a frame starts. Returns how many bytes were used. */
+/* Bytes at the start of a frame or inside its header. Returns how many were used. */
 static inline size_t on_frame(struct http2 *p, struct span data, uint64_t time_ns,
 			      const struct out *out)
 {
@@ -303,7 +296,7 @@ static size_t on_padding(struct http2 *p, struct span data, const struct out *ou
 	}
 	p->state = BODY;
 	if (p->left == 0)
-		(void)on_body(p, (struct span){"", 0}, out); /* uses nothing */
+		(void)on_body(p, (struct span){"", 0}, out); /* an empty body; no bytes are used */
 	return 1;
 }
 
@@ -313,7 +306,7 @@ static void end_reset(struct http2 *p, uint32_t code, const struct out *out)
 	out->sink->reset(out->ctx, &p->at, p->frame.stream, code);
 }
 
-static size_t on_small(struct http2 *p, struct span data, const struct out *out)
+static size_t on_reset(struct http2 *p, struct span data, const struct out *out)
 {
 	size_t n = data.len < p->left ? data.len : p->left;
 	const uint8_t *b = p->bytes;
@@ -356,11 +349,11 @@ static __attribute__((noinline)) size_t on_other(struct http2 *p, struct span da
 		return on_body(p, data, out);
 	case PADDING:
 		return on_padding(p, data, out);
-	case SMALL:
-		return on_small(p, data, out);
+	case RESET:
+		return on_reset(p, data, out);
 	case PREFACE:
 		return on_preface(p, data, out);
-	case SYNC: /* only a piece may begin anew */
+	case SYNC: /* SYNC is left only by find_sync() */
 		return data.len;
 	default:
 		if (p->state == BLOCK)
@@ -372,8 +365,8 @@ static __attribute__((noinline)) size_t on_other(struct http2 *p, struct span da
 	}
 }
 
-/* In SYNC: the offset of a frame in data, or all of it. */
-static size_t find_place(struct http2 *p, struct span data, bool is_frame)
+/* In SYNC: returns the offset of a frame in data, or the length of data if there is none. */
+static size_t find_sync(struct http2 *p, struct span data, bool is_frame)
 {
 	size_t at = is_frame ? 0 : http2_sync_find(&p->sync, data, true);
 
@@ -392,21 +385,27 @@ void http2_data(struct http2 *p, struct span data, enum http2_start start, uint6
 	size_t used;
 
 	p->at.last_ns = time_ns;
-	/* Who skips frames mostly tells where they end; what fills a hole comes without. */
+	/*
+	 * A source that skips frames marks the frame that follows them. A segment without that mark
+	 * fills a sequence gap, or is out of sync if it does not look like a frame.
+	 */
 	if (p->has_skipped) {
-		/* Stored on no other way: the word that it is in is read next. */
+		/*
+		 * Written only here: an unconditional store would delay the load of the word it is
+		 * in.
+		 */
 		p->has_skipped = false;
-		if (start == HTTP2_START_UNTOLD && data.len >= HTTP2_FRAME_HEAD &&
+		if (start == HTTP2_START_UNMARKED && data.len >= HTTP2_FRAME_HEAD &&
 		    !http2_frame_is_likely(data.ptr))
 			fail(p, &out, PARSE_FAIL_LOST);
 	}
-	/* Who knows better, knows that frames were missed. */
+	/* The source knows that a frame starts here, so the parser has missed frames. */
 	if (is_frame && p->state != SYNC && p->state != PREFACE && (p->state != FRAME || p->have))
 		fail(p, &out, PARSE_FAIL_LOST);
-	p->has_begun = false;
+	p->has_resynced = false;
 	if (p->state == SYNC) {
-		used = find_place(p, data, is_frame);
-		p->has_begun = used == 0;
+		used = find_sync(p, data, is_frame);
+		p->has_resynced = used == 0;
 		data = span_from(data, used);
 	}
 	for (; data.len > 0; data = span_from(data, used)) {
@@ -417,28 +416,28 @@ void http2_data(struct http2 *p, struct span data, enum http2_start start, uint6
 	}
 }
 
-/* Uncopied or lost bytes of the frame at hand; how many. */
-static uint64_t pass(struct http2 *p, uint64_t len, bool is_lost, const struct out *out)
+/* Skipped or lost bytes of the current frame. Returns how many of len belong to it. */
+static uint64_t ignore(struct http2 *p, uint64_t len, bool is_lost, const struct out *out)
 {
 	uint32_t n = len < p->left ? (uint32_t)len : p->left;
 	bool is_end = n == p->left && p->frame.flags & HTTP2_FLAG_END_STREAM;
 
 	switch (p->state) {
-	case PADDING: /* the length of the padding is among them, so all of it counts as body */
+	case PADDING: /* the pad length is among them: all of the payload counts as body */
 		p->state = BODY;
 		/* fall through */
 	case BODY:
 		if (is_lost && is_end)
 			p->frame.flags &= (uint8_t)~HTTP2_FLAG_END_STREAM;
-		(void)on_body(p, (struct span){NULL, n}, out); /* all of n */
+		(void)on_body(p, (struct span){NULL, n}, out); /* uses all n bytes */
 		if (is_lost && is_end)
 			out->sink->lost_end(out->ctx, &p->at, p->frame.stream);
 		return n;
 	case BLOCK:
 		http2_block_lose(p->block, PARSE_FAIL_LOST);
 		break;
-	case SMALL:
-		/* Which code it was is lost; that it was is not. */
+	case RESET:
+		/* The reset is known, its error code is not. */
 		memset(p->bytes, UINT8_MAX, sizeof(p->bytes));
 		p->have = 0;
 		p->left -= n;
@@ -447,7 +446,7 @@ static uint64_t pass(struct http2 *p, uint64_t len, bool is_lost, const struct o
 		else
 			p->have = (uint8_t)(4 - p->left);
 		return n;
-	case PASS:
+	case IGNORE:
 		break;
 	default:
 		return 0;
@@ -471,10 +470,10 @@ void http2_skip(struct http2 *p, uint64_t len, uint64_t time_ns, const struct ht
 		return;
 	}
 	if (p->state != FRAME)
-		len -= pass(p, len, false, &out);
+		len -= ignore(p, len, false, &out);
 	if (len == 0)
 		return;
-	/* The rest are whole frames that concern no stream; but in a header nothing is skipped. */
+	/* The rest are whole frames of stream 0, unless the skip began inside a header. */
 	if (p->state != FRAME || p->have || p->block)
 		fail(p, &out, PARSE_FAIL_LOST);
 	else
@@ -491,6 +490,6 @@ void http2_lost(struct http2 *p, uint64_t len, uint64_t time_ns, const struct ht
 	p->at.last_ns = time_ns;
 	if (p->state == SYNC)
 		http2_sync_skip(&p->sync, len);
-	else if (len > pass(p, len, true, &out))
+	else if (len > ignore(p, len, true, &out))
 		fail(p, &out, PARSE_FAIL_LOST);
 }

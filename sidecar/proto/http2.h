@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A push parser for one direction of an HTTP/2 connection (RFC 9113): bytes in sequence order in;
- * header blocks, bodies and resets of streams out.
+ * A push parser for one direction of an HTTP/2 connection (RFC 9113).
  *
- * Like that of HTTP/1 it is told of bytes that were not copied (skip): the payload of DATA, and
- * whole frames that concern no stream. And of bytes that never came (lost): inside of a frame
- * whose length is known they cost that frame only.
+ * Input: the bytes of the direction in sequence order, cut into segments at any byte, and reports
+ * of bytes that were skipped (not copied: payload of DATA, and whole frames of stream 0) or lost.
+ * Lost bytes inside of a frame of known length affect that frame only. Output: header blocks,
+ * bodies and resets of streams.
  *
- * States, and what leaves them:
+ * States and transitions:
  *
  *   PREFACE   the client's first 24 bytes                   -> FRAME
- *   FRAME     a frame header begins, or its first bytes     -> any of those below
+ *   FRAME     expects a frame header, or its first bytes    -> any of those below
  *             are in `bytes`
- *   BLOCK     payload of HEADERS, PUSH_PROMISE,             -> FRAME
- *             CONTINUATION that goes on
- *   PADDING   the next byte of DATA says how much of it is  -> BODY
- *   BODY      payload of DATA                               -> PASS, FRAME
- *   SMALL     payload of RST_STREAM, collected in `bytes`   -> FRAME
- *   PASS      payload that is of no use                     -> FRAME
- *   SYNC      place lost: see http2_sync.h                  -> FRAME
+ *   BLOCK     payload of HEADERS, PUSH_PROMISE or           -> FRAME
+ *             CONTINUATION that is incomplete
+ *   PADDING   the next byte of DATA is the pad length       -> BODY
+ *   BODY      payload of DATA                               -> IGNORE, FRAME
+ *   RESET     payload of RST_STREAM, collected in `bytes`   -> FRAME
+ *   IGNORE    payload that is not parsed                    -> FRAME
+ *   SYNC      out of sync: see http2_sync.h                 -> FRAME
  *
- * All go to SYNC when bytes beyond the frame at hand are lost, or make no sense.
+ * All states go to SYNC when bytes beyond the current frame are lost, or are malformed.
  */
 #ifndef SIDELIGHT_PROTO_HTTP2_H
 #define SIDELIGHT_PROTO_HTTP2_H
@@ -34,11 +34,13 @@
 #include "proto/http2_sync.h"
 #include "proto/message.h"
 
-/* Wire bytes of one header block, with all its CONTINUATION frames: 64 KiB of metadata, and room
- * for what usually stands beside them. */
+/*
+ * The longest header block on the wire, CONTINUATION frames included: 64 KiB of metadata, and 16
+ * KiB for the fields that usually accompany it.
+ */
 #define HTTP2_BLOCK_MAX (80u << 10)
 
-/* In which direction something came, and when its first and its last byte did. */
+/* The direction of an event, and the times of its first and its last byte. */
 struct http2_arrival {
 	uint64_t first_ns;
 	uint64_t last_ns;
@@ -47,63 +49,68 @@ struct http2_arrival {
 
 struct http2_sink {
 	/*
-	 * A header block of a stream is complete; pushed ones are not told of. is_end: the
-	 * direction of the stream ends with it.
+	 * A header block of a stream is complete. Blocks of PUSH_PROMISE are not reported. is_end:
+	 * the block carries END_STREAM.
 	 */
 	void (*head)(void *ctx, const struct http2_arrival *at, uint32_t stream,
 		     const struct http2_head *head, bool is_end);
 	/*
-	 * Bytes of a body; ptr NULL: len bytes that were not copied. is_end: the direction of the
-	 * stream ends with them (there may be none).
+	 * Bytes of a body; ptr NULL: len bytes that were not copied. is_end: they carry END_STREAM
+	 * (body may be empty).
 	 */
 	void (*body)(void *ctx, const struct http2_arrival *at, uint32_t stream, struct span body,
 		     bool is_end);
-	/* The direction of the stream has ended with bytes that were lost: nobody knows when. */
+	/* The stream's direction has ended with lost bytes, so the time of its end is not known. */
 	void (*lost_end)(void *ctx, const struct http2_arrival *at, uint32_t stream);
 	void (*reset)(void *ctx, const struct http2_arrival *at, uint32_t stream, uint32_t code);
 	/*
-	 * PARSE_FAIL_LOST, PARSE_FAIL_FRAME: the place is lost, frames were missed. Others are news
-	 * of one header block, which head() tells of all the same, as far as its frame was seen.
+	 * PARSE_FAIL_LOST and PARSE_FAIL_FRAME: the parser is out of sync, and frames were missed.
+	 * Other reasons concern one header block only; head() is still called for it, with what is
+	 * known.
 	 */
 	void (*fail)(void *ctx, const struct http2_arrival *at, enum parse_fail why);
 };
 
 struct http2_block;
 
-/* Zeroed with `memory` set, it is at the start of the frames of the client or server. */
+/* All zeros but for `memory`, it expects the first frame of the direction. */
 struct http2 {
-	struct http2_arrival at; /* of the frame at hand, and of the newest byte */
+	struct http2_arrival at; /* of the current frame, and of the newest byte */
 	uint8_t state;
-	bool has_skipped; /* frames, if the next piece starts with one */
-	bool has_begun; /* the newest piece starts with the frame where the place was found */
-	uint8_t have; /* bytes in `bytes`; PREFACE: bytes that matched */
+	bool has_skipped; /* frames were skipped, if the next segment starts with a frame */
+	/* the parser found a frame at the first byte of the newest segment, and left SYNC */
+	bool has_resynced;
+	uint8_t have; /* number of bytes in `bytes`; PREFACE: number of bytes that matched */
 	uint8_t bytes[HTTP2_FRAME_HEAD];
 	const uint64_t *generation; /* see http2_head.h */
-	struct http2_frame frame; /* whose payload passes */
-	uint32_t left; /* bytes of it to come */
-	uint32_t pad; /* BODY: the last bytes of those are padding */
+	struct http2_frame frame; /* header of the current frame */
+	uint32_t left; /* bytes of its payload that are still to come */
+	uint32_t pad; /* BODY: how many of those are padding */
 	struct http2_sync sync;
 	struct http2_memory *memory; /* borrowed */
-	struct http2_block *block; /* owned: a header block that has not ended */
-	struct http2_heads *heads; /* owned; NULL: no block yet, and none was missed */
+	struct http2_block *block; /* owned: an incomplete header block */
+	struct http2_heads *heads; /* owned; NULL: no block was read or missed so far */
 };
 
 void http2_init(struct http2 *p, bool is_response, struct http2_memory *memory);
 void http2_release(struct http2 *p);
 
-/* Of a client: the connection's preface comes first; `seen` bytes of it are known already. */
+/*
+ * The direction of a client, which begins with the preface; the first `seen` bytes of the preface
+ * are consumed already.
+ */
 void http2_preface(struct http2 *p, unsigned seen);
-/* The direction is older than what is seen of it. */
+/* The beginning of the direction was not seen. */
 void http2_join(struct http2 *p);
 
-/* What the start of a piece is. */
+/* The caller's knowledge about the first byte of a segment. */
 enum http2_start {
-	HTTP2_START_ANY, /* nobody can say */
-	HTTP2_START_FRAME, /* a frame, or the preface, says who knows */
-	HTTP2_START_UNTOLD, /* who may know does not say that it is a frame */
+	HTTP2_START_UNKNOWN, /* the source does not know */
+	HTTP2_START_FRAME, /* the source knows that a frame, or the preface, starts here */
+	HTTP2_START_UNMARKED, /* the source marks frames it knows, and did not mark this one */
 };
 
-/* The next bytes of the direction, seen at time_ns; not empty. */
+/* The next bytes of the direction, not empty; time_ns is when they were seen. */
 void http2_data(struct http2 *p, struct span data, enum http2_start start, uint64_t time_ns,
 		const struct http2_sink *sink, void *ctx);
 /* The next len bytes passed, but were not copied. */
@@ -113,16 +120,16 @@ void http2_skip(struct http2 *p, uint64_t len, uint64_t time_ns, const struct ht
 void http2_lost(struct http2 *p, uint64_t len, uint64_t time_ns, const struct http2_sink *sink,
 		void *ctx);
 
-/* Waits for a place where frames begin. */
-bool http2_is_lost(const struct http2 *p);
-/* Was it found with the newest piece, at its first byte? */
-static inline bool http2_has_begun(const struct http2 *p)
+/* True in state SYNC: the parser searches for a frame header. */
+bool http2_is_out_of_sync(const struct http2 *p);
+/* True if the parser left SYNC at the first byte of the newest segment. */
+static inline bool http2_has_resynced(const struct http2 *p)
 {
-	return p->has_begun;
+	return p->has_resynced;
 }
 /*
- * How many bytes from the newest one on the next frame starts. False if that is not known: the
- * place is lost, or a frame header has begun and not ended.
+ * Returns in *ret_ahead how many bytes after the newest one the next frame starts. Returns false if
+ * that is not known: the parser is out of sync, or inside a frame header.
  */
 bool http2_next_frame(const struct http2 *p, uint32_t *ret_ahead);
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A header block that did not come in one piece: over several frames (RFC 9113 section 4.3), or
- * over several segments.
+ * A header block that spans several frames (RFC 9113 section 4.3) or several segments.
  *
- * Invariants: len <= HTTP2_BLOCK_MAX; once is_lost, data is not complete and never will be.
+ * Invariants: len <= HTTP2_BLOCK_MAX; once is_lost, data is incomplete and freed.
  */
 #ifndef SIDELIGHT_PROTO_HTTP2_BLOCK_H
 #define SIDELIGHT_PROTO_HTTP2_BLOCK_H
@@ -17,7 +16,7 @@
 #include "proto/message.h"
 
 struct http2_block {
-	uint64_t time_ns; /* when the first byte of its first frame was seen */
+	uint64_t time_ns; /* time of the first byte of its first frame */
 	uint32_t stream;
 	bool is_end; /* END_STREAM */
 	bool is_push;
@@ -25,31 +24,36 @@ struct http2_block {
 	uint8_t why; /* is_lost: enum parse_fail */
 	uint32_t len;
 	uint32_t alloc;
-	uint32_t frame_at; /* where the payload of the frame at hand starts */
+	uint32_t frame_at; /* offset in data of the current frame's payload */
 	char *data;
-	struct memory_account *memory; /* that it is charged to; borrowed; may be NULL */
+	struct memory_account *memory; /* charged for both allocations; borrowed; may be NULL */
 };
 
-/* Its first frame begins. NULL: no memory. */
+/* A new block, from the header of its first frame. Returns NULL if there is no memory. */
 struct http2_block *http2_block_new(struct memory_account *memory, const struct http2_frame *f,
 				    uint64_t time_ns);
-/* NULL is fine. */
+/* Accepts NULL. */
 void http2_block_free(struct http2_block *b);
 
-/* A frame of it begins. */
+/* The next frame of the block begins. */
 void http2_block_frame(struct http2_block *b);
 void http2_block_add(struct http2_block *b, struct span payload);
 void http2_block_lose(struct http2_block *b, enum parse_fail why);
-/* That frame has ended: what is no part of the block is taken off. False: the frame is nonsense. */
+/*
+ * The current frame has ended: removes padding, priority and promised stream from its payload.
+ * Returns false if the frame is malformed.
+ */
 bool http2_block_end_frame(struct http2_block *b, const struct http2_frame *f);
 
-/* As http2_block_trim(), of any frame. */
+/* The general case of http2_block_trim(). */
 bool http2_block_trim_any(const struct http2_frame *f, struct span *payload);
 
-/* Takes padding, priority and promised stream off a payload; false if that cannot be. */
+/*
+ * Removes padding, priority and promised stream from a payload. Returns false if it is too short.
+ */
 static inline bool http2_block_trim(const struct http2_frame *f, struct span *payload)
 {
-	/* What nearly all are has none of it. */
+	/* Nearly all HEADERS frames have neither padding nor priority. */
 	if (f->type == HTTP2_HEADERS && !(f->flags & (HTTP2_FLAG_PADDED | HTTP2_FLAG_PRIORITY)))
 		return true;
 	return http2_block_trim_any(f, payload);

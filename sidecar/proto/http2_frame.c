@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/http2_frame.h"
 
-/* SETTINGS_MAX_FRAME_SIZE begins at 16 KiB; who raises it sends large DATA, and little else. */
+/* SETTINGS_MAX_FRAME_SIZE is initially 16 KiB. Peers that raise it do so for large DATA frames. */
 #define USUAL_MAX (16u << 10)
 #define DATA_MAX  (1u << 20)
 
@@ -26,7 +26,9 @@ bool http2_frame_is_likely(const void *bytes)
 	if (b[3] >= sizeof(flags) || b[0] > DATA_MAX >> 16 || b[4] & ~flags[b[3]] || b[5] & 0x80)
 		return false;
 	f = http2_frame_read(bytes);
-	/* Streams of clients are odd; pushed ones, even, are as good as extinct. */
+	/*
+	 * Streams of clients are odd. Pushed streams are even, and clients no longer support push.
+	 */
 	if (f.stream && f.stream % 2 == 0)
 		return false;
 	return f.len <= (f.type == HTTP2_DATA ? DATA_MAX : USUAL_MAX) && http2_frame_is_allowed(&f);

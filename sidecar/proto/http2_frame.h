@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Frame headers of HTTP/2 (RFC 9113 sections 4.1 and 6), and what makes one believable.
- */
+/* Frame headers of HTTP/2 (RFC 9113 sections 4.1 and 6), and tests for plausible ones. */
 #ifndef SIDELIGHT_PROTO_HTTP2_FRAME_H
 #define SIDELIGHT_PROTO_HTTP2_FRAME_H
 
@@ -41,7 +39,7 @@ struct http2_frame {
 	uint8_t flags;
 };
 
-/* Of HTTP2_FRAME_HEAD bytes. The reserved bit is ignored, as the RFC wants it. */
+/* Reads HTTP2_FRAME_HEAD bytes. Ignores the reserved bit, as the RFC requires. */
 static inline struct http2_frame http2_frame_read(const void *bytes)
 {
 	const uint8_t *b = bytes;
@@ -56,10 +54,13 @@ static inline struct http2_frame http2_frame_read(const void *bytes)
 	};
 }
 
-/* May a peer send this, or must it be answered with a connection error? Unknown types may. */
+/*
+ * True if a peer may send this frame; false if the RFC requires a connection error. Unknown types
+ * are allowed.
+ */
 static inline bool http2_frame_is_allowed(const struct http2_frame *f)
 {
-	if (f->type <= HTTP2_HEADERS) /* and DATA: what nearly all are */
+	if (f->type <= HTTP2_HEADERS) /* DATA or HEADERS, as nearly all frames are */
 		return f->stream != 0;
 	switch (f->type) {
 	case HTTP2_PUSH_PROMISE:
@@ -84,14 +85,14 @@ static inline bool http2_frame_is_allowed(const struct http2_frame *f)
 }
 
 /*
- * Do nine bytes from anywhere look like one? Allowed, and besides with no flag and no length that
- * nobody sends: of random bytes, one place in a million does.
+ * True if nine bytes from an arbitrary position look like a frame header: allowed, without
+ * undefined flags, and of a usual length. Of random bytes, one position in a million does.
  */
 bool http2_frame_is_likely(const void *bytes);
 
 /*
- * How many headers of likely frames follow one another from data[0] on, or 0 if one is among them
- * that is not likely. *ret_end is where the next one starts, maybe behind the data.
+ * Counts the headers of likely frames that follow one another from data[0] on; 0 if one of them is
+ * not likely. *ret_end is the offset of the next header, maybe behind the data.
  */
 unsigned http2_frame_chain(const char *data, size_t len, size_t *ret_end);
 

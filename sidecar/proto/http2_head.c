@@ -5,10 +5,10 @@
 
 #include "proto/grpc.h"
 
-/* The head that was decoded last, */
+/* The head that was decoded last. */
 static struct http2_head decoded;
 
-/* and copies of what the decoder lends for one field only. */
+/* Copies of its strings, which the HPACK decoder lends for one callback only. */
 static struct words {
 	char method[HTTP2_METHOD_MAX];
 	char path[HTTP2_PATH_MAX];
@@ -28,13 +28,13 @@ static bool is(struct span s, const char *name, size_t len)
 	return memcmp(s.ptr, name, len) == 0;
 }
 
-/* Of the names below; bit 0 is for fields that are not known. */
+/* The set of the lengths of the names below; bit 0 stands for fields that could not be decoded. */
 #define LENGTH(name) (1ull << (sizeof(name) - 1))
 #define LENGTHS                                                                                    \
 	(1 | LENGTH("host") | LENGTH(":path") | LENGTH(":method") | LENGTH("user-agent") |         \
 	 LENGTH("grpc-status") | LENGTH("content-type"))
 
-/* Does not compile for a name whose length is not one of those. */
+/* Compares a name; does not compile for a name whose length is not in LENGTHS. */
 #define IS(s, name)                                                                                \
 	(sizeof(char[LENGTHS & LENGTH(name) ? 1 : -1]) && (s).len == sizeof(name) - 1 &&           \
 	 is(s, name, sizeof(name) - 1))
@@ -55,7 +55,7 @@ static uint16_t parse_status(struct span s)
 	return (uint16_t)(status >= 100 ? status : 0);
 }
 
-/* The first one of each: a head with two is malformed (RFC 9113 section 8.3). */
+/* The first field of each name counts: a head with two is malformed (RFC 9113 section 8.3). */
 static void pseudo_field(struct http2_head *h, struct span name, struct span value)
 {
 	if (!h->has_method && IS(name, ":method")) {
@@ -97,38 +97,39 @@ static void on_field(void *ctx, struct span name, struct span value)
 	}
 }
 
-static void forget_memos(struct http2_heads *h)
+static void clear_cache(struct http2_heads *h)
 {
-	for (size_t i = 0; i < HTTP2_MEMOS; i++)
-		h->memo[i].len = 0;
+	for (size_t i = 0; i < HTTP2_CACHED_BLOCKS; i++)
+		h->cached[i].len = 0;
 }
 
 static void remember(struct http2_heads *h, struct span block, struct http2_head *head)
 {
-	struct http2_memo *m = &h->memo[h->next++ % HTTP2_MEMOS];
+	struct http2_cached_block *m = &h->cached[h->next++ % HTTP2_CACHED_BLOCKS];
 
 	m->len = (uint8_t)block.len;
 	memcpy(m->bytes, block.ptr, block.len);
-	m->note = (struct http2_note){0};
-	head->note = &m->note;
+	m->attributes = (struct http2_attributes){0};
+	head->attributes = &m->attributes;
 	m->head = *head;
 	m->head.method = m->head.path = m->head.authority = (struct span){NULL, 0};
 }
 
-/* Out of line, as few blocks come here: else each saves registers for it. */
+/* Not inlined: few blocks come here, and each caller would save registers for it. */
 __attribute__((noinline)) int http2_heads_decode(struct http2_heads *h, struct span block,
 						 const struct http2_head **ret)
 {
 	const struct http2_fields fields = {on_field, &decoded, LENGTHS};
-	bool is_small = block.len - 1 < HTTP2_MEMO_BYTES && h->generation;
-	bool is_pure;
+	bool is_small = block.len - 1 < HTTP2_CACHED_BLOCK_MAX && h->generation;
+	bool is_table_unchanged;
 	int err;
 
-	h->note = (struct http2_note){0};
-	decoded = (struct http2_head){.grpc_status = GRPC_STATUS_NONE, .note = &h->note};
-	err = http2_hpack_decode(&h->hpack, block, &fields, &is_pure);
-	if (!is_pure)
-		forget_memos(h);
+	h->attributes = (struct http2_attributes){0};
+	decoded =
+		(struct http2_head){.grpc_status = GRPC_STATUS_NONE, .attributes = &h->attributes};
+	err = http2_hpack_decode(&h->hpack, block, &fields, &is_table_unchanged);
+	if (!is_table_unchanged)
+		clear_cache(h);
 	else if (is_small)
 		remember(h, block, &decoded);
 	if (!err)
@@ -144,5 +145,15 @@ void http2_heads_release(struct http2_heads *h)
 void http2_heads_forget(struct http2_heads *h)
 {
 	http2_hpack_forget(&h->hpack);
-	forget_memos(h);
+	clear_cache(h);
+}
+
+const struct http2_head *http2_head_unknown(void)
+{
+	static struct http2_attributes attributes;
+	static const struct http2_head head = {
+		.grpc_status = GRPC_STATUS_NONE, .unknown = 1, .attributes = &attributes};
+
+	attributes = (struct http2_attributes){0};
+	return &head;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a header block says, as far as anybody here wants to know.
+ * Decodes header blocks into the fields that sidelight uses.
  *
- * A block that changed nothing in the header table means the same whenever its bytes come again
- * before the table changes; the last few of them are remembered, with what the owner made of them.
+ * A block that does not change the dynamic table has the same meaning as long as the table does not
+ * change. The last few such blocks of each direction are cached, with the attributes that the owner
+ * derived from them.
  */
 #ifndef SIDELIGHT_PROTO_HTTP2_HEAD_H
 #define SIDELIGHT_PROTO_HTTP2_HEAD_H
@@ -17,25 +18,25 @@
 
 struct active;
 
-/* What its owner made of a request. */
-struct http2_note {
+/* The attributes that the owner derives from a request, as struct http1_attributes. */
+struct http2_attributes {
 	const char *known_method;
 	const char *route;
 	const char *rpc_method;
 	const char *server_address;
 	struct active *active;
-	uint64_t generation; /* as the owner's when it was made; 0: it is not made */
+	uint64_t generation; /* the owner's generation when this was filled in; 0: not filled in */
 	uint8_t candidates;
 };
 
 enum http2_content {
-	HTTP2_CONTENT_NONE, /* no such field; if fields are unknown, maybe one */
+	HTTP2_CONTENT_NONE, /* no content-type field was decoded */
 	HTTP2_CONTENT_GRPC,
 	HTTP2_CONTENT_GRPC_WEB,
 	HTTP2_CONTENT_OTHER,
 };
 
-/* Longer ones are cut. */
+/* Longer values are truncated. */
 #define HTTP2_METHOD_MAX    64
 #define HTTP2_PATH_MAX	    4096
 #define HTTP2_AUTHORITY_MAX 300
@@ -44,72 +45,82 @@ struct http2_head {
 	uint64_t timeout_ns; /* grpc-timeout; 0: none */
 	uint16_t status; /* 0: none */
 	uint16_t grpc_status; /* enum grpc_status */
-	uint16_t unknown; /* fields of which nothing is known */
+	uint16_t unknown; /* number of fields that could not be decoded */
 	uint8_t content; /* enum http2_content */
-	bool is_request; /* :method, :scheme or :path is there */
-	bool has_method; /* the next three are set; a block that is remembered has them no more */
+	bool is_request; /* the block has :method, :scheme or :path */
+	bool has_method; /* method is set; a cached block has no spans */
 	bool has_path;
 	bool is_connect;
-	bool is_probe; /* user-agent of a kubelet */
-	struct http2_note *note; /* in which the owner may put its own; never NULL */
+	bool is_probe; /* the user-agent is a kubelet's */
+	struct http2_attributes *attributes; /* for the owner to fill in; never NULL */
 	struct span method;
 	struct span path;
-	struct span authority; /* else host */
+	struct span authority; /* :authority, else host */
 };
 
-/* Blocks longer than this are not worth remembering: nearly all their bytes are new. */
-#define HTTP2_MEMO_BYTES 60
-#define HTTP2_MEMOS	 2
+/* Longer blocks are not cached: they rarely repeat byte by byte. */
+#define HTTP2_CACHED_BLOCK_MAX 60
+#define HTTP2_CACHED_BLOCKS    2
 
-struct http2_memo {
-	struct http2_note note;
-	uint8_t len; /* 0: free */
-	char bytes[HTTP2_MEMO_BYTES];
-	struct http2_head head; /* without spans */
+struct http2_cached_block {
+	struct http2_attributes attributes;
+	uint8_t len; /* 0: the entry is free */
+	char bytes[HTTP2_CACHED_BLOCK_MAX];
+	struct http2_head head; /* its spans are empty */
 };
 
-/* One direction. Zeroed with hpack.memory set, it is at its start. */
+/*
+ * The decoder of one direction. All zeros but for hpack.memory, it is at the start of the
+ * direction.
+ */
 struct http2_heads {
 	struct http2_hpack hpack;
-	struct http2_note note; /* of a block that is not remembered */
-	/* The owner's, not 0; notes of others are stale. NULL: spans are wanted always, and nothing
-	 * is remembered. */
+	struct http2_attributes attributes; /* attributes of a block that is not cached */
+	/*
+	 * The owner's generation, not 0; cached attributes of another generation are stale. NULL:
+	 * the owner always needs the spans, and no block is cached.
+	 */
 	const uint64_t *generation;
-	uint8_t next; /* memo to be replaced */
-	struct http2_memo memo[HTTP2_MEMOS];
+	uint8_t next; /* the entry that is replaced next */
+	struct http2_cached_block cached[HTTP2_CACHED_BLOCKS];
 };
 
 void http2_heads_release(struct http2_heads *h);
-/* A block was missed. */
+/* A block was missed: the dynamic table and the cache are invalid. */
 void http2_heads_forget(struct http2_heads *h);
 
-/* A request counts as remembered while its owner's note of it is of this generation. */
-static inline bool http2_memo_is(const struct http2_heads *h, const struct http2_memo *m,
-				 struct span block)
+/*
+ * True if cache entry m holds the block. A request also needs attributes of the owner's generation.
+ */
+static inline bool http2_block_is_cached(const struct http2_heads *h,
+					 const struct http2_cached_block *m, struct span block)
 {
 	return m->len == block.len && block.len &&
-	       (!m->head.is_request || m->note.generation == *h->generation) &&
+	       (!m->head.is_request || m->attributes.generation == *h->generation) &&
 	       memcmp(m->bytes, block.ptr, block.len) == 0;
 }
 
-/* As http2_heads_read(), of a block that is not remembered. */
+/* As http2_heads_read(), for a block that is not cached. */
 int http2_heads_decode(struct http2_heads *h, struct span block, const struct http2_head **ret);
 
 /*
- * One whole header block; note->generation of what it says tells whether its note was
- * made before. *ret lives until the next call for any direction. Errors are http2_hpack_decode()'s;
- * then *ret stays as it is.
+ * Decodes one complete header block. attributes->generation of the result says whether its
+ * attributes are filled in. *ret is valid until the next call for any direction. Returns 0 or an
+ * error of http2_hpack_decode(), and leaves *ret unchanged in that case.
  */
 static inline int http2_heads_read(struct http2_heads *h, struct span block,
 				   const struct http2_head **ret)
 {
-	for (size_t i = 0; i < HTTP2_MEMOS; i++) {
-		if (http2_memo_is(h, &h->memo[i], block)) {
-			*ret = &h->memo[i].head;
+	for (size_t i = 0; i < HTTP2_CACHED_BLOCKS; i++) {
+		if (http2_block_is_cached(h, &h->cached[i], block)) {
+			*ret = &h->cached[i].head;
 			return 0;
 		}
 	}
 	return http2_heads_decode(h, block, ret);
 }
+
+/* The head of a block that could not be decoded. Valid until the next call. */
+const struct http2_head *http2_head_unknown(void);
 
 #endif

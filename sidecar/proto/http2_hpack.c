@@ -6,32 +6,34 @@
 
 #include "proto/http2_huffman.h"
 
-#define STRING_MAX    (64u << 10) /* more is no header field */
-#define SHORT	      127 /* lengths below it have one byte; above it is Huffman code (section 5.2) */
-#define LITERAL_MAX   (3 + 2 * (SHORT - 1))
-#define FIRST_DYNAMIC (0x80 | HTTP2_STATIC_ENTRIES) /* and the depth of an entry: its index */
+#define STRING_MAX (64u << 10) /* the longest accepted string */
+/* smaller lengths take one byte; with the Huffman flag, the byte is larger (section 5.2) */
+#define SHORT	    127
+#define LITERAL_MAX (3 + 2 * (SHORT - 1))
+/* first byte of an indexed field, minus the depth of its dynamic entry */
+#define FIRST_DYNAMIC (0x80 | HTTP2_STATIC_ENTRIES)
 #define INITIAL_SIZE  4096 /* RFC 9113 section 6.5.2 */
-#define INT_MAX_BYTES 6 /* of an integer: no index and no length that counts has more */
+#define INT_MAX_BYTES 6 /* the longest encoding of an index or a length below 2^32 */
 
-/* A block that is being read, and what it has done so far. */
+/* A block while it is decoded. */
 struct block {
 	struct http2_hpack *h;
 	const struct http2_fields *fields;
 	const uint8_t *end;
-	bool is_pure;
+	bool is_table_unchanged;
 };
 
-/* Where strings in Huffman code are decoded to. */
+/* Buffers for decoded Huffman strings. */
 static char names_room[HTTP2_HUFFMAN_ROOM(STRING_MAX)];
 static char values_room[HTTP2_HUFFMAN_ROOM(STRING_MAX)];
 
-/* An integer that was read; it is returned in registers. */
+/* A decoded integer; returned in registers. */
 struct number {
-	const uint8_t *next; /* what follows it; NULL: it is none */
+	const uint8_t *next; /* the byte behind it; NULL: malformed */
 	uint32_t value;
 };
 
-/* An integer that does not fit into its prefix, whose value is n. */
+/* Decodes an integer that does not fit into its prefix; n is the value of the prefix. */
 static __attribute__((noinline)) struct number read_long_int(const uint8_t *p, const uint8_t *end,
 							     uint64_t n)
 {
@@ -46,7 +48,7 @@ static __attribute__((noinline)) struct number read_long_int(const uint8_t *p, c
 	return (struct number){n > UINT32_MAX ? NULL : p + at, (uint32_t)n};
 }
 
-/* An integer with a prefix of `bits` at p, which is not the end (RFC 7541 section 5.1). */
+/* Decodes an integer with a prefix of `bits` bits (RFC 7541 section 5.1). p is not the end. */
 static inline struct number read_int(const uint8_t *p, const uint8_t *end, unsigned bits)
 {
 	uint32_t most = (1u << bits) - 1;
@@ -55,8 +57,10 @@ static inline struct number read_int(const uint8_t *p, const uint8_t *end, unsig
 	return n == most ? read_long_int(p, end, n) : (struct number){p + 1, n};
 }
 
-/* A string (section 5.2), with its bytes as they stand in the block; returns what follows it, or
- * NULL if it is none. */
+/*
+ * Reads a string (section 5.2) without decoding it. Returns the position behind it, or NULL if it
+ * is malformed.
+ */
 static inline const uint8_t *read_string(const uint8_t *p, const uint8_t *end,
 					 struct span *ret_code, bool *ret_is_huffman)
 {
@@ -79,13 +83,13 @@ static struct span decode_huffman(struct span code, char *room)
 	return http2_huffman_decode(code, room, &s.len) ? s : (struct span){NULL, 0};
 }
 
-/* The text of a string; ptr NULL: it is no Huffman code. */
+/* Decodes a string into room if it is in Huffman code. ptr NULL: it is malformed. */
 static inline struct span text_of(struct span code, bool is_huffman, char *room)
 {
 	return is_huffman ? decode_huffman(code, room) : code;
 }
 
-/* The peer has at least as many entries, and our table takes as many from here on. */
+/* True if the peer's table can have an entry at this depth. Then our table grows accordingly. */
 static bool is_known_to_peer(struct http2_hpack *h, uint32_t depth)
 {
 	size_t size = h->table.used + (depth - h->table.count) * (size_t)HTTP2_ENTRY_OVERHEAD;
@@ -97,7 +101,7 @@ static bool is_known_to_peer(struct http2_hpack *h, uint32_t depth)
 	return true;
 }
 
-/* False: no table has this index. The name is empty if the entry is not known. */
+/* Returns false if no table can have this index. The name is empty if the entry is unknown. */
 static inline bool look_up(struct http2_hpack *h, uint32_t index, struct http2_field *ret)
 {
 	uint32_t depth = index - HTTP2_STATIC_ENTRIES;
@@ -120,7 +124,9 @@ static inline bool is_wanted(uint64_t lengths, size_t name)
 	return name >= 64 || lengths >> name & 1;
 }
 
-/* Section 6.1. Returns what follows it, or NULL if it is none; so do those below. */
+/*
+ * Reads an indexed field (section 6.1). Returns the position behind it, or NULL if it is malformed.
+ */
 static const uint8_t *read_indexed(struct block *b, const uint8_t *p)
 {
 	struct number index = read_int(p, b->end, 7);
@@ -135,13 +141,15 @@ static const uint8_t *read_indexed(struct block *b, const uint8_t *p)
 
 static int insert(struct http2_hpack *h, const struct http2_field *f)
 {
-	if (h->is_unsure && f->name.len + f->value.len + HTTP2_ENTRY_OVERHEAD > h->size)
+	if (h->may_be_larger && f->name.len + f->value.len + HTTP2_ENTRY_OVERHEAD > h->size)
 		h->size = HTTP2_TABLE_MAX;
 	return http2_table_insert(&h->table, h->memory, h->size, f);
 }
 
-/* Section 6.2; bits of the index: those that are kept have 6, others 4. *ret_err is changed only
- * when there is no memory. */
+/*
+ * Reads a literal field (section 6.2); bits: size of the index prefix, 6 if the field is inserted
+ * into the table, else 4. Returns as read_indexed(). Writes *ret_err only if there is no memory.
+ */
 static const uint8_t *read_literal(struct block *b, const uint8_t *p, unsigned bits, int *ret_err)
 {
 	struct number index = read_int(p, b->end, bits);
@@ -175,14 +183,14 @@ static const uint8_t *read_literal(struct block *b, const uint8_t *p, unsigned b
 		b->fields->fn(b->fields->ctx, f.name, f.value);
 	if (!is_kept)
 		return p;
-	b->is_pure = false;
+	b->is_table_unchanged = false;
 	err = insert(b->h, &f);
 	if (err)
 		*ret_err = err;
 	return err ? NULL : p;
 }
 
-/* A new size of the table (section 6.3), which may be more than we keep. */
+/* Reads a size update (section 6.3); the size may exceed our maximum. Returns as read_indexed(). */
 static const uint8_t *read_update(struct block *b, const uint8_t *p)
 {
 	struct number size = read_int(p, b->end, 5);
@@ -190,22 +198,22 @@ static const uint8_t *read_update(struct block *b, const uint8_t *p)
 
 	if (!size.next)
 		return NULL;
-	b->is_pure = false;
-	h->is_unsure = size.value > HTTP2_TABLE_MAX;
-	h->size = h->is_unsure ? HTTP2_TABLE_MAX : size.value;
+	b->is_table_unchanged = false;
+	h->may_be_larger = size.value > HTTP2_TABLE_MAX;
+	h->size = h->may_be_larger ? HTTP2_TABLE_MAX : size.value;
 	http2_table_shrink(&h->table, h->size);
 	return size.next;
 }
 
 /*
- * Whatever changes nothing and is read at a glance, as far as it stands at the beginning: a block
- * may consist of thousands of such fields.
- *   - Literals that are not kept (0000: without indexing, 0001: never indexed, sections 6.2.2 and
- *     6.2.3), with a new name, both strings short and without Huffman code. The end is looked at
- *     once for each: near it they take the long way.
- *   - Fields that are in the table, with an index of one byte and a name that is not wanted.
+ * Skips fields that are not wanted and do not change the table, in a tight loop, since a block may
+ * have thousands of them:
+ * - Literals that are not inserted (0000: without indexing, 0001: never indexed, sections 6.2.2 and
+ *   6.2.3), with a new name, and two short strings without Huffman code. One test checks that the
+ *   longest such literal fits; near the end of the block the general path takes over.
+ * - Indexed fields with an index of one byte and an unwanted name.
  */
-static inline const uint8_t *pass(const struct block *b, const uint8_t *p)
+static inline const uint8_t *skip_unwanted(const struct block *b, const uint8_t *p)
 {
 	const struct http2_fields *fields = b->fields;
 	const struct http2_table *t = &b->h->table;
@@ -247,13 +255,13 @@ static int read_fields(struct block *b, const uint8_t *p)
 
 	while (p && p < b->end && (*p & 0xe0) == 0x20)
 		p = read_update(b, p);
-	while (p && (p = pass(b, p)) < b->end) {
+	while (p && (p = skip_unwanted(b, p)) < b->end) {
 		if (*p & 0x80)
 			p = read_indexed(b, p);
 		else if (*p & 0x40)
 			p = read_literal(b, p, 6, &err);
 		else if (*p & 0x20)
-			p = NULL; /* an update behind a field (section 4.2) */
+			p = NULL; /* a size update after a field is malformed (section 4.2) */
 		else
 			p = read_literal(b, p, 4, &err);
 	}
@@ -261,17 +269,18 @@ static int read_fields(struct block *b, const uint8_t *p)
 }
 
 int http2_hpack_decode(struct http2_hpack *h, struct span block, const struct http2_fields *fields,
-		       bool *ret_is_pure)
+		       bool *ret_is_table_unchanged)
 {
 	const uint8_t *p = (const uint8_t *)block.ptr;
-	struct block b = {.h = h, .fields = fields, .end = p + block.len, .is_pure = true};
+	struct block b = {
+		.h = h, .fields = fields, .end = p + block.len, .is_table_unchanged = true};
 	int err;
 
 	if (!h->has_size)
 		h->size = INITIAL_SIZE;
 	h->has_size = true;
 	err = read_fields(&b, p);
-	*ret_is_pure = !err && b.is_pure;
+	*ret_is_table_unchanged = !err && b.is_table_unchanged;
 	if (err)
 		http2_hpack_forget(h);
 	return err;
@@ -287,5 +296,5 @@ void http2_hpack_forget(struct http2_hpack *h)
 	http2_hpack_release(h);
 	if (!h->has_size || h->size < INITIAL_SIZE)
 		h->size = INITIAL_SIZE;
-	h->has_size = h->is_unsure = true;
+	h->has_size = h->may_be_larger = true;
 }

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Header blocks of one direction into fields: HPACK (RFC 7541), also where the beginning of the
+ * Decodes the header blocks of one direction with HPACK (RFC 7541), even if the beginning of the
  * direction was not seen.
  *
- * Why an answer is never wrong, only unknown. The index of a dynamic entry counts from the newest
- * one, and entries leave at the other end (RFC 7541 sections 2.3.2 and 2.3.3). So whatever we keep
- * answers right, as long as no block was missed since it was inserted; else the table is emptied
- * (http2_hpack_forget). An index behind the oldest entry is of one that was inserted unseen, or
- * that we evicted and the peer did not: its field is unknown. That the second happens seldom,
- * our table is at least as large as the peer's: an index behind the oldest entry tells that the
- * peer has at least so many, of the least size that one can have; and where the peer's size is not
- * known, it grows before an entry comes that is larger than all of ours.
+ * A decoded field is never wrong, only unknown. An index into the dynamic table counts from the
+ * newest entry, and entries are evicted at the other end (RFC 7541 sections 2.3.2 and 2.3.3). An
+ * entry in our table is therefore correct as long as no block was missed since its insertion; after
+ * a missed block the table is emptied (http2_hpack_forget()). An index behind our oldest entry
+ * refers to an entry that was inserted before we joined, or that we evicted and the peer did not:
+ * its field is unknown. To make the second case rare, our table is at least as large as the peer's.
+ * An index behind the oldest entry proves that the peer has at least that many entries, of the
+ * minimal entry size each. While the peer's size is not known, our table also grows before an entry
+ * is inserted that is larger than the table.
  *
- * SETTINGS_HEADER_TABLE_SIZE only limits what the peer may choose; what it chose it must say
- * itself, at the start of a block, before it uses it (RFC 7541 section 4.2). So the setting, and
- * when its acknowledgement takes effect, change nothing for a reader: it is not followed.
+ * SETTINGS_HEADER_TABLE_SIZE only limits the size that the peer may choose. The peer announces its
+ * choice at the start of a block before it uses it (RFC 7541 section 4.2). A passive decoder
+ * therefore does not need the setting, nor the time of its acknowledgement.
  */
 #ifndef SIDELIGHT_PROTO_HTTP2_HPACK_H
 #define SIDELIGHT_PROTO_HTTP2_HPACK_H
@@ -26,44 +27,47 @@
 #include "base/span.h"
 #include "proto/http2_table.h"
 
-/* Our table is not larger: it takes any entry of two strings of 64 KiB. */
+/* The maximum size of our table: it has room for any entry of two strings of 64 KiB. */
 #define HTTP2_TABLE_MAX (132u << 10)
-/* No index is further behind: more entries do not fit in a table of 64 KiB. */
+/* The maximum distance of an index behind our table: a table of 64 KiB has no more entries. */
 #define HTTP2_UNKNOWN_MAX 2048
 
-/* Zeroed with its memory set, it is that of a direction seen from its start. */
+/* All zeros but for memory, it is at the start of a direction. */
 struct http2_hpack {
 	struct http2_memory *memory;
 	struct http2_table table;
-	uint32_t size; /* of our table, in HPACK's bytes; valid if has_size, else HTTP/2's 4096 */
+	/* of our table, as RFC 7541 counts; valid if has_size, else the initial 4096 */
+	uint32_t size;
 	bool has_size;
-	bool is_unsure; /* the peer's table may be larger */
+	bool may_be_larger; /* the peer's table may be larger than ours */
 };
 
-/* Accepts a zeroed one. */
+/* Accepts all zeros. */
 void http2_hpack_release(struct http2_hpack *h);
 
-/* A block was missed: nothing is known of the table any more. */
+/* A block was missed: empties the table. */
 void http2_hpack_forget(struct http2_hpack *h);
 
 #define HTTP2_ALL_LENGTHS UINT64_MAX
 
-/* Who gets the fields of a block. */
+/* The receiver of the fields of a block. */
 struct http2_fields {
-	/* One field, borrowed during the call. An empty name: the field is not known. */
+	/* Called for each field; the spans are borrowed. An empty name: the field is unknown. */
 	void (*fn)(void *ctx, struct span name, struct span value);
 	void *ctx;
-	/* By bit n: fields whose names have n bytes are wanted. Those with longer names always are;
-	 * bit 0, for fields that are not known, is set. */
+	/*
+	 * Bit n: fields whose names have n bytes are wanted. Fields with longer names always are.
+	 * Bit 0, which stands for unknown fields, is set.
+	 */
 	uint64_t lengths;
 };
 
 /*
- * One whole header block. *ret_is_pure: it changed nothing in the table, so the same bytes mean the
- * same until a block comes that does. Returns 0, -EBADMSG if it is no header block, or -ENOMEM;
- * then the table is forgotten.
+ * Decodes one complete header block. *ret_is_table_unchanged: the same bytes have the same meaning
+ * until the next block that changes the table. Returns 0, -EBADMSG if the block is malformed, or
+ * -ENOMEM; after an error the table is empty.
  */
 int http2_hpack_decode(struct http2_hpack *h, struct span block, const struct http2_fields *fields,
-		       bool *ret_is_pure);
+		       bool *ret_is_table_unchanged);
 
 #endif

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #define SHORTEST 5 /* bits */
-#define QUICK	 8 /* bits of the codes that are found by one look */
+#define QUICK	 8 /* codes of up to so many bits are found by one lookup */
 
-/* All symbols but that of the end, in the order of their codes: the code is canonical. */
+/* All symbols but the end-of-string symbol, in the order of their codes: the code is canonical. */
 static const uint8_t symbols[256] = {
 	48,  49,  50,  97,  99,	 101, 105, 111, 115, 116, 32,  37,  45,	 46,  47,  51,	52,  53,
 	54,  55,  56,  57,  61,	 65,  95,  98,	100, 102, 103, 104, 108, 109, 110, 112, 114, 117,
@@ -25,7 +25,7 @@ static const uint8_t symbols[256] = {
 	15,  16,  17,  18,  19,	 20,  21,  23,	24,  25,  26,  27,  28,	 29,  30,  31,	127, 220,
 	249, 10,  13,  22};
 
-/* Of how many codes have so many bits. */
+/* The number of codes of each length. */
 static const struct {
 	uint8_t bits;
 	uint8_t count;
@@ -37,17 +37,17 @@ static const struct {
 
 #define LENGTHS (sizeof(lengths) / sizeof(*lengths))
 
-/* Made once from the above. */
+/* The decoding table, built once from the arrays above. */
 static struct {
 	bool is_ready;
 	struct {
 		uint8_t symbol;
 		uint8_t bits; /* 0: the code is longer */
-	} quick[1u << QUICK]; /* by the first bits */
+	} quick[1u << QUICK]; /* indexed by the first QUICK bits */
 	struct {
-		uint64_t end; /* the first 64 bits that are above all codes of this length */
-		uint32_t first; /* code */
-		uint32_t index; /* of its symbol */
+		uint64_t end; /* codes of this length are below it, left-aligned in 64 bits */
+		uint32_t first; /* first code of this length */
+		uint32_t index; /* index of its symbol */
 	} row[LENGTHS];
 } table;
 
@@ -76,7 +76,9 @@ static void prepare(void)
 	table.is_ready = true;
 }
 
-/* A code that is longer than QUICK, at the top of `bits`: its length, 0 if it is that of the end.
+/*
+ * Decodes a code longer than QUICK bits at the top of `bits`. Returns its length, 0 for
+ * end-of-string.
  */
 static unsigned long_code(uint64_t bits, uint8_t *ret_symbol)
 {
@@ -96,8 +98,8 @@ bool http2_huffman_decode(struct span code, char *out, size_t *ret_len)
 	const uint8_t *p = (const uint8_t *)code.ptr;
 	const uint8_t *end = p + code.len;
 	char *to = out;
-	uint64_t bits = 0; /* the next ones, at the top; zeros behind them */
-	unsigned have = 0; /* of them */
+	uint64_t bits = 0; /* the next bits, left-aligned; zeros follow */
+	unsigned have = 0; /* number of valid bits */
 
 	if (!table.is_ready)
 		prepare();
@@ -125,6 +127,6 @@ bool http2_huffman_decode(struct span code, char *out, size_t *ret_len)
 		have -= taken;
 	}
 	*ret_len = (size_t)(to - out);
-	/* What is left are the first bits of the code of the end, which are all ones. */
+	/* The remaining bits are padding: a prefix of the end-of-string code, which is all ones. */
 	return have < 8 && (bits | UINT64_MAX >> have) == UINT64_MAX;
 }

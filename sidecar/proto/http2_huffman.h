@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Strings in the Huffman code of HPACK (RFC 7541 section 5.2 and appendix B).
- */
+/* Decodes strings in the Huffman code of HPACK (RFC 7541 section 5.2 and appendix B). */
 #ifndef SIDELIGHT_PROTO_HTTP2_HUFFMAN_H
 #define SIDELIGHT_PROTO_HTTP2_HUFFMAN_H
 
@@ -10,12 +8,13 @@
 
 #include "base/span.h"
 
-/* The most that n bytes decode to: the shortest code has five bits. */
+/* The maximum length of n decoded bytes: the shortest code has five bits. */
 #define HTTP2_HUFFMAN_ROOM(n) ((size_t)(n)*8 / 5)
 
 /*
- * Decodes into out, which has HTTP2_HUFFMAN_ROOM(code.len) bytes. False if it is none: it contains
- * the end-of-string symbol, or its padding has more than 7 bits or others than ones.
+ * Decodes into out, which has room for HTTP2_HUFFMAN_ROOM(code.len) bytes. Returns false if the
+ * string is malformed: it contains the end-of-string symbol, or its padding exceeds 7 bits or has a
+ * zero bit.
  */
 bool http2_huffman_decode(struct span code, char *out, size_t *ret_len);
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where do frames begin, in a direction whose beginning or middle was not seen?
+ * Finds the start of a frame in a direction whose beginning or middle was not seen
+ * (resynchronisation).
  *
- * One header of a frame proves little, a second one where the first says that it must be proves
- * it: by chance that is found once in 10^12 places. What a piece holds before the place that was
- * found stays unread. A header is recognised when a piece holds all of it.
+ * A single plausible frame header proves little. A second one at the position that the first
+ * implies is found by chance at one position in 10^12. The bytes of a segment before that position
+ * are not parsed. A header is recognised only if it is complete in one segment.
  */
 #ifndef SIDELIGHT_PROTO_HTTP2_SYNC_H
 #define SIDELIGHT_PROTO_HTTP2_SYNC_H
@@ -15,22 +16,22 @@
 
 #include "base/span.h"
 
-/* Zeroed, it knows nothing. */
+/* All zeros: no candidate. */
 struct http2_sync {
-	uint32_t links; /* headers that follow one another so far; 0: no candidate */
-	uint32_t ahead; /* bytes to come until the next one */
+	uint32_t headers; /* consecutive headers so far; 0: no candidate */
+	uint32_t ahead; /* bytes from here to the next header of the candidate */
 };
 
 #define HTTP2_SYNC_NONE SIZE_MAX
 
 /*
- * The next piece of the direction. Returns the offset in it at which a frame begins, or
- * HTTP2_SYNC_NONE. is_http2: that it is HTTP/2 at all need not be proved, so that a piece which is
- * one whole frame is enough.
+ * Searches the next segment of the direction. Returns the offset at which a frame begins, or
+ * HTTP2_SYNC_NONE. is_http2: the connection is known to be HTTP/2, so a segment that is exactly one
+ * frame is sufficient.
  */
 size_t http2_sync_find(struct http2_sync *s, struct span data, bool is_http2);
 
-/* len bytes of the direction passed unseen. */
+/* len bytes of the direction were skipped or lost. */
 void http2_sync_skip(struct http2_sync *s, uint64_t len);
 
 #endif

@@ -145,7 +145,10 @@ static int grow_ring(struct http2_table *t, struct http2_memory *m)
 	return 0;
 }
 
-/* A buffer with room for so many bytes more; the old one, which is not freed, in *ret_old. */
+/*
+ * Allocates a buffer with room for `more` further bytes. *ret_old is the old buffer, which the
+ * caller frees.
+ */
 static int move_bytes(struct http2_table *t, struct http2_memory *m, uint32_t more, char **ret_old)
 {
 	uint32_t live = t->used - t->count * HTTP2_ENTRY_OVERHEAD;
@@ -187,6 +190,6 @@ int http2_table_insert(struct http2_table *t, struct http2_memory *m, uint32_t s
 	t->end += (uint32_t)more;
 	t->used += (uint32_t)more + HTTP2_ENTRY_OVERHEAD;
 	if (old)
-		release(m, old); /* name and value may have been in it */
+		release(m, old); /* only now: name and value may point into it */
 	return 0;
 }

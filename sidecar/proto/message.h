@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a protocol parser understands: heads of requests and responses. The
- * words are those of RFC 9110. Spans are borrowed during the callback.
+ * The parsed heads of requests and responses, in the terms of RFC 9110. Every span is borrowed from
+ * the parser for the duration of the callback.
  */
 #ifndef SIDELIGHT_PROTO_MESSAGE_H
 #define SIDELIGHT_PROTO_MESSAGE_H
@@ -13,17 +13,20 @@
 
 enum http_version { HTTP_1_0, HTTP_1_1, HTTP_2 };
 
-/* Why bytes could not be understood; each has a counter. */
+/* Reasons for which bytes could not be parsed; each has a counter. */
 enum parse_fail {
-	PARSE_FAIL_START_LINE, /* not a start line where a message must start */
-	PARSE_FAIL_FIELD, /* a NUL byte in a head: no real server takes it */
-	PARSE_FAIL_LENGTH, /* Content-Length that is no number, or several that differ, or a
-			    * request's Transfer-Encoding that does not end in chunked */
-	PARSE_FAIL_CHUNK, /* chunk size that is no number */
+	PARSE_FAIL_START_LINE, /* no start line where a message must start */
+	PARSE_FAIL_FIELD, /* a NUL byte in a head; no real server accepts it */
+	/*
+	 * Content-Length is not a number, its values differ, or the Transfer-Encoding of a request
+	 * does not end in chunked
+	 */
+	PARSE_FAIL_LENGTH,
+	PARSE_FAIL_CHUNK, /* a chunk size is not a number */
 	PARSE_FAIL_LOST, /* bytes of a head or of chunked framing are missing */
-	PARSE_FAIL_HEAD_TOO_LARGE, /* head over HTTP1_HEAD_MAX or HTTP2_BLOCK_MAX: reported with
-				    * what is known */
-	PARSE_FAIL_FRAME, /* HTTP/2: no frame where one must be, or not in this order */
+	/* the head exceeds HTTP1_HEAD_MAX or HTTP2_BLOCK_MAX; it is reported truncated */
+	PARSE_FAIL_HEAD_TOO_LARGE,
+	PARSE_FAIL_FRAME, /* HTTP/2: no frame, or one that RFC 9113 does not allow here */
 	PARSE_FAIL_BLOCK, /* HTTP/2: a header block that cannot be decoded */
 	PARSE_FAIL_MEMORY, /* HTTP/2: no memory for a header block or table */
 	PARSE_FAIL_MAX,
@@ -32,20 +35,20 @@ enum parse_fail {
 struct active;
 
 /*
- * What its owner made of a head that repeats byte by byte. A parser that
- * remembers heads hands out the same note with the same bytes; it forgets
- * notes at any time.
+ * The attributes (in the sense of OpenTelemetry) that the owner of the parsers derives from the
+ * head of an HTTP/1 request. The parser's cache stores them beside the head, so that a head which
+ * repeats byte by byte is not classified again. The cache drops them at any time.
  */
-struct message_note {
-	uint64_t owner; /* a number that no other owner has; 0: nothing noted */
-	struct active *active; /* the owner's */
+struct http1_attributes {
+	uint64_t owner; /* unique number of the owner that filled this in; 0: not filled in */
+	struct active *active; /* borrowed from the owner */
 	const char *known_method;
 	const char *route;
 	bool is_head;
 	bool is_connect;
 	bool is_probe;
 	bool is_grpc_web;
-	uint8_t candidates; /* the owner's */
+	uint8_t candidates; /* bits defined by the owner */
 };
 
 struct message {
@@ -63,9 +66,9 @@ struct message {
 	/* both */
 	struct span content_type;
 	struct span fields; /* all field lines as on the wire, without the start line */
-	bool has_upgrade; /* Connection: upgrade */
-	struct message_note *note; /* NULL: the parser does not remember this one */
-	bool is_cut; /* the head was over the limit: fields are not complete */
+	/* stored with the cached head; NULL: the head is not cached */
+	struct http1_attributes *attributes;
+	bool is_truncated; /* the head exceeds the limit: fields are incomplete */
 };
 
 #endif

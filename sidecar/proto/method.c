@@ -5,7 +5,7 @@
 
 static const char other[] = METHOD_OTHER;
 
-/* With constants, one or two comparisons of words. */
+/* The compiler turns the constant lengths into one or two comparisons of words. */
 static inline const char *name_if(struct span method, const char *name, size_t len)
 {
 	return memcmp(method.ptr, name, len) == 0 ? name : other;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The methods that OpenTelemetry's HTTP conventions call known: those of RFC 9110, PATCH and
+ * The methods that OpenTelemetry's HTTP conventions call known: the methods of RFC 9110, PATCH, and
  * QUERY. A method is case-sensitive (RFC 9110 section 9.1), so `get` is not known.
  */
 #ifndef SIDELIGHT_PROTO_METHOD_H
@@ -10,7 +10,9 @@
 
 #define METHOD_OTHER "_OTHER"
 
-/* The known method as a static string, else METHOD_OTHER; equal names are equal pointers. */
+/*
+ * Returns the known method as a static string, else METHOD_OTHER. Equal names are equal pointers.
+ */
 const char *method_known(struct span method);
 
 #endif

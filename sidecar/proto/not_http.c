@@ -5,31 +5,33 @@
 #include <stdint.h>
 #include <string.h>
 
-/* PostgreSQL, "Message Formats": a length with itself, then a version or a request code. */
+/*
+ * PostgreSQL, "Message Formats": a length that includes itself, then a version or a request code.
+ */
 #define POSTGRESQL_HEAD	  8
 #define POSTGRESQL_MAX	  10000 /* MAX_STARTUP_PACKET_LENGTH of the server */
 #define POSTGRESQL_3	  3 /* major version, in the upper 16 bits */
 #define POSTGRESQL_CANCEL 80877102u /* and SSLRequest, GSSENCRequest */
 #define POSTGRESQL_GSSENC 80877104u
 
-/* MongoDB wire protocol: four little-endian words, the last of which is the opcode. */
+/* MongoDB wire protocol: four little-endian words; the last is the opcode. */
 #define MONGODB_HEAD  16
 #define MONGODB_MAX   48000000 /* maxMessageSizeBytes */
 #define MONGODB_QUERY 2004
 #define MONGODB_MSG   2013
 
-struct beginning {
+struct signature {
 	const char *text;
 	enum not_http protocol;
 };
 
-static const struct beginning of_client[] = {
+static const struct signature client_signatures[] = {
 	{"AMQP", NOT_HTTP_AMQP},
 	{"PING\r\n", NOT_HTTP_REDIS},
 	{"SSH-", NOT_HTTP_SSH},
 };
 
-static const struct beginning of_server[] = {
+static const struct signature server_signatures[] = {
 	{"SSH-", NOT_HTTP_SSH},		{"220 ", NOT_HTTP_FTP_OR_MAIL},
 	{"220-", NOT_HTTP_FTP_OR_MAIL}, {"+OK", NOT_HTTP_FTP_OR_MAIL},
 	{"* OK", NOT_HTTP_FTP_OR_MAIL},
@@ -95,7 +97,7 @@ static bool is_mongodb(struct span data)
 	       (opcode == MONGODB_MSG || opcode == MONGODB_QUERY);
 }
 
-/* A command of memcached's text protocol, whose names are those of methods in small letters. */
+/* A command of memcached's text protocol. Some have the names of HTTP methods in lower case. */
 static bool is_memcached(struct span data)
 {
 	const char *end = memchr(data.ptr, '\n', data.len);
@@ -107,7 +109,7 @@ static bool is_memcached(struct span data)
 	return false;
 }
 
-/* MQTT 3.1 or later: CONNECT, a remaining length of one to four bytes, the protocol's name. */
+/* MQTT 3.1 or later: CONNECT, a remaining length of one to four bytes, the name of the protocol. */
 static bool is_mqtt(struct span data)
 {
 	size_t at = 1;
@@ -119,7 +121,7 @@ static bool is_mqtt(struct span data)
 	       data.ptr[2] == 'M' && data.ptr[3] == 'Q';
 }
 
-static enum not_http find_beginning(const struct beginning *rows, size_t count, struct span data)
+static enum not_http match_signature(const struct signature *rows, size_t count, struct span data)
 {
 	for (size_t i = 0; i < count; i++)
 		if (span_starts(data, rows[i].text))
@@ -127,20 +129,21 @@ static enum not_http find_beginning(const struct beginning *rows, size_t count, 
 	return NOT_HTTP_NONE;
 }
 
-static enum not_http find_of_server(struct span data)
+static enum not_http detect_server(struct span data)
 {
-	/* The greeting of MySQL: three bytes of length, number 0, protocol version 10. */
+	/* MySQL's greeting: three bytes of length, sequence number 0, protocol version 10. */
 	if (data.len > 5 && data.ptr[0] && !data.ptr[2] && !data.ptr[3] && data.ptr[4] == 10)
 		return NOT_HTTP_MYSQL;
-	return find_beginning(of_server, sizeof(of_server) / sizeof(of_server[0]), data);
+	return match_signature(server_signatures,
+			       sizeof(server_signatures) / sizeof(server_signatures[0]), data);
 }
 
-enum not_http not_http_find(struct span data, bool is_from_client)
+enum not_http not_http_detect(struct span data, bool is_from_client)
 {
 	char first = data.ptr[0];
 
 	if (!is_from_client)
-		return find_of_server(data);
+		return detect_server(data);
 	if (is_mongodb(data))
 		return NOT_HTTP_MONGODB;
 	switch (first) {
@@ -156,5 +159,6 @@ enum not_http not_http_find(struct span data, bool is_from_client)
 	}
 	if (first >= 'a' && first <= 'z')
 		return is_memcached(data) ? NOT_HTTP_MEMCACHED : NOT_HTTP_NONE;
-	return find_beginning(of_client, sizeof(of_client) / sizeof(of_client[0]), data);
+	return match_signature(client_signatures,
+			       sizeof(client_signatures) / sizeof(client_signatures[0]), data);
 }

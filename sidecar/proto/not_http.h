@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Other protocols that run on TCP without TLS, recognized by the first bytes
- * of a connection: they are counted by name, and not as malformed HTTP.
+ * Recognises other protocols than HTTP on TCP by the first bytes of a connection. They are counted
+ * by name, and not as malformed HTTP.
  */
 #ifndef SIDELIGHT_PROTO_NOT_HTTP_H
 #define SIDELIGHT_PROTO_NOT_HTTP_H
@@ -11,7 +11,7 @@
 #include "base/span.h"
 
 enum not_http {
-	NOT_HTTP_NONE, /* it may be HTTP */
+	NOT_HTTP_NONE, /* none of these; it may be HTTP */
 	NOT_HTTP_AMQP,
 	NOT_HTTP_FTP_OR_MAIL, /* a greeting of FTP, SMTP, POP3 or IMAP */
 	NOT_HTTP_MEMCACHED,
@@ -24,11 +24,13 @@ enum not_http {
 	NOT_HTTP_MAX,
 };
 
-/* "PostgreSQL", ...; static. */
+/* A static string, like "PostgreSQL". */
 const char *not_http_name(enum not_http protocol);
 
-/* data: the first bytes of one direction, at least one; from the client, or from the server before
- * the client has sent anything. */
-enum not_http not_http_find(struct span data, bool is_from_client);
+/*
+ * data: the first bytes of one direction, at least one byte. They come from the client, or from the
+ * server before the client has sent any.
+ */
+enum not_http not_http_detect(struct span data, bool is_from_client);
 
 #endif

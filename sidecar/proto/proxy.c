@@ -4,7 +4,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#define V1_MAX	      PROXY_KEPT_MAX
+#define V1_MAX	      PROXY_BUFFER_MAX
 #define V2_SIGNATURE  12
 #define V2_HEAD	      16 /* signature, version and command, family and transport, length */
 #define V2_INET4      12 /* two addresses and two ports */
@@ -15,7 +15,7 @@
 
 static const char v2_signature[] = "\r\n\r\n\0\r\nQUIT\n";
 
-/* Of version 1, as far as it tells a header from a request of an unknown method. */
+/* Version 1: enough of the line to distinguish it from a request with an unknown method. */
 static const char *const v1_starts[] = {"PROXY TCP4 ", "PROXY TCP6 ", "PROXY UNKNOWN"};
 
 static bool agrees(const char *bytes, size_t n, const char *with, size_t len)
@@ -23,7 +23,7 @@ static bool agrees(const char *bytes, size_t n, const char *with, size_t len)
 	return memcmp(bytes, with, n < len ? n : len) == 0;
 }
 
-/* May the n bytes be the start of a header of version 1? */
+/* True if the n bytes can be the start of a header of version 1. */
 static bool may_be_v1(const char *bytes, size_t n)
 {
 	for (size_t i = 0; i < sizeof(v1_starts) / sizeof(*v1_starts); i++)
@@ -34,10 +34,10 @@ static bool may_be_v1(const char *bytes, size_t n)
 
 static bool is_v1(const struct proxy *p)
 {
-	return p->kept && p->bytes[0] == 'P';
+	return p->buffered && p->bytes[0] == 'P';
 }
 
-/* Takes the next field of the line, and the space behind it. False: there is none. */
+/* Removes the next field and the space behind it from the line. Returns false if there is none. */
 static bool next_field(struct span *line, char *field, size_t size)
 {
 	const char *space = memchr(line->ptr, ' ', line->len);
@@ -51,7 +51,7 @@ static bool next_field(struct span *line, char *field, size_t size)
 	return true;
 }
 
-/* A port: digits, and no leading zeros. */
+/* A port: digits without leading zeros. */
 static bool read_port(const char *text, uint16_t *ret_port)
 {
 	uint32_t port = 0;
@@ -69,7 +69,7 @@ static bool read_port(const char *text, uint16_t *ret_port)
 	return true;
 }
 
-/* The line without CR LF, from the addresses on: "source destination port port". */
+/* Parses the line after the family, without CR LF: "source destination port port". */
 static bool read_v1(struct span line, uint8_t family, struct endpoint *ret_source)
 {
 	struct endpoint source = {.family = family};
@@ -89,10 +89,10 @@ static bool read_v1(struct span line, uint8_t family, struct endpoint *ret_sourc
 	return true;
 }
 
-/* All of the line is kept. False: malformed. family 0: it names nobody. */
+/* Parses a complete line of version 1. Returns false if it is malformed. family 0: no address. */
 static bool parse_v1(const struct proxy *p, struct endpoint *ret_source)
 {
-	struct span line = {p->bytes, p->kept};
+	struct span line = {p->bytes, p->buffered};
 	const size_t start = sizeof("PROXY TCP4 ") - 1;
 
 	*ret_source = (struct endpoint){0};
@@ -106,7 +106,7 @@ static bool parse_v1(const struct proxy *p, struct endpoint *ret_source)
 
 static enum proxy_result push_v1(struct proxy *p, struct span data, size_t *ret_used)
 {
-	size_t room = V1_MAX - p->kept;
+	size_t room = V1_MAX - p->buffered;
 	const char *end = memchr(data.ptr, '\n', data.len < room ? data.len : room);
 	size_t n = end ? (size_t)(end - data.ptr) + 1 : data.len;
 	struct endpoint source;
@@ -114,8 +114,8 @@ static enum proxy_result push_v1(struct proxy *p, struct span data, size_t *ret_
 
 	if (!end && data.len >= room)
 		return PROXY_BAD;
-	memcpy(whole.bytes + whole.kept, data.ptr, n);
-	whole.kept = (uint8_t)(whole.kept + n);
+	memcpy(whole.bytes + whole.buffered, data.ptr, n);
+	whole.buffered = (uint8_t)(whole.buffered + n);
 	if (end && !parse_v1(&whole, &source))
 		return PROXY_BAD;
 	*p = whole;
@@ -137,7 +137,7 @@ static uint32_t v2_address_bytes(uint8_t family)
 	}
 }
 
-/* The first 16 bytes are kept. False: malformed. */
+/* Checks the first 16 bytes of version 2. Returns false if they are malformed. */
 static bool check_v2(const struct proxy *p, uint32_t *ret_len)
 {
 	const uint8_t *head = (const uint8_t *)p->bytes;
@@ -149,14 +149,14 @@ static bool check_v2(const struct proxy *p, uint32_t *ret_len)
 	return (head[12] & 15) == COMMAND_LOCAL || len >= v2_address_bytes(head[13]);
 }
 
-/* Keeps bytes of data up to `until` kept ones; returns how many. */
+/* Buffers bytes of data until `until` bytes are buffered; returns how many were added. */
 static size_t keep(struct proxy *p, struct span data, size_t until)
 {
-	size_t n = until - p->kept;
+	size_t n = until - p->buffered;
 
 	n = n < data.len ? n : data.len;
-	memcpy(p->bytes + p->kept, data.ptr, n);
-	p->kept = (uint8_t)(p->kept + n);
+	memcpy(p->bytes + p->buffered, data.ptr, n);
+	p->buffered = (uint8_t)(p->buffered + n);
 	return n;
 }
 
@@ -165,38 +165,38 @@ static enum proxy_result push_v2(struct proxy *p, struct span data, size_t *ret_
 	uint32_t len;
 	size_t n = 0;
 
-	if (!p->is_counted) {
+	if (!p->has_length) {
 		struct proxy head = *p;
 
 		n = keep(&head, data, V2_HEAD);
-		if (head.kept == V2_HEAD) {
+		if (head.buffered == V2_HEAD) {
 			if (!check_v2(&head, &len))
 				return PROXY_BAD;
 			head.left = len;
-			head.is_counted = true;
+			head.has_length = true;
 		}
 		*p = head;
 	}
 	data = span_from(data, n);
-	if (p->is_counted) {
+	if (p->has_length) {
 		size_t more = p->left < data.len ? p->left : data.len;
 
-		if (p->kept < V2_HEAD + V2_INET6)
+		if (p->buffered < V2_HEAD + V2_INET6)
 			(void)keep(p, (struct span){data.ptr, more}, V2_HEAD + V2_INET6);
 		p->left -= (uint32_t)more;
 		n += more;
 	}
 	*ret_used = n;
-	return p->is_counted && p->left == 0 ? PROXY_DONE : PROXY_MORE;
+	return p->has_length && p->left == 0 ? PROXY_DONE : PROXY_MORE;
 }
 
 enum proxy_result proxy_push(struct proxy *p, struct span data, size_t *ret_used)
 {
 	char start[V2_SIGNATURE + 2];
-	size_t n = p->kept;
+	size_t n = p->buffered;
 
 	*ret_used = 0;
-	/* As much of a signature as is there has to agree before anything is used. */
+	/* All bytes so far have to match a signature before any is used. */
 	if (n < sizeof(start)) {
 		size_t more = sizeof(start) - n < data.len ? sizeof(start) - n : data.len;
 
@@ -207,7 +207,7 @@ enum proxy_result proxy_push(struct proxy *p, struct span data, size_t *ret_used
 				    : !agrees(start, n, v2_signature, V2_SIGNATURE))
 			return PROXY_NONE;
 	}
-	if (p->kept ? is_v1(p) : data.ptr[0] == 'P')
+	if (p->buffered ? is_v1(p) : data.ptr[0] == 'P')
 		return push_v1(p, data, ret_used);
 	return push_v2(p, data, ret_used);
 }
@@ -240,9 +240,9 @@ bool proxy_source(const struct proxy *p, struct endpoint *ret_source)
 	return true;
 }
 
-bool proxy_miss(struct proxy *p, uint32_t len)
+bool proxy_skip(struct proxy *p, uint32_t len)
 {
-	if (!p->is_counted || p->kept < V2_HEAD + V2_INET6 || len > p->left)
+	if (!p->has_length || p->buffered < V2_HEAD + V2_INET6 || len > p->left)
 		return false;
 	p->left -= len;
 	return true;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "proto/http1_head.h"
 #include "proto/http2_frame.h"
 #include "proto/http2_sync.h"
 #include "proto/not_http.h"
@@ -93,16 +94,16 @@ static bool is_whole_head(struct span data)
 static bool is_likely_http2(struct session *s, struct span data)
 {
 	struct http2_sync sync = {0};
-	unsigned links;
+	unsigned headers;
 	size_t end;
 
 	if (http2_sync_find(&sync, data, false) != HTTP2_SYNC_NONE)
 		return true;
-	links = http2_frame_chain(data.ptr, data.len, &end);
+	headers = http2_frame_chain(data.ptr, data.len, &end);
 	/* The second header is where the first says: of one place only, that is proof. */
-	if (links >= 2)
+	if (headers >= 2)
 		return true;
-	if (links == 1 && end == data.len) {
+	if (headers == 1 && end == data.len) {
 		/* To wait for a second one would lose the request that this one begins. */
 		if (is_whole_head(data))
 			return true;
@@ -156,7 +157,7 @@ static bool is_not_http(struct conn *c, struct session *s, enum dir dir, struct 
 		return true;
 	if (c->role == ROLE_UNKNOWN || s->held || s->has_lost_start[0] || s->has_lost_start[1])
 		return false;
-	s->not_http = (uint8_t)not_http_find(data, is_from_client);
+	s->not_http = (uint8_t)not_http_detect(data, is_from_client);
 	s->is_banner = s->not_http && !is_from_client;
 	if (s->not_http)
 		env_of(c)->stats.conns_not_http[s->not_http]++;
@@ -199,7 +200,7 @@ void detection_refuse(struct conn *c, struct session *s, enum dir dir,
 static void release_held(struct conn *c, struct session *s, enum dir dir,
 			 const struct segment_view *view, uint64_t time_ns)
 {
-	char buf[PROXY_KEPT_MAX];
+	char buf[PROXY_BUFFER_MAX];
 	struct segment_view held = proxy_header_give_back(c, s, view, buf);
 
 	first_data(c, s, dir, &held, s->held_ns);

@@ -3,7 +3,7 @@
 
 #include "txn/candidate.h"
 #include "txn/http2_session.h"
-#include "txn/note.h"
+#include "txn/attributes.h"
 #include "txn/outcome.h"
 #include "txn/turn.h"
 #include "txn/unreadable.h"
@@ -23,8 +23,8 @@ static struct session_env *env_of(struct conn *c)
 static enum http1_body on_request(struct conn *c, struct session *s, const struct message *m)
 {
 	struct session_env *env = env_of(c);
-	struct message_note *note;
-	struct message_note own;
+	struct http1_attributes *attributes;
+	struct http1_attributes own;
 	struct exchange *e;
 	bool is_full;
 
@@ -45,25 +45,25 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 		s->pairing_unreliable |= s->request_may_be_missing;
 	e->start_ns = m->time_ns;
 	e->version = (uint8_t)m->version;
-	note = note_find(c, s->role, m, &own);
-	e->known_method = note->known_method;
-	e->route = note->route;
-	e->is_head = note->is_head;
-	e->is_connect = note->is_connect;
+	attributes = attributes_find(c, s->role, m, &own);
+	e->known_method = attributes->known_method;
+	e->route = attributes->route;
+	e->is_head = attributes->is_head;
+	e->is_connect = attributes->is_connect;
 	e->expects_continue = m->expects_continue;
-	e->is_probe = note->is_probe;
-	env->stats.grpc_web_requests += note->is_grpc_web;
-	e->candidates = note->candidates;
+	e->is_probe = attributes->is_probe;
+	env->stats.grpc_web_requests += attributes->is_grpc_web;
+	e->candidates = attributes->candidates;
 	e->server_address = s->role == ROLE_CLIENT ? candidates_find_address(c, e, m->host) : "";
 	e->tid = s->tid;
 	if (session_needs_target(env))
 		exchanges_keep(&s->open, e, m);
 	if (e->is_probe)
 		return HTTP1_BODY_FRAMED;
-	if (!active_is(note->active, s->role, c->container, note->known_method, s->tls))
-		note->active = actives_find(&env->actives, s->role, c->container,
-					    note->known_method, s->tls);
-	e->active = note->active;
+	if (!active_is(attributes->active, s->role, c->container, attributes->known_method, s->tls))
+		attributes->active = actives_find(&env->actives, s->role, c->container,
+						  attributes->known_method, s->tls);
+	e->active = attributes->active;
 	e->active->count++;
 	env->stats.requests_open++;
 	return HTTP1_BODY_FRAMED;
@@ -72,7 +72,7 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 static inline void take_status(struct session *s, struct exchange *e, const struct message *m)
 {
 	if (e->expects_continue && s->open.count == 1)
-		http1_refuse(&s->parser[request_dir(s)]);
+		http1_body_optional(&s->parser[request_dir(s)]);
 	e->status = m->status;
 	/* Clocks of different CPUs may disagree by some ns. */
 	e->first_byte_ns = m->time_ns > e->start_ns ? m->time_ns : e->start_ns;
@@ -105,7 +105,7 @@ static enum http1_body on_head(void *ctx, const struct message *m)
 /* The rest of a request's head was missed: what was seen of it tells that there was one. */
 static void lose_head(struct conn *c, struct session *s)
 {
-	if (http1_cut_head(&s->parser[request_dir(s)], &parser_sink, c))
+	if (http1_truncate_head(&s->parser[request_dir(s)], &parser_sink, c))
 		outcome_lose(c, s, ENGINE_LOST_RESPONSE);
 }
 
@@ -142,7 +142,7 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 	if (s->open.count == 0 && turn_request_behind(c, s) > 1)
 		lose_head(c, s);
 	else if (s->open.count == 0)
-		(void)http1_cut_head(&s->parser[request_dir(s)], &parser_sink, c);
+		(void)http1_truncate_head(&s->parser[request_dir(s)], &parser_sink, c);
 	if (s->open.count == 0)
 		(void)unreadable_answer(c, s); /* else it is nobody's */
 	if (s->open.count == 0 || s->pairing_unreliable) {
@@ -298,7 +298,7 @@ static void skip(struct conn *c, struct session *s, enum dir dir, uint32_t len, 
 {
 	if (c->is_closing) {
 		lose_end(c, s, dir, len, false);
-		if (http1_is_lost(&s->parser[dir]))
+		if (http1_is_out_of_sync(&s->parser[dir]))
 			miss(c, s, dir != request_dir(s), PARSE_FAIL_LOST, false);
 		/* What the end of the connection tells of was never sent as body, unless in one. */
 		if (dir == request_dir(s) && !http1_body_left(&s->parser[dir])) {
@@ -308,7 +308,7 @@ static void skip(struct conn *c, struct session *s, enum dir dir, uint32_t len, 
 	}
 	http1_skip(&s->parser[dir], len, time_ns, &parser_sink, c);
 	/* Whole responses of pipelined requests may be among what was skipped. */
-	if (dir != request_dir(s) && s->open.count > 1 && http1_is_blind(&s->parser[dir])) {
+	if (dir != request_dir(s) && s->open.count > 1 && http1_is_unframed(&s->parser[dir])) {
 		outcome_lose(c, s, ENGINE_LOST_RESPONSE);
 		s->pairing_unreliable = s->client == CLIENT_PIPELINES;
 	}
@@ -338,7 +338,7 @@ static void on_lost(struct conn *c, struct session *s, enum dir dir,
 	lose_end(c, s, dir, len, segment_view_is_bare(view));
 	if (dir == request_dir(s))
 		lose_head(c, s);
-	if (http1_is_lost(&s->parser[dir]))
+	if (http1_is_out_of_sync(&s->parser[dir]))
 		miss(c, s, dir != request_dir(s), PARSE_FAIL_LOST, false);
 	http1_lost(&s->parser[dir], len, time_ns, &parser_sink, c);
 	turn_leave(s);
@@ -368,12 +368,13 @@ static void on_end(struct conn *c, struct session *s, enum conn_end how, uint64_
 	case CONN_CLOSED:
 	case CONN_RESET:
 		/* A head may be found incomplete only now, when its response was lost before. */
-		if (s->pairing_unreliable || http1_is_lost(&s->parser[dir_other(request_dir(s))]))
+		if (s->pairing_unreliable ||
+		    http1_is_out_of_sync(&s->parser[dir_other(request_dir(s))]))
 			outcome_lose(c, s, ENGINE_LOST_RESPONSE);
 		/* A status that was sent counts, whether or not its head ever ended. */
 		if (s->open.count)
-			(void)http1_cut_head(&s->parser[dir_other(request_dir(s))], &parser_sink,
-					     c);
+			(void)http1_truncate_head(&s->parser[dir_other(request_dir(s))],
+						  &parser_sink, c);
 		/* A body until close is complete only if the connection ended in order. */
 		if (how == CONN_CLOSED)
 			http1_fin(&s->parser[dir_other(request_dir(s))], time_ns, &parser_sink, c);

@@ -95,7 +95,7 @@ static void on_head(void *ctx, const struct http2_arrival *at, uint32_t stream,
 		http2_streams_response(&h->streams, c, at, stream, head, is_end);
 	else
 		http2_streams_request(&h->streams, c, at, stream, head, is_end,
-				      http2_is_lost(parser_of(h, true)));
+				      http2_is_out_of_sync(parser_of(h, true)));
 }
 
 static void on_body(void *ctx, const struct http2_arrival *at, uint32_t stream, struct span body,
@@ -166,7 +166,7 @@ static __attribute__((noinline)) void asked_data(struct http2_session *h, struct
 
 	is_at_frame = asks && http2_next_frame(&h->parser[dir], &ahead) && ahead == 0;
 	http2_data(&h->parser[dir], view->data, start, time_ns, &parser_sink, c);
-	is_at_frame |= asks && http2_has_begun(&h->parser[dir]);
+	is_at_frame |= asks && http2_has_resynced(&h->parser[dir]);
 	h->is_asked[dir] |= asks;
 	if (!h->is_asked[dir])
 		return;
@@ -180,14 +180,14 @@ static void on_data(struct conn *c, struct session *s, enum dir dir,
 		    const struct segment_view *view, uint64_t time_ns)
 {
 	struct http2_session *h = s->http2;
-	enum http2_start start = HTTP2_START_ANY;
+	enum http2_start start = HTTP2_START_UNKNOWN;
 
 	if (dir == DIR_EGRESS && view->tid)
 		h->streams.tid = view->tid;
 	if (view->is_frame)
 		start = HTTP2_START_FRAME;
 	else if (!view->is_rest)
-		start = HTTP2_START_UNTOLD;
+		start = HTTP2_START_UNMARKED;
 	if (!view->is_rest && (view->asks || h->is_asked[dir]))
 		asked_data(h, c, dir, view, start, time_ns);
 	else
@@ -212,7 +212,7 @@ static void on_lost(struct conn *c, struct session *s, enum dir dir,
 static void on_end(struct conn *c, struct session *s, enum conn_end how, uint64_t time_ns)
 {
 	struct http2_session *h = s->http2;
-	bool is_lost = http2_is_lost(&h->parser[0]) || http2_is_lost(&h->parser[1]);
+	bool is_lost = http2_is_out_of_sync(&h->parser[0]) || http2_is_out_of_sync(&h->parser[1]);
 
 	http2_streams_end(&h->streams, c, how, is_lost, time_ns);
 	http2_release(&h->parser[0]);

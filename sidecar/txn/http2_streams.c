@@ -3,7 +3,7 @@
 
 #include "txn/call_report.h"
 #include "txn/candidate.h"
-#include "txn/note.h"
+#include "txn/attributes.h"
 #include "txn/session.h"
 
 static struct session_env *env_of(struct conn *c)
@@ -72,7 +72,7 @@ static void begin_call(struct http2_streams *s, struct conn *c, uint32_t stream,
 		       uint64_t time_ns)
 {
 	struct session_env *env = env_of(c);
-	const struct http2_note *note;
+	const struct http2_attributes *attributes;
 	struct call *call;
 
 	if (s->calls.count >= CALLS_MAX)
@@ -88,13 +88,13 @@ static void begin_call(struct http2_streams *s, struct conn *c, uint32_t stream,
 		s->newest_stream = stream;
 	call_kind_head(call, &s->kinds, head);
 	env->stats.grpc_web_requests += head->content == HTTP2_CONTENT_GRPC_WEB;
-	note = note_find_http2(c, s->role, (enum call_kind)call->kind, head);
+	attributes = attributes_find_http2(c, s->role, (enum call_kind)call->kind, head);
 	call->start_ns = time_ns;
-	call->known_method = note->known_method;
-	call->route = note->route;
-	call->rpc_method = note->rpc_method;
-	call->server_address = note->server_address;
-	call->candidates = note->candidates;
+	call->known_method = attributes->known_method;
+	call->route = attributes->route;
+	call->rpc_method = attributes->rpc_method;
+	call->server_address = attributes->server_address;
+	call->candidates = attributes->candidates;
 	call_kind_request(call, &s->kinds, is_end);
 	call->is_connect = head->is_connect;
 	call->is_probe = head->is_probe && s->role == ROLE_SERVER;
@@ -107,8 +107,8 @@ static void begin_call(struct http2_streams *s, struct conn *c, uint32_t stream,
 		calls_keep(&s->calls, call, head->method, head->path);
 	if (call->is_probe)
 		return;
-	count_open(s, c, call, note->active);
-	head->note->active = call->active;
+	count_open(s, c, call, attributes->active);
+	head->attributes->active = call->active;
 }
 
 void http2_streams_request(struct http2_streams *s, struct conn *c, const struct http2_arrival *at,
@@ -264,7 +264,7 @@ void http2_streams_upgrade(struct http2_streams *s, struct conn *c, struct excha
 	call->start_ns = e->start_ns;
 	call->known_method = e->known_method;
 	call->route = e->route;
-	call->rpc_method = note_unknown_rpc;
+	call->rpc_method = attributes_unknown_rpc;
 	call->server_address = e->server_address;
 	call->timeout_ns = 0;
 	call->is_probe = e->is_probe;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "txn/preface.h"
 
+#include "proto/http1_head.h"
 #include "txn/http1_session.h"
 #include "txn/http2_session.h"
 #include "txn/turn.h"

@@ -59,7 +59,7 @@ enum proxy_header proxy_header_take(struct conn *c, struct session *s, enum dir 
 
 bool proxy_header_miss(struct conn *c, struct session *s, enum dir dir, uint32_t len)
 {
-	bool is_inside = s->proxy && !s->is_past_proxy[dir] && proxy_miss(s->proxy, len);
+	bool is_inside = s->proxy && !s->is_past_proxy[dir] && proxy_skip(s->proxy, len);
 
 	if (is_inside && s->proxy->left)
 		return true;
@@ -73,9 +73,9 @@ bool proxy_header_miss(struct conn *c, struct session *s, enum dir dir, uint32_t
 
 struct segment_view proxy_header_give_back(struct conn *c, struct session *s,
 					   const struct segment_view *view,
-					   char buf[PROXY_KEPT_MAX])
+					   char buf[PROXY_BUFFER_MAX])
 {
-	size_t n = s->proxy->kept;
+	size_t n = s->proxy->buffered;
 
 	memcpy(buf, s->proxy->bytes, n);
 	proxy_header_release(c, s);

@@ -13,7 +13,7 @@
 
 enum proxy_header {
 	PROXY_HEADER_NONE, /* *view is what the protocol goes on with, if it is not empty */
-	PROXY_HEADER_HELD, /* likewise, but the s->proxy->kept bytes come first */
+	PROXY_HEADER_HELD, /* likewise, but the s->proxy->buffered bytes come first */
 	PROXY_HEADER_INSIDE, /* the header goes on */
 	PROXY_HEADER_BAD,
 };
@@ -30,7 +30,7 @@ bool proxy_header_miss(struct conn *c, struct session *s, enum dir dir, uint32_t
  * those of view. */
 struct segment_view proxy_header_give_back(struct conn *c, struct session *s,
 					   const struct segment_view *view,
-					   char buf[PROXY_KEPT_MAX]);
+					   char buf[PROXY_BUFFER_MAX]);
 
 /* What is held of a header is of no use any more; it may be nothing. */
 void proxy_header_release(struct conn *c, struct session *s);

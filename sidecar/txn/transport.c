@@ -24,7 +24,7 @@ static void go_dark(struct conn *c, struct session *s, uint64_t time_ns)
 static void release_held(struct conn *c, struct session *s, enum dir dir,
 			 const struct segment_view *view)
 {
-	char buf[PROXY_KEPT_MAX];
+	char buf[PROXY_BUFFER_MAX];
 	struct segment_view held = proxy_header_give_back(c, s, view, buf);
 
 	s->transport = TRANSPORT_PLAIN;

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * HTTP/1 parser. The first byte of the input is a digit: bit 0 says that it is a response, bits 1
- * and 2 what the owner answers to heads (enum http1_body). What follows is data, except that
+ * and 2 the result of head() (enum http1_body). The rest of the input is data, except that
  * the byte 0xff begins a command:
  *
- *     | a piece ends here    s N  skip N    l N  lose N    c  cut the head    f  fin
+ *     | a segment ends here   s N  skip N    l N  lose N    c  cut the head    f  fin
  *
  * (N is one byte, times 16). It holds that
  *   - calls pair: head, then end, or a fail that says so, then the next head;
  *   - bodies do not have more bytes than came in;
  *   - memory stays under the limit of a head;
- *   - as long as there was data only, and nothing failed, cutting it otherwise changes nothing;
- *   - a head that was remembered is the head that is parsed.
+ *   - as long as there was data only, and nothing failed, segmentation changes nothing;
+ *   - a cached head equals the parsed head.
  */
 #include <string.h>
 
 #include "../unit/http1_trace.h"
 #include "fuzz.h"
-#include "proto/http1_memo.h"
+#include "proto/http1_head_cache.h"
 #include "proto/http1_partial.h"
 
 struct run {
@@ -34,7 +34,7 @@ static void check(const struct run *r)
 	fuzz_check(!r->p.partial || http1_is_inside(&r->p));
 }
 
-/* One piece, in memory of its own size. */
+/* One segment, in memory of its own size. */
 static void feed(struct run *r, const uint8_t *data, size_t n)
 {
 	char *copy = malloc(n ? n : 1);
@@ -86,12 +86,12 @@ static void script(uint8_t flags, const uint8_t *data, size_t size)
 			r.fed += len;
 			break;
 		case 'c':
-			(void)http1_cut_head(&r.p, &trace_sink, &r.t); /* the trace tells */
+			(void)http1_truncate_head(&r.p, &trace_sink, &r.t); /* the trace tells */
 			break;
 		case 'f':
 			http1_fin(&r.p, 1, &trace_sink, &r.t);
 			break;
-		default: /* only a new piece */
+		default: /* 0xff and another byte: a new segment */
 			break;
 		}
 		check(&r);
@@ -104,15 +104,15 @@ static void script(uint8_t flags, const uint8_t *data, size_t size)
 	finish(&r);
 }
 
-/* The calls that data gives in pieces of `piece` bytes, up to the first failure. */
-static struct text calls(uint8_t flags, const uint8_t *data, size_t size, size_t piece)
+/* The log of data cut into segments of `segment` bytes, up to the first failure. */
+static struct text calls(uint8_t flags, const uint8_t *data, size_t size, size_t segment)
 {
 	struct text text;
 	struct run r;
 
 	begin(&r, flags);
-	for (size_t at = 0; at < size; at += piece)
-		feed(&r, data + at, piece < size - at ? piece : size - at);
+	for (size_t at = 0; at < size; at += segment)
+		feed(&r, data + at, segment < size - at ? segment : size - at);
 	if (r.t.first_fail > 0)
 		r.t.text.len = r.t.first_fail;
 	else if (http1_is_inside(&r.p))
@@ -125,12 +125,12 @@ static struct text calls(uint8_t flags, const uint8_t *data, size_t size, size_t
 
 static void cuts(uint8_t flags, const uint8_t *data, size_t size)
 {
-	static const size_t pieces[] = {1, 3, 16, 100};
+	static const size_t lengths[] = {1, 3, 16, 100};
 	struct text whole = calls(flags, data, size, size);
 
-	/* Small pieces of large inputs take long. */
-	for (size_t i = size > 1024 ? 2 : 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
-		struct text cut = calls(flags, data, size, pieces[i]);
+	/* Small segments of large inputs take long. */
+	for (size_t i = size > 1024 ? 2 : 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+		struct text cut = calls(flags, data, size, lengths[i]);
 
 		fuzz_check(span_eq(text_span(&whole), text_span(&cut)));
 		text_release(&cut);
@@ -145,7 +145,7 @@ static void memory(bool is_response, const uint8_t *data, size_t size)
 	struct http1_head h;
 
 	for (int i = 0; i < 2; i++) {
-		known = http1_memo_head(s, is_response);
+		known = http1_head_cache_parse(s, is_response);
 		if (!known)
 			return;
 		fuzz_check(http1_head_parse(&h, s, is_response) == HTTP1_HEAD_DONE);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * HTTP/2 parser, one direction. Bits of the first byte: 0 it is a response, 1 joined mid-stream, 2
- * the client's preface is awaited. What follows are commands of a letter and two bytes N:
+ * the client's preface is awaited. The rest are commands of a letter and two bytes N:
  *
  *     d N  the next N bytes of the input are data        f N  the same, and start a frame
  *     s N  N bytes were skipped        l N  N bytes were lost
@@ -9,7 +9,8 @@
  * It holds that
  *   - bodies have no more bytes than came in, streams have numbers, words are within their limits;
  *   - header tables give back what memory they took;
- *   - as long as there was data only, and no place was lost, cutting it otherwise changes nothing.
+ *   - as long as there was data only, and synchronisation was not lost, segmentation changes
+ * nothing.
  */
 #include <string.h>
 
@@ -26,7 +27,7 @@ struct run {
 	struct text trace;
 	uint64_t fed;
 	uint64_t body;
-	bool has_failed; /* in a way that depends on pieces */
+	bool has_failed; /* in a way that depends on the segmentation */
 };
 
 static void on_head(void *ctx, const struct http2_arrival *at, uint32_t stream,
@@ -34,7 +35,7 @@ static void on_head(void *ctx, const struct http2_arrival *at, uint32_t stream,
 {
 	struct run *r = ctx;
 
-	fuzz_check(stream > 0 && head->note && at->first_ns && at->last_ns >= at->first_ns);
+	fuzz_check(stream > 0 && head->attributes && at->first_ns && at->last_ns >= at->first_ns);
 	fuzz_check(head->method.len <= HTTP2_METHOD_MAX && head->path.len <= HTTP2_PATH_MAX);
 	fuzz_check(head->status == 0 || (head->status >= 100 && head->status <= 999));
 	text_addf(&r->trace, "head %d %u %u %u %u %.*s %.*s %d\n", at->is_response, stream,
@@ -49,7 +50,7 @@ static void on_body(void *ctx, const struct http2_arrival *at, uint32_t stream, 
 
 	fuzz_check(stream > 0 && at->last_ns);
 	r->body += body.len;
-	/* Pieces of a body are what pieces of the input are: only its end counts. */
+	/* Body callbacks depend on the segmentation: only the end of the body counts. */
 	if (is_end)
 		text_addf(&r->trace, "end %u at %llu\n", stream, (unsigned long long)r->body);
 }
@@ -112,7 +113,7 @@ static void finish(struct run *r)
 	fuzz_check(r->account.used == 0 && r->budget.used == 0 && r->table_bytes == 0);
 }
 
-/* One piece, in memory of its own size. */
+/* One segment, in memory of its own size. */
 static void feed(struct run *r, const uint8_t *data, size_t n, bool is_frame)
 {
 	char *copy = malloc(n ? n : 1);
@@ -122,7 +123,7 @@ static void feed(struct run *r, const uint8_t *data, size_t n, bool is_frame)
 	r->fed += n;
 	if (n)
 		http2_data(&r->p, (struct span){copy, n},
-			   is_frame ? HTTP2_START_FRAME : HTTP2_START_UNTOLD, 1, &sink, r);
+			   is_frame ? HTTP2_START_FRAME : HTTP2_START_UNMARKED, 1, &sink, r);
 	free(copy);
 	fuzz_check(r->body <= r->fed);
 	fuzz_check(r->account.used <= r->budget.account_cap + 64);
@@ -152,15 +153,15 @@ static void script(uint8_t flags, const uint8_t *data, size_t size)
 	finish(&r);
 }
 
-/* What data gives in pieces, up to the first loss of the place. */
-static struct text calls(uint8_t flags, const uint8_t *data, size_t size, size_t piece)
+/* The log of data cut into segments, up to the first loss of synchronisation. */
+static struct text calls(uint8_t flags, const uint8_t *data, size_t size, size_t segment)
 {
 	struct text text;
 	struct run r;
 
 	begin(&r, flags | 8);
-	for (size_t at = 0; at < size && !r.has_failed; at += piece)
-		feed(&r, data + at, piece < size - at ? piece : size - at, false);
+	for (size_t at = 0; at < size && !r.has_failed; at += segment)
+		feed(&r, data + at, segment < size - at ? segment : size - at, false);
 	text = r.trace;
 	text_init(&r.trace);
 	finish(&r);
@@ -169,14 +170,15 @@ static struct text calls(uint8_t flags, const uint8_t *data, size_t size, size_t
 
 static void cuts(uint8_t flags, const uint8_t *data, size_t size)
 {
-	static const size_t pieces[] = {1, 8, 9, 100};
+	static const size_t lengths[] = {1, 8, 9, 100};
 	struct text whole = calls(flags, data, size, size);
 
-	for (size_t i = size > 4096 ? 3 : 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
-		struct text cut = calls(flags, data, size, pieces[i]);
+	for (size_t i = size > 4096 ? 3 : 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+		struct text cut = calls(flags, data, size, lengths[i]);
 		size_t n = cut.len < whole.len ? cut.len : whole.len;
 
-		/* In pieces, the place is lost no later; before, all is the same. */
+		/* Segmentation cannot delay the loss of synchronisation; before it, the logs are
+		 * equal. */
 		fuzz_check(memcmp(whole.ptr, cut.ptr, n) == 0 && cut.len == n);
 		text_release(&cut);
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a parser called back, as text, one line per call:
+ * The calls of the parser's sink as text, one line per call:
  *
- *     > GET /x 1.1 host=a ua=b type=c expect upgrade cut fields=12
+ *     > GET /x 1.1 host=a ua=b type=c expect cut fields=12
  *     < 200 1.1
  *     end 5
  *     fail lost head
@@ -51,8 +51,7 @@ static inline enum http1_body trace_head(void *ctx, const struct message *m)
 	trace_span(t, "ua", m->user_agent);
 	trace_span(t, "type", m->content_type);
 	text_add(&t->text, m->expects_continue ? " expect" : "");
-	text_add(&t->text, m->has_upgrade ? " upgrade" : "");
-	text_add(&t->text, m->is_cut ? " cut" : "");
+	text_add(&t->text, m->is_truncated ? " cut" : "");
 	if (t->wants_fields)
 		text_addf(&t->text, " fields=%zu", m->fields.len);
 	if (t->wants_times)

@@ -10,13 +10,13 @@
  *                             r with PRIORITY, c cut into CONTINUATION frames
  *     s D1 5 | M1e 7          DATA of 5 bytes; DATA that is one message of gRPC with 7 bytes
  *     c R1 8                  RST_STREAM with that code; G GOAWAY, W WINDOW_UPDATE, I PING,
- *                             X a frame of a type that nobody knows, U1 PUSH_PROMISE
+ *                             X a frame of an unknown type, U1 PUSH_PROMISE
  *     !s D1e 3                likewise, but the record gets lost
  *     ~s D1e 100000           of the last frame only 16 bytes are copied, the rest is skipped
- *     c Tupgrade | s Taccept  a request of HTTP/1.1 that asks for h2c; the answer that it can be
+ *     c Tupgrade | s Taccept  a request of HTTP/1.1 that asks for h2c; the response that accepts
  *     close, reset, end       the connection is closed; the source ends
  *
- * What the engine makes of it is noted, a line per transaction, and what it counted in the last:
+ * The result is a log with one line per transaction, and a last line with counters:
  *
  *     client GET /x 200 0/5
  *     rpc pkg.S/M CANCELLED request_cancelled 1/0
@@ -40,15 +40,15 @@
 struct script {
 	struct wire wire;
 	uint64_t now_ns;
-	size_t piece; /* records are cut into so many bytes; 0: not */
+	size_t segment; /* records are cut into so many bytes; 0: not */
 	bool has_flags; /* records say that they start with a frame, as the kernel's do */
-	enum dir client; /* direction of what the client sends */
+	enum dir client; /* direction of the client's bytes */
 	nghttp2_hd_deflater *deflater[2];
 	struct text bytes; /* of the record at hand */
-	struct text notes;
+	struct text log;
 };
 
-static inline void script_note(void *ctx, const struct transaction *t)
+static inline void script_on_done(void *ctx, const struct transaction *t)
 {
 	struct text *text = ctx;
 	bool is_rpc = t->protocol == TXN_GRPC;
@@ -70,7 +70,7 @@ static inline void script_note(void *ctx, const struct transaction *t)
 		  is_rpc && t->grpc.has_uncounted ? " uncounted" : "", t->is_probe ? " probe" : "");
 }
 
-static inline void script_note_stats(struct text *text, struct engine *e)
+static inline void script_log_stats(struct text *text, struct engine *e)
 {
 	const struct engine_stats *s = engine_stats(e);
 	const struct {
@@ -96,10 +96,10 @@ static inline void script_note_stats(struct text *text, struct engine *e)
 		text_add_char(text, '\n');
 }
 
-/* By whether targets are kept: the notes are the same. */
+/* Indexed by wants_target: both logs are the same. */
 static const struct txn_sink script_sinks[2] = {
-	{.done = script_note},
-	{.needs = TXN_NEED_TARGET, .done = script_note},
+	{.done = script_on_done},
+	{.needs = TXN_NEED_TARGET, .done = script_on_done},
 };
 
 /* wants_target as `replay` has it when it lists requests; `run` has not. */
@@ -113,8 +113,8 @@ static inline void script_begin(struct script *s, uint64_t conn_id, bool wants_t
 	    nghttp2_hd_deflate_new(&s->deflater[1], 4096))
 		abort();
 	text_init(&s->bytes);
-	text_init(&s->notes);
-	(void)engine_add_sink(e, &script_sinks[wants_target], &s->notes);
+	text_init(&s->log);
+	(void)engine_add_sink(e, &script_sinks[wants_target], &s->log);
 	s->wire = wire_new(e, &s->now_ns, conn_id);
 	s->client = DIR_INGRESS;
 }
@@ -125,7 +125,7 @@ static inline void script_finish(struct script *s)
 	nghttp2_hd_deflate_del(s->deflater[0]);
 	nghttp2_hd_deflate_del(s->deflater[1]);
 	text_release(&s->bytes);
-	text_release(&s->notes);
+	text_release(&s->log);
 }
 
 /* A frame header. */
@@ -288,13 +288,13 @@ static inline void script_record(struct script *s, enum dir dir, struct span dat
 		.kind = EVENT_DATA,
 		.data = {.dir = dir,
 			 .data = data,
-			 .from_seq = w->told[dir],
+			 .from_seq = w->reported[dir],
 			 .seq = w->seq[dir],
 			 .to_seq = w->seq[dir] + (uint32_t)data.len + skip,
 			 .is_frame = is_frame && s->has_flags},
 	};
 
-	w->seq[dir] = w->told[dir] = ev.data.to_seq;
+	w->seq[dir] = w->reported[dir] = ev.data.to_seq;
 	++*w->now_ns;
 	if (!is_lost)
 		wire_event(w, &ev);
@@ -304,7 +304,7 @@ static inline void script_emit(struct script *s, enum dir dir, bool is_cut, bool
 {
 	struct span data = text_span(&s->bytes);
 	uint32_t skip = 0;
-	size_t step = s->piece && !is_lost ? s->piece : data.len;
+	size_t step = s->segment && !is_lost ? s->segment : data.len;
 
 	if (is_cut) {
 		skip = (uint32_t)data.len - HTTP2_FRAME_HEAD - 16;
@@ -365,7 +365,7 @@ static inline void script_run(struct script *s, const char *lines)
 	for (char *l = strtok_r(copy, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
 		script_line(s, l);
 	free(copy);
-	script_note_stats(&s->notes, s->wire.engine);
+	script_log_stats(&s->log, s->wire.engine);
 }
 
 #endif

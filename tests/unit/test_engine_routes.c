@@ -31,8 +31,8 @@ static void set_routes(struct script *s, const char *templates)
 
 static void expect(struct script *s, const char *want)
 {
-	assert_string_equal(s->notes.ptr, want);
-	text_clear(&s->notes);
+	assert_string_equal(s->log.ptr, want);
+	text_clear(&s->log);
 }
 
 static void test_http2(void **state)
@@ -63,7 +63,7 @@ static void test_http2_open(void **state)
 	script_begin(&s, 1, false);
 	script_run(&s, "open server\nc P | S\ns S\n" ASK(1) ASK(3)
 			       ASK(5) "c H7e :method=GET :scheme=http :path=/orders/new\n");
-	text_clear(&s.notes);
+	text_clear(&s.log);
 	set_routes(&s, "/orders/{what}");
 	script_run(&s, "c H9e :method=GET :scheme=http :path=/orders/new\n"
 		       "s H7e :status=200\ns H9e :status=200\n");

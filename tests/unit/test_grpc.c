@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What gRPC says in its fields and messages. */
+/* The fields and messages of gRPC. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -166,21 +166,21 @@ static void test_messages(void **state)
 		{"not all of it", "\0\0\0\0\3xy", 7, 0, "", 0, 1, false, false},
 		{"what is skipped is counted off", "\0\0\0\1\0xy", 7, 254, "\0\0\0\0\1x", 6, 2,
 		 true, false},
-		{"messages may have begun among what was skipped", "\0\0\0\0\3xy", 7, 2, "", 0, 1,
+		{"skipped bytes may contain message prefixes", "\0\0\0\0\3xy", 7, 2, "", 0, 1,
 		 false, true},
 		{"no message has such a flag", "{\"a\":1}", 7, 0, "", 0, 0, false, false},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		for (size_t piece = 1; piece < 20; piece++) {
+		for (size_t segment = 1; segment < 20; segment++) {
 			struct grpc_messages m = {0};
 
-			for (size_t at = 0; at < rows[i].len; at += piece)
+			for (size_t at = 0; at < rows[i].len; at += segment)
 				grpc_messages_data(&m, (struct span){rows[i].data + at,
-								     rows[i].len - at < piece
+								     rows[i].len - at < segment
 									     ? rows[i].len - at
-									     : piece});
+									     : segment});
 			if (rows[i].skip)
 				grpc_messages_skip(&m, rows[i].skip);
 			grpc_messages_data(&m, (struct span){rows[i].more, rows[i].more_len});

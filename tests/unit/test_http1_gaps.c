@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a parser does when bytes were skipped or lost, when heads are over the limit, when tunnels
- * begin, and which times it tells: short scripts of what came in, one letter per step.
+ * Parsing with skipped or lost bytes, heads over the limit, tunnels and
+ * times, as short scripts with one letter per step of input.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +12,7 @@
 
 #include "guard.h"
 #include "http1_trace.h"
+#include "proto/http1_head.h"
 
 #define STEPS	 12
 #define RESPONSE "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -57,13 +58,14 @@ static const struct {
 	struct step steps[STEPS];
 	const char *want;
 } cases[] = {
-	{"a head over three pieces begins with its first byte, ends with its last", false,
+	{"a head over three segments begins with its first byte, ends with its last", false,
 	 STEPS_OF(D("GE"), D("T / HTTP/1.1\r\nA: b"), D("\r\n\r\n")), "> GET / 1.1 @1\nend 0 @3\n"},
 	{"a body ends with its last byte", true, STEPS_OF(D(LENGTH9 "abcd"), D("efghi")),
 	 "< 200 1.1 @1\nend 9 @2\n"},
 	{"a body until close ends with its last byte, not with the close", true,
 	 STEPS_OF(D("HTTP/1.0 200 OK\r\n\r\nab"), D("c"), F), "< 200 1.0 @1\nend 3 @2\n"},
-	{"a body of known length that nobody copied", true, STEPS_OF(D(LENGTH9), S(9), D(RESPONSE)),
+	{"a body of known length that was not copied", true,
+	 STEPS_OF(D(LENGTH9), S(9), D(RESPONSE)),
 	 "< 200 1.1 @1\nend 9 @2\n< 200 1.1 @3\nend 0 @3\n"},
 	{"in parts", true, STEPS_OF(D(LENGTH9 "a"), S(3), D("efgh"), S(1)),
 	 "< 200 1.1 @1\nend 9 @4\n"},
@@ -87,7 +89,7 @@ static const struct {
 	{"bytes until close may be lost or skipped", true,
 	 STEPS_OF(D("HTTP/1.0 200 OK\r\n\r\n"), L(4), S(5), F), "< 200 1.0 @1\nend 9 @3\n"},
 
-	{"place lost: only a piece that begins with a start line is trusted", true,
+	{"out of sync: only a segment that begins with a start line is parsed", true,
 	 STEPS_OF(L(1), D("x" RESPONSE), D("HTTP/1.1 20"), D("0 OK\r\nContent-Length: 0\r\n\r\n")),
 	 "fail lost\n< 200 1.1 @3\nend 0 @4\n"},
 	{"the end of a body, or of a method: neither is taken for the start of the next line",
@@ -96,7 +98,7 @@ static const struct {
 	{"what only began like one is no news", true,
 	 STEPS_OF(L(1), D("HTTP"), D("S is not"), D("HTTP/1.1 OK\r\n"), D(RESPONSE)),
 	 "fail lost\n< 200 1.1 @5\nend 0 @5\n"},
-	{"after a failure the rest of the piece is dropped, and the next one looked at", false,
+	{"after a failure the rest of the segment is dropped, and the next one parsed", false,
 	 STEPS_OF(D("\x01" REQUEST), D(REQUEST)), "fail start-line\n> GET / 1.1 @2\nend 0 @2\n"},
 	{"a second failure is news again", false, STEPS_OF(D("\x01"), D(REQUEST "\x01")),
 	 "fail start-line\n> GET / 1.1 @2\nend 0 @2\nfail start-line\n"},
@@ -126,7 +128,7 @@ static const struct {
 	{"the end of a chunk that ends in 0 is not the last chunk", true,
 	 STEPS_OF(D(CHUNKED "a\r\n"), S(5000), D("10\r\n\r\n"), D("0\r\n\r\n")),
 	 "< 200 1.1 @1\nend 5014 @4\n"},
-	{"the mark cut by the end of a piece", true,
+	{"the last chunk spans two segments", true,
 	 STEPS_OF(D(CHUNKED "a\r\n"), S(5000), D("0123456789abcdef\r"), D("\n0\r"), D("\n\r"),
 		  D("\n")),
 	 "< 200 1.1 @1\nend 5026 @6\n"},
@@ -140,16 +142,17 @@ static const struct {
 	{"text that ends in an empty line is no trailer section", true,
 	 STEPS_OF(D(CHUNKED "a\r\n"), S(5000), D("x\r\n0\r\nsome text\r\n\r\n")),
 	 "< 200 1.1 @1\ninside\n"},
-	{"the end, and the next message, in one piece", true,
+	{"the end, and the next message, in one segment", true,
 	 STEPS_OF(D(CHUNKED "a\r\n"), S(5000), D("abc\r\n0\r\n\r\n" RESPONSE)),
 	 "< 200 1.1 @1\nend 5013 @3\n< 200 1.1 @3\nend 0 @3\n"},
-	{"the mark inside a piece, and no message behind it", true,
+	{"the last chunk inside a segment, and no message behind it", true,
 	 STEPS_OF(D(CHUNKED "a\r\n"), S(5000), D("abc\r\n0\r\n\r\nabc"), D("\r\n0\r\n\r\n")),
 	 "< 200 1.1 @1\nend 5023 @4\n"},
 	{"the end was missed: the message is dropped, the next one is not", true,
 	 STEPS_OF(D(CHUNKED "a\r\n"), S(5000), D(RESPONSE)),
 	 "< 200 1.1 @1\nfail lost head\n< 200 1.1 @3\nend 0 @3\n"},
-	{"a false end: what follows is no message, and said so once", true,
+	{"data that looks like the last chunk: the bytes behind it are reported as malformed once",
+	 true,
 	 STEPS_OF(D(CHUNKED "a\r\n"), S(5000), D("\r\n0\r\n\r\n"), D("more"), S(100),
 		  D("\r\n0\r\n\r\n"), D(RESPONSE)),
 	 "< 200 1.1 @1\nend 5010 @3\nfail start-line\n< 200 1.1 @7\nend 0 @7\n"},
@@ -181,7 +184,7 @@ static const struct {
 	{"nothing to cut", false, STEPS_OF(C, D(REQUEST), C), "> GET / 1.1 @2\nend 0 @2\n"},
 	{"only once", false, STEPS_OF(D("GET / HTTP/1.1\r\nA: b"), C, C),
 	 "> GET / 1.1 cut @1\ninside\n"},
-	{"skipped inside a head: only what is over the limit is, so it is cut", false,
+	{"a skip inside a head: it is over the limit, so the head is truncated", false,
 	 STEPS_OF(D("GET / HTTP/1.1\r\nCookie: a"), S(4096), D(REQUEST)),
 	 "> GET / 1.1 cut @1\nover the limit\nend 0 @2\n> GET / 1.1 @3\nend 0 @3\n"},
 	{"... and ends where a write does", false,
@@ -200,7 +203,7 @@ static const struct {
 	 STEPS_OF(D("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: a"), S(4096),
 		  D("b\r\n\r\n1\r\na\r\n0\r\n\r\n"), D(RESPONSE)),
 	 "< 200 1.1 cut @1\nover the limit\nend 11 @3\n< 200 1.1 @4\nend 0 @4\n"},
-	{"... what looks like its end is followed by more: it has ended before the next", true,
+	{"... more data follows the apparent end: the message ends before the next one", true,
 	 STEPS_OF(D("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: a"), S(4096), D("b\r\n\r\nabc"),
 		  D("d\r\n"), D(RESPONSE)),
 	 "< 200 1.1 cut @1\nover the limit\nend 0 @4\n< 200 1.1 @5\nend 0 @5\n"},
@@ -237,7 +240,7 @@ static void step(struct http1 *p, struct http1_trace *t, const struct step *s, u
 		http1_fin(p, now, &trace_sink, t);
 		break;
 	case CUT:
-		(void)http1_cut_head(p, &trace_sink, t); /* the trace tells */
+		(void)http1_truncate_head(p, &trace_sink, t); /* the trace tells */
 		break;
 	default:
 		break;
@@ -267,7 +270,7 @@ static void test_scripts(void **state)
 	text_release(&t.text);
 }
 
-/* A head of exactly `len` bytes, with what is wanted at its end. */
+/* A head of exactly `len` bytes that ends with the given fields. */
 static char *long_head(const char *start, size_t len, const char *last)
 {
 	size_t fixed = strlen(start) + strlen(last) + 6;
@@ -281,21 +284,22 @@ static char *long_head(const char *start, size_t len, const char *last)
 	return head;
 }
 
-static void expect_long(const char *why, const char *head, size_t piece, const char *want)
+static void expect_long(const char *why, const char *head, size_t segment, const char *want)
 {
 	struct http1_trace t = {0};
 	struct http1 p = {0};
 	size_t len = strlen(head);
 
 	text_init(&t.text);
-	for (size_t at = 0; at < len; at += piece) {
-		struct span s = {head + at, piece < len - at ? piece : len - at};
+	for (size_t at = 0; at < len; at += segment) {
+		struct span s = {head + at, segment < len - at ? segment : len - at};
 
 		http1_data(&p, guard_put(&guard, s), 1, &trace_sink, &t);
 	}
 	http1_data(&p, span_of(REQUEST), 1, &trace_sink, &t);
 	if (t.is_wrong || strcmp(t.text.ptr, want) != 0)
-		fail_msg("%s, in pieces of %zu\ngot:\n%swant:\n%s", why, piece, t.text.ptr, want);
+		fail_msg("%s, in segments of %zu\ngot:\n%swant:\n%s", why, segment, t.text.ptr,
+			 want);
 	text_release(&t.text);
 	http1_release(&p);
 }
@@ -303,7 +307,7 @@ static void expect_long(const char *why, const char *head, size_t piece, const c
 static void test_limit(void **state)
 {
 	static const char get[] = "GET /x HTTP/1.1\r\nHost: h\r\n";
-	static const size_t pieces[] = {1, 7, 1460, 16384, 100000};
+	static const size_t lengths[] = {1, 7, 1460, 16384, 100000};
 	char *fits = long_head(get, HTTP1_HEAD_MAX, "");
 	char *over = long_head(get, HTTP1_HEAD_MAX + 1, "");
 	char *far = long_head(get, 70000, "User-Agent: u\r\nContent-Length: 18\r\n");
@@ -315,20 +319,20 @@ static void test_limit(void **state)
 	memset(line + 5, 'a', 39900);
 	memcpy(line + 39900, " HTTP/1.1\r\nContent-Length: 18\r\n", 31);
 	memset(line + 39931, 'b', 40000 - 39931 - 4);
-	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
 		char want[HTTP1_HEAD_MAX + 100];
 
-		expect_long("a head of the limit", fits, pieces[i],
+		expect_long("a head of the limit", fits, lengths[i],
 			    "> GET /x 1.1 host=h\nend 0\n> GET / 1.1\nend 0\n");
-		expect_long("one byte more", over, pieces[i],
+		expect_long("one byte more", over, lengths[i],
 			    "> GET /x 1.1 host=h cut\nover the limit\nend 0\n> GET / 1.1\nend 0\n");
-		expect_long("the length comes behind the limit", far, pieces[i],
+		expect_long("the length comes behind the limit", far, lengths[i],
 			    "> GET /x 1.1 host=h cut\nover the limit\nend 18\n");
-		expect_long("the length's line crosses the limit", both, pieces[i],
+		expect_long("the length's line crosses the limit", both, lengths[i],
 			    "> GET /x 1.1 host=h cut\nover the limit\nend 18\n");
 		(void)snprintf(want, sizeof(want), "> GET /%.*s 1.1 cut\nover the limit\nend 18\n",
 			       (int)(HTTP1_HEAD_MAX - 5), line + 5);
-		expect_long("a target longer than the limit", line, pieces[i], want);
+		expect_long("a target longer than the limit", line, lengths[i], want);
 	}
 	free(fits);
 	free(over);
@@ -337,11 +341,11 @@ static void test_limit(void **state)
 	free(line);
 }
 
-/* The owner may begin a tunnel while the head, buffered or not, is being announced. */
+/* The owner may begin a tunnel in the callback of a head, buffered or not. */
 static void test_tunnel_inside_head(void **state)
 {
-	static const char *const pieces[][2] = {{REQUEST REQUEST, ""},
-						{"GET / HTTP/1.1\r\n", "\r\n"}};
+	static const char *const segments[][2] = {{REQUEST REQUEST, ""},
+						  {"GET / HTTP/1.1\r\n", "\r\n"}};
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
@@ -349,8 +353,8 @@ static void test_tunnel_inside_head(void **state)
 		struct http1_trace t = {.tunnel = &p};
 
 		text_init(&t.text);
-		http1_data(&p, span_of(pieces[i][0]), 1, &trace_sink, &t);
-		http1_data(&p, span_of(pieces[i][1]), 1, &trace_sink, &t);
+		http1_data(&p, span_of(segments[i][0]), 1, &trace_sink, &t);
+		http1_data(&p, span_of(segments[i][1]), 1, &trace_sink, &t);
 		http1_data(&p, span_of(REQUEST), 1, &trace_sink, &t);
 		http1_skip(&p, 5, 1, &trace_sink, &t);
 		http1_lost(&p, 5, 1, &trace_sink, &t);

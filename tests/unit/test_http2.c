@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * HTTP/2 and gRPC, from frames to transactions: scripts (http2_script.h) as they are, and with
- * records cut into pieces of one, nine and ten bytes, with and without the kernel's word on where
- * frames start.
+ * records cut into segments of one, nine and ten bytes, with and without the marks of the BPF
+ * programs on frame starts.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -70,7 +70,7 @@ static const struct row rows[] = {
 	{"an answer before the request has ended",
 	 BEGIN "c H1 :method=POST :path=/x\nc D1 3\ns H1e :status=413 | R1 0\nc D1 8 | D1e 1\n",
 	 "POST /x 413 3/0\n"},
-	{"frames that say nothing of a stream, and frames of types that nobody knows",
+	{"frames of stream 0, and frames of unknown types",
 	 BEGIN "c X1 | I | W1 | H1e :method=GET :path=/x\ns I | X3 | W3 | G\ns H1e :status=200\n",
 	 "GET /x 200 0/0\n"},
 	{"pushes are left out, but what they add to the table is not",
@@ -90,7 +90,7 @@ static const struct row rows[] = {
 	       "close\n",
 	 "GET /x 0 connection_closed 0/0\nGET /y 200 connection_closed 0/9\n"},
 	{"the source ends: nothing has failed", BEGIN "c H1e :method=GET :path=/x\nend\n", ""},
-	{"CONNECT is answered by its head; what follows is no HTTP",
+	{"a response head completes CONNECT; the bytes after it are not HTTP",
 	 BEGIN "c H1 :method=CONNECT :authority=a:1\ns H1 :status=200\nc D1 5\ns D1e 9\n",
 	 "CONNECT {authority} 200 0/0\n"},
 	{"a WebSocket likewise, by its path (RFC 8441)",
@@ -103,7 +103,7 @@ static const struct row rows[] = {
 	{"a body that is not copied",
 	 BEGIN "c H1e :method=GET :path=/x\ns H1 :status=200\n~s D1 16384\n~s D1e 100000\n",
 	 "GET /x 200 0/116384\n"},
-	{"frames of a kind that is never answered with an error end what is known",
+	{"malformed frames end the connection's synchronisation",
 	 BEGIN "c H1e :method=GET :path=/x\nc D0 4\ns H1e :status=200\n",
 	 "GET /x 200 0/0\nframe 1\n"},
 
@@ -152,30 +152,30 @@ static const struct row rows[] = {
 
 static void test_rows(void **state)
 {
-	static const size_t pieces[] = {0, 1, 9, 10, 100};
+	static const size_t lengths[] = {0, 1, 9, 10, 100};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		for (size_t p = 0; p < 4 * sizeof(pieces) / sizeof(*pieces); p++) {
-			struct script s = {.piece = pieces[p / 4], .has_flags = p % 2};
+		for (size_t p = 0; p < 4 * sizeof(lengths) / sizeof(*lengths); p++) {
+			struct script s = {.segment = lengths[p / 4], .has_flags = p % 2};
 
 			script_begin(&s, i + 1, p & 2);
 			script_run(&s, rows[i].script);
-			if (strcmp(s.notes.ptr, rows[i].want) != 0)
-				fail_msg("%s (pieces of %zu, flags %zu, target %zu)\n%s",
-					 rows[i].why, pieces[p / 4], p % 2, p / 2 % 2, s.notes.ptr);
+			if (strcmp(s.log.ptr, rows[i].want) != 0)
+				fail_msg("%s (segments of %zu, flags %zu, target %zu)\n%s",
+					 rows[i].why, lengths[p / 4], p % 2, p / 2 % 2, s.log.ptr);
 			script_finish(&s);
 		}
 	}
 }
 
-/* Records get lost, or what came first was never seen; the kernel says where frames start. */
+/* Lost records, and connections older than the capture; the BPF programs mark frame starts. */
 static const struct row gaps[] = {
 	{"a request that was never seen",
 	 BEGIN "!c H1e :method=GET :path=/x\ns H1e :status=200\nc H3e :method=GET :path=/y\n"
 	       "s H3e :status=200\n",
 	 "GET /y 200 0/0\n"},
-	{"a lost response: its call did not fail, nobody knows how it ended",
+	{"a lost response: its call did not fail, its status is unknown",
 	 BEGIN "c H1e :method=GET :path=/x\n!s H1e :status=200\nc H3e :method=GET :path=/y\n"
 	       "s H3e :status=204\nclose\n",
 	 "GET /y 204 0/0\nlost 1\n"},
@@ -189,7 +189,7 @@ static const struct row gaps[] = {
 	 "GET /x 200 0/105\n"},
 	{"a lost record that held the end of a body that began before",
 	 BEGIN "c H1e :method=GET :path=/x\ns H1 :status=200\n!s D1e 5\nclose\n", "lost 1\n"},
-	{"a table of which a block was lost answers nothing, until it is told again",
+	{"after a lost block, fields are unknown until they are sent again",
 	 BEGIN "c H1e :method=GET :path=/x a=b\n!c H3e :method=GET :path=/x c=d\n"
 	       "c H5e :method=GET :path=/x a=b\nc H7e :method=GET :path=/x e=f\n"
 	       "c H9e :method=GET :path=/x e=f\n"
@@ -197,7 +197,7 @@ static const struct row gaps[] = {
 	 "GET /x 200 0/0\nGET /x 200 0/0\nGET /x 200 0/0\nGET /x 200 0/0\nunknown 1\n"},
 	{"a reset after a loss: the call may have ended before",
 	 BEGIN "c H1e :method=GET :path=/x\n!s H1e :status=200\ns W0\nc R1 8\n", "lost 1\n"},
-	{"joined: gRPC is known by its messages, methods by what is told again",
+	{"joined: gRPC is recognised by its messages, methods are known once sent again",
 	 "open unknown\n!c P | S | H1 " GRPC " | M1e 3\n!s S | H1 :status=200 "
 	 "content-type=application/grpc | M1 3 | H1e grpc-status=0\n"
 	 "c H3 " GRPC " | M3e 3\ns H3 :status=200 content-type=application/grpc | M3 3\n"
@@ -223,13 +223,13 @@ static void test_gaps(void **state)
 
 		script_begin(&s, i + 1, i % 2);
 		script_run(&s, gaps[i / 2].script);
-		if (strcmp(s.notes.ptr, gaps[i / 2].want) != 0)
-			fail_msg("%s\n%s", gaps[i / 2].why, s.notes.ptr);
+		if (strcmp(s.log.ptr, gaps[i / 2].want) != 0)
+			fail_msg("%s\n%s", gaps[i / 2].why, s.log.ptr);
 		script_finish(&s);
 	}
 }
 
-/* Over either version it is a request of HTTP, and counted as what it is. */
+/* Over either version of HTTP it is counted as an HTTP request. */
 static void test_grpc_web(void **state)
 {
 	struct script s = {.has_flags = true};
@@ -246,8 +246,8 @@ static void test_grpc_web(void **state)
 			  "Content-Type: application/grpc-web-text+proto\r\n\r\n");
 		wire_data(&s.wire, DIR_EGRESS, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
 	}
-	assert_string_equal(s.notes.ptr, "POST /pkg.S/M 200 0/0\nPOST /pkg.S/M 200 0/0\n"
-					 "POST /pkg.S/M 200 0/0\n");
+	assert_string_equal(s.log.ptr, "POST /pkg.S/M 200 0/0\nPOST /pkg.S/M 200 0/0\n"
+				       "POST /pkg.S/M 200 0/0\n");
 	assert_int_equal(engine_stats(s.wire.engine)->grpc_web_requests, 3);
 	script_finish(&s);
 }
@@ -268,7 +268,7 @@ static void on_frame(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq)
 	a->seq = seq;
 }
 
-/* A record that asks is answered with the first frame that starts with it or behind it. */
+/* The answer to a record with SL_F_ASK is the first frame that starts in it or behind it. */
 static void test_answers(void **state)
 {
 	static const struct {
@@ -279,7 +279,7 @@ static void test_answers(void **state)
 		uint32_t missing; /* bytes before it */
 	} records[] = {
 		{"no frame at all", {"\1\2\3\4\5\6\7\xb", 8}, 0, false, 0},
-		{"frames behind other bytes, and what they hold goes on behind the record",
+		{"frames behind other bytes; the last payload continues behind the record",
 		 {"xy\0\0\4\x8\0\0\0\0\0\0\0\1\0\0\0\4\x8\0\0\0\0\0\0\0\1\0"
 		  "\0\0\x32\0\0\0\0\0\1",
 		  37},
@@ -355,7 +355,7 @@ static uint32_t draw(uint32_t n)
 	return (uint32_t)(seed >> 33) % n;
 }
 
-/* What was sent: call i is stream 2 * i + 1, method M<i % 7>, status i % 17, i % 5 messages. */
+/* Calls sent: call i is stream 2 * i + 1, method M<i % 7>, status i % 17, i % 5 messages. */
 struct truth {
 	unsigned reported;
 	unsigned known; /* methods */
@@ -374,7 +374,7 @@ static void check_call(void *ctx, const struct transaction *t)
 	truth->reported++;
 	assert_true(t->protocol == TXN_GRPC || truth->may_be_unknown);
 	if (t->protocol != TXN_GRPC) {
-		/* Nothing of it told that it was gRPC; what is said of it holds all the same. */
+		/* It was not recognised as gRPC; its HTTP attributes still have to be right. */
 		(void)snprintf(method, sizeof(method), "/pkg.S/M%u", i % 7);
 		assert_true(strcmp(t->route, "unknown") == 0 || strcmp(t->route, method) == 0);
 		assert_true(t->http.status == 200 || t->http.status == TXN_STATUS_UNKNOWN);
@@ -475,7 +475,7 @@ static void test_random_loss(void **state)
 			if (is_exact && (truth.reported != CALLS || truth.known != CALLS))
 				fail_msg("%s, run %u: %u reported", plans[p].why, (unsigned)run,
 					 truth.reported);
-			/* Where frames start is known: a request that was seen is told of. */
+			/* Frame starts are known: each request that was seen is reported. */
 			if (plans[p].has_flags && !plans[p].is_joined &&
 			    truth.reported + lost != seen)
 				fail_msg("%s, run %u: %u seen, %u reported, %u lost", plans[p].why,

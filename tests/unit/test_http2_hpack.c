@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Header blocks: the examples of RFC 7541, what libnghttp2's own encoder makes of random header
- * lists, and the same joined mid-stream or with blocks missing: then a field is right or unknown.
+ * Header blocks: the examples of RFC 7541, random header lists from libnghttp2.s encoder,
+ * and the same joined mid-stream or with blocks missing: then a field is right or unknown.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -87,7 +87,7 @@ static const struct example examples[] = {
 	   "7738666f6f3d4153444a4b48514b425a584f5157454f50495541585157454f49553b206d61782d6167"
 	   "653d333630303b2076657273696f6e3d31",
 	   LAST}}},
-	{"C.6 responses with Huffman coding, where nobody says that the table has 256 bytes",
+	{"C.6 responses with Huffman coding, with a table of 256 bytes that is not announced",
 	 {{"488264025885aec3771a4b6196d07abe941054d444a8200595040b8166e082a62d1bff6e919d29ad17"
 	   "1863c78f0b97c8e9ae82ae43d3",
 	   ANSWER("302", "21")},
@@ -99,7 +99,7 @@ static const struct example examples[] = {
 	 {{"400161016240016303646566", "a: b\nc: def\n"},
 	  {"3f0140016109616161616161616161", "a: aaaaaaaaa\n"},
 	  {"be", "?\n"}}},
-	{"A table size update behind a field is an error, and costs what is known",
+	{"A table size update behind a field is an error and empties the table",
 	 {{"4001610162", "a: b\n"}, {"823f01", NULL}, {"be", "?\n"}}},
 	{"An index of zero is an error", {{"80", NULL}}},
 	{"A string longer than the block is an error", {{"4001610562", NULL}}},
@@ -135,7 +135,7 @@ static void test_examples(void **state)
 	assert_int_equal(table_bytes, 0);
 }
 
-/* Every prefix of every block is an answer or an error, and reads nothing behind it. */
+/* Every prefix of every block is decoded or rejected without reading behind it. */
 static void test_prefixes(void **state)
 {
 	(void)state;
@@ -217,7 +217,7 @@ static void compare_field(void *ctx, struct span name, struct span value)
 	assert_true(span_eq(value, (struct span){(const char *)nv->value, nv->valuelen}));
 }
 
-/* How often a block is not seen, by 1000, and what is seen of the beginning. */
+/* Blocks missed per 1000, and whether the beginning is seen. */
 struct plan {
 	const char *why;
 	unsigned first; /* block that is the first to be seen */
@@ -260,7 +260,7 @@ static unsigned run_plan(const struct plan *p, unsigned blocks)
 		if (http2_hpack_decode(&h, guard_put(&guard, (struct span){(char *)out, (size_t)n}),
 				       &(struct http2_fields){compare_field, &c, HTTP2_ALL_LENGTHS},
 				       &is_pure) != 0) {
-			/* Only a table whose size we do not know can be misjudged. */
+			/* Only with an unknown table size can a known entry be unknown to us. */
 			assert_true(is_joined);
 			continue;
 		}

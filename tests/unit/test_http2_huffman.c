@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The Huffman code of HPACK: every symbol, strings cut at every byte, and what is none.
+ * The Huffman code of HPACK: every symbol, strings truncated at every byte, and malformed ones.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -59,7 +59,7 @@ static void test_all_symbols(void **state)
 	assert_int_equal(len, 256);
 	for (int i = 0; i < 256; i++)
 		assert_int_equal((unsigned char)out[i], i);
-	/* A string that was cut is decoded as far as it goes, or refused. */
+	/* A truncated string is decoded as far as it goes, or rejected. */
 	for (size_t cut = 0; cut < n; cut++) {
 		(void)decode(code, cut, out, &len);
 		assert_true(len <= 256);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which methods are known. */
+/* Known methods. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

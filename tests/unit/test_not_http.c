@@ -36,7 +36,7 @@ static const struct row {
 	{"an array of RESP", BYTES("*3\r\n$3\r\nSET\r\n"), true, NOT_HTTP_REDIS},
 	{"the target of OPTIONS is no first byte", BYTES("* HTTP/1.1\r\n"), true, NOT_HTTP_NONE},
 	{"redis without an array", BYTES("PING\r\n"), true, NOT_HTTP_REDIS},
-	{"a method that nobody knows", BYTES("PING / HTTP/1.1\r\n"), true, NOT_HTTP_NONE},
+	{"an unknown method", BYTES("PING / HTTP/1.1\r\n"), true, NOT_HTTP_NONE},
 	{"memcached", BYTES("get key\r\n"), true, NOT_HTTP_MEMCACHED},
 	{"a method in small letters", BYTES("get / HTTP/1.1\r\n"), true, NOT_HTTP_NONE},
 	{"MongoDB", BYTES("\x20\0\0\0\1\0\0\0\0\0\0\0\xdd\7\0\0\0\0\0\0"), true, NOT_HTTP_MONGODB},
@@ -59,13 +59,13 @@ static void test_first_bytes(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *r = &rows[i];
-		enum not_http got = not_http_find(r->data, r->is_from_client);
+		enum not_http got = not_http_detect(r->data, r->is_from_client);
 
 		if (got != r->want)
 			fail_msg("%s: %s", r->why, not_http_name(got));
-		/* Fewer of the bytes are never taken for something else. */
+		/* No prefix is recognised as another protocol. */
 		for (size_t n = 1; n < r->data.len; n++) {
-			got = not_http_find((struct span){r->data.ptr, n}, r->is_from_client);
+			got = not_http_detect((struct span){r->data.ptr, n}, r->is_from_client);
 			if (got != r->want && got != NOT_HTTP_NONE)
 				fail_msg("%s: %s of %zu bytes", r->why, not_http_name(got), n);
 		}
@@ -82,7 +82,7 @@ static struct engine *engine(void)
 	return e;
 }
 
-/* Both ends' view: counted once by name, and never as what a parser of HTTP failed at. */
+/* As client and as server: counted once by name, and never as malformed HTTP. */
 static void test_counted_by_name(void **state)
 {
 	(void)state;
@@ -96,7 +96,7 @@ static void test_counted_by_name(void **state)
 			const struct engine_stats *stats;
 
 			wire_open(&w, is_server ? ROLE_SERVER : ROLE_CLIENT);
-			for (int turn = 0; turn < 4; turn++) {
+			for (int round = 0; round < 4; round++) {
 				wire_record(&w, dir, rows[i].data, 0, false, false);
 				wire_record(&w, dir_other(dir), rows[i].data, 7, false, false);
 			}

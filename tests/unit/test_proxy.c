@@ -20,7 +20,7 @@ static const struct {
 	const char *bytes;
 	size_t len;
 	enum proxy_result want;
-	uint8_t family; /* 0: nobody is named */
+	uint8_t family; /* 0: no address */
 	uint8_t addr[16];
 	uint16_t port;
 } cases[] = {
@@ -36,7 +36,7 @@ static const struct {
 	 6,
 	 {0x20, 1, 0x0d, 0xb8, [15] = 7},
 	 65535},
-	{"version 1, nobody", BYTES("PROXY UNKNOWN\r\n"), PROXY_DONE, 0, {0}, 0},
+	{"version 1, no address", BYTES("PROXY UNKNOWN\r\n"), PROXY_DONE, 0, {0}, 0},
 	{"the longest line",
 	 BYTES("PROXY UNKNOWN " FIFTY "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n"),
 	 PROXY_DONE,
@@ -117,7 +117,7 @@ static void check_end(size_t i, enum proxy_result result, struct proxy *p, size_
 	assert_int_equal(source.port, cases[i].port);
 }
 
-/* first bytes together, and the rest in pieces of step bytes. */
+/* first bytes together, and the rest in segments of step bytes. */
 static void check_cut(size_t i, size_t first, size_t step)
 {
 	struct span data = {cases[i].bytes, cases[i].len};
@@ -167,8 +167,8 @@ static void test_missed_bytes(void **state)
 	assert_int_equal(
 		push_copy(&p, (struct span){BYTES(V2 "\x21\x21\0\x56" INET6 "abc")}, &used),
 		PROXY_MORE);
-	assert_false(proxy_miss(&p, 48));
-	assert_true(proxy_miss(&p, 46));
+	assert_false(proxy_skip(&p, 48));
+	assert_true(proxy_skip(&p, 46));
 	assert_int_equal(push_copy(&p, (struct span){BYTES("xGET /")}, &used), PROXY_DONE);
 	assert_int_equal(used, 1);
 }

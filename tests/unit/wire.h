@@ -21,7 +21,7 @@ struct wire {
 	uint64_t *now_ns; /* of all connections; each event takes one */
 	uint64_t id;
 	uint32_t seq[2]; /* end of what was seen, by enum dir */
-	uint32_t told[2]; /* end of what records told of, lost ones included */
+	uint32_t reported[2]; /* end of what records reported of, lost ones included */
 	uint32_t in_flight; /* of the other direction: seen, but the sender has not got it */
 	bool has_no_peer; /* events as from a source that does not know peer_seq */
 };
@@ -33,7 +33,7 @@ static inline struct wire wire_new(struct engine *e, uint64_t *now_ns, uint64_t 
 			     .now_ns = now_ns,
 			     .id = id,
 			     .seq = {UINT32_MAX - 50, UINT32_MAX - 300},
-			     .told = {UINT32_MAX - 50, UINT32_MAX - 300}};
+			     .reported = {UINT32_MAX - 50, UINT32_MAX - 300}};
 }
 
 static inline void wire_event(struct wire *w, struct event *ev)
@@ -66,7 +66,7 @@ static inline void wire_record(struct wire *w, enum dir dir, struct span data, u
 		.kind = EVENT_DATA,
 		.data = {.dir = dir,
 			 .data = data,
-			 .from_seq = w->told[dir],
+			 .from_seq = w->reported[dir],
 			 .seq = w->seq[dir],
 			 .to_seq = w->seq[dir] + (uint32_t)data.len + skip,
 			 .tid = dir == DIR_EGRESS ? 99 : 0,
@@ -75,7 +75,7 @@ static inline void wire_record(struct wire *w, enum dir dir, struct span data, u
 			 .is_fin = is_fin},
 	};
 
-	w->seq[dir] = w->told[dir] = ev.data.to_seq;
+	w->seq[dir] = w->reported[dir] = ev.data.to_seq;
 	if (is_lost)
 		++*w->now_ns;
 	else
@@ -107,7 +107,7 @@ static inline void wire_close(struct wire *w, bool is_reset)
 	struct event ev = {.kind = EVENT_CLOSE,
 			   .close = {.is_reset = is_reset,
 				     .to_seq = {w->seq[0], w->seq[1]},
-				     .told_seq = {w->told[0], w->told[1]},
+				     .told_seq = {w->reported[0], w->reported[1]},
 				     .has_end = !w->has_no_peer}};
 
 	wire_event(w, &ev);

@@ -4,8 +4,8 @@
  * the parser's memory of them; that of HTTP/1, which connections share, is marked by whose engine
  * and role it is.
  */
-#ifndef SIDELIGHT_TXN_NOTE_H
-#define SIDELIGHT_TXN_NOTE_H
+#ifndef SIDELIGHT_TXN_ATTRIBUTES_H
+#define SIDELIGHT_TXN_ATTRIBUTES_H
 
 #include "proto/http2_head.h"
 #include "proto/message.h"
@@ -14,14 +14,15 @@
 
 /* Looked up, or made: in *own, if the parser does not remember the head. Candidates are the
  * caller's to settle or drop. */
-struct message_note *note_find(struct conn *c, enum role role, const struct message *m,
-			       struct message_note *own);
+struct http1_attributes *attributes_find(struct conn *c, enum role role, const struct message *m,
+					 struct http1_attributes *own);
 
 /* A method of gRPC that is not known is not the method of HTTP that is not. */
-extern const char note_unknown_rpc[];
+extern const char attributes_unknown_rpc[];
 
-/* Likewise head->note, of a request of that kind. */
-const struct http2_note *note_find_http2(struct conn *c, enum role role, enum call_kind kind,
-					 const struct http2_head *head);
+/* Likewise head->attributes, of a request of that kind. */
+const struct http2_attributes *attributes_find_http2(struct conn *c, enum role role,
+						     enum call_kind kind,
+						     const struct http2_head *head);
 
 #endif
