@@ -60,13 +60,13 @@ static int read_data(const struct sl_data *rec, size_t size, struct event *ev)
 	ev->data.data = (struct span){(const char *)rec->data, rec->h.len};
 	memcpy(&ev->data.seq, &rec->seq, SEQ_BYTES);
 	ev->data.has_peer = rec->peer_seq != 0;
-	ev->data.is_fin = ev->data.has_hole = ev->data.is_ahead = false;
-	ev->data.asks = ev->data.is_rest = false;
+	ev->data.is_fin = ev->data.has_gap = ev->data.is_ahead = false;
+	ev->data.wants_frame_start = ev->data.is_derived = false;
 	ev->data.is_frame = rec->h.flags & SL_F_FRAME;
 	if (rec->h.flags & ~SL_F_FRAME) {
 		ev->data.is_fin = rec->h.flags & SL_F_FIN;
 		ev->data.is_ahead = rec->h.flags & SL_F_AHEAD;
-		ev->data.asks = rec->h.flags & SL_F_ASK;
+		ev->data.wants_frame_start = rec->h.flags & SL_F_ASK;
 	}
 	return 0;
 }
@@ -80,7 +80,7 @@ static int read_close(const struct sl_close *rec, size_t size, struct event *ev)
 		.is_reset = rec->h.flags & SL_F_RESET,
 		.bytes = {rec->bytes[SL_INGRESS], rec->bytes[SL_EGRESS]},
 		.to_seq = {rec->to_seq[SL_INGRESS], rec->to_seq[SL_EGRESS]},
-		.told_seq = {rec->told_seq[SL_INGRESS], rec->told_seq[SL_EGRESS]},
+		.reported_seq = {rec->told_seq[SL_INGRESS], rec->told_seq[SL_EGRESS]},
 		.has_end = true,
 		.srtt_us = rec->srtt_us,
 		.retransmits = rec->retransmits,

@@ -76,7 +76,7 @@ static void emit_open(struct streams *s, struct stream *c, unsigned from, struct
 
 /* A piece without bytes at seq, for what it says about everything below. */
 static void emit_mark(struct streams *s, struct stream *c, unsigned from, uint32_t seq, bool is_fin,
-		      bool has_hole)
+		      bool has_gap)
 {
 	struct event ev = {.kind = EVENT_DATA};
 
@@ -86,7 +86,7 @@ static void emit_mark(struct streams *s, struct stream *c, unsigned from, uint32
 					.from_seq = seq,
 					.to_seq = seq,
 					.is_fin = is_fin,
-					.has_hole = has_hole};
+					.has_gap = has_gap};
 	emit(s, c, &ev);
 }
 
@@ -162,7 +162,7 @@ static void emit_new(struct streams *s, struct stream *c, unsigned from, struct 
 		ev.data.data = (struct span){data.ptr + (n.from - seq), n.to - n.from};
 		ev.data.seq = ev.data.from_seq = n.from;
 		ev.data.to_seq = n.to;
-		ev.data.has_hole = seq_before(seen_floor(&h->seen), n.from);
+		ev.data.has_gap = seq_before(seen_floor(&h->seen), n.from);
 		ev.data.is_fin = is_fin && n.to == fin;
 		ev.data.peer_seq = s->ack;
 		ev.data.has_peer = s->has_ack;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bytes that were seen before those in front of them, and that may never
- * become part of the stream: anybody can send them.
+ * Segments that were seen before the bytes in front of them, and that the socket may never accept:
+ * anyone can send such segments.
  *
- * They are kept apart, sorted, and are used only for what is known to have
- * passed and did not come in order. When there is no room, those that are
- * furthest ahead give way.
+ * They are stored apart from the out-of-order queue, sorted, and are used only for sequence ranges
+ * that the socket is known to have received and that were not seen in order. When there is no room,
+ * the segments that are furthest ahead are dropped.
  */
 #ifndef SIDELIGHT_FLOW_AHEAD_H
 #define SIDELIGHT_FLOW_AHEAD_H
@@ -15,32 +15,33 @@
 
 #include "base/memory.h"
 #include "capture/event.h"
-#include "flow/stored_piece.h"
+#include "flow/queued_segment.h"
 
-/* Memory for one direction: a receive window of a connection that opens its window early. */
+/* Memory limit of one direction: the receive window of a connection that opens its window early. */
 #define AHEAD_MAX (256u << 10)
 
 /* All zeros: empty. */
 struct ahead {
-	struct stored_piece *first;
-	uint32_t bytes; /* what the pieces cost, at most AHEAD_MAX */
-	uint32_t dropped; /* pieces for which there was no room; the owner may clear it */
+	struct queued_segment *first;
+	uint32_t bytes; /* memory that the segments take, at most AHEAD_MAX */
+	uint32_t dropped; /* segments for which there was no room; the owner may reset it */
 };
 
-/* memory: the account that pieces are charged to, the same for all calls; may be NULL. */
+/* memory: charged for all segments, the same in all calls; may be NULL. */
 void ahead_release(struct ahead *a, struct memory_account *memory);
 
-/* Keeps a copy. next: the bytes before it are of no use any more. */
+/* Stores a copy. next: the in-order offset; bytes before it are not needed any more. */
 void ahead_keep(struct ahead *a, struct memory_account *memory, uint32_t next,
-		const struct segment_view *piece, uint64_t time_ns);
+		const struct segment_view *segment, uint64_t time_ns);
 
-/* Where the first piece starts that starts before `to` and ends behind `next`. False: there is
- * none.
+/*
+ * *ret_from is the start of the first segment that starts before `to` and ends behind `next`.
+ * Returns false if there is none.
  */
 bool ahead_first(struct ahead *a, struct memory_account *memory, uint32_t next, uint32_t to,
 		 uint32_t *ret_from);
-/* That piece, cut off at `to`: borrowed until the next call. */
-void ahead_take(struct ahead *a, uint32_t to, enum dir dir, struct segment_view *ret_piece,
+/* The segment that ahead_first() found, truncated at `to`. Borrowed until the next call. */
+void ahead_take(struct ahead *a, uint32_t to, enum dir dir, struct segment_view *ret_segment,
 		uint64_t *ret_time_ns);
 
 #endif

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/bytes.h"
 
-/* What one call hands on, and to whom. */
+/* The output of one call. */
 struct output {
 	struct bytes *b;
 	const struct bytes_sink *sink;
 	void *ctx;
 	enum dir dir;
-	const struct segment_view *at_hand;
+	const struct segment_view *current;
 };
 
-/* Where there is no segment at hand; by enum dir. */
-static const struct segment_view none[2] = {{.dir = DIR_INGRESS, .is_rest = true},
-					    {.dir = DIR_EGRESS, .is_rest = true}};
+/* The view if there is no current segment; by enum dir. */
+static const struct segment_view none[2] = {{.dir = DIR_INGRESS, .is_derived = true},
+					    {.dir = DIR_EGRESS, .is_derived = true}};
 
-/* What a piece costs while it waits: a stranger may send them empty, or byte by byte. */
-static uint32_t early_cost(size_t len)
+/*
+ * The charge for a queued segment, its header included: peers may send empty or one-byte segments.
+ */
+static uint32_t queue_cost(size_t len)
 {
-	return (uint32_t)stored_piece_size(len);
+	return (uint32_t)queued_segment_size(len);
 }
 
 static void emit_skip(struct output *out, uint32_t to, uint64_t time_ns)
@@ -29,7 +31,7 @@ static void emit_skip(struct output *out, uint32_t to, uint64_t time_ns)
 		return;
 	len = to - b->next;
 	b->next = to;
-	out->sink->skip(out->ctx, out->dir, out->at_hand, len, time_ns);
+	out->sink->skip(out->ctx, out->dir, out->current, len, time_ns);
 }
 
 static void emit_lost(struct output *out, uint32_t to, uint64_t time_ns)
@@ -38,115 +40,118 @@ static void emit_lost(struct output *out, uint32_t to, uint64_t time_ns)
 	uint32_t len = to - b->next;
 
 	if (time_ns < b->last_ns)
-		time_ns = b->last_ns; /* known by a piece that came before what went out */
+		/* the segment behind the gap came before bytes that went out */
+		time_ns = b->last_ns;
 	b->next = to;
-	out->sink->lost(out->ctx, out->dir, out->at_hand, len, time_ns);
+	out->sink->lost(out->ctx, out->dir, out->current, len, time_ns);
 }
 
-/* The bytes of a piece behind its first `old` ones, which went out before. */
-static void emit_data(struct output *out, const struct segment_view *piece, uint32_t old,
+/* Emits the bytes of a segment behind its first `old` ones, which went out before. */
+static void emit_data(struct output *out, const struct segment_view *segment, uint32_t old,
 		      uint64_t time_ns)
 {
 	struct segment_view rest;
 
-	out->b->next += (uint32_t)piece->data.len - old;
-	if (old || piece != out->at_hand) {
-		rest = segment_view_with(out->at_hand, span_from(piece->data, old));
-		rest.seq = piece->seq + old;
-		rest.tid = piece->tid;
-		rest.is_frame = !old && piece->is_frame;
-		piece = &rest;
+	out->b->next += (uint32_t)segment->data.len - old;
+	if (old || segment != out->current) {
+		rest = segment_view_with(out->current, span_from(segment->data, old));
+		rest.seq = segment->seq + old;
+		rest.tid = segment->tid;
+		rest.is_frame = !old && segment->is_frame;
+		segment = &rest;
 	}
-	out->sink->data(out->ctx, out->dir, piece, time_ns);
+	out->sink->data(out->ctx, out->dir, segment, time_ns);
 }
 
-/* The part of a piece that is new; piece->from_seq is not above b->next. */
-static void emit_piece(struct output *out, const struct segment_view *piece, uint64_t time_ns)
+/* Emits the new part of a segment; segment->from_seq is not above b->next. */
+static void emit_segment(struct output *out, const struct segment_view *segment, uint64_t time_ns)
 {
 	struct bytes *b = out->b;
-	uint32_t seq = piece->seq;
+	uint32_t seq = segment->seq;
 	uint32_t old;
 
 	if (time_ns > b->last_ns)
 		b->last_ns = time_ns;
-	/* A filled hole ends when its last byte came, whatever came before. */
+	/* The bytes of a filled gap have the time of the newest byte. */
 	time_ns = b->last_ns;
 	emit_skip(out, seq, time_ns);
 	old = seq_diff(b->next, seq) > 0 ? b->next - seq : 0;
-	if (old < piece->data.len)
-		emit_data(out, piece, old, time_ns);
-	emit_skip(out, piece->to_seq, time_ns);
-	if (piece->is_fin && b->next == piece->to_seq && !b->is_finished) {
+	if (old < segment->data.len)
+		emit_data(out, segment, old, time_ns);
+	emit_skip(out, segment->to_seq, time_ns);
+	if (segment->is_fin && b->next == segment->to_seq && !b->is_finished) {
 		b->is_finished = true;
-		out->sink->fin(out->ctx, out->dir, out->at_hand, time_ns);
+		out->sink->fin(out->ctx, out->dir, out->current, time_ns);
 	}
 }
 
-static void emit_first_early(struct output *out)
+static void emit_first_queued(struct output *out)
 {
 	struct bytes *b = out->b;
-	struct stored_piece *e = b->early;
-	struct segment_view piece;
+	struct queued_segment *e = b->queue;
+	struct segment_view segment;
 
-	stored_piece_view(e, out->dir, &piece);
-	b->early = e->next;
-	b->early_bytes -= early_cost(e->len);
-	if (seq_diff(piece.from_seq, b->next) > 0)
-		emit_lost(out, piece.from_seq, e->time_ns);
-	emit_piece(out, &piece, e->time_ns);
+	queued_segment_view(e, out->dir, &segment);
+	b->queue = e->next;
+	b->queue_bytes -= queue_cost(e->len);
+	if (seq_diff(segment.from_seq, b->next) > 0)
+		emit_lost(out, segment.from_seq, e->time_ns);
+	emit_segment(out, &segment, e->time_ns);
 	memory_free(b->memory, e);
 }
 
-/* False: no memory, or a cap is reached. */
-static bool keep_early(struct bytes *b, const struct segment_view *piece, uint64_t time_ns)
+/* Returns false if there is no memory, or the limit is reached. */
+static bool enqueue(struct bytes *b, const struct segment_view *segment, uint64_t time_ns)
 {
-	uint32_t cost = early_cost(piece->data.len);
+	uint32_t cost = queue_cost(segment->data.len);
 
-	if (cost > BYTES_EARLY_MAX - b->early_bytes ||
-	    !stored_piece_add(&b->early, b->memory, piece, time_ns))
+	if (cost > BYTES_QUEUE_MAX - b->queue_bytes ||
+	    !queued_segment_add(&b->queue, b->memory, segment, time_ns))
 		return false;
-	b->early_bytes += cost;
+	b->queue_bytes += cost;
 	return true;
 }
 
-/* Early pieces that start before `to`, holes before them given up, and those that follow
- * without a hole. */
-static void release_early(struct output *out, uint32_t to)
+/*
+ * Emits queued segments that start before `to`, giving up the gaps before them, and those that
+ * follow without a gap.
+ */
+static void release_queue(struct output *out, uint32_t to)
 {
 	struct bytes *b = out->b;
 
-	while (b->early && !b->is_finished &&
-	       (seq_diff(b->early->from_seq, to) <= 0 ||
-		seq_diff(b->early->from_seq, b->next) <= 0))
-		emit_first_early(out);
+	while (b->queue && !b->is_finished &&
+	       (seq_diff(b->queue->from_seq, to) <= 0 ||
+		seq_diff(b->queue->from_seq, b->next) <= 0))
+		emit_first_queued(out);
 }
 
-/* All before `to` has passed: what is known of it from pieces that were ahead goes out. */
+/* The socket has received everything before `to`: emits the stored segments that are ahead. */
 static void release_ahead(struct output *out, uint32_t to)
 {
 	struct bytes *b = out->b;
-	struct segment_view piece;
+	struct segment_view segment;
 	uint64_t time_ns;
 	uint32_t from;
 
 	while (!b->is_finished && ahead_first(&b->ahead, b->memory, b->next, to, &from)) {
-		if (b->early && (seq_diff(b->early->from_seq, b->next) <= 0 ||
-				 seq_diff(b->early->from_seq, from) < 0)) {
-			emit_first_early(out);
+		if (b->queue && (seq_diff(b->queue->from_seq, b->next) <= 0 ||
+				 seq_diff(b->queue->from_seq, from) < 0)) {
+			emit_first_queued(out);
 			continue;
 		}
-		ahead_take(&b->ahead, to, out->dir, &piece, &time_ns);
-		if (seq_diff(piece.from_seq, b->next) > 0)
-			emit_lost(out, piece.from_seq, time_ns);
-		emit_piece(out, &piece, time_ns);
+		ahead_take(&b->ahead, to, out->dir, &segment, &time_ns);
+		if (seq_diff(segment.from_seq, b->next) > 0)
+			emit_lost(out, segment.from_seq, time_ns);
+		emit_segment(out, &segment, time_ns);
 	}
 }
 
-/* Nobody knows the first byte: it is one of those that came. */
-static void guess_start(struct bytes *b, uint32_t seq)
+/* The first byte of the stream is not known: starts at the lowest position that was seen. */
+static void start_at_oldest(struct bytes *b, uint32_t seq)
 {
 	b->is_started = true;
-	b->next = b->early && seq_diff(b->early->from_seq, seq) < 0 ? b->early->from_seq : seq;
+	b->next = b->queue && seq_diff(b->queue->from_seq, seq) < 0 ? b->queue->from_seq : seq;
 }
 
 void bytes_start(struct bytes *b, enum dir dir, uint32_t seq, const struct bytes_sink *sink,
@@ -158,54 +163,54 @@ void bytes_start(struct bytes *b, enum dir dir, uint32_t seq, const struct bytes
 		return;
 	b->is_started = true;
 	b->next = seq;
-	release_early(&out, seq);
+	release_queue(&out, seq);
 }
 
-void bytes_push_any(struct bytes *b, const struct segment_view *piece, uint64_t time_ns,
-		    const struct bytes_sink *sink, void *ctx)
+void bytes_push(struct bytes *b, const struct segment_view *segment, uint64_t time_ns,
+		const struct bytes_sink *sink, void *ctx)
 {
-	struct output out = {b, sink, ctx, piece->dir, piece};
+	struct output out = {b, sink, ctx, segment->dir, segment};
 
 	if (b->is_finished)
 		return;
-	if (piece->is_ahead) {
-		ahead_keep(&b->ahead, b->memory, b->is_started ? b->next : piece->from_seq, piece,
-			   time_ns);
+	if (segment->is_ahead) {
+		ahead_keep(&b->ahead, b->memory, b->is_started ? b->next : segment->from_seq,
+			   segment, time_ns);
 		return;
 	}
 	if (!b->is_started) {
-		if (piece->has_hole && keep_early(b, piece, time_ns))
+		if (segment->has_gap && enqueue(b, segment, time_ns))
 			return;
-		guess_start(b, piece->from_seq);
+		start_at_oldest(b, segment->from_seq);
 	}
-	if (b->ahead.first && !piece->has_hole)
-		release_ahead(&out, piece->from_seq);
+	if (b->ahead.first && !segment->has_gap)
+		release_ahead(&out, segment->from_seq);
 	if (b->is_finished)
 		return;
-	if (seq_diff(piece->from_seq, b->next) > 0) {
-		if (piece->has_hole && keep_early(b, piece, time_ns))
+	if (seq_diff(segment->from_seq, b->next) > 0) {
+		if (segment->has_gap && enqueue(b, segment, time_ns))
 			return;
-		/* Nobody will fill what is missing below, nor what waits behind it. */
-		release_early(&out, piece->from_seq);
+		/* The gap below, and all gaps before it, will not be filled any more. */
+		release_queue(&out, segment->from_seq);
 		if (b->is_finished)
 			return;
-		if (seq_diff(piece->from_seq, b->next) > 0)
-			emit_lost(&out, piece->from_seq, time_ns);
+		if (seq_diff(segment->from_seq, b->next) > 0)
+			emit_lost(&out, segment->from_seq, time_ns);
 	}
-	emit_piece(&out, piece, time_ns);
-	if (b->early)
-		release_early(&out, b->next);
+	emit_segment(&out, segment, time_ns);
+	if (b->queue)
+		release_queue(&out, b->next);
 }
 
-/* Also of pieces that are ahead nothing is left. */
+/* Drops the segments that are ahead, too. */
 static void flush(struct output *out)
 {
 	struct bytes *b = out->b;
 
-	if (b->early && !b->is_started)
-		guess_start(b, b->early->from_seq);
-	while (b->early && !b->is_finished)
-		emit_first_early(out);
+	if (b->queue && !b->is_started)
+		start_at_oldest(b, b->queue->from_seq);
+	while (b->queue && !b->is_finished)
+		emit_first_queued(out);
 	bytes_release(b);
 }
 
@@ -216,23 +221,23 @@ void bytes_flush(struct bytes *b, enum dir dir, const struct bytes_sink *sink, v
 	flush(&out);
 }
 
-void bytes_give_up(struct bytes *b, const struct segment_view *data, const struct bytes_sink *sink,
-		   void *ctx)
+void bytes_give_up_gaps(struct bytes *b, const struct segment_view *data,
+			const struct bytes_sink *sink, void *ctx)
 {
-	const struct segment_view across = segment_view_across(data);
+	const struct segment_view across = segment_view_reverse(data);
 	struct output out = {b, sink, ctx, across.dir, &across};
 
 	if (!data->has_peer) {
 		flush(&out);
 		return;
 	}
-	if (b->early && !b->is_started)
-		guess_start(b, b->early->from_seq);
-	release_early(&out, data->peer_seq - 1);
+	if (b->queue && !b->is_started)
+		start_at_oldest(b, b->queue->from_seq);
+	release_queue(&out, data->peer_seq - 1);
 }
 
-void bytes_reach(struct bytes *b, enum dir dir, uint32_t told_seq, uint32_t to_seq,
-		 uint64_t time_ns, const struct bytes_sink *sink, void *ctx)
+void bytes_advance(struct bytes *b, enum dir dir, uint32_t reported_seq, uint32_t to_seq,
+		   uint64_t time_ns, const struct bytes_sink *sink, void *ctx)
 {
 	struct output out = {b, sink, ctx, dir, &none[dir]};
 
@@ -241,20 +246,20 @@ void bytes_reach(struct bytes *b, enum dir dir, uint32_t told_seq, uint32_t to_s
 	flush(&out);
 	if (!b->is_started || b->is_finished)
 		return;
-	if (seq_diff(told_seq, b->next) > 0)
-		emit_lost(&out, told_seq, time_ns);
+	if (seq_diff(reported_seq, b->next) > 0)
+		emit_lost(&out, reported_seq, time_ns);
 	if (!b->is_finished)
 		emit_skip(&out, to_seq, time_ns);
 }
 
 void bytes_release(struct bytes *b)
 {
-	while (b->early) {
-		struct stored_piece *e = b->early;
+	while (b->queue) {
+		struct queued_segment *e = b->queue;
 
-		b->early = e->next;
+		b->queue = e->next;
 		memory_free(b->memory, e);
 	}
-	b->early_bytes = 0;
+	b->queue_bytes = 0;
 	ahead_release(&b->ahead, b->memory);
 }

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One direction of one connection, put back in order.
+ * Reassembles one direction of one connection.
  *
- * Pieces of the direction go in as they were seen: late, twice, overlapping.
- * What comes out is every byte position once, in order, each with a view of its
- * segment (segment_view.h), as one of
+ * Segments of the direction go in as they were seen: out of order, retransmitted, overlapping.
+ * Every byte position comes out once, in sequence order, with a view of its segment
+ * (segment_view.h), as
  *   - data:  the bytes;
  *   - skip:  bytes that passed and were not copied (body bytes);
- *   - lost:  bytes that nobody will ever hand in; a parser must resynchronise;
- *   - fin:   the direction has ended.
+ *   - lost:  bytes that will never come; a parser must resynchronise;
+ *   - fin:   the end of the direction.
  *
  * Invariants, true between any two calls:
- *   - everything below `next` went out;
- *   - the list of early pieces is sorted, none starts at or below `next`, and
- *     it takes at most BYTES_EARLY_MAX bytes of memory;
+ *   - every position below `next` has gone out;
+ *   - the out-of-order queue is sorted, none of its segments starts at or below `next`, and it
+ *     takes at most BYTES_QUEUE_MAX bytes of memory;
  *   - after fin, nothing goes out.
  */
 #ifndef SIDELIGHT_FLOW_BYTES_H
@@ -26,24 +26,26 @@
 #include "capture/event.h"
 #include "flow/ahead.h"
 #include "flow/segment_view.h"
-#include "flow/stored_piece.h"
+#include "flow/queued_segment.h"
 
-/* Memory for what one direction has waiting for a hole: the copied bytes of one
- * receive window of a connection that opens its window early. */
-#define BYTES_EARLY_MAX (256u << 10)
+/*
+ * Memory limit of the out-of-order queue of one direction: the copied bytes of one receive window
+ * of a connection that opens its window early.
+ */
+#define BYTES_QUEUE_MAX (256u << 10)
 
 struct bytes {
-	uint32_t next; /* sequence number of the next byte to go out */
+	uint32_t next; /* the in-order offset: sequence number of the next byte to go out */
 	bool is_started; /* next is valid */
 	bool is_finished;
-	uint64_t last_ns; /* when the newest byte that went out was seen */
-	uint32_t early_bytes;
-	struct stored_piece *early;
-	struct memory_account *memory; /* that early pieces are charged to; borrowed; may be NULL */
-	struct ahead ahead; /* not part of the stream yet, and maybe never */
+	uint64_t last_ns; /* time of the newest byte that went out */
+	uint32_t queue_bytes;
+	struct queued_segment *queue;
+	struct memory_account *memory; /* charged for queue and ahead; borrowed; may be NULL */
+	struct ahead ahead; /* segments that the socket may never accept */
 };
 
-/* dir is view->dir. time_ns: when the newest byte up to here was seen. */
+/* dir is view->dir. time_ns: time of the newest byte up to this position. */
 struct bytes_sink {
 	void (*data)(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns);
 	void (*skip)(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
@@ -56,56 +58,50 @@ struct bytes_sink {
 /* A zeroed struct bytes is ready for use. */
 void bytes_release(struct bytes *b);
 
-/* The direction begins at seq; no news if it has begun. What waits for that goes out. */
+/* The direction begins at seq; ignored if it has begun. Queued segments from seq on go out. */
 void bytes_start(struct bytes *b, enum dir dir, uint32_t seq, const struct bytes_sink *sink,
 		 void *ctx);
 
-void bytes_push_any(struct bytes *b, const struct segment_view *piece, uint64_t time_ns,
-		    const struct bytes_sink *sink, void *ctx);
+/* Adds one segment; calls the sink zero or more times. */
+void bytes_push(struct bytes *b, const struct segment_view *segment, uint64_t time_ns,
+		const struct bytes_sink *sink, void *ctx);
 
-/* What nearly all pieces are: the next bytes, all of them copied, nothing waiting. */
-static inline bool bytes_is_plain(const struct bytes *b, const struct segment_view *piece)
+/*
+ * True if the segment is the next in order, completely copied, and the queue is empty, as for
+ * nearly all segments.
+ */
+static inline bool bytes_is_in_order(const struct bytes *b, const struct segment_view *segment)
 {
-	return b->is_started && !b->is_finished && !b->early && piece->seq == b->next &&
-	       piece->from_seq == piece->seq && !piece->is_fin && !piece->is_ahead &&
-	       piece->data.len && piece->to_seq == piece->seq + (uint32_t)piece->data.len;
+	return b->is_started && !b->is_finished && !b->queue && segment->seq == b->next &&
+	       segment->from_seq == segment->seq && !segment->is_fin && !segment->is_ahead &&
+	       segment->data.len && segment->to_seq == segment->seq + (uint32_t)segment->data.len;
 }
 
-/* Such a piece. */
-static inline void bytes_push_plain(struct bytes *b, const struct segment_view *piece,
-				    uint64_t time_ns, const struct bytes_sink *sink, void *ctx)
+/* bytes_push() for such a segment, inlined. */
+static inline void bytes_push_in_order(struct bytes *b, const struct segment_view *segment,
+				       uint64_t time_ns, const struct bytes_sink *sink, void *ctx)
 {
 	if (time_ns > b->last_ns)
 		b->last_ns = time_ns;
-	b->next = piece->to_seq;
-	sink->data(ctx, piece->dir, piece, b->last_ns);
+	b->next = segment->to_seq;
+	sink->data(ctx, segment->dir, segment, b->last_ns);
 }
 
-/* Hands one piece in; the sink is called zero or more times before return. */
-static inline void bytes_push(struct bytes *b, const struct segment_view *piece, uint64_t time_ns,
-			      const struct bytes_sink *sink, void *ctx)
-{
-	if (bytes_is_plain(b, piece))
-		bytes_push_plain(b, piece, time_ns, sink, ctx);
-	else
-		bytes_push_any(b, piece, time_ns, sink, ctx);
-}
-
-/* Holes will not be filled any more: what waits behind them goes out. */
+/* Gives up all sequence gaps: queued segments go out, the gaps before them as lost. */
 void bytes_flush(struct bytes *b, enum dir dir, const struct bytes_sink *sink, void *ctx);
 
 /*
- * Holes below data->peer_seq will not be filled any more, all of them if !data->has_peer: data is a
- * segment of the other direction.
+ * Gives up the gaps below data->peer_seq, or all of them if !data->has_peer; data is a segment of
+ * the other direction.
  */
-void bytes_give_up(struct bytes *b, const struct segment_view *data, const struct bytes_sink *sink,
-		   void *ctx);
+void bytes_give_up_gaps(struct bytes *b, const struct segment_view *data,
+			const struct bytes_sink *sink, void *ctx);
 
 /*
- * The direction is known to have come to to_seq, and no further piece will tell. Pieces told, or
- * were to tell, of what is below told_seq.
+ * The direction ends at to_seq, and no further segment comes. Bytes below reported_seq are in
+ * segments that were reported or lost; the rest are body bytes.
  */
-void bytes_reach(struct bytes *b, enum dir dir, uint32_t told_seq, uint32_t to_seq,
-		 uint64_t time_ns, const struct bytes_sink *sink, void *ctx);
+void bytes_advance(struct bytes *b, enum dir dir, uint32_t reported_seq, uint32_t to_seq,
+		   uint64_t time_ns, const struct bytes_sink *sink, void *ctx);
 
 #endif

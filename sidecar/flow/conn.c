@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ids are well mixed where they are made (bpf/packet.bpf.h): a multiplication is hash enough. */
+/* Connection ids are hashes already (bpf/packet.bpf.h): a multiplication is sufficient. */
 #define HASH_FUNCTION(key, len, hash)                                                              \
 	do {                                                                                       \
 		uint64_t id_;                                                                      \
@@ -13,14 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Connections found lately, told by a part of the hash; a power of two. */
+/* Size of the cache of recently used connections, indexed by a part of the hash; a power of two. */
 #define RECENT_BITS 10
 
-/* How long a connection may be busy before it is put back in front. */
+/* How long a busy connection keeps its place in the list before it moves to the front. */
 #define TOUCH_NS 1000000000u
 
-/* What the hash table takes for a connection beside its handle: one bucket, at least half of them
- * in use. */
+/*
+ * Memory of the hash table per connection beside its handle: one bucket, when half of them are in
+ * use.
+ */
 #define BUCKET_BYTES (2 * sizeof(UT_hash_bucket))
 
 struct conns {
@@ -70,7 +72,7 @@ static void free_conn(struct conns *t, struct conn *c)
 	HASH_DEL(t->by_id, c);
 	bytes_release(&c->bytes[DIR_INGRESS]);
 	bytes_release(&c->bytes[DIR_EGRESS]);
-	account = c->memory; /* which goes with c */
+	account = c->memory; /* copied, since it is freed with c */
 	memory_credit(&account, BUCKET_BYTES);
 	memory_free(&account, c);
 	assert(account.used == 0);
@@ -78,7 +80,10 @@ static void free_conn(struct conns *t, struct conn *c)
 
 static void end_conn(struct conns *t, struct conn *c, enum conn_end how, uint64_t time_ns)
 {
-	/* Evicted, it gives way to another's event: what waited in it is not told of. */
+	/*
+	 * The queues of an evicted connection are dropped: the current event belongs to another
+	 * one.
+	 */
 	if (how != CONN_EVICTED && how != CONN_EVICTED_MEMORY) {
 		bytes_flush(&c->bytes[DIR_INGRESS], DIR_INGRESS, &t->sink->bytes, c);
 		bytes_flush(&c->bytes[DIR_EGRESS], DIR_EGRESS, &t->sink->bytes, c);
@@ -87,7 +92,7 @@ static void end_conn(struct conns *t, struct conn *c, enum conn_end how, uint64_
 	free_conn(t, c);
 }
 
-/* The time of the newest byte is kept for each direction, that of the last event is not. */
+/* The time of the newest byte of either direction, which is kept exactly; touched_ns is not. */
 static uint64_t active_ns(const struct conn *c)
 {
 	uint64_t in = c->bytes[DIR_INGRESS].last_ns;
@@ -97,10 +102,9 @@ static uint64_t active_ns(const struct conn *c)
 }
 
 /*
- * The connection that was silent for longest; not that of the account `keep`. The list has the
- * order of touched_ns, which is renewed once in TOUCH_NS, so those that were active since then are
- * put back in front first: else a flood of new connections could push a busy one out within that
- * time.
+ * The connection that has been idle for longest, other than the one with the account `keep`.
+ * touched_ns is renewed only once in TOUCH_NS, so connections that were active since then move to
+ * the front first. Otherwise a flood of new connections could evict a busy one within that time.
  */
 static struct conn *longest_idle(struct conns *t, const struct memory_account *keep)
 {
@@ -118,7 +122,7 @@ static struct conn *longest_idle(struct conns *t, const struct memory_account *k
 	}
 }
 
-/* For struct memory_budget. */
+/* Callback of struct memory_budget. */
 static bool evict_for_memory(void *ctx, const struct memory_account *keep)
 {
 	struct conns *t = ctx;
@@ -150,7 +154,7 @@ static inline struct conn *find_conn(struct conns *t, uint64_t id, uint64_t time
 	return c;
 }
 
-/* Charged to an account of its own, which is a part of it. */
+/* Allocates a connection, charged to its own account, which is one of its members. */
 static struct conn *alloc_conn(struct conns *t)
 {
 	struct memory_account account = {.budget = t->budget};
@@ -221,27 +225,27 @@ static void open_conn(struct conns *t, const struct event *ev)
 }
 
 /*
- * What came before the socket itself may have come out of order, and nobody
- * knew what was first. It waits for the socket's own records: OPEN tells what was
- * first, and answers tell that nothing is still to come.
+ * Segments that come before the full socket exists may be out of order, and the first sequence
+ * number is not known. They are queued until OPEN of the full socket gives it, or until the
+ * socket's acknowledgement shows that nothing before them is missing.
  */
 static void push_early(struct conns *t, struct conn *c, const struct segment_view *data,
 		       uint64_t time_ns)
 {
-	struct segment_view piece = *data;
+	struct segment_view segment = *data;
 
-	piece.has_hole = true;
-	bytes_push_any(&c->bytes[data->dir], &piece, time_ns, &t->sink->bytes, c);
+	segment.has_gap = true;
+	bytes_push(&c->bytes[data->dir], &segment, time_ns, &t->sink->bytes, c);
 }
 
-/* The socket exists, and speaks: what it has received is not still to come. */
-static void settle_early(struct conns *t, struct conn *c, const struct segment_view *data)
+/* The full socket exists and sends: the gaps below its acknowledgement will not be filled. */
+static void leave_early(struct conns *t, struct conn *c, const struct segment_view *data)
 {
 	struct bytes *b = &c->bytes[DIR_INGRESS];
 
-	bytes_give_up(b, data, &t->sink->bytes, c);
+	bytes_give_up_gaps(b, data, &t->sink->bytes, c);
 	c->is_early = false;
-	c->was_early = b->early;
+	c->was_early = b->queue;
 }
 
 static void push_data(struct conns *t, struct conn *c, const struct segment_view *data,
@@ -252,7 +256,7 @@ static void push_data(struct conns *t, struct conn *c, const struct segment_view
 		return;
 	}
 	if (c->is_early || (c->was_early && data->dir == DIR_EGRESS))
-		settle_early(t, c, data);
+		leave_early(t, c, data);
 	bytes_push(&c->bytes[data->dir], data, time_ns, &t->sink->bytes, c);
 	t->ahead_dropped += c->bytes[data->dir].ahead.dropped;
 	c->bytes[data->dir].ahead.dropped = 0;
@@ -263,8 +267,8 @@ static void close_conn(struct conns *t, struct conn *c, const struct event_close
 {
 	c->is_closing = true;
 	for (int dir = 0; dir < 2 && close->has_end; dir++)
-		bytes_reach(&c->bytes[dir], (enum dir)dir, close->told_seq[dir], close->to_seq[dir],
-			    time_ns, &t->sink->bytes, c);
+		bytes_advance(&c->bytes[dir], (enum dir)dir, close->reported_seq[dir],
+			      close->to_seq[dir], time_ns, &t->sink->bytes, c);
 	end_conn(t, c, close->is_reset ? CONN_RESET : CONN_CLOSED, time_ns);
 }
 
@@ -296,12 +300,13 @@ static __attribute__((noinline)) void any_event(struct conns *t, const struct ev
 	}
 }
 
-static inline bool is_plain(const struct conn *c, const struct segment_view *data, uint64_t time_ns)
+static inline bool is_in_order(const struct conn *c, const struct segment_view *data,
+			       uint64_t time_ns)
 {
 	const struct bytes *b = &c->bytes[data->dir];
 
 	return time_ns - c->touched_ns < TOUCH_NS && !c->is_early && !c->was_early &&
-	       c->bytes[dir_other(data->dir)].is_started && bytes_is_plain(b, data);
+	       c->bytes[dir_other(data->dir)].is_started && bytes_is_in_order(b, data);
 }
 
 void conns_event(struct conns *t, const struct event *ev)
@@ -309,12 +314,15 @@ void conns_event(struct conns *t, const struct event *ev)
 	const struct segment_view *data = &ev->data;
 	struct conn *c;
 
-	/* What nearly all events are. The rest is out of line: this saves no registers. */
+	/*
+	 * The fast path of nearly all events. The rest is not inlined, so that this path saves no
+	 * registers.
+	 */
 	if (ev->kind == EVENT_DATA) {
 		c = *recent_of(t, ev->id);
-		if (c && c->id == ev->id && is_plain(c, data, ev->time_ns)) {
-			bytes_push_plain(&c->bytes[data->dir], data, ev->time_ns, &t->sink->bytes,
-					 c);
+		if (c && c->id == ev->id && is_in_order(c, data, ev->time_ns)) {
+			bytes_push_in_order(&c->bytes[data->dir], data, ev->time_ns,
+					    &t->sink->bytes, c);
 			return;
 		}
 	}

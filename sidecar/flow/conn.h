@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of connections: events in; per connection its bytes in order out.
+ * The table of connections. Input: events. Output: the bytes of each connection, in sequence order.
  *
- * Each connection carries room for its owner's state (the protocol), zeroed
- * when it begins. The table is bounded, in connections and by a memory budget: when
- * either is exhausted, the connection that was silent for longest is evicted, give or
- * take a second.
+ * Each connection has room for the state of the table's owner (the protocol), zeroed at the start.
+ * The table is bounded in connections and by a memory budget. When either is exhausted, the
+ * connection that has been idle for longest, to within a second, is evicted.
  */
 #ifndef SIDELIGHT_FLOW_CONN_H
 #define SIDELIGHT_FLOW_CONN_H
@@ -17,58 +16,66 @@
 #include "capture/event.h"
 #include "flow/bytes.h"
 
-/* A table that finds no memory refuses the connection. */
+/* uthash refuses the connection if there is no memory, instead of exiting. */
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 enum conn_end {
-	CONN_CLOSED, /* in order */
+	CONN_CLOSED, /* closed in order */
 	CONN_RESET,
-	CONN_EVICTED, /* it goes on, unseen: there are too many */
+	CONN_EVICTED, /* it goes on, unobserved: too many connections */
 	CONN_MUTED, /* it goes on, and is not HTTP (any more) */
-	CONN_DARK, /* it goes on, and cannot be decrypted (any more) */
+	CONN_UNDECRYPTABLE, /* it goes on, and cannot be decrypted (any more) */
 	CONN_CUT, /* the source has ended */
-	CONN_EVICTED_MEMORY, /* as CONN_EVICTED: the memory budget is exhausted */
+	CONN_EVICTED_MEMORY, /* it goes on, unobserved: the memory budget is exhausted */
 };
 
 struct conn {
 	UT_hash_handle hh;
-	struct conn *newer; /* by touched_ns */
+	struct conn *newer; /* in the order of touched_ns */
 	struct conn *older;
-	struct memory_account memory; /* all that is allocated for it, itself included */
+	/* charged for all memory of the connection, this struct included */
+	struct memory_account memory;
 	uint64_t container;
 	struct endpoint local; /* family 0: not known */
 	struct endpoint remote;
 	enum role role;
-	/* What each event needs lies together, to the first members of its owner's state. */
-	bool is_early; /* no socket yet */
-	bool was_early; /* the socket is there now; what came before it may wait for a hole */
-	bool is_closing; /* CLOSE has come: what goes out now passed before it */
+	/*
+	 * The members that each event reads are contiguous, up to the first ones of the owner's
+	 * state.
+	 */
+	bool is_early; /* there is only a request socket so far (event_open.is_early) */
+	/* the full socket exists now; earlier segments may still be queued behind a gap */
+	bool was_early;
+	bool is_closing; /* CLOSE has come: data that goes out now passed before it */
 	uint64_t id;
-	uint64_t touched_ns; /* an event less than a second before the last one */
-	void *owner; /* of the table */
+	uint64_t touched_ns; /* time of an event, at most a second before that of the last one */
+	void *owner; /* the table's owner */
 	struct bytes bytes[2]; /* by enum dir */
 	_Alignas(16) char user[];
 };
 
 struct conn_sink {
 	struct bytes_sink bytes; /* ctx is the struct conn */
-	/* The last call; unless it is evicted, open holes were given up before it. */
+	/*
+	 * The last call for a connection. Its sequence gaps are given up before, unless it is
+	 * evicted.
+	 */
 	void (*end)(struct conn *c, enum conn_end how, uint64_t time_ns);
 };
 
 struct conns;
 
 /*
- * user_size bytes of conn.user for each connection; owner is conn.owner of each. The budget is
- * borrowed, evicts connections of this table from now on, and may be NULL. NULL: no memory.
+ * Each connection gets user_size bytes in conn.user, and owner in conn.owner. The budget is
+ * borrowed, may be NULL, and evicts connections of this table. Returns NULL if there is no memory.
  */
 struct conns *conns_new(size_t cap, size_t user_size, struct memory_budget *budget,
 			const struct conn_sink *sink, void *owner);
-/* Frees without calling the sink; conns_flush() first. Accepts NULL. */
+/* Frees the table without calling the sink; call conns_flush() first. Accepts NULL. */
 void conns_free(struct conns *t);
 
-/* OPEN, DATA, CLOSE and MUTE. Data of an unknown connection makes one, of unknown role. */
+/* Handles OPEN, DATA, CLOSE and MUTE. Data of an unknown connection creates one of unknown role. */
 void conns_event(struct conns *t, const struct event *ev);
 
 /* Ends all connections with CONN_CUT. */
@@ -77,11 +84,11 @@ void conns_flush(struct conns *t, uint64_t time_ns);
 size_t conns_count(const struct conns *t);
 uint64_t conns_total(const struct conns *t);
 uint64_t conns_evicted(const struct conns *t);
-/* Evicted because the memory budget was exhausted; not among conns_evicted(). */
+/* Connections evicted because the memory budget was exhausted; not included in conns_evicted(). */
 uint64_t conns_evicted_memory(const struct conns *t);
 /* Events of connections for which there was no memory. */
 uint64_t conns_refused(const struct conns *t);
-/* Pieces out of order for which a direction had no room (flow/ahead.h). */
+/* Segments ahead for which a direction had no room (flow/ahead.h). */
 uint64_t conns_ahead_dropped(const struct conns *t);
 
 #endif

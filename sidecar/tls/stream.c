@@ -78,7 +78,7 @@ void tls_stream_set_dark(struct tls_stream *t, enum tls_dark why)
 struct segment_view tls_stream_view(const struct tls_stream *t, enum dir dir)
 {
 	/* What one direction says may let out records of the other. */
-	return dir == t->view->dir ? *t->view : segment_view_across(t->view);
+	return dir == t->view->dir ? *t->view : segment_view_reverse(t->view);
 }
 
 void tls_stream_put_fin(struct tls_stream *t, enum dir dir, uint64_t time_ns)
@@ -296,7 +296,7 @@ void tls_stream_fin(struct tls_stream *t, enum dir dir, const struct segment_vie
 
 void tls_stream_secrets(struct tls_stream *t, const struct bytes_sink *sink, void *ctx)
 {
-	static const struct segment_view none = {.is_rest = true};
+	static const struct segment_view none = {.is_derived = true};
 
 	if (t->dark || !t->is_waiting)
 		return;

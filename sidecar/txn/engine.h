@@ -32,7 +32,8 @@ struct engine_options {
 	/* Of TLS connections, borrowed; NULL: their bytes are not looked at. No more are added once
 	 * events come. */
 	const struct tls_secrets *secrets;
-	/* The answer to segment_view.asks: a frame of HTTP/2 starts at seq. May be NULL. */
+	/* The answer to segment_view.wants_frame_start: a frame of HTTP/2 starts at seq. May be
+	 * NULL. */
 	void (*on_frame)(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq);
 	void *frame_ctx;
 };

@@ -261,7 +261,7 @@ static void on_tunnel(void *ctx, bool is_response, struct span data, uint64_t ti
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 	enum dir dir = s->parser[0].is_response == is_response ? DIR_INGRESS : DIR_EGRESS;
-	struct segment_view view = {.dir = dir, .data = data, .tid = s->tid, .is_rest = true};
+	struct segment_view view = {.dir = dir, .data = data, .tid = s->tid, .is_derived = true};
 
 	if (s->http2)
 		http2_protocol.data(c, s, dir, &view, time_ns);
@@ -335,7 +335,7 @@ static void on_lost(struct conn *c, struct session *s, enum dir dir,
 {
 	env_of(c)->stats.bytes_lost_framing += is_body(s, dir, len) ? 0 : len;
 	turn_enter(s, view);
-	lose_end(c, s, dir, len, segment_view_is_bare(view));
+	lose_end(c, s, dir, len, segment_view_is_empty(view));
 	if (dir == request_dir(s))
 		lose_head(c, s);
 	if (http1_is_out_of_sync(&s->parser[dir]))
@@ -391,7 +391,7 @@ static void on_end(struct conn *c, struct session *s, enum conn_end how, uint64_
 				     how == CONN_EVICTED ? ENGINE_LOST_EVICTED
 							 : ENGINE_LOST_MEMORY);
 		break;
-	case CONN_DARK:
+	case CONN_UNDECRYPTABLE:
 		outcome_lose(c, s, ENGINE_LOST_RESPONSE);
 		break;
 	case CONN_CUT:

@@ -160,7 +160,7 @@ static __attribute__((noinline)) void asked_data(struct http2_session *h, struct
 						 enum dir dir, const struct segment_view *view,
 						 enum http2_start start, uint64_t time_ns)
 {
-	bool asks = view->asks && env_of(c)->on_frame;
+	bool asks = view->wants_frame_start && env_of(c)->on_frame;
 	uint32_t ahead = 0;
 	bool is_at_frame;
 
@@ -186,9 +186,9 @@ static void on_data(struct conn *c, struct session *s, enum dir dir,
 		h->streams.tid = view->tid;
 	if (view->is_frame)
 		start = HTTP2_START_FRAME;
-	else if (!view->is_rest)
+	else if (!view->is_derived)
 		start = HTTP2_START_UNMARKED;
-	if (!view->is_rest && (view->asks || h->is_asked[dir]))
+	if (!view->is_derived && (view->wants_frame_start || h->is_asked[dir]))
 		asked_data(h, c, dir, view, start, time_ns);
 	else
 		http2_data(&h->parser[dir], view->data, start, time_ns, &parser_sink, c);

@@ -293,7 +293,7 @@ void http2_streams_end(struct http2_streams *s, struct conn *c, enum conn_end ho
 			     how == CONN_EVICTED ? ENGINE_LOST_EVICTED : ENGINE_LOST_MEMORY);
 		else if (how == CONN_MUTED || how == CONN_CUT)
 			close_call(s, c, call);
-		else if (call->may_have_ended || is_lost || how == CONN_DARK)
+		else if (call->may_have_ended || is_lost || how == CONN_UNDECRYPTABLE)
 			lose(s, c, call, ENGINE_LOST_RESPONSE);
 		else
 			report(s, c, call, how == CONN_RESET ? TXN_RESET : TXN_CLOSED, time_ns);

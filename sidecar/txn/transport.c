@@ -17,7 +17,7 @@ static struct tls_env *tls_of(struct conn *c)
 static void go_dark(struct conn *c, struct session *s, uint64_t time_ns)
 {
 	s->transport = TRANSPORT_DARK;
-	session_sink.end(c, CONN_DARK, time_ns);
+	session_sink.end(c, CONN_UNDECRYPTABLE, time_ns);
 }
 
 /* The bytes that were held were no PROXY header, and so none of TLS. */

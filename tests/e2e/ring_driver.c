@@ -40,8 +40,8 @@
 static void print_data(uint64_t id, const struct segment_view *d)
 {
 	printf("data %" PRIx64 " %d -%s%s%s%s %u %u %u ", id, d->dir, d->is_frame ? "F" : "",
-	       d->asks ? "A" : "", d->is_ahead ? "H" : "", d->is_fin ? "E" : "", d->from_seq,
-	       d->seq, d->to_seq);
+	       d->wants_frame_start ? "A" : "", d->is_ahead ? "H" : "", d->is_fin ? "E" : "",
+	       d->from_seq, d->seq, d->to_seq);
 	for (size_t i = 0; i < d->data.len; i++)
 		printf("%02x", (unsigned char)d->data.ptr[i]);
 	putchar('\n');

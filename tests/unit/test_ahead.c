@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pieces that were seen before those in front of them, as scripts: only what is known to have
- * passed goes out, and what came in order wins. What comes out is noted as in test_bytes_order.c.
+ * Segments ahead (flow/ahead.h) as scripts: they go out only once the socket is known to have
+ * received them, and bytes in order win. The log is as in test_bytes_order.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,19 +13,19 @@
 #include "base/text.h"
 #include "flow/bytes.h"
 
-#define PIECES 8
-#define START  0xfffffffcu /* so that scripts cross 2^32 at their fifth byte */
-#define AHEAD  1
-#define FIN    2
+#define SEGMENTS 8
+#define START	 0xfffffffcu /* so that scripts cross 2^32 at their fifth byte */
+#define AHEAD	 1
+#define FIN	 2
 
-struct piece {
+struct segment {
 	uint32_t from;
 	const char *data; /* NULL: the script has ended */
 	uint32_t skipped; /* bytes behind data that were not copied */
 	int flags;
 };
 
-static void note_data(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
+static void log_data(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	(void)dir;
 	(void)time_ns;
@@ -33,8 +33,8 @@ static void note_data(void *ctx, enum dir dir, const struct segment_view *view, 
 	text_add_char(ctx, ' ');
 }
 
-static void note_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
-		      uint64_t time_ns)
+static void log_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		     uint64_t time_ns)
 {
 	(void)dir;
 	(void)time_ns;
@@ -42,8 +42,8 @@ static void note_skip(void *ctx, enum dir dir, const struct segment_view *view, 
 	text_addf(ctx, "~%u ", len);
 }
 
-static void note_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
-		      uint64_t time_ns)
+static void log_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		     uint64_t time_ns)
 {
 	(void)dir;
 	(void)time_ns;
@@ -51,7 +51,7 @@ static void note_lost(void *ctx, enum dir dir, const struct segment_view *view, 
 	text_addf(ctx, "!%u ", len);
 }
 
-static void note_fin(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
+static void log_fin(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	(void)dir;
 	(void)time_ns;
@@ -59,14 +59,14 @@ static void note_fin(void *ctx, enum dir dir, const struct segment_view *view, u
 	text_add(ctx, ". ");
 }
 
-static const struct bytes_sink notes = {note_data, note_skip, note_lost, note_fin};
+static const struct bytes_sink logging_sink = {log_data, log_skip, log_lost, log_fin};
 
 static const struct {
 	const char *why;
-	struct piece pieces[PIECES];
+	struct segment segments[SEGMENTS];
 	const char *want;
 } scripts[] = {
-	{"what is ahead does not go out by itself, and is no loss",
+	{"a segment ahead does not go out by itself, and is no loss",
 	 {{0, "ab", 0, 0}, {5, "f", 0, AHEAD}},
 	 "ab "},
 	{"nor when the bytes in front of it have come",
@@ -75,13 +75,13 @@ static const struct {
 	{"it does when the stream goes on behind it",
 	 {{0, "ab", 0, 0}, {2, "cd", 0, AHEAD}, {4, "e", 0, 0}},
 	 "ab cd e "},
-	{"also by news without bytes",
+	{"also by a report without bytes",
 	 {{0, "ab", 0, 0}, {2, "cd", 0, AHEAD}, {4, "", 0, 0}},
 	 "ab cd "},
-	{"what comes in order wins over what was ahead",
+	{"bytes in order win over bytes ahead",
 	 {{0, "ab", 0, 0}, {2, "x", 0, AHEAD}, {2, "cdef", 0, 0}, {6, "g", 0, 0}},
 	 "ab cdef g "},
-	{"of what reaches beyond, the rest may still be used",
+	{"the rest of a segment beyond the confirmed range may still go out",
 	 {{0, "ab", 0, 0}, {3, "def", 0, AHEAD}, {2, "cd", 0, 0}, {6, "g", 0, 0}},
 	 "ab cd ef g "},
 	{"a gap behind which the stream goes on is lost",
@@ -90,7 +90,7 @@ static const struct {
 	{"cut off where the stream goes on",
 	 {{0, "ab", 0, 0}, {2, "cdxx", 0, AHEAD}, {4, "ef", 0, 0}},
 	 "ab cd ef "},
-	{"what was not copied waits, too",
+	{"skipped bytes are queued, too",
 	 {{0, "ab", 0, 0}, {2, "c", 3, AHEAD}, {6, "g", 0, 0}},
 	 "ab c ~3 g "},
 	{"an end that is ahead ends nothing",
@@ -109,9 +109,9 @@ static const struct {
 	 "a bc d e f "},
 };
 
-static void push(struct bytes *b, const struct piece *p, struct text *out)
+static void push(struct bytes *b, const struct segment *p, struct text *out)
 {
-	struct segment_view piece = {
+	struct segment_view segment = {
 		.dir = DIR_INGRESS,
 		.data = span_of(p->data),
 		.from_seq = START + p->from,
@@ -120,8 +120,8 @@ static void push(struct bytes *b, const struct piece *p, struct text *out)
 		.is_fin = p->flags & FIN,
 	};
 
-	piece.to_seq = piece.seq + (uint32_t)piece.data.len + p->skipped;
-	bytes_push(b, &piece, 1, &notes, out);
+	segment.to_seq = segment.seq + (uint32_t)segment.data.len + p->skipped;
+	bytes_push(b, &segment, 1, &logging_sink, out);
 }
 
 static void test_scripts(void **state)
@@ -131,13 +131,13 @@ static void test_scripts(void **state)
 	(void)state;
 	text_init(&out);
 	for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++) {
-		const struct piece *p = scripts[i].pieces;
+		const struct segment *p = scripts[i].segments;
 		struct bytes b = {0};
 
 		text_clear(&out);
-		for (size_t j = 0; j < PIECES && p[j].data; j++)
+		for (size_t j = 0; j < SEGMENTS && p[j].data; j++)
 			push(&b, &p[j], &out);
-		bytes_flush(&b, DIR_INGRESS, &notes, &out);
+		bytes_flush(&b, DIR_INGRESS, &logging_sink, &out);
 		if (strcmp(out.ptr, scripts[i].want) != 0)
 			fail_msg("%s\ngot:  %s\nwant: %s", scripts[i].why, out.ptr,
 				 scripts[i].want);
@@ -147,7 +147,7 @@ static void test_scripts(void **state)
 	text_release(&out);
 }
 
-/* However small the pieces are, and however many: those that are near win. */
+/* The limit holds for many small segments, and keeps the nearest ones. */
 static void test_cap(void **state)
 {
 	struct bytes b = {.is_started = true, .next = START};
@@ -156,12 +156,12 @@ static void test_cap(void **state)
 	(void)state;
 	text_init(&out);
 	for (uint32_t i = 0; i < 100000; i++) {
-		push(&b, &(struct piece){1000000 - 2 * i, "x", 0, AHEAD}, &out);
+		push(&b, &(struct segment){1000000 - 2 * i, "x", 0, AHEAD}, &out);
 		assert_true(b.ahead.bytes <= AHEAD_MAX);
 	}
 	assert_true(b.ahead.dropped > 0);
 	/* The last one was the nearest. */
-	push(&b, &(struct piece){800003, "y", 0, 0}, &out);
+	push(&b, &(struct segment){800003, "y", 0, 0}, &out);
 	assert_string_equal(out.ptr, "!800002 x y ");
 	bytes_release(&b);
 	text_release(&out);

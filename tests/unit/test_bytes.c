@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * flow/bytes: pieces in any order become the stream that was sent. What is
- * new in a segment, and whether something is missing below it, tells
- * capture/seen, as it does for capture files.
+ * flow/bytes: segments in any order become the stream that was sent. capture/seen computes the new
+ * bytes of each segment and the gaps below it, as for capture files.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +19,7 @@
 
 struct out {
 	const char *sent;
-	size_t len; /* of what came out, lost bytes included */
+	size_t len; /* of the output, lost bytes included */
 	size_t lost;
 	uint64_t time_ns;
 	unsigned fins;
@@ -89,11 +88,11 @@ static void push(struct bytes *b, struct seen *s, struct out *o, struct seq_rang
 					 .from_seq = n.from,
 					 .to_seq = n.to,
 					 .is_fin = n.to == base + BYTES,
-					 .has_hole = seq_before(seen_floor(s), n.from)};
+					 .has_gap = seq_before(seen_floor(s), n.from)};
 
 		bytes_push(b, &d, time_ns, &sink, o);
 	}
-	/* All below the lowest hole is out, and nothing above it. */
+	/* All bytes below the lowest gap are out, and none above it. */
 	if (!res.lost_bytes && !o->lost)
 		assert_int_equal(o->len, seen_floor(s) - base);
 }
@@ -121,7 +120,7 @@ static void test_any_order(void **state)
 
 		seen_start(&s, base);
 		bytes_push(&b, &first, time_ns, &sink, &o);
-		/* A few segments of a stream that goes on are under way at a time. */
+		/* A few segments are in flight at a time. */
 		for (uint32_t at = base; at != end || count;) {
 			size_t pick;
 
@@ -138,7 +137,7 @@ static void test_any_order(void **state)
 				continue;
 			pick = (size_t)rand() % count;
 			push(&b, &s, &o, flight[pick], base, ++time_ns);
-			if (rand() % 8) /* else it comes again */
+			if (rand() % 8) /* else it is retransmitted */
 				flight[pick] = flight[--count];
 		}
 		bytes_flush(&b, DIR_INGRESS, &sink, &o);
@@ -149,24 +148,24 @@ static void test_any_order(void **state)
 	}
 }
 
-/* Two holes; the second is lost, as a piece without bytes and without a hole tells. */
+/* Two gaps; a segment without bytes and without a gap confirms the loss of the second. */
 static void test_decided(void **state)
 {
 	char sent[BYTES] = "abcdefghij";
 	struct out o = {.sent = sent};
 	struct bytes b = {0};
-	const struct segment_view pieces[] = {
+	const struct segment_view segments[] = {
 		{.data = {sent, 1}, .seq = 0, .from_seq = 0, .to_seq = 1},
-		{.data = {sent + 3, 2}, .seq = 3, .from_seq = 3, .to_seq = 5, .has_hole = true},
-		{.data = {sent + 7, 2}, .seq = 7, .from_seq = 7, .to_seq = 9, .has_hole = true},
+		{.data = {sent + 3, 2}, .seq = 3, .from_seq = 3, .to_seq = 5, .has_gap = true},
+		{.data = {sent + 7, 2}, .seq = 7, .from_seq = 7, .to_seq = 9, .has_gap = true},
 		{.data = {sent + 1, 2}, .seq = 1, .from_seq = 1, .to_seq = 3},
 		{.data = {sent, 0}, .seq = 9, .from_seq = 9, .to_seq = 9},
 	};
 	const size_t want[] = {1, 1, 1, 5, 9};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
-		bytes_push(&b, &pieces[i], i + 1, &sink, &o);
+	for (size_t i = 0; i < sizeof(segments) / sizeof(segments[0]); i++) {
+		bytes_push(&b, &segments[i], i + 1, &sink, &o);
 		assert_int_equal(o.len, want[i]);
 	}
 	assert_int_equal(o.lost, 2);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A random network, and the BPF programs' rules for a segment in a model: what its records tell is
- * put back in order, every position once, and no byte in a wrong place.
+ * A random network, and a model of the BPF programs: its records are reassembled, each position
+ * comes out once, and no byte is in a wrong place.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,15 +31,15 @@ static char byte_at(uint32_t pos)
 }
 
 /*
- * The rules of bpf/socket.bpf.c for one ingress half, without budgets: take_old(), jump_ahead(),
- * learn_ack(). Positions are relative to `isn`.
+ * The rules of bpf/socket.bpf.c for one ingress direction, without budgets: take_old(),
+ * jump_ahead(), learn_ack(). Positions are relative to `isn`.
  */
 struct kernel {
 	uint32_t isn;
 	uint32_t next_seq;
-	uint32_t told_seq;
-	uint32_t hole_lo;
-	uint32_t hole_hi;
+	uint32_t reported_seq;
+	uint32_t gap_lo;
+	uint32_t gap_hi;
 	bool has_given_up; /* a record was lost on purpose */
 };
 
@@ -99,26 +99,26 @@ static void model_fin(void *ctx, enum dir dir, const struct segment_view *view, 
 
 static const struct bytes_sink model_sink = {model_data, model_skip, model_lost, model_fin};
 
-static bool kernel_has_hole(const struct kernel *k)
+static bool kernel_has_gap(const struct kernel *k)
 {
-	return (int32_t)(k->hole_hi - k->hole_lo) > 0;
+	return (int32_t)(k->gap_hi - k->gap_lo) > 0;
 }
 
 static void send_record(struct model *m, uint32_t from, uint32_t seq, uint32_t to, bool is_fin)
 {
 	char data[2 * SEGMENT];
-	struct segment_view piece = {
+	struct segment_view segment = {
 		.data = {data, to - seq},
 		.from_seq = from,
 		.seq = seq,
 		.to_seq = to,
 		.is_fin = is_fin,
-		.has_hole = kernel_has_hole(&m->k),
+		.has_gap = kernel_has_gap(&m->k),
 	};
 
 	for (uint32_t i = 0; i < to - seq; i++)
 		data[i] = byte_at(seq - m->k.isn + i);
-	bytes_push(&m->b, &piece, m->time_ns, &model_sink, m);
+	bytes_push(&m->b, &segment, m->time_ns, &model_sink, m);
 }
 
 static void kernel_sees(struct model *m, uint32_t pos, uint32_t len, uint32_t loss)
@@ -129,14 +129,14 @@ static void kernel_sees(struct model *m, uint32_t pos, uint32_t len, uint32_t lo
 
 	m->time_ns++;
 	if (ahead < 0) {
-		if (kernel_has_hole(k) && (int32_t)(seq - k->hole_hi) < 0 &&
-		    (int32_t)(seq + len - k->hole_lo) > 0) {
+		if (kernel_has_gap(k) && (int32_t)(seq - k->gap_hi) < 0 &&
+		    (int32_t)(seq + len - k->gap_lo) > 0) {
 			if (loss && below(loss) == 0) {
 				k->has_given_up = true;
 				return;
 			}
-			if ((int32_t)(seq - k->hole_lo) <= 0)
-				k->hole_lo = seq + len;
+			if ((int32_t)(seq - k->gap_lo) <= 0)
+				k->gap_lo = seq + len;
 			send_record(m, seq, seq, seq + len, false);
 			return;
 		}
@@ -145,27 +145,27 @@ static void kernel_sees(struct model *m, uint32_t pos, uint32_t len, uint32_t lo
 		seq += (uint32_t)-ahead;
 		len -= (uint32_t)-ahead;
 	} else if (ahead > 0) {
-		if (!kernel_has_hole(k))
-			k->hole_lo = k->next_seq;
-		k->hole_hi = seq;
-		k->told_seq = seq;
+		if (!kernel_has_gap(k))
+			k->gap_lo = k->next_seq;
+		k->gap_hi = seq;
+		k->reported_seq = seq;
 	}
 	k->next_seq = seq + len;
 	if (loss && below(loss) == 0)
 		k->has_given_up = true;
 	else
-		send_record(m, k->told_seq, seq, seq + len, false);
-	k->told_seq = k->next_seq;
+		send_record(m, k->reported_seq, seq, seq + len, false);
+	k->reported_seq = k->next_seq;
 }
 
 static void kernel_learns_ack(struct kernel *k, uint32_t pos)
 {
 	uint32_t ack = k->isn + pos;
 
-	if (kernel_has_hole(k) && (int32_t)(ack - k->hole_hi) >= 0)
-		k->hole_lo = k->hole_hi;
+	if (kernel_has_gap(k) && (int32_t)(ack - k->gap_hi) >= 0)
+		k->gap_lo = k->gap_hi;
 	if ((int32_t)(ack - k->next_seq) > 0)
-		k->next_seq = k->told_seq = ack;
+		k->next_seq = k->reported_seq = ack;
 }
 
 struct segment {
@@ -205,7 +205,7 @@ static unsigned make_segments(struct segment *s)
 	return n;
 }
 
-/* What the socket has in order after s[0..n). */
+/* The in-order offset of the socket after s[0..n). */
 static uint32_t acked(const struct segment *s, unsigned n, uint32_t pos)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -234,7 +234,7 @@ static void run_network(uint32_t round, uint32_t loss)
 		}
 	}
 	kernel_learns_ack(&m.k, STREAM);
-	send_record(&m, m.k.told_seq, m.k.told_seq, isn + STREAM, true);
+	send_record(&m, m.k.reported_seq, m.k.reported_seq, isn + STREAM, true);
 	if (m.out != STREAM || !m.is_finished)
 		fail_msg("round %u: %u of %u positions went out, %u of them lost", round, m.out,
 			 STREAM, m.lost);

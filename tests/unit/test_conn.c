@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of connections: what makes one, what ends one, and who goes when it is full. Calls of
- * the sink are noted as text: "1 in:ab ", "1 lost:3 ", "1 end:closed ".
+ * The table of connections: how connections begin and end, and eviction. Calls of the sink are
+ * logged as text: "1 in:ab ", "1 lost:3 ", "1 end:closed ".
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,7 @@ static struct fixture *fixture_of(const struct conn *c)
 	return c->owner;
 }
 
-static void note(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
+static void log_data(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	struct conn *c = ctx;
 
@@ -36,44 +36,44 @@ static void note(void *ctx, enum dir dir, const struct segment_view *view, uint6
 		  dir == DIR_INGRESS ? "in" : "out", SPAN_ARG(view->data));
 }
 
-static void note_len(struct conn *c, const char *what, uint32_t len)
+static void log_len(struct conn *c, const char *what, uint32_t len)
 {
 	text_addf(&fixture_of(c)->text, "%u %s:%u ", (unsigned)c->id, what, len);
 }
 
-static void note_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
-		      uint64_t time_ns)
+static void log_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		     uint64_t time_ns)
 {
 	(void)dir;
 	(void)time_ns;
 	(void)view;
-	note_len(ctx, "skip", len);
+	log_len(ctx, "skip", len);
 }
 
-static void note_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
-		      uint64_t time_ns)
+static void log_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		     uint64_t time_ns)
 {
 	(void)dir;
 	(void)time_ns;
 	(void)view;
-	note_len(ctx, "lost", len);
+	log_len(ctx, "lost", len);
 }
 
-static void note_fin(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
+static void log_fin(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	(void)dir;
 	(void)time_ns;
 	(void)view;
-	note_len(ctx, "fin", 0);
+	log_len(ctx, "fin", 0);
 }
 
-static void note_end(struct conn *c, enum conn_end how, uint64_t time_ns)
+static void log_end(struct conn *c, enum conn_end how, uint64_t time_ns)
 {
 	static const char *const names[] = {[CONN_CLOSED] = "closed",
 					    [CONN_RESET] = "reset",
 					    [CONN_EVICTED] = "evicted",
 					    [CONN_MUTED] = "muted",
-					    [CONN_DARK] = "dark",
+					    [CONN_UNDECRYPTABLE] = "dark",
 					    [CONN_CUT] = "cut",
 					    [CONN_EVICTED_MEMORY] = "evicted for memory"};
 
@@ -81,8 +81,8 @@ static void note_end(struct conn *c, enum conn_end how, uint64_t time_ns)
 	text_addf(&fixture_of(c)->text, "%u end:%s ", (unsigned)c->id, names[how]);
 }
 
-static const struct conn_sink sink = {.bytes = {note, note_skip, note_lost, note_fin},
-				      .end = note_end};
+static const struct conn_sink sink = {.bytes = {log_data, log_skip, log_lost, log_fin},
+				      .end = log_end};
 
 static void set_up(struct fixture *f, size_t cap)
 {
@@ -116,14 +116,14 @@ static void open_as(struct fixture *f, uint64_t id, enum role role, bool is_earl
 	     id);
 }
 
-static void data_at(struct fixture *f, uint64_t id, uint32_t seq, const char *data, bool has_hole)
+static void data_at(struct fixture *f, uint64_t id, uint32_t seq, const char *data, bool has_gap)
 {
 	struct event ev = {.kind = EVENT_DATA,
 			   .data = {.dir = DIR_INGRESS,
 				    .data = span_of(data),
 				    .from_seq = seq,
 				    .seq = seq,
-				    .has_hole = has_hole}};
+				    .has_gap = has_gap}};
 
 	ev.data.to_seq = seq + (uint32_t)ev.data.data.len;
 	send(f, ev, id);
@@ -167,13 +167,13 @@ static void test_ends(void **state)
 	assert_int_equal(conns_count(f.conns), 1);
 	data_at(&f, 4, 105, "b", true);
 	conns_flush(f.conns, f.now_ns);
-	expect(&f, "open holes are given up before the end", "4 lost:4 4 in:b 4 end:cut ");
+	expect(&f, "open gaps are given up before the end", "4 lost:4 4 in:b 4 end:cut ");
 	assert_int_equal(conns_count(f.conns), 0);
 	assert_int_equal(conns_total(f.conns), 4);
 	assert_int_equal(conns_evicted(f.conns), 0);
 	assert_int_equal(conns_refused(f.conns), 0);
 	open_as(&f, 5, ROLE_SERVER, false);
-	tear_down(&f); /* without a call for 5: the sink may be gone */
+	tear_down(&f); /* no call for 5: the sink may not exist any more */
 }
 
 static void test_unknown(void **state)
@@ -191,7 +191,7 @@ static void test_unknown(void **state)
 	tear_down(&f);
 }
 
-static void test_close_tells_the_end(void **state)
+static void test_close_gives_the_end(void **state)
 {
 	struct event ev = {.kind = EVENT_CLOSE, .close = {.to_seq = {120, 500}, .has_end = true}};
 	struct fixture f;
@@ -201,7 +201,7 @@ static void test_close_tells_the_end(void **state)
 	open_as(&f, 1, ROLE_SERVER, false);
 	data_at(&f, 1, 100, "a", false);
 	send(&f, ev, 1);
-	expect(&f, "bytes that no record told of", "1 in:a 1 skip:19 1 end:closed ");
+	expect(&f, "bytes that no record reported", "1 in:a 1 skip:19 1 end:closed ");
 	tear_down(&f);
 }
 
@@ -222,7 +222,7 @@ static void test_eviction(void **state)
 	data_at(&f, 5, 1, "x", false);
 	expect(&f, "data makes room, too", "1 end:evicted 5 in:x ");
 	open_as(&f, 6, ROLE_SERVER, false);
-	expect(&f, "what waited behind a hole goes with it", "2 end:evicted ");
+	expect(&f, "what waited behind a gap goes with it", "2 end:evicted ");
 	end_as(&f, 4, EVENT_CLOSE, false);
 	open_as(&f, 7, ROLE_SERVER, false);
 	expect(&f, "a place that is free is taken", "4 end:closed ");
@@ -265,23 +265,23 @@ static void test_open_twice(void **state)
 		 {true, true},
 		 ROLE_SERVER,
 		 true},
-		{"early is not the last word",
+		{"a second OPEN of a request socket",
 		 {ROLE_SERVER, ROLE_CLIENT},
 		 {true, false},
 		 ROLE_CLIENT,
 		 false},
-		{"a second OPEN of a socket is none",
+		{"a second OPEN of a full socket is ignored",
 		 {ROLE_SERVER, ROLE_CLIENT},
 		 {false, false},
 		 ROLE_SERVER,
 		 false},
-		{"no socket becomes early",
+		{"a full socket does not become early",
 		 {ROLE_CLIENT, ROLE_SERVER},
 		 {false, true},
 		 ROLE_CLIENT,
 		 false},
 	};
-	static const struct conn_sink looks = {.bytes = {note, note_skip, note_lost, note_fin},
+	static const struct conn_sink looks = {.bytes = {log_data, log_skip, log_lost, log_fin},
 					       .end = look};
 
 	(void)state;
@@ -306,7 +306,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ends),	   cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_eviction),   cmocka_unit_test(test_close_tells_the_end),
+		cmocka_unit_test(test_eviction),   cmocka_unit_test(test_close_gives_the_end),
 		cmocka_unit_test(test_open_twice),
 	};
 

@@ -49,7 +49,7 @@ static void sequence_gap(struct wire *w)
 					    .seq = w->seq[DIR_INGRESS],
 					    .from_seq = w->seq[DIR_INGRESS],
 					    .to_seq = w->seq[DIR_INGRESS] + sizeof(bytes),
-					    .has_hole = true}};
+					    .has_gap = true}};
 
 		w->seq[DIR_INGRESS] = ev.data.to_seq;
 		wire_event(w, &ev);

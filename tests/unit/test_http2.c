@@ -330,7 +330,7 @@ static void test_answers(void **state)
 					    .from_seq = seq,
 					    .seq = seq,
 					    .to_seq = seq + (uint32_t)records[i].data.len,
-					    .asks = true}};
+					    .wants_frame_start = true}};
 
 		engine_event(e, &ev);
 		count += records[i].has_answer;

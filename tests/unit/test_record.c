@@ -187,7 +187,7 @@ static void test_data(void **state)
 		assert_int_equal(ev.data.is_fin, !!(datas[i].flags & SL_F_FIN));
 		assert_int_equal(ev.data.is_ahead, !!(datas[i].flags & SL_F_AHEAD));
 		assert_int_equal(ev.data.is_frame, !!(datas[i].flags & SL_F_FRAME));
-		assert_int_equal(ev.data.asks, !!(datas[i].flags & SL_F_ASK));
+		assert_int_equal(ev.data.wants_frame_start, !!(datas[i].flags & SL_F_ASK));
 		assert_int_equal(ev.data.peer_seq, 77);
 	}
 }

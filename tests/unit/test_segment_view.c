@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * flow/segment_view.h: what is known of a segment goes out with its bytes, whether they came in
- * order or had to wait. Each view is noted as its bytes, "~" for skipped and "!" for lost ones, and
- * thread/own position/position of the other direction, "-" for positions that are not known; then
- * which of is_rest, is_frame and asks are set, and whether the segment is bare.
+ * flow/segment_view.h: the view of a segment goes out with its bytes, in order or queued. A view is
+ * logged as its bytes, "~" for skipped and "!" for lost ones, and thread/from_seq/peer_seq, "-" for
+ * an unknown position; then the names of the flags that are set, and "bare" if the segment is
+ * empty.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,54 +17,56 @@
 
 #define SEGMENTS 4
 
-static void note(struct text *text, const struct segment_view *view)
+static void log_view(struct text *text, const struct segment_view *view)
 {
 	text_addf(text, " %u/", view->tid);
 	if (view->has_peer)
 		text_addf(text, "%u/%u", view->from_seq, view->peer_seq);
 	else
 		text_add(text, "-/-");
-	text_addf(text, "%s%s%s%s; ", view->is_rest ? " rest" : "", view->is_frame ? " frame" : "",
-		  view->asks ? " asks" : "", segment_view_is_bare(view) ? " bare" : "");
+	text_addf(text, "%s%s%s%s; ", view->is_derived ? " rest" : "",
+		  view->is_frame ? " frame" : "",
+		  view->wants_frame_start ? " wants_frame_start" : "",
+		  segment_view_is_empty(view) ? " bare" : "");
 }
 
-static void note_data(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
+static void log_data(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	(void)dir;
 	(void)time_ns;
 	text_add_span(ctx, view->data);
-	note(ctx, view);
+	log_view(ctx, view);
 }
 
-static void note_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
-		      uint64_t time_ns)
+static void log_skip(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		     uint64_t time_ns)
 {
 	(void)dir;
 	(void)time_ns;
 	text_addf(ctx, "~%u", len);
-	note(ctx, view);
+	log_view(ctx, view);
 }
 
-static void note_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
-		      uint64_t time_ns)
+static void log_lost(void *ctx, enum dir dir, const struct segment_view *view, uint32_t len,
+		     uint64_t time_ns)
 {
 	(void)dir;
 	(void)time_ns;
 	text_addf(ctx, "!%u", len);
-	note(ctx, view);
+	log_view(ctx, view);
 }
 
-static void note_fin(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
+static void log_fin(void *ctx, enum dir dir, const struct segment_view *view, uint64_t time_ns)
 {
 	(void)dir;
 	(void)time_ns;
 	text_add_char(ctx, '.');
-	note(ctx, view);
+	log_view(ctx, view);
 }
 
-static const struct bytes_sink notes = {note_data, note_skip, note_lost, note_fin};
+static const struct bytes_sink logging_sink = {log_data, log_skip, log_lost, log_fin};
 
-enum { FRAME = 1, ASKS = 2, HOLE = 4, AHEAD = 8, FIN = 16, ALONE = 32 };
+enum { FRAME = 1, ASKS = 2, GAP = 4, AHEAD = 8, FIN = 16, ALONE = 32 };
 
 struct segment {
 	uint32_t from;
@@ -80,38 +82,37 @@ static const struct {
 	struct segment segments[SEGMENTS];
 	const char *want;
 } scripts[] = {
-	{"in order: all that is known of the segment",
+	{"in order: the view is the segment's own",
 	 {{0, "ab", 0, 7, 90, FRAME | ASKS}, {2, "cd", 0, 8, 91, 0}},
-	 "ab 7/0/90 frame asks; cd 8/2/91; "},
-	{"a source that does not know positions says none",
-	 {{0, "ab", 0, 7, 0, ALONE}},
-	 "ab 7/-/-; "},
+	 "ab 7/0/90 frame wants_frame_start; cd 8/2/91; "},
+	{"a source without positions", {{0, "ab", 0, 7, 0, ALONE}}, "ab 7/-/-; "},
 	{"not copied bytes and the end belong to their segment",
 	 {{0, "ab", 3, 7, 90, FIN}},
 	 "ab 7/0/90; ~3 7/0/90; . 7/0/90; "},
 	{"a segment without bytes is bare, unless it ends the direction",
 	 {{0, "", 5, 7, 90, 0}, {5, "", 0, 7, 90, FIN}},
 	 "~5 7/0/90 bare; . 7/5/90; "},
-	{"what waited keeps thread and frame mark, and gets the positions of what let it out",
-	 {{0, "ab", 0, 7, 90, 0}, {4, "ef", 0, 8, 91, HOLE | FRAME | ASKS}, {2, "cd", 0, 9, 95, 0}},
+	{"a queued segment keeps thread and frame flag, and gets the positions of the segment that "
+	 "releases it",
+	 {{0, "ab", 0, 7, 90, 0}, {4, "ef", 0, 8, 91, GAP | FRAME | ASKS}, {2, "cd", 0, 9, 95, 0}},
 	 "ab 7/0/90; cd 9/2/95; ef 8/2/95 rest frame; "},
-	{"so does what was ahead",
+	{"so does a segment ahead",
 	 {{0, "ab", 0, 7, 90, 0}, {2, "cd", 0, 8, 91, AHEAD | FRAME}, {4, "", 0, 9, 95, 0}},
 	 "ab 7/0/90; cd 8/4/95 rest frame; "},
 	{"the rest of a segment whose first bytes are old starts no frame",
 	 {{0, "abc", 0, 7, 90, 0}, {2, "cd", 0, 8, 91, FRAME | ASKS}},
 	 "abc 7/0/90; d 8/2/91 rest; "},
-	{"the segment behind a gap tells of it",
+	{"a gap is reported with the segment behind it",
 	 {{0, "ab", 0, 7, 90, 0}, {4, "", 2, 8, 91, 0}},
 	 "ab 7/0/90; !2 8/4/91 bare; ~2 8/4/91 bare; "},
-	{"what nothing lets out until the end has no positions",
-	 {{0, "ab", 0, 7, 90, 0}, {4, "ef", 0, 8, 91, HOLE}},
+	{"segments that the end of the connection releases have no positions",
+	 {{0, "ab", 0, 7, 90, 0}, {4, "ef", 0, 8, 91, GAP}},
 	 "ab 7/0/90; !2 0/-/- rest; ef 8/-/- rest; "},
 };
 
 static void push(struct bytes *b, const struct segment *s, struct text *out)
 {
-	struct segment_view piece = {
+	struct segment_view segment = {
 		.dir = DIR_EGRESS,
 		.data = span_of(s->data),
 		.seq = s->from,
@@ -120,14 +121,14 @@ static void push(struct bytes *b, const struct segment *s, struct text *out)
 		.tid = s->tid,
 		.has_peer = !(s->flags & ALONE),
 		.is_fin = s->flags & FIN,
-		.has_hole = s->flags & HOLE,
+		.has_gap = s->flags & GAP,
 		.is_ahead = s->flags & AHEAD,
 		.is_frame = s->flags & FRAME,
-		.asks = s->flags & ASKS,
+		.wants_frame_start = s->flags & ASKS,
 	};
 
-	piece.to_seq = piece.seq + (uint32_t)piece.data.len + s->skipped;
-	bytes_push(b, &piece, 1, &notes, out);
+	segment.to_seq = segment.seq + (uint32_t)segment.data.len + s->skipped;
+	bytes_push(b, &segment, 1, &logging_sink, out);
 }
 
 static void test_scripts(void **state)
@@ -143,7 +144,7 @@ static void test_scripts(void **state)
 		text_clear(&out);
 		for (size_t j = 0; j < SEGMENTS && s[j].data; j++)
 			push(&b, &s[j], &out);
-		bytes_flush(&b, DIR_EGRESS, &notes, &out);
+		bytes_flush(&b, DIR_EGRESS, &logging_sink, &out);
 		if (strcmp(out.ptr, scripts[i].want) != 0)
 			fail_msg("%s\ngot:  %s\nwant: %s", scripts[i].why, out.ptr,
 				 scripts[i].want);
@@ -151,10 +152,10 @@ static void test_scripts(void **state)
 	text_release(&out);
 }
 
-/* What waits in one direction goes out by a segment of the other, whose positions are turned. */
+/* An acknowledgement releases queued segments of the other direction, with reversed positions. */
 static void test_give_up(void **state)
 {
-	static const struct segment waits = {4, "ef", 0, 8, 91, HOLE};
+	static const struct segment waits = {4, "ef", 0, 8, 91, GAP};
 	struct segment_view other = {
 		.dir = DIR_INGRESS, .from_seq = 300, .peer_seq = 6, .tid = 9, .has_peer = true};
 	struct bytes b = {.is_started = true, .next = 2};
@@ -164,7 +165,7 @@ static void test_give_up(void **state)
 	text_init(&out);
 	push(&b, &waits, &out);
 	assert_int_equal(out.len, 0);
-	bytes_give_up(&b, &other, &notes, &out);
+	bytes_give_up_gaps(&b, &other, &logging_sink, &out);
 	assert_string_equal(out.ptr, "!2 9/6/300 bare; ef 8/6/300 rest; ");
 	text_release(&out);
 }

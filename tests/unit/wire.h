@@ -107,7 +107,7 @@ static inline void wire_close(struct wire *w, bool is_reset)
 	struct event ev = {.kind = EVENT_CLOSE,
 			   .close = {.is_reset = is_reset,
 				     .to_seq = {w->seq[0], w->seq[1]},
-				     .told_seq = {w->reported[0], w->reported[1]},
+				     .reported_seq = {w->reported[0], w->reported[1]},
 				     .has_end = !w->has_no_peer}};
 
 	wire_event(w, &ev);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "flow/stored_piece.h"
+#include "flow/queued_segment.h"
 
 #include <string.h>
 
-struct stored_piece *stored_piece_add(struct stored_piece **list, struct memory_account *memory,
-				      const struct segment_view *from, uint64_t time_ns)
+struct queued_segment *queued_segment_add(struct queued_segment **list,
+					  struct memory_account *memory,
+					  const struct segment_view *from, uint64_t time_ns)
 {
-	struct stored_piece *p = memory_alloc(memory, stored_piece_size(from->data.len));
+	struct queued_segment *p = memory_alloc(memory, queued_segment_size(from->data.len));
 
 	if (!p)
 		return NULL;
-	*p = (struct stored_piece){
+	*p = (struct queued_segment){
 		.time_ns = time_ns,
 		.seq = from->seq,
 		.len = (uint32_t)from->data.len,
@@ -29,7 +30,7 @@ struct stored_piece *stored_piece_add(struct stored_piece **list, struct memory_
 	return p;
 }
 
-void stored_piece_view(const struct stored_piece *p, enum dir dir, struct segment_view *ret)
+void queued_segment_view(const struct queued_segment *p, enum dir dir, struct segment_view *ret)
 {
 	*ret = (struct segment_view){
 		.dir = dir,
