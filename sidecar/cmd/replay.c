@@ -174,14 +174,14 @@ static void add_count(struct text *t, uint64_t n, const char *noun, const char *
 }
 
 /* TLS connections that were not decrypted, or not to their end. */
-static void add_dark(struct text *t, const struct tls_stats *tls, const char **separator)
+static void add_tls_failures(struct text *t, const struct tls_stats *tls, const char **separator)
 {
-	for (unsigned i = TLS_LIT + 1; i < TLS_DARK_MAX; i++) {
+	for (unsigned i = TLS_FAIL_NONE + 1; i < TLS_FAIL_MAX; i++) {
 		char noun[64];
 
 		(void)snprintf(noun, sizeof(noun), "TLS connections dark: %s",
-			       tls_dark_name((enum tls_dark)i)); /* the names are short */
-		add_count(t, tls->dark[i], noun, separator);
+			       tls_fail_name((enum tls_fail)i)); /* the names are short */
+		add_count(t, tls->failed[i], noun, separator);
 	}
 }
 
@@ -200,8 +200,8 @@ static bool is_incomplete(const struct replay *r)
 
 	for (unsigned i = 0; i < ENGINE_LOST_MAX; i++)
 		sum += engine->lost[i];
-	for (unsigned i = TLS_LIT + 1; i < TLS_DARK_MAX; i++)
-		sum += i == TLS_DARK_NOT_HTTP ? 0 : engine->tls.dark[i];
+	for (unsigned i = TLS_FAIL_NONE + 1; i < TLS_FAIL_MAX; i++)
+		sum += i == TLS_FAIL_NOT_HTTP ? 0 : engine->tls.failed[i];
 	return sum > 0;
 }
 
@@ -229,7 +229,7 @@ static void log_counts(const struct replay *r)
 		add_count(&t, engine->lost[i], engine_lost_name(i), &separator);
 	add_count(&t, engine->responses_unpaired, "responses without request", &separator);
 	add_count(&t, engine->requests_unanswered, "unanswered at the end", &separator);
-	add_dark(&t, &engine->tls, &separator);
+	add_tls_failures(&t, &engine->tls, &separator);
 	add_count(&t, file->fate[PACKET_FRAGMENT], "fragments", &separator);
 	add_count(&t, file->fate[PACKET_CUT], "packets with headers cut off", &separator);
 	add_count(&t, file->other_link, "packets of a link type that is not supported", &separator);

@@ -11,8 +11,10 @@
 
 #include "tls/hmac.h"
 
-#define EXPLICIT_NONCE 8 /* of GCM and CCM in TLS 1.2; the other four bytes are the IV's */
-#define TAG_MAX	       16
+#define EXPLICIT_NONCE                                                                             \
+	8 /* GCM and CCM in TLS 1.2; the other four bytes of the nonce are the IV                  \
+	   */
+#define TAG_MAX 16
 
 void tls_cipher_init(struct tls_cipher *c, const struct tls_suite *suite, const uint8_t *key,
 		     const uint8_t *iv, const uint8_t *mac_key, bool encrypt_then_mac)
@@ -63,8 +65,7 @@ size_t tls_cipher_nonce_bytes(const struct tls_cipher *c)
 
 size_t tls_cipher_overhead(const struct tls_cipher *c)
 {
-	if (c->suite->mode ==
-	    TLS_CBC) /* at least one byte tells how many bytes of padding follow */
+	if (c->suite->mode == TLS_CBC) /* the last byte is the length of the padding before it */
 		return AES_BLOCK_SIZE + tls_hash_bytes(c->suite->mac) + 1u;
 	return tls_cipher_nonce_bytes(c) + tag_bytes(c);
 }
@@ -90,9 +91,9 @@ static void make_nonce(const struct tls_cipher *c, uint64_t number, const uint8_
 		ret_nonce[TLS_IV_BYTES - 8 + i] ^= digits[i];
 }
 
-/* What is authenticated beside the ciphertext. Returns its length. */
+/* Writes the additional authenticated data. Returns its length. */
 static size_t make_extra(const struct tls_cipher *c, uint64_t number, const uint8_t *header,
-			 size_t plain_len, uint8_t *ret_extra)
+			 size_t plaintext_len, uint8_t *ret_extra)
 {
 	if (tls_suite_is_tls13(c->suite)) {
 		memcpy(ret_extra, header, TLS_HEADER_BYTES);
@@ -100,13 +101,14 @@ static size_t make_extra(const struct tls_cipher *c, uint64_t number, const uint
 	}
 	put_number(ret_extra, number);
 	memcpy(ret_extra + 8, header, 3);
-	ret_extra[11] = (uint8_t)(plain_len >> 8);
-	ret_extra[12] = (uint8_t)plain_len;
+	ret_extra[11] = (uint8_t)(plaintext_len >> 8);
+	ret_extra[12] = (uint8_t)plaintext_len;
 	return 13;
 }
 
 static void open_gcm(const struct tls_cipher *c, const uint8_t *nonce, const uint8_t *extra,
-		     size_t extra_len, const uint8_t *in, size_t len, uint8_t *plain, uint8_t *tag)
+		     size_t extra_len, const uint8_t *in, size_t len, uint8_t *plaintext,
+		     uint8_t *tag)
 {
 	nettle_cipher_func *f = encryption(c);
 	struct gcm_key key;
@@ -115,14 +117,15 @@ static void open_gcm(const struct tls_cipher *c, const uint8_t *nonce, const uin
 	gcm_set_key(&key, &c->aes128, f);
 	gcm_set_iv(&gcm, &key, TLS_IV_BYTES, nonce);
 	gcm_update(&gcm, &key, extra_len, extra);
-	gcm_decrypt(&gcm, &key, &c->aes128, f, len, plain, in);
+	gcm_decrypt(&gcm, &key, &c->aes128, f, len, plaintext, in);
 	gcm_digest(&gcm, &key, &c->aes128, f, TAG_MAX, tag);
 	explicit_bzero(&key, sizeof(key));
 	explicit_bzero(&gcm, sizeof(gcm));
 }
 
 static void open_ccm(const struct tls_cipher *c, const uint8_t *nonce, const uint8_t *extra,
-		     size_t extra_len, const uint8_t *in, size_t len, uint8_t *plain, uint8_t *tag)
+		     size_t extra_len, const uint8_t *in, size_t len, uint8_t *plaintext,
+		     uint8_t *tag)
 {
 	nettle_cipher_func *f = encryption(c);
 	size_t tag_len = tag_bytes(c);
@@ -130,13 +133,13 @@ static void open_ccm(const struct tls_cipher *c, const uint8_t *nonce, const uin
 
 	ccm_set_nonce(&ccm, &c->aes128, f, TLS_IV_BYTES, nonce, extra_len, len, tag_len);
 	ccm_update(&ccm, &c->aes128, f, extra_len, extra);
-	ccm_decrypt(&ccm, &c->aes128, f, len, plain, in);
+	ccm_decrypt(&ccm, &c->aes128, f, len, plaintext, in);
 	ccm_digest(&ccm, &c->aes128, f, tag_len, tag);
 	explicit_bzero(&ccm, sizeof(ccm));
 }
 
 static void open_chacha20(const struct tls_cipher *c, const uint8_t *nonce, const uint8_t *extra,
-			  size_t extra_len, const uint8_t *in, size_t len, uint8_t *plain,
+			  size_t extra_len, const uint8_t *in, size_t len, uint8_t *plaintext,
 			  uint8_t *tag)
 {
 	struct chacha_poly1305_ctx ctx;
@@ -144,33 +147,33 @@ static void open_chacha20(const struct tls_cipher *c, const uint8_t *nonce, cons
 	chacha_poly1305_set_key(&ctx, c->key);
 	chacha_poly1305_set_nonce(&ctx, nonce);
 	chacha_poly1305_update(&ctx, extra_len, extra);
-	chacha_poly1305_decrypt(&ctx, len, plain, in);
+	chacha_poly1305_decrypt(&ctx, len, plaintext, in);
 	chacha_poly1305_digest(&ctx, TAG_MAX, tag);
 	explicit_bzero(&ctx, sizeof(ctx));
 }
 
 static bool open_aead(const struct tls_cipher *c, uint64_t number, const uint8_t *header,
-		      const uint8_t *body, size_t len, uint8_t *ret_plain, size_t *ret_len)
+		      const uint8_t *body, size_t len, uint8_t *ret_plaintext, size_t *ret_len)
 {
-	size_t plain_len = len - tls_cipher_overhead(c);
+	size_t plaintext_len = len - tls_cipher_overhead(c);
 	const uint8_t *in = body + tls_cipher_nonce_bytes(c);
 	uint8_t nonce[TLS_IV_BYTES];
 	uint8_t extra[13];
-	size_t extra_len = make_extra(c, number, header, plain_len, extra);
+	size_t extra_len = make_extra(c, number, header, plaintext_len, extra);
 	uint8_t tag[TAG_MAX];
 
 	make_nonce(c, number, body, nonce);
 	if (c->suite->mode == TLS_GCM)
-		open_gcm(c, nonce, extra, extra_len, in, plain_len, ret_plain, tag);
+		open_gcm(c, nonce, extra, extra_len, in, plaintext_len, ret_plaintext, tag);
 	else if (c->suite->mode == TLS_CHACHA20)
-		open_chacha20(c, nonce, extra, extra_len, in, plain_len, ret_plain, tag);
+		open_chacha20(c, nonce, extra, extra_len, in, plaintext_len, ret_plaintext, tag);
 	else
-		open_ccm(c, nonce, extra, extra_len, in, plain_len, ret_plain, tag);
-	*ret_len = plain_len;
-	return memeql_sec(tag, in + plain_len, tag_bytes(c));
+		open_ccm(c, nonce, extra, extra_len, in, plaintext_len, ret_plaintext, tag);
+	*ret_len = plaintext_len;
+	return memeql_sec(tag, in + plaintext_len, tag_bytes(c));
 }
 
-/* HMAC of a record in CBC mode: over `len` bytes of data, in front of `want`. */
+/* Verifies the HMAC of a record in CBC mode: over `len` bytes of data, which precede `want`. */
 static bool is_mac(const struct tls_cipher *c, uint64_t number, const uint8_t *header,
 		   const uint8_t *data, size_t len, const uint8_t *want)
 {
@@ -188,35 +191,35 @@ static bool is_mac(const struct tls_cipher *c, uint64_t number, const uint8_t *h
 }
 
 static void decrypt_cbc(const struct tls_cipher *c, const uint8_t *iv, const uint8_t *in,
-			size_t len, uint8_t *plain)
+			size_t len, uint8_t *plaintext)
 {
 	uint8_t chain[AES_BLOCK_SIZE]; /* changed by cbc_decrypt() */
 
 	memcpy(chain, iv, sizeof(chain));
 	if (c->suite->key_bytes == AES128_KEY_SIZE)
 		cbc_decrypt(&c->aes128, (nettle_cipher_func *)aes128_decrypt, AES_BLOCK_SIZE, chain,
-			    len, plain, in);
+			    len, plaintext, in);
 	else
 		cbc_decrypt(&c->aes256, (nettle_cipher_func *)aes256_decrypt, AES_BLOCK_SIZE, chain,
-			    len, plain, in);
+			    len, plaintext, in);
 }
 
-/* Every byte of the padding says how many there are beside itself. */
-static bool take_padding(const uint8_t *plain, size_t *len)
+/* Checks the padding: each byte is the number of padding bytes before the last one. */
+static bool take_padding(const uint8_t *plaintext, size_t *len)
 {
-	size_t padding = plain[*len - 1];
+	size_t padding = plaintext[*len - 1];
 
 	if (padding + 1 > *len)
 		return false;
 	for (size_t i = 2; i <= padding + 1; i++)
-		if (plain[*len - i] != padding)
+		if (plaintext[*len - i] != padding)
 			return false;
 	*len -= padding + 1;
 	return true;
 }
 
 static bool open_cbc(const struct tls_cipher *c, uint64_t number, const uint8_t *header,
-		     const uint8_t *body, size_t len, uint8_t *ret_plain, size_t *ret_len)
+		     const uint8_t *body, size_t len, uint8_t *ret_plaintext, size_t *ret_len)
 {
 	size_t mac_len = tls_hash_bytes(c->suite->mac);
 	const uint8_t *in = body + AES_BLOCK_SIZE;
@@ -227,8 +230,8 @@ static bool open_cbc(const struct tls_cipher *c, uint64_t number, const uint8_t 
 	if (c->encrypt_then_mac &&
 	    !is_mac(c, number, header, body, len - mac_len, body + len - mac_len))
 		return false;
-	decrypt_cbc(c, body, in, n, ret_plain);
-	if (!take_padding(ret_plain, &n))
+	decrypt_cbc(c, body, in, n, ret_plaintext);
+	if (!take_padding(ret_plaintext, &n))
 		return false;
 	if (c->encrypt_then_mac) {
 		*ret_len = n;
@@ -237,22 +240,22 @@ static bool open_cbc(const struct tls_cipher *c, uint64_t number, const uint8_t 
 	if (n < mac_len)
 		return false;
 	*ret_len = n - mac_len;
-	return is_mac(c, number, header, ret_plain, n - mac_len, ret_plain + n - mac_len);
+	return is_mac(c, number, header, ret_plaintext, n - mac_len, ret_plaintext + n - mac_len);
 }
 
 bool tls_cipher_open(const struct tls_cipher *c, uint64_t number, const uint8_t *header,
-		     const uint8_t *body, size_t len, uint8_t *ret_plain, size_t *ret_len)
+		     const uint8_t *body, size_t len, uint8_t *ret_plaintext, size_t *ret_len)
 {
 	if (len < tls_cipher_overhead(c))
 		return false;
 	if (c->suite->mode == TLS_CBC)
-		return open_cbc(c, number, header, body, len, ret_plain, ret_len);
-	return open_aead(c, number, header, body, len, ret_plain, ret_len);
+		return open_cbc(c, number, header, body, len, ret_plaintext, ret_len);
+	return open_aead(c, number, header, body, len, ret_plaintext, ret_len);
 }
 
-/* RFC 8439 section 2.4: block 0 makes the key of the tag, the text begins with block 1. */
+/* RFC 8439 section 2.4: block 0 is the key of the tag, the text begins with block 1. */
 static void stream_chacha20(const struct tls_cipher *c, const uint8_t *nonce, size_t block,
-			    size_t skip, const uint8_t *in, size_t len, uint8_t *plain)
+			    size_t skip, const uint8_t *in, size_t len, uint8_t *plaintext)
 {
 	uint8_t counter[4] = {(uint8_t)(block + 1), (uint8_t)((block + 1) >> 8), 0, 0};
 	uint8_t first[CHACHA_BLOCK_SIZE] = {0};
@@ -264,14 +267,14 @@ static void stream_chacha20(const struct tls_cipher *c, const uint8_t *nonce, si
 	chacha_set_counter32(&ctx, counter);
 	memcpy(first + skip, in, n);
 	chacha_crypt32(&ctx, sizeof(first), first, first);
-	memcpy(plain, first + skip, n);
-	chacha_crypt32(&ctx, len - n, plain + n, in + n);
+	memcpy(plaintext, first + skip, n);
+	chacha_crypt32(&ctx, len - n, plaintext + n, in + n);
 	explicit_bzero(&ctx, sizeof(ctx));
 }
 
 /* GCM: the text begins with counter 2, NIST SP 800-38D section 7.1. CCM: with 1, RFC 3610. */
 static void stream_aes(const struct tls_cipher *c, const uint8_t *nonce, size_t block, size_t skip,
-		       const uint8_t *in, size_t len, uint8_t *plain)
+		       const uint8_t *in, size_t len, uint8_t *plaintext)
 {
 	nettle_cipher_func *f = encryption(c);
 	size_t n = AES_BLOCK_SIZE - skip < len ? AES_BLOCK_SIZE - skip : len;
@@ -291,12 +294,12 @@ static void stream_aes(const struct tls_cipher *c, const uint8_t *nonce, size_t 
 	counter[AES_BLOCK_SIZE - 1] = (uint8_t)block;
 	memcpy(first + skip, in, n);
 	ctr_crypt(&c->aes128, f, AES_BLOCK_SIZE, counter, sizeof(first), first, first);
-	memcpy(plain, first + skip, n);
-	ctr_crypt(&c->aes128, f, AES_BLOCK_SIZE, counter, len - n, plain + n, in + n);
+	memcpy(plaintext, first + skip, n);
+	ctr_crypt(&c->aes128, f, AES_BLOCK_SIZE, counter, len - n, plaintext + n, in + n);
 }
 
 void tls_cipher_decrypt(const struct tls_cipher *c, uint64_t number, const uint8_t *body,
-			size_t from, size_t len, uint8_t *ret_plain)
+			size_t from, size_t len, uint8_t *ret_plaintext)
 {
 	const uint8_t *in = body + tls_cipher_nonce_bytes(c) + from;
 	uint8_t nonce[TLS_IV_BYTES];
@@ -304,8 +307,8 @@ void tls_cipher_decrypt(const struct tls_cipher *c, uint64_t number, const uint8
 	make_nonce(c, number, body, nonce);
 	if (c->suite->mode == TLS_CHACHA20)
 		stream_chacha20(c, nonce, from / CHACHA_BLOCK_SIZE, from % CHACHA_BLOCK_SIZE, in,
-				len, ret_plain);
+				len, ret_plaintext);
 	else
 		stream_aes(c, nonce, from / AES_BLOCK_SIZE, from % AES_BLOCK_SIZE, in, len,
-			   ret_plain);
+			   ret_plaintext);
 }

@@ -5,7 +5,9 @@
 
 #define CLOSE_NOTIFY 0 /* alert description, RFC 8446 section 6 */
 
-/* Alerts and KeyUpdates are shorter, with the type of TLS 1.3: then it is known what they are. */
+/*
+ * Alerts and KeyUpdates are shorter, content type included, so longer content is not one of them.
+ */
 #define SHORT_CONTENT 8
 
 static void put_data(struct tls_stream *t, enum dir dir, struct span data, uint64_t time_ns)
@@ -20,7 +22,10 @@ static void put_data(struct tls_stream *t, enum dir dir, struct span data, uint6
 	t->sink->data(t->ctx, dir, &view, time_ns);
 }
 
-/* The record's first bytes were seen before its last: a head begins when they were. */
+/*
+ * A record may span segments. Its first bytes keep their own time, since a message head begins
+ * there.
+ */
 static void put_application(struct tls_stream *t, enum dir dir, const struct tls_record *r,
 			    struct span data)
 {
@@ -51,7 +56,7 @@ static void dispatch(struct tls_stream *t, enum dir dir, const struct tls_record
 		if (phase == TLS_PHASE_TRAFFIC || phase == TLS_PHASE_EARLY)
 			put_application(t, dir, r, content);
 		else
-			tls_stream_set_dark(t, TLS_DARK_PROTOCOL);
+			tls_stream_fail(t, TLS_FAIL_PROTOCOL);
 		return;
 	case TLS_HANDSHAKE:
 		tls_messages(t, dir, content);
@@ -63,43 +68,44 @@ static void dispatch(struct tls_stream *t, enum dir dir, const struct tls_record
 		tls_change_cipher(t, dir);
 		return;
 	default:
-		return; /* heartbeats */
+		return; /* heartbeats are ignored */
 	}
 }
 
-/* The length of the content; 0 with *ret_type 0: there is nothing but padding. */
-static size_t inner_len(struct span plain, uint8_t *ret_type)
+/* The length of the content; 0 with *ret_type 0: there is only padding. */
+static size_t inner_len(struct span plaintext, uint8_t *ret_type)
 {
-	size_t len = plain.len;
+	size_t len = plaintext.len;
 
-	while (len > 0 && plain.ptr[len - 1] == 0)
+	while (len > 0 && plaintext.ptr[len - 1] == 0)
 		len--;
-	*ret_type = len ? (uint8_t)plain.ptr[len - 1] : 0;
+	*ret_type = len ? (uint8_t)plaintext.ptr[len - 1] : 0;
 	return len ? len - 1 : 0;
 }
 
-uint8_t tls_content_type(struct span plain)
+uint8_t tls_content_type(struct span plaintext)
 {
 	uint8_t type;
 
-	(void)inner_len(plain, &type); /* only the type matters here */
+	(void)inner_len(plaintext, &type); /* the length is not needed */
 	return type;
 }
 
-void tls_content(struct tls_stream *t, enum dir dir, const struct tls_record *r, struct span plain)
+void tls_content(struct tls_stream *t, enum dir dir, const struct tls_record *r,
+		 struct span plaintext)
 {
 	struct tls_direction *d = &t->direction[dir];
 	uint8_t type = r->header[0];
-	size_t len = plain.len;
+	size_t len = plaintext.len;
 
 	if (t->version == TLS_1_3) {
-		len = inner_len(plain, &type);
-		d->has_padding |= len + 1 != plain.len;
+		len = inner_len(plaintext, &type);
+		d->has_padding |= len + 1 != plaintext.len;
 	}
-	dispatch(t, dir, r, type, (struct span){plain.ptr, len});
+	dispatch(t, dir, r, type, (struct span){plaintext.ptr, len});
 }
 
-/* A post-handshake message, or as many of them as fill the content, could begin like this. */
+/* True if a post-handshake message, or several that fill the content, can begin like this. */
 static bool may_be_handshake(const uint8_t *head, size_t len)
 {
 	uint32_t size = (uint32_t)head[1] << 16 | (uint32_t)head[2] << 8 | head[3];
@@ -111,13 +117,13 @@ static bool may_be_handshake(const uint8_t *head, size_t len)
 	case TLS_CERTIFICATE_VERIFY:
 	case TLS_FINISHED:
 	case TLS_KEY_UPDATE:
-		return size + 4 <= len || size > TLS_PLAIN_MAX / 2;
+		return size + 4 <= len || size > TLS_PLAINTEXT_MAX / 2;
 	default:
 		return false;
 	}
 }
 
-/* Bytes of a record that are missing. */
+/* Reports missing bytes of a record. */
 static void put_missing(struct tls_stream *t, enum dir dir, const struct tls_record *r, size_t len)
 {
 	struct segment_view view = tls_stream_view(t, dir);
@@ -126,34 +132,37 @@ static void put_missing(struct tls_stream *t, enum dir dir, const struct tls_rec
 						      r->last_ns);
 }
 
-/* Where the plaintext of a cut record is known: offsets in it. */
-struct cut {
-	size_t len; /* of the content */
-	size_t head; /* the first bytes, up to here */
-	size_t tail; /* the last bytes, from here */
+/* The known ranges of the plaintext of an incomplete record, as offsets. */
+struct known_ranges {
+	size_t len; /* length of the content */
+	size_t head; /* [0, head) is known */
+	size_t tail; /* [tail, len) is known */
 };
 
-/* TLS 1.3: is it application data for certain? The last byte of the plaintext is the type. */
+/*
+ * TLS 1.3: true if the record certainly is application data. The last byte of the plaintext is the
+ * type.
+ */
 static bool is_application_13(const struct tls_direction *d, const struct tls_record *r,
-			      const struct cut *cut)
+			      const struct known_ranges *known)
 {
 	uint8_t head[4];
 	uint8_t type;
 
 	if (d->has_padding)
 		return false;
-	if (cut->tail <= cut->len) {
-		tls_cipher_decrypt(&d->cipher, d->number, r->body, cut->len, 1, &type);
+	if (known->tail <= known->len) {
+		tls_cipher_decrypt(&d->cipher, d->number, r->body, known->len, 1, &type);
 		return type == TLS_APPLICATION_DATA;
 	}
-	if (cut->head < sizeof(head) || cut->len < SHORT_CONTENT)
+	if (known->head < sizeof(head) || known->len < SHORT_CONTENT)
 		return false;
 	tls_cipher_decrypt(&d->cipher, d->number, r->body, 0, sizeof(head), head);
-	return !may_be_handshake(head, cut->len);
+	return !may_be_handshake(head, known->len);
 }
 
-static bool measure(const struct tls_stream *t, const struct tls_direction *d,
-		    const struct tls_record *r, struct cut *ret)
+static bool find_known_ranges(const struct tls_stream *t, const struct tls_direction *d,
+			      const struct tls_record *r, struct known_ranges *ret)
 {
 	size_t nonce = tls_cipher_nonce_bytes(&d->cipher);
 	size_t overhead = tls_cipher_overhead(&d->cipher) + (t->version == TLS_1_3);
@@ -172,26 +181,27 @@ static struct span decrypted(struct tls_stream *t, const struct tls_direction *d
 			     const struct tls_record *r, size_t from, size_t to)
 {
 	if (from < to)
-		tls_cipher_decrypt(&d->cipher, d->number, r->body, from, to - from, t->env->plain);
-	return (struct span){(const char *)t->env->plain, from < to ? to - from : 0};
+		tls_cipher_decrypt(&d->cipher, d->number, r->body, from, to - from,
+				   t->env->plaintext);
+	return (struct span){(const char *)t->env->plaintext, from < to ? to - from : 0};
 }
 
-void tls_content_cut(struct tls_stream *t, enum dir dir, const struct tls_record *r)
+void tls_content_incomplete(struct tls_stream *t, enum dir dir, const struct tls_record *r)
 {
 	struct tls_direction *d = &t->direction[dir];
-	struct cut cut;
+	struct known_ranges known;
 	size_t tail;
 
-	if (!measure(t, d, r, &cut)) {
-		tls_stream_set_dark(t, TLS_DARK_GAP);
+	if (!find_known_ranges(t, d, r, &known)) {
+		tls_stream_fail(t, TLS_FAIL_GAP);
 		return;
 	}
 	t->env->stats.records++;
-	tail = cut.tail < cut.len ? cut.tail : cut.len;
-	put_data(t, dir, decrypted(t, d, r, 0, cut.head),
+	tail = known.tail < known.len ? known.tail : known.len;
+	put_data(t, dir, decrypted(t, d, r, 0, known.head),
 		 r->first_bytes ? r->first_ns : r->last_ns);
-	if (tail > cut.head)
-		put_missing(t, dir, r, tail - cut.head);
-	put_data(t, dir, decrypted(t, d, r, tail, cut.len), r->last_ns);
+	if (tail > known.head)
+		put_missing(t, dir, r, tail - known.head);
+	put_data(t, dir, decrypted(t, d, r, tail, known.len), r->last_ns);
 	d->number++;
 }

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The content of decrypted records, by its type. */
+/* Dispatches the content of decrypted records by its type. */
 #ifndef SIDELIGHT_TLS_CONTENT_H
 #define SIDELIGHT_TLS_CONTENT_H
 
 #include "tls/stream.h"
 
-/* Of a whole record. plain: what was decrypted; of TLS 1.3 with type and padding behind it. */
-void tls_content(struct tls_stream *t, enum dir dir, const struct tls_record *r, struct span plain);
+/*
+ * Processes a complete record. plaintext: the decrypted body; in TLS 1.3 with content type and
+ * padding.
+ */
+void tls_content(struct tls_stream *t, enum dir dir, const struct tls_record *r,
+		 struct span plaintext);
 
-/* Of TLS 1.3, where the type is behind the content; 0: there is nothing but padding. */
-uint8_t tls_content_type(struct span plain);
+/* TLS 1.3: the content type at the end of the plaintext; 0: there is only padding. */
+uint8_t tls_content_type(struct span plaintext);
 
 /*
- * A record of the phase TRAFFIC of which bytes are missing: goes out where it is certain what they
- * were, else the stream is dark.
+ * Processes an incomplete record of the phase TRAFFIC. Its present bytes go out if it certainly is
+ * application data, else the stream fails.
  */
-void tls_content_cut(struct tls_stream *t, enum dir dir, const struct tls_record *r);
+void tls_content_incomplete(struct tls_stream *t, enum dir dir, const struct tls_record *r);
 
 #endif

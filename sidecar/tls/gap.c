@@ -5,8 +5,8 @@
 
 #include "tls/record.h"
 
-void tls_gap_miss(struct tls_gap *g, uint32_t len, uint32_t header_bytes, bool is_lost,
-		  struct memory_account *memory)
+void tls_gap_missing(struct tls_gap *g, uint32_t len, uint32_t header_bytes, bool is_lost,
+		     struct memory_account *memory)
 {
 	uint64_t missing = g->missing + g->len + len + header_bytes;
 	bool was_open = g->is_open;
@@ -39,17 +39,20 @@ static bool append(struct tls_gap *g, struct span data, struct memory_account *m
 	return true;
 }
 
-/* A header that a record of this cipher can have, and that everybody writes. */
+/* True if the header is possible for this cipher and has the usual version. */
 static bool is_candidate(const struct tls_cipher *c, const uint8_t *header)
 {
-	return header[1] == 3 && header[2] == 3 && tls_header_is_sound(header, TLS_BODY_MAX) &&
+	return header[1] == 3 && header[2] == 3 && tls_header_is_valid(header, TLS_BODY_MAX) &&
 	       (header[0] == TLS_APPLICATION_DATA || !tls_suite_is_tls13(c->suite)) &&
 	       tls_header_len(header) >= tls_cipher_overhead(c);
 }
 
-/* Is the record at `at` one behind `missing` bytes of records, the first of which is `next`? */
+/*
+ * True if the record at `at` can follow `missing` bytes of records, the first of which has number
+ * `next`.
+ */
 static bool find_number(struct tls_gap *g, const struct tls_cipher *c, uint64_t next, uint32_t at,
-			uint8_t *plain, struct tls_gap_end *ret)
+			uint8_t *plaintext, struct tls_gap_end *ret)
 {
 	const uint8_t *header = g->buffer + at;
 	uint32_t len = tls_header_len(header);
@@ -57,15 +60,15 @@ static bool find_number(struct tls_gap *g, const struct tls_cipher *c, uint64_t 
 	size_t least = TLS_HEADER_BYTES + tls_cipher_overhead(c);
 	uint64_t from =
 		(missing + TLS_HEADER_BYTES + TLS_BODY_MAX - 1) / (TLS_HEADER_BYTES + TLS_BODY_MAX);
-	size_t plain_len;
+	size_t plaintext_len;
 
 	for (uint64_t n = from; n <= missing / least; n++) {
 		if (g->tries == 0 || g->tried_bytes < len)
 			return false;
 		g->tries--;
 		g->tried_bytes -= len;
-		if (tls_cipher_open(c, next + n, header, header + TLS_HEADER_BYTES, len, plain,
-				    &plain_len)) {
+		if (tls_cipher_open(c, next + n, header, header + TLS_HEADER_BYTES, len, plaintext,
+				    &plaintext_len)) {
 			*ret = (struct tls_gap_end){at, next + n, missing - n * least};
 			return true;
 		}
@@ -73,8 +76,8 @@ static bool find_number(struct tls_gap *g, const struct tls_cipher *c, uint64_t 
 	return false;
 }
 
-/* The bytes before `at` belong to no record that is known. */
-static void forget(struct tls_gap *g, uint32_t at)
+/* Drops the bytes before `at`: they contain no header. */
+static void drop_front(struct tls_gap *g, uint32_t at)
 {
 	g->missing += at;
 	g->len -= at;
@@ -82,7 +85,7 @@ static void forget(struct tls_gap *g, uint32_t at)
 }
 
 enum tls_gap_state tls_gap_data(struct tls_gap *g, struct span data, const struct tls_cipher *c,
-				uint64_t next, struct memory_account *memory, uint8_t *plain,
+				uint64_t next, struct memory_account *memory, uint8_t *plaintext,
 				struct tls_gap_end *ret)
 {
 	uint32_t at = 0;
@@ -96,12 +99,12 @@ enum tls_gap_state tls_gap_data(struct tls_gap *g, struct span data, const struc
 			continue;
 		if (at + TLS_HEADER_BYTES + tls_header_len(header) > g->len)
 			break;
-		if (find_number(g, c, next, at, plain, ret))
+		if (find_number(g, c, next, at, plaintext, ret))
 			return TLS_GAP_CLOSED;
 		if (g->tries == 0 || g->tried_bytes < TLS_BODY_MAX)
 			return TLS_GAP_LOST;
 	}
-	forget(g, at);
+	drop_front(g, at);
 	return TLS_GAP_OPEN;
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where records go on behind missing bytes.
+ * Finds the next record behind missing bytes.
  *
- * The next header is looked for in what comes: five bytes with few possible values in front of a
- * body whose tag is right under one of the record numbers that the missing bytes allow. The number
- * of records that are missing, and so the length of their plaintext, follows from that.
+ * The search looks for a header: five bytes with few possible values, in front of a body whose tag
+ * is valid under one of the record numbers that the number of missing bytes allows. That number
+ * gives the number of missing records, and so the length of their plaintext.
  */
 #ifndef SIDELIGHT_TLS_GAP_H
 #define SIDELIGHT_TLS_GAP_H
@@ -16,45 +16,48 @@
 #include "base/span.h"
 #include "tls/cipher.h"
 
-/* Tags that are verified for one gap, and bytes that they are of: 4 ms of AES-GCM. */
+/* Limits for one gap: verified tags, and bytes that they cover (4 ms of AES-GCM). */
 #define TLS_GAP_TRIES_MAX 1024u
 #define TLS_GAP_BYTES_MAX (4u << 20)
 
-/* Zeroed, there is no gap. */
+/* All zeros: no gap. */
 struct tls_gap {
 	bool is_open;
-	bool has_lost; /* some of the missing bytes were never seen by anybody */
-	uint64_t missing; /* bytes from where records were last known to the buffer */
-	uint8_t *buffer; /* owned: what came behind them */
+	bool has_lost; /* some of the missing bytes are lost, not skipped */
+	uint64_t missing; /* bytes between the last known end of a record and the buffer */
+	uint8_t *buffer; /* owned: bytes behind the gap */
 	uint32_t len;
 	uint32_t alloc;
-	unsigned tries; /* left */
-	uint32_t tried_bytes; /* left */
+	unsigned tries; /* remaining */
+	uint32_t tried_bytes; /* remaining */
 };
 
 enum tls_gap_state {
 	TLS_GAP_OPEN, /* needs more bytes */
 	TLS_GAP_CLOSED, /* a record was verified: see *ret */
-	TLS_GAP_LOST, /* the record number cannot be found */
+	TLS_GAP_LOST, /* the record number can't be found */
 	TLS_GAP_NO_MEMORY,
 };
 
 struct tls_gap_end {
-	uint32_t at; /* of the record's header in the buffer */
-	uint64_t number; /* of the record */
-	uint64_t plain_bytes; /* of the missing records; of stream ciphers */
+	uint32_t at; /* offset of the record's header in the buffer */
+	uint64_t number; /* number of that record */
+	uint64_t plaintext_bytes; /* plaintext length of the missing records; stream ciphers only */
 };
 
-/* len bytes are missing, or more of them. header_bytes: of a header that came before them. */
-void tls_gap_miss(struct tls_gap *g, uint32_t len, uint32_t header_bytes, bool is_lost,
-		  struct memory_account *memory);
+/*
+ * len bytes, or len more bytes, are missing. header_bytes: bytes of an incomplete header before
+ * them.
+ */
+void tls_gap_missing(struct tls_gap *g, uint32_t len, uint32_t header_bytes, bool is_lost,
+		     struct memory_account *memory);
 
 /*
- * Bytes behind the gap. next: the number of the first record that may be missing. plain: room for a
- * record. The buffer is the gap's until tls_gap_release().
+ * Adds bytes behind the gap. next: number of the first record that may be missing. plaintext: room
+ * for a record. The buffer belongs to the gap until tls_gap_release().
  */
 enum tls_gap_state tls_gap_data(struct tls_gap *g, struct span data, const struct tls_cipher *c,
-				uint64_t next, struct memory_account *memory, uint8_t *plain,
+				uint64_t next, struct memory_account *memory, uint8_t *plaintext,
 				struct tls_gap_end *ret);
 
 void tls_gap_release(struct tls_gap *g, struct memory_account *memory);

@@ -24,7 +24,7 @@ static void take_header(struct tls_handshake *h, struct span *data)
 	}
 }
 
-/* Keeps n bytes of a body that does not end here, or did not begin here. */
+/* Buffers n bytes of a body that does not begin or does not end in this record. */
 static bool keep(struct tls_handshake *h, const char *data, size_t n, struct memory_account *memory)
 {
 	if (!h->body)

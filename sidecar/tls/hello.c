@@ -18,7 +18,7 @@ static const uint8_t retry_random[TLS_RANDOM_BYTES] = {
 	0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb,
 	0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
 
-/* A number of `size` bytes off the front. False: there are not so many. */
+/* Removes a number of `size` bytes from the front. Returns false if s is too short. */
 static bool take_number(struct span *s, size_t size, uint32_t *ret)
 {
 	uint32_t n = 0;
@@ -32,7 +32,7 @@ static bool take_number(struct span *s, size_t size, uint32_t *ret)
 	return true;
 }
 
-/* ret may be s: then the rest is forgotten. */
+/* Removes len bytes from the front. ret may be s: then the rest is dropped. */
 static bool take_bytes(struct span *s, size_t len, struct span *ret)
 {
 	struct span taken = {s->ptr, len};
@@ -44,7 +44,7 @@ static bool take_bytes(struct span *s, size_t len, struct span *ret)
 	return true;
 }
 
-/* A vector whose length is in front of it, in `size` bytes. */
+/* Removes a vector that is preceded by its length in `size` bytes. */
 static bool take_vector(struct span *s, size_t size, struct span *ret)
 {
 	uint32_t len;
@@ -52,7 +52,9 @@ static bool take_vector(struct span *s, size_t size, struct span *ret)
 	return take_number(s, size, &len) && take_bytes(s, len, ret);
 }
 
-/* False: there is none any more, or it is malformed: then *s is not empty. */
+/*
+ * Removes the next extension. Returns false at the end, or, with *s not empty, if it is malformed.
+ */
 static bool take_extension(struct span *s, uint32_t *ret_type, struct span *ret)
 {
 	struct span rest = *s;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the hellos of a TLS handshake say: RFC 8446 section 4.1 to 4.3, RFC 5246 section 7.4.1.
+ * Parses ClientHello, ServerHello and EncryptedExtensions: RFC 8446 section 4.1 to 4.3, RFC 5246
+ * section 7.4.1.
  *
  * Spans are borrowed from the message.
  */
@@ -38,20 +39,20 @@ struct tls_client_hello {
 };
 
 struct tls_server_hello {
-	uint16_t version; /* TLS_1_2, TLS_1_3, or that of another */
+	uint16_t version; /* TLS_1_2, TLS_1_3, or an unsupported version */
 	uint16_t suite;
 	uint8_t random[TLS_RANDOM_BYTES];
 	bool is_retry; /* HelloRetryRequest */
 	bool encrypt_then_mac;
-	enum tls_alpn alpn; /* TLS 1.2 */
+	enum tls_alpn alpn; /* TLS 1.2 only */
 };
 
 struct tls_encrypted_extensions {
-	bool has_early_data; /* the server takes it */
+	bool has_early_data; /* the server accepts early data */
 	enum tls_alpn alpn;
 };
 
-/* Bodies of messages. False: malformed. */
+/* Parse the body of a message; return false if it is malformed. */
 bool tls_client_hello_parse(struct span body, struct tls_client_hello *ret);
 bool tls_server_hello_parse(struct span body, struct tls_server_hello *ret);
 bool tls_encrypted_extensions_parse(struct span body, struct tls_encrypted_extensions *ret);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HMAC of nettle, for whichever hash a cipher suite has. */
+/* HMAC of nettle for the hash of any cipher suite. */
 #ifndef SIDELIGHT_TLS_HMAC_H
 #define SIDELIGHT_TLS_HMAC_H
 
@@ -18,10 +18,10 @@ struct tls_hmac {
 	};
 };
 
-/* It holds a key until tls_hmac_wipe(). */
+/* Holds key material until tls_hmac_wipe(). */
 void tls_hmac_init(struct tls_hmac *h, enum tls_hash hash, const uint8_t *key, size_t len);
 void tls_hmac_add(struct tls_hmac *h, const void *data, size_t len);
-/* `len` bytes of the digest, at most tls_hash_bytes(); then the next message begins. */
+/* Writes `len` bytes of the digest, at most tls_hash_bytes(), and resets for the next message. */
 void tls_hmac_end(struct tls_hmac *h, uint8_t *ret_digest, size_t len);
 void tls_hmac_wipe(struct tls_hmac *h);
 

@@ -38,7 +38,7 @@ static int hex_digit(char c)
 	return -1;
 }
 
-/* The number of bytes, at most max; 0: it is no hexadecimal, or longer. */
+/* Decodes hexadecimal. Returns the number of bytes, at most max; 0 if it is malformed or longer. */
 static size_t decode_hex(struct span word, uint8_t *ret, size_t max)
 {
 	if (word.len % 2 != 0 || word.len / 2 > max)
@@ -54,7 +54,7 @@ static size_t decode_hex(struct span word, uint8_t *ret, size_t max)
 	return word.len / 2;
 }
 
-/* The word in front of the next space, which both are taken off the line. */
+/* Removes the first word and the space behind it from the line. */
 static struct span take_word(struct span *line)
 {
 	const char *space = line->len ? memchr(line->ptr, ' ', line->len) : NULL;
@@ -82,7 +82,7 @@ static size_t find_label(struct span word)
 	return i;
 }
 
-/* False: it is not of a key log. */
+/* Returns false if the line does not belong to a key log. */
 static bool add_line(struct tls_secrets *secrets, struct span line, struct tls_keylog_stats *stats)
 {
 	uint8_t random[TLS_RANDOM_BYTES];
@@ -92,14 +92,14 @@ static bool add_line(struct tls_secrets *secrets, struct span line, struct tls_k
 	size_t label = find_label(label_word);
 	size_t len;
 
-	/* Others, of exporters or later keys, are of no use here. */
+	/* Other labels, like those of exporters, are not needed. */
 	if (label == LABELS)
 		return is_made_of(label_word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") &&
 		       is_made_of(random_word, HEX_DIGITS) && is_made_of(line, HEX_DIGITS);
 	if (decode_hex(random_word, random, sizeof(random)) != sizeof(random))
 		return false;
 	len = decode_hex(line, value, sizeof(value));
-	/* A master secret has 48 bytes, all others are as long as a hash. */
+	/* A master secret has 48 bytes, all other secrets are as long as a hash. */
 	if (len != TLS_MASTER_BYTES && (len != 32 || labels[label].kind == TLS_SECRET_MASTER)) {
 		explicit_bzero(value, sizeof(value));
 		return false;
@@ -134,7 +134,7 @@ void tls_keylog_add(struct tls_secrets *secrets, struct span text, struct tls_ke
 	}
 }
 
-/* Reads the whole file through a buffer that the caller overwrites. Returns 0 or negative errno. */
+/* Reads the file through a buffer that the caller overwrites. Returns 0 or negative errno. */
 static int read_lines(struct tls_secrets *secrets, int fd, char *buffer,
 		      struct tls_keylog_stats *stats)
 {
@@ -153,7 +153,7 @@ static int read_lines(struct tls_secrets *secrets, int fd, char *buffer,
 			return -EFBIG;
 		len += (size_t)n;
 		end = memrchr(buffer, '\n', len);
-		/* A line that fills the buffer is none of a key log, wherever it is cut. */
+		/* A line that fills the buffer is malformed, wherever it is split. */
 		whole = end ? (size_t)(end - buffer) + 1 : len == BUFFER_BYTES ? len : 0;
 		tls_keylog_add(secrets, (struct span){buffer, whole}, stats);
 		len -= whole;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Sessions of a key log that one connection with ECH tries. */
+/* The maximum number of sessions that are tried for a connection with ECH. */
 #define ECH_TRIALS 256
 
 void tls_keys_begin(struct tls_stream *t, enum dir dir, enum tls_phase phase)
@@ -12,7 +12,7 @@ void tls_keys_begin(struct tls_stream *t, enum dir dir, enum tls_phase phase)
 
 	d->phase = phase;
 	d->number = 0;
-	d->unopened = 0;
+	d->undecrypted = 0;
 	d->is_verified = false;
 	tls_cipher_wipe(&d->cipher);
 }
@@ -22,7 +22,7 @@ static bool is_client(const struct tls_stream *t, enum dir dir)
 	return dir == t->client;
 }
 
-/* The one of TLS 1.3 in that phase. */
+/* The kind of secret of TLS 1.3 for this phase. */
 static enum tls_secret secret_of(const struct tls_stream *t, enum dir dir, enum tls_phase phase)
 {
 	switch (phase) {
@@ -36,7 +36,7 @@ static enum tls_secret secret_of(const struct tls_stream *t, enum dir dir, enum 
 	}
 }
 
-/* Secrets are as long as the hash of the suite, or belong to another session. */
+/* A secret has the length of the suite's hash, or belongs to another session. */
 static const uint8_t *usable(const struct tls_stream *t, const struct tls_session_secrets *s,
 			     enum tls_secret kind)
 {
@@ -50,14 +50,14 @@ static bool opens(const struct tls_stream *t, const uint8_t *secret, const struc
 	bool is_it;
 
 	tls13_keys(&cipher, t->suite, secret);
-	is_it = tls_cipher_open(&cipher, 0, r->header, r->body, r->len, t->env->plain, &len);
+	is_it = tls_cipher_open(&cipher, 0, r->header, r->body, r->len, t->env->plaintext, &len);
 	tls_cipher_wipe(&cipher);
 	return is_it;
 }
 
 /*
- * With ECH the secrets are filed under the random of the inner ClientHello, which is encrypted: it
- * is the session whose secret opens the server's first record.
+ * With ECH the key log has the random of the inner ClientHello, which is encrypted. Therefore the
+ * session whose secret decrypts the server's first record is used.
  */
 static void find_by_trial(struct tls_stream *t, enum dir dir, const struct tls_record *r)
 {
@@ -65,7 +65,7 @@ static void find_by_trial(struct tls_stream *t, enum dir dir, const struct tls_r
 	enum tls_secret kind = secret_of(t, dir, TLS_PHASE_HANDSHAKE);
 
 	if (is_client(t, dir) || t->direction[dir].phase != TLS_PHASE_HANDSHAKE ||
-	    t->direction[dir].number != 0 || !tls_record_is_whole(r))
+	    t->direction[dir].number != 0 || !tls_record_is_complete(r))
 		return;
 	for (unsigned i = 0; s && i < ECH_TRIALS && !t->secrets; i++, s = s->older)
 		if (usable(t, s, kind) && opens(t, s->value[kind], r))
@@ -121,7 +121,7 @@ enum tls_keys tls_keys_ensure(struct tls_stream *t, enum dir dir, const struct t
 		return TLS_KEYS_READY;
 	if (!t->env->has_all_secrets)
 		return TLS_KEYS_AWAITED;
-	tls_stream_set_dark(t, TLS_DARK_NO_SECRET);
+	tls_stream_fail(t, TLS_FAIL_NO_SECRET);
 	return TLS_KEYS_NONE;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which secret opens the next record of a direction, and the changes of keys. */
+/* Selects the secret that decrypts the next record of a direction, and changes keys. */
 #ifndef SIDELIGHT_TLS_KEYS_H
 #define SIDELIGHT_TLS_KEYS_H
 
@@ -7,20 +7,20 @@
 
 enum tls_keys {
 	TLS_KEYS_READY, /* the direction's cipher is set */
-	TLS_KEYS_AWAITED, /* the secret may still come */
-	TLS_KEYS_NONE, /* the stream is dark now */
+	TLS_KEYS_AWAITED, /* the secret is not known yet */
+	TLS_KEYS_NONE, /* the stream has failed */
 };
 
-/* The direction's phase begins: its keys are looked up with the first record. */
+/* Begins a phase of the direction; its keys are looked up with the first record. */
 void tls_keys_begin(struct tls_stream *t, enum dir dir, enum tls_phase phase);
 
-/* r: the record that the keys are for, which tells secrets of several sessions apart. */
+/* Sets the keys for record r. r identifies the session if several sets of secrets are possible. */
 enum tls_keys tls_keys_ensure(struct tls_stream *t, enum dir dir, const struct tls_record *r);
 
-/* KeyUpdate of TLS 1.3. */
+/* A KeyUpdate of TLS 1.3 was received. */
 void tls_keys_update(struct tls_stream *t, enum dir dir);
 
-/* The keys of all directions are wiped. */
+/* Wipes the keys of both directions. */
 void tls_keys_wipe(struct tls_stream *t);
 
 #endif

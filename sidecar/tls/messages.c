@@ -5,15 +5,15 @@
 
 #include "tls/keys.h"
 
-/* Of the call at hand: for tls_message_fn. */
+/* The context of on_message(). */
 struct reading {
 	struct tls_stream *t;
 	enum dir dir;
 };
 
-static bool go_dark(struct tls_stream *t, enum tls_dark why)
+static bool fail(struct tls_stream *t, enum tls_fail why)
 {
-	tls_stream_set_dark(t, why);
+	tls_stream_fail(t, why);
 	return false;
 }
 
@@ -21,7 +21,7 @@ static bool take_alpn(struct tls_stream *t, enum tls_alpn alpn)
 {
 	if (alpn != TLS_ALPN_NONE)
 		t->alpn = alpn;
-	return alpn != TLS_ALPN_OTHER || go_dark(t, TLS_DARK_NOT_HTTP);
+	return alpn != TLS_ALPN_OTHER || fail(t, TLS_FAIL_NOT_HTTP);
 }
 
 static bool on_client_hello(struct tls_stream *t, enum dir dir, struct span body)
@@ -29,11 +29,11 @@ static bool on_client_hello(struct tls_stream *t, enum dir dir, struct span body
 	struct tls_client_hello hello;
 
 	if (!tls_client_hello_parse(body, &hello) || (t->has_hello && dir != t->client))
-		return go_dark(t, TLS_DARK_PROTOCOL);
+		return fail(t, TLS_FAIL_PROTOCOL);
 	t->client = dir;
 	t->has_hello = true;
 	t->has_ech = hello.has_ech;
-	/* Behind a HelloRetryRequest there is no early data, RFC 8446 section 4.1.2. */
+	/* After a HelloRetryRequest there is no early data (RFC 8446 section 4.1.2). */
 	t->awaits_early = hello.has_early_data;
 	memcpy(t->client_random, hello.random, TLS_RANDOM_BYTES);
 	t->secrets = NULL;
@@ -53,12 +53,12 @@ static bool on_server_hello(struct tls_stream *t, enum dir dir, struct span body
 	const struct tls_suite *suite;
 
 	if (!t->has_hello)
-		return go_dark(t, TLS_DARK_JOINED);
+		return fail(t, TLS_FAIL_JOINED);
 	if (!tls_server_hello_parse(body, &hello) || dir == t->client ||
 	    (t->version && t->version != hello.version))
-		return go_dark(t, TLS_DARK_PROTOCOL);
+		return fail(t, TLS_FAIL_PROTOCOL);
 	if (hello.version != TLS_1_2 && hello.version != TLS_1_3)
-		return go_dark(t, TLS_DARK_VERSION);
+		return fail(t, TLS_FAIL_VERSION);
 	if (hello.is_retry) {
 		t->rejects_early = t->awaits_early;
 		t->awaits_early = false;
@@ -66,14 +66,14 @@ static bool on_server_hello(struct tls_stream *t, enum dir dir, struct span body
 	}
 	suite = tls_suite_find(hello.suite);
 	if (!suite || tls_suite_is_tls13(suite) != (hello.version == TLS_1_3))
-		return go_dark(t, TLS_DARK_CIPHER);
+		return fail(t, TLS_FAIL_CIPHER);
 	t->version = hello.version;
 	t->suite = suite;
 	t->encrypt_then_mac = hello.encrypt_then_mac && suite->mode == TLS_CBC;
 	memcpy(t->server_random, hello.random, TLS_RANDOM_BYTES);
 	if (t->version == TLS_1_3)
 		return begin_13(t);
-	/* A server of 1.2 does not know early data: the client has to begin afresh. */
+	/* A server of TLS 1.2 does not know early data: the client has to reconnect. */
 	t->awaits_early = false;
 	return take_alpn(t, hello.alpn);
 }
@@ -83,7 +83,7 @@ static bool on_encrypted_extensions(struct tls_stream *t, struct span body)
 	struct tls_encrypted_extensions extensions;
 
 	if (!tls_encrypted_extensions_parse(body, &extensions))
-		return go_dark(t, TLS_DARK_PROTOCOL);
+		return fail(t, TLS_FAIL_PROTOCOL);
 	if (t->awaits_early && !extensions.has_early_data) {
 		t->rejects_early = true;
 		tls_keys_begin(t, t->client, TLS_PHASE_HANDSHAKE);
@@ -127,14 +127,16 @@ void tls_messages(struct tls_stream *t, enum dir dir, struct span content)
 	struct reading r = {t, dir};
 
 	if (!tls_handshake_data(&t->direction[dir].handshake, content, t->memory, on_message, &r) &&
-	    !t->dark)
-		tls_stream_set_dark(t, TLS_DARK_PROTOCOL);
+	    !t->failure)
+		tls_stream_fail(t, TLS_FAIL_PROTOCOL);
 }
 
 void tls_change_cipher(struct tls_stream *t, enum dir dir)
 {
-	/* In TLS 1.3 it means nothing: RFC 8446 section 5. A client that offers early data sends it
-	 * before the version is known. */
+	/*
+	 * TLS 1.3 ignores it (RFC 8446 section 5). A client that offers early data sends it before
+	 * the version is known.
+	 */
 	if (t->version == TLS_1_2)
 		tls_keys_begin(t, dir, TLS_PHASE_TRAFFIC);
 }

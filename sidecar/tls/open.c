@@ -4,23 +4,27 @@
 #include "tls/messages.h"
 #include "tls/stream.h"
 
-/* Records that stay closed until the first of application data: a chain of certificates, in a
- * record for each message, or cut into small ones. */
-#define UNOPENED_MAX 256
+/*
+ * The maximum number of records in TRIAL: a certificate chain in one record per message, or in
+ * small ones.
+ */
+#define UNDECRYPTED_MAX 256
 
-/* Early data that a server may let through: beyond it, the secret is wrong. */
+/*
+ * The maximum number of records of rejected early data; more of them mean that the secret is wrong.
+ */
 #define REJECTED_MAX 1024
 
-static bool dark(struct tls_stream *t, enum tls_dark why)
+static bool fail(struct tls_stream *t, enum tls_fail why)
 {
-	tls_stream_set_dark(t, why);
+	tls_stream_fail(t, why);
 	return true;
 }
 
-static bool plain_record(struct tls_stream *t, enum dir dir, const struct tls_record *r)
+static bool plaintext_record(struct tls_stream *t, enum dir dir, const struct tls_record *r)
 {
-	if (!tls_record_is_whole(r))
-		return dark(t, TLS_DARK_GAP);
+	if (!tls_record_is_complete(r))
+		return fail(t, TLS_FAIL_GAP);
 	switch (r->header[0]) {
 	case TLS_HANDSHAKE:
 		tls_messages(t, dir, (struct span){(const char *)r->body, r->len});
@@ -30,11 +34,11 @@ static bool plain_record(struct tls_stream *t, enum dir dir, const struct tls_re
 		return true;
 	case TLS_APPLICATION_DATA:
 		if (!t->has_hello)
-			return dark(t, TLS_DARK_JOINED);
+			return fail(t, TLS_FAIL_JOINED);
 		if (dir == t->client && t->awaits_early)
 			return false;
 		if (dir != t->client || !t->rejects_early)
-			return dark(t, TLS_DARK_PROTOCOL);
+			return fail(t, TLS_FAIL_PROTOCOL);
 		t->env->stats.early_rejected++;
 		return true;
 	default:
@@ -42,28 +46,28 @@ static bool plain_record(struct tls_stream *t, enum dir dir, const struct tls_re
 	}
 }
 
-/* Whole, and its tag is right. The plaintext is in env->plain. */
+/* Decrypts a complete record into env->plaintext. Returns false if its tag is wrong. */
 static bool verify(struct tls_stream *t, const struct tls_direction *d, const struct tls_record *r,
 		   struct span *ret)
 {
 	size_t len;
 
-	if (!tls_cipher_open(&d->cipher, d->number, r->header, r->body, r->len, t->env->plain,
+	if (!tls_cipher_open(&d->cipher, d->number, r->header, r->body, r->len, t->env->plaintext,
 			     &len))
 		return false;
-	*ret = (struct span){(const char *)t->env->plain, len};
+	*ret = (struct span){(const char *)t->env->plaintext, len};
 	return true;
 }
 
-/* What changes nothing but the plaintext that goes out. */
+/* True if the record is application data, which does not change the state of the stream. */
 static bool is_application_data(const struct tls_stream *t, const struct tls_record *r,
-				struct span plain)
+				struct span plaintext)
 {
-	return t->version == TLS_1_3 ? tls_content_type(plain) == TLS_APPLICATION_DATA
+	return t->version == TLS_1_3 ? tls_content_type(plaintext) == TLS_APPLICATION_DATA
 				     : r->header[0] == TLS_APPLICATION_DATA;
 }
 
-/* As verify(), without a look at the tag of application data whose number is certain. */
+/* As verify(), but does not check the tag of application data whose record number is certain. */
 static bool decrypt(struct tls_stream *t, struct tls_direction *d, const struct tls_record *r,
 		    struct span *ret)
 {
@@ -72,8 +76,8 @@ static bool decrypt(struct tls_stream *t, struct tls_direction *d, const struct 
 	if (r->len < overhead)
 		return false;
 	if (d->is_verified && tls_cipher_is_stream(&d->cipher)) {
-		*ret = (struct span){(const char *)t->env->plain, r->len - overhead};
-		tls_cipher_decrypt(&d->cipher, d->number, r->body, 0, ret->len, t->env->plain);
+		*ret = (struct span){(const char *)t->env->plaintext, r->len - overhead};
+		tls_cipher_decrypt(&d->cipher, d->number, r->body, 0, ret->len, t->env->plaintext);
 		if (is_application_data(t, r, *ret))
 			return true;
 	}
@@ -81,57 +85,63 @@ static bool decrypt(struct tls_stream *t, struct tls_direction *d, const struct 
 	return d->is_verified;
 }
 
-/* A record of the handshake, or the first one of application data. */
+/*
+ * Tries a record in phase TRIAL: it belongs to the handshake, or is the first one of application
+ * data.
+ */
 static void trial_record(struct tls_stream *t, enum dir dir, const struct tls_record *r)
 {
 	struct tls_direction *d = &t->direction[dir];
-	struct span plain;
+	struct span plaintext;
 
-	if (tls_record_is_whole(r) && verify(t, d, r, &plain)) {
+	if (tls_record_is_complete(r) && verify(t, d, r, &plaintext)) {
 		d->phase = TLS_PHASE_TRAFFIC;
 		d->is_verified = true;
 		d->number++;
-		tls_content(t, dir, r, plain);
-	} else if (++d->unopened > UNOPENED_MAX) {
-		tls_stream_set_dark(t, TLS_DARK_SECRET);
+		tls_content(t, dir, r, plaintext);
+	} else if (++d->undecrypted > UNDECRYPTED_MAX) {
+		tls_stream_fail(t, TLS_FAIL_SECRET);
 	}
 }
 
-/* It does not open: early data that the server did not take comes before the handshake goes on. */
-static void unopened_record(struct tls_stream *t, enum dir dir)
+/*
+ * A record that can't be decrypted: early data that the server rejected comes before the handshake
+ * continues.
+ */
+static void undecrypted_record(struct tls_stream *t, enum dir dir)
 {
 	struct tls_direction *d = &t->direction[dir];
 
 	if (t->rejects_early && dir == t->client && d->number == 0 &&
-	    d->phase == TLS_PHASE_HANDSHAKE && ++d->unopened <= REJECTED_MAX)
+	    d->phase == TLS_PHASE_HANDSHAKE && ++d->undecrypted <= REJECTED_MAX)
 		t->env->stats.early_rejected++;
 	else
-		tls_stream_set_dark(t, TLS_DARK_SECRET);
+		tls_stream_fail(t, TLS_FAIL_SECRET);
 }
 
-static void cut_record(struct tls_stream *t, enum dir dir, const struct tls_record *r)
+static void incomplete_record(struct tls_stream *t, enum dir dir, const struct tls_record *r)
 {
 	if (t->direction[dir].phase == TLS_PHASE_TRAFFIC)
-		tls_content_cut(t, dir, r);
+		tls_content_incomplete(t, dir, r);
 	else
-		tls_stream_set_dark(t, TLS_DARK_GAP);
+		tls_stream_fail(t, TLS_FAIL_GAP);
 }
 
 bool tls_stream_record(struct tls_stream *t, enum dir dir, const struct tls_record *r)
 {
 	struct tls_direction *d = &t->direction[dir];
-	struct span plain;
+	struct span plaintext;
 
-	/* RFC 8446 section 6.1: what comes behind close_notify is ignored. */
+	/* RFC 8446 section 6.1: bytes behind close_notify are ignored. */
 	if (d->has_ended)
 		return true;
-	if (d->phase == TLS_PHASE_PLAIN)
-		return plain_record(t, dir, r);
-	/* In TLS 1.3 only these two are not encrypted: RFC 8446 section 5. */
+	if (d->phase == TLS_PHASE_PLAINTEXT)
+		return plaintext_record(t, dir, r);
+	/* In TLS 1.3 only these two types are not encrypted (RFC 8446 section 5). */
 	if (t->version == TLS_1_3 && r->header[0] != TLS_APPLICATION_DATA) {
 		if (r->header[0] == TLS_CHANGE_CIPHER_SPEC || r->header[0] == TLS_ALERT)
 			return true;
-		return dark(t, TLS_DARK_PROTOCOL);
+		return fail(t, TLS_FAIL_PROTOCOL);
 	}
 	if (d->phase == TLS_PHASE_EARLY && t->awaits_early)
 		return false;
@@ -146,13 +156,13 @@ bool tls_stream_record(struct tls_stream *t, enum dir dir, const struct tls_reco
 	}
 	if (d->phase == TLS_PHASE_TRIAL) {
 		trial_record(t, dir, r);
-	} else if (!tls_record_is_whole(r)) {
-		cut_record(t, dir, r);
-	} else if (decrypt(t, d, r, &plain)) {
+	} else if (!tls_record_is_complete(r)) {
+		incomplete_record(t, dir, r);
+	} else if (decrypt(t, d, r, &plaintext)) {
 		d->number++;
-		tls_content(t, dir, r, plain);
+		tls_content(t, dir, r, plaintext);
 	} else {
-		unopened_record(t, dir);
+		undecrypted_record(t, dir);
 	}
 	return true;
 }

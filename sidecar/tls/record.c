@@ -3,14 +3,17 @@
 
 #include <string.h>
 
-bool tls_header_is_sound(const uint8_t *header, size_t max)
+bool tls_header_is_valid(const uint8_t *header, size_t max)
 {
-	/* The minor version is that of any TLS: in 1.3 it means nothing (RFC 8446 section 5.1). */
+	/* Any minor version: in TLS 1.3 it has no meaning (RFC 8446 section 5.1). */
 	return header[0] >= TLS_CHANGE_CIPHER_SPEC && header[0] <= TLS_HEARTBEAT &&
 	       header[1] == 3 && header[2] <= 4 && tls_header_len(header) <= max;
 }
 
-/* The record has ended: it stays valid in the buffer, or in the caller's data, until the next. */
+/*
+ * The record is complete. It stays valid, in the buffer or in the caller's data, until the next
+ * call.
+ */
 static enum tls_read finish(struct tls_reader *r, const uint8_t *body, uint64_t time_ns,
 			    struct tls_record *ret)
 {
@@ -30,7 +33,7 @@ static bool need_buffer(struct tls_reader *r, struct memory_account *memory)
 	return r->buffer;
 }
 
-/* Before anything is read: what the last record left behind. */
+/* Frees the buffer of the previous record before anything is read. */
 static void begin(struct tls_reader *r, struct memory_account *memory)
 {
 	if (r->header_bytes > 0)
@@ -53,7 +56,7 @@ enum tls_read tls_reader_data(struct tls_reader *r, struct span *data, uint64_t 
 	if (r->header_bytes < TLS_HEADER_BYTES)
 		return TLS_READ_MORE;
 	if (r->at == 0) {
-		if (!tls_header_is_sound(r->record.header, TLS_BODY_MAX))
+		if (!tls_header_is_valid(r->record.header, TLS_BODY_MAX))
 			return TLS_READ_MALFORMED;
 		r->record.len = tls_header_len(r->record.header);
 	}
@@ -73,8 +76,9 @@ enum tls_read tls_reader_data(struct tls_reader *r, struct span *data, uint64_t 
 	return r->at == r->record.len ? finish(r, r->buffer, time_ns, ret) : TLS_READ_MORE;
 }
 
-enum tls_read tls_reader_miss(struct tls_reader *r, uint32_t *len, bool is_lost, uint64_t time_ns,
-			      struct memory_account *memory, struct tls_record *ret)
+enum tls_read tls_reader_missing(struct tls_reader *r, uint32_t *len, bool is_lost,
+				 uint64_t time_ns, struct memory_account *memory,
+				 struct tls_record *ret)
 {
 	uint32_t n;
 

@@ -5,20 +5,20 @@
 
 #include "tls/keys.h"
 
-const char *tls_dark_name(enum tls_dark why)
+const char *tls_fail_name(enum tls_fail why)
 {
-	static const char *const names[TLS_DARK_MAX] = {
-		[TLS_LIT] = "",
-		[TLS_DARK_NO_SECRET] = "no_secret",
-		[TLS_DARK_JOINED] = "joined",
-		[TLS_DARK_VERSION] = "version",
-		[TLS_DARK_CIPHER] = "cipher",
-		[TLS_DARK_GAP] = "gap",
-		[TLS_DARK_SECRET] = "wrong_secret",
-		[TLS_DARK_PROTOCOL] = "protocol",
-		[TLS_DARK_NOT_HTTP] = "not_http",
-		[TLS_DARK_HELD] = "held",
-		[TLS_DARK_MEMORY] = "memory",
+	static const char *const names[TLS_FAIL_MAX] = {
+		[TLS_FAIL_NONE] = "",
+		[TLS_FAIL_NO_SECRET] = "no_secret",
+		[TLS_FAIL_JOINED] = "joined",
+		[TLS_FAIL_VERSION] = "version",
+		[TLS_FAIL_CIPHER] = "cipher",
+		[TLS_FAIL_GAP] = "gap",
+		[TLS_FAIL_SECRET] = "wrong_secret",
+		[TLS_FAIL_PROTOCOL] = "protocol",
+		[TLS_FAIL_NOT_HTTP] = "not_http",
+		[TLS_FAIL_HELD] = "held",
+		[TLS_FAIL_MEMORY] = "memory",
 	};
 
 	return names[why];
@@ -38,7 +38,7 @@ struct tls_stream *tls_stream_new(struct tls_env *env, struct memory_account *me
 
 	env->stats.connections++;
 	if (!t) {
-		env->stats.dark[TLS_DARK_MEMORY]++;
+		env->stats.failed[TLS_FAIL_MEMORY]++;
 		return NULL;
 	}
 	t->env = env;
@@ -46,11 +46,11 @@ struct tls_stream *tls_stream_new(struct tls_env *env, struct memory_account *me
 	return t;
 }
 
-/* All but the struct itself. */
+/* Frees everything but the struct itself. */
 static void release(struct tls_stream *t)
 {
 	tls_keys_wipe(t);
-	tls_held_release(&t->held, t->memory);
+	tls_record_queue_release(&t->queue, t->memory);
 	for (int dir = 0; dir < 2; dir++) {
 		tls_reader_release(&t->direction[dir].reader, t->memory);
 		tls_gap_release(&t->direction[dir].gap, t->memory);
@@ -66,18 +66,18 @@ void tls_stream_free(struct tls_stream *t)
 	memory_free(t->memory, t);
 }
 
-void tls_stream_set_dark(struct tls_stream *t, enum tls_dark why)
+void tls_stream_fail(struct tls_stream *t, enum tls_fail why)
 {
-	if (t->dark)
+	if (t->failure)
 		return;
-	t->dark = why;
-	t->env->stats.dark[why]++;
+	t->failure = why;
+	t->env->stats.failed[why]++;
 	tls_keys_wipe(t);
 }
 
 struct segment_view tls_stream_view(const struct tls_stream *t, enum dir dir)
 {
-	/* What one direction says may let out records of the other. */
+	/* A record of one direction may release queued records of the other. */
 	return dir == t->view->dir ? *t->view : segment_view_reverse(t->view);
 }
 
@@ -91,26 +91,26 @@ void tls_stream_put_fin(struct tls_stream *t, enum dir dir, uint64_t time_ns)
 	t->sink->fin(t->ctx, dir, &view, time_ns);
 }
 
-/* Records of the direction come after others that are held, or all are. */
-static bool is_held(const struct tls_stream *t, enum dir dir)
+/* True if all records are queued, or earlier records of this direction are. */
+static bool is_queued(const struct tls_stream *t, enum dir dir)
 {
-	return t->is_waiting || tls_held_has(&t->held, dir);
+	return t->is_waiting || tls_record_queue_has(&t->queue, dir);
 }
 
-static void hold(struct tls_stream *t, enum dir dir, const struct tls_record *r, bool is_fin)
+static void enqueue(struct tls_stream *t, enum dir dir, const struct tls_record *r, bool is_fin)
 {
-	if (!tls_held_add(&t->held, dir, r, is_fin, t->memory))
-		tls_stream_set_dark(t, TLS_DARK_HELD);
+	if (!tls_record_queue_add(&t->queue, dir, r, is_fin, t->memory))
+		tls_stream_fail(t, TLS_FAIL_HELD);
 }
 
-/* What is held goes on, in order, as far as nothing stands in its way. */
-static void release_held(struct tls_stream *t)
+/* Processes queued records in order, as far as possible. */
+static void release_queue(struct tls_stream *t)
 {
 	bool is_blocked[2] = {false, false};
-	struct tls_held *h = t->held.first;
+	struct tls_queued_record *h = t->queue.first;
 
-	while (h && !t->dark && !t->is_waiting) {
-		struct tls_held *next = h->next;
+	while (h && !t->failure && !t->is_waiting) {
+		struct tls_queued_record *next = h->next;
 
 		if (is_blocked[h->dir]) {
 			h = next;
@@ -123,22 +123,22 @@ static void release_held(struct tls_stream *t)
 			h = next;
 			continue;
 		}
-		/* It may have unblocked what came before it. */
-		tls_held_drop(&t->held, h, t->memory);
+		/* The record may have unblocked earlier ones. */
+		tls_record_queue_remove(&t->queue, h, t->memory);
 		is_blocked[0] = is_blocked[1] = false;
-		h = t->held.first;
+		h = t->queue.first;
 	}
 }
 
 static void take_record(struct tls_stream *t, enum dir dir, const struct tls_record *r)
 {
-	if (is_held(t, dir) || !tls_stream_record(t, dir, r))
-		hold(t, dir, r, false);
-	else if (t->held.first)
-		release_held(t);
+	if (is_queued(t, dir) || !tls_stream_record(t, dir, r))
+		enqueue(t, dir, r, false);
+	else if (t->queue.first)
+		release_queue(t);
 }
 
-/* What the reader said. False: there is no record yet. */
+/* Handles the result of the reader. Returns false if there is no record yet. */
 static bool take_read(struct tls_stream *t, enum dir dir, enum tls_read read,
 		      const struct tls_record *r)
 {
@@ -147,10 +147,10 @@ static bool take_read(struct tls_stream *t, enum dir dir, enum tls_read read,
 		take_record(t, dir, r);
 		return true;
 	case TLS_READ_MALFORMED:
-		tls_stream_set_dark(t, TLS_DARK_PROTOCOL);
+		tls_stream_fail(t, TLS_FAIL_PROTOCOL);
 		return false;
 	case TLS_READ_NO_MEMORY:
-		tls_stream_set_dark(t, TLS_DARK_MEMORY);
+		tls_stream_fail(t, TLS_FAIL_MEMORY);
 		return false;
 	case TLS_READ_MORE:
 		return false;
@@ -163,19 +163,19 @@ static void read_records(struct tls_stream *t, enum dir dir, struct span data, u
 	struct tls_reader *reader = &t->direction[dir].reader;
 	struct tls_record r;
 
-	while (data.len > 0 && !t->dark)
+	while (data.len > 0 && !t->failure)
 		if (!take_read(t, dir, tls_reader_data(reader, &data, time_ns, t->memory, &r), &r))
 			return;
 }
 
-/* The records behind a gap are found: what was missing goes out, then what was kept of them. */
+/* A record behind the gap was found: reports the missing bytes, then reads the buffered records. */
 static void close_gap(struct tls_stream *t, enum dir dir, const struct tls_gap_end *end,
 		      uint64_t time_ns)
 {
 	struct tls_direction *d = &t->direction[dir];
 	struct tls_gap gap = d->gap;
 	uint64_t records = end->number - d->number;
-	uint64_t lost = end->plain_bytes - (t->version == TLS_1_3 ? records : 0);
+	uint64_t lost = end->plaintext_bytes - (t->version == TLS_1_3 ? records : 0);
 	struct segment_view view = tls_stream_view(t, dir);
 
 	d->gap = (struct tls_gap){0};
@@ -185,7 +185,7 @@ static void close_gap(struct tls_stream *t, enum dir dir, const struct tls_gap_e
 	if (lost > 0 && lost < UINT32_MAX)
 		t->sink->lost(t->ctx, dir, &view, (uint32_t)lost, time_ns);
 	else if (lost > 0)
-		tls_stream_set_dark(t, TLS_DARK_GAP);
+		tls_stream_fail(t, TLS_FAIL_GAP);
 	read_records(t, dir, span_from((struct span){(const char *)gap.buffer, gap.len}, end->at),
 		     time_ns);
 	tls_gap_release(&gap, t->memory);
@@ -196,7 +196,7 @@ static void read_gap(struct tls_stream *t, enum dir dir, struct span data, uint6
 	struct tls_direction *d = &t->direction[dir];
 	struct tls_gap_end end;
 
-	switch (tls_gap_data(&d->gap, data, &d->cipher, d->number, t->memory, t->env->plain,
+	switch (tls_gap_data(&d->gap, data, &d->cipher, d->number, t->memory, t->env->plaintext,
 			     &end)) {
 	case TLS_GAP_OPEN:
 		return;
@@ -204,25 +204,25 @@ static void read_gap(struct tls_stream *t, enum dir dir, struct span data, uint6
 		close_gap(t, dir, &end, time_ns);
 		return;
 	case TLS_GAP_LOST:
-		tls_stream_set_dark(t, TLS_DARK_GAP);
+		tls_stream_fail(t, TLS_FAIL_GAP);
 		return;
 	case TLS_GAP_NO_MEMORY:
-		tls_stream_set_dark(t, TLS_DARK_MEMORY);
+		tls_stream_fail(t, TLS_FAIL_MEMORY);
 		return;
 	}
 }
 
 /*
- * From the number of the next record follows how many bytes of plaintext are missing, if all of
- * them are application data. Servers of TLS 1.3 send their tickets before (OpenSSL, BoringSSL,
- * GnuTLS and Go as the handshake ends).
+ * True if the number of the next record determines the length of the missing plaintext: all missing
+ * records have to be application data. Servers of TLS 1.3 send their session tickets earlier
+ * (OpenSSL, BoringSSL, GnuTLS and Go at the end of the handshake).
  */
 static bool can_close_gap(const struct tls_stream *t, enum dir dir)
 {
 	const struct tls_direction *d = &t->direction[dir];
 
 	return d->phase == TLS_PHASE_TRAFFIC && d->is_verified && !d->has_padding &&
-	       tls_cipher_is_stream(&d->cipher) && !is_held(t, dir) &&
+	       tls_cipher_is_stream(&d->cipher) && !is_queued(t, dir) &&
 	       (t->version == TLS_1_2 || dir == t->client || d->has_data);
 }
 
@@ -237,14 +237,14 @@ static void begin_call(struct tls_stream *t, const struct segment_view *view,
 static void end_call(struct tls_stream *t)
 {
 	t->view = NULL;
-	if (t->dark)
+	if (t->failure)
 		release(t);
 }
 
 void tls_stream_data(struct tls_stream *t, enum dir dir, const struct segment_view *view,
 		     uint64_t time_ns, const struct bytes_sink *sink, void *ctx)
 {
-	if (t->dark || t->direction[dir].has_ended)
+	if (t->failure || t->direction[dir].has_ended)
 		return;
 	begin_call(t, view, sink, ctx);
 	if (t->direction[dir].gap.is_open)
@@ -254,25 +254,25 @@ void tls_stream_data(struct tls_stream *t, enum dir dir, const struct segment_vi
 	end_call(t);
 }
 
-void tls_stream_miss(struct tls_stream *t, enum dir dir, const struct segment_view *view,
-		     uint32_t len, bool is_lost, uint64_t time_ns, const struct bytes_sink *sink,
-		     void *ctx)
+void tls_stream_missing(struct tls_stream *t, enum dir dir, const struct segment_view *view,
+			uint32_t len, bool is_lost, uint64_t time_ns, const struct bytes_sink *sink,
+			void *ctx)
 {
 	struct tls_direction *d = &t->direction[dir];
 	struct tls_record r;
 
-	if (t->dark || d->has_ended)
+	if (t->failure || d->has_ended)
 		return;
 	begin_call(t, view, sink, ctx);
 	if (!d->gap.is_open)
-		(void)take_read(t, dir,
-				tls_reader_miss(&d->reader, &len, is_lost, time_ns, t->memory, &r),
-				&r);
-	if (len > 0 && !t->dark && (d->gap.is_open || can_close_gap(t, dir))) {
-		tls_gap_miss(&d->gap, len, d->reader.header_bytes, is_lost, t->memory);
+		(void)take_read(
+			t, dir,
+			tls_reader_missing(&d->reader, &len, is_lost, time_ns, t->memory, &r), &r);
+	if (len > 0 && !t->failure && (d->gap.is_open || can_close_gap(t, dir))) {
+		tls_gap_missing(&d->gap, len, d->reader.header_bytes, is_lost, t->memory);
 		tls_reader_release(&d->reader, t->memory);
 	} else if (len > 0) {
-		tls_stream_set_dark(t, TLS_DARK_GAP);
+		tls_stream_fail(t, TLS_FAIL_GAP);
 	}
 	end_call(t);
 }
@@ -282,13 +282,13 @@ void tls_stream_fin(struct tls_stream *t, enum dir dir, const struct segment_vie
 {
 	struct tls_record r = {.last_ns = time_ns};
 
-	if (t->dark)
+	if (t->failure)
 		return;
 	begin_call(t, view, sink, ctx);
 	if (t->direction[dir].gap.is_open)
-		tls_stream_set_dark(t, TLS_DARK_GAP);
-	else if (is_held(t, dir))
-		hold(t, dir, &r, true);
+		tls_stream_fail(t, TLS_FAIL_GAP);
+	else if (is_queued(t, dir))
+		enqueue(t, dir, &r, true);
 	else
 		tls_stream_put_fin(t, dir, time_ns);
 	end_call(t);
@@ -298,19 +298,19 @@ void tls_stream_secrets(struct tls_stream *t, const struct bytes_sink *sink, voi
 {
 	static const struct segment_view none = {.is_derived = true};
 
-	if (t->dark || !t->is_waiting)
+	if (t->failure || !t->is_waiting)
 		return;
 	begin_call(t, &none, sink, ctx);
 	t->is_waiting = false;
-	release_held(t);
+	release_queue(t);
 	end_call(t);
 }
 
 void tls_stream_end(struct tls_stream *t)
 {
-	if (t->held.first)
-		tls_stream_set_dark(t, TLS_DARK_NO_SECRET);
+	if (t->queue.first)
+		tls_stream_fail(t, TLS_FAIL_NO_SECRET);
 	else if (t->direction[0].gap.is_open || t->direction[1].gap.is_open)
-		tls_stream_set_dark(t, TLS_DARK_GAP);
+		tls_stream_fail(t, TLS_FAIL_GAP);
 	release(t);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cipher suites of TLS 1.2 and 1.3 whose records can be decrypted: AES in GCM, CCM and CBC
- * mode, and ChaCha20-Poly1305. The key exchange does not matter here.
+ * The supported cipher suites of TLS 1.2 and 1.3: AES in GCM, CCM and CBC mode, and
+ * ChaCha20-Poly1305. The key exchange does not matter for decryption with a key log.
  */
 #ifndef SIDELIGHT_TLS_SUITE_H
 #define SIDELIGHT_TLS_SUITE_H
@@ -24,10 +24,10 @@ struct tls_suite {
 	uint8_t mac; /* likewise, of the records; TLS_CBC only */
 };
 
-/* NULL: not one of them. */
+/* Returns NULL if the suite is not supported. */
 const struct tls_suite *tls_suite_find(uint16_t id);
 
-/* All suites above 0x1300 and below 0x1400 are of TLS 1.3, and no others are. */
+/* TLS 1.3 has all suites from 0x1300 to 0x13ff and no others. */
 static inline bool tls_suite_is_tls13(const struct tls_suite *suite)
 {
 	return suite->id >> 8 == 0x13;

@@ -14,7 +14,7 @@ static struct tls_env *tls_of(struct conn *c)
 	return ((struct session_env *)c->owner)->tls;
 }
 
-static void go_dark(struct conn *c, struct session *s, uint64_t time_ns)
+static void fail(struct conn *c, struct session *s, uint64_t time_ns)
 {
 	s->transport = TRANSPORT_DARK;
 	session_sink.end(c, CONN_UNDECRYPTABLE, time_ns);
@@ -60,7 +60,7 @@ static void decide(struct conn *c, struct session *s, struct span data, uint64_t
 		s->transport = TRANSPORT_TLS;
 		s->tls = tls_stream_new(tls_of(c), &c->memory);
 		if (!s->tls)
-			go_dark(c, s, time_ns);
+			fail(c, s, time_ns);
 	}
 }
 
@@ -70,8 +70,8 @@ static void check(struct conn *c, struct session *s, uint64_t time_ns)
 	/* The opening was not seen, but the handshake was: it says who is the client. */
 	if (c->role == ROLE_UNKNOWN && s->tls->has_hello)
 		c->role = s->tls->client == DIR_INGRESS ? ROLE_SERVER : ROLE_CLIENT;
-	if (s->tls->dark)
-		go_dark(c, s, time_ns);
+	if (s->tls->failure)
+		fail(c, s, time_ns);
 }
 
 static void pass_data(struct conn *c, struct session *s, enum dir dir,
@@ -111,7 +111,7 @@ static void on_data(void *ctx, enum dir dir, const struct segment_view *view, ui
 static void miss(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view,
 		 uint32_t len, bool is_lost, uint64_t time_ns)
 {
-	tls_stream_miss(s->tls, dir, view, len, is_lost, time_ns, &session_sink.bytes, c);
+	tls_stream_missing(s->tls, dir, view, len, is_lost, time_ns, &session_sink.bytes, c);
 	check(c, s, time_ns);
 }
 

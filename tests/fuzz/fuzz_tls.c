@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A TLS connection, with the secrets of RFC 8448's trace and of tests/unit/tls_peer.h. Bit 0 of the
- * first byte: the secrets are there from the beginning. What follows are commands of a letter and
+ * first byte: the secrets are there from the beginning. The rest are commands of a letter and
  * two bytes N:
  *
  *     c N  s N  the next N bytes of the input come from the client, the server
  *     C N  S N  N bytes are lost        k N  K N  N bytes were skipped
- *     f N  F N  the direction ends      x N  the secrets come, if they were not there
+ *     f N  F N  the direction ends      x N  the secrets are added, if they were missing
  *
  * It holds that
- *   - what comes out is no longer than what came in, no record is longer than it may be, and
- *     nothing comes behind the end of a direction or out of a dark stream;
- *   - cutting the data otherwise changes nothing;
- *   - what is held stays below its bound, and nothing is left of it at the end.
+ *   - the output is no longer than the input, no record exceeds its limit, and
+ *     nothing comes behind the end of a direction or out of a failed stream;
+ *   - the segmentation of the data changes nothing;
+ *   - the record queue stays within its bound, and is empty at the end.
  */
 #include <string.h>
 
@@ -32,12 +32,12 @@ struct run {
 	uint64_t in[2];
 	uint64_t out[2];
 	bool has_ended[2];
-	uint32_t hash[2]; /* of all that came out, positions included */
+	uint32_t hash[2]; /* of the output, positions included */
 };
 
 static void add(struct run *r, enum dir dir, size_t len, uint64_t time_ns)
 {
-	fuzz_check(!r->stream->dark && !r->has_ended[dir]);
+	fuzz_check(!r->stream->failure && !r->has_ended[dir]);
 	fuzz_check(len > 0 && time_ns > 0 && time_ns <= r->now_ns);
 	r->out[dir] += len;
 	fuzz_check(r->out[dir] <= r->in[dir]);
@@ -74,7 +74,7 @@ static void on_fin(void *ctx, enum dir dir, const struct segment_view *view, uin
 	struct run *r = ctx;
 
 	(void)view;
-	fuzz_check(!r->stream->dark && !r->has_ended[dir] && time_ns <= r->now_ns);
+	fuzz_check(!r->stream->failure && !r->has_ended[dir] && time_ns <= r->now_ns);
 	r->has_ended[dir] = true;
 }
 
@@ -126,7 +126,7 @@ static void push(struct run *r, enum dir dir, struct span data, bool is_bytewise
 		struct segment_view view = {.dir = dir, .data = {data.ptr, step}};
 
 		tls_stream_data(r->stream, dir, &view, ++r->now_ns, &sink, r);
-		fuzz_check(r->stream->held.bytes <= TLS_HELD_MAX);
+		fuzz_check(r->stream->queue.bytes <= TLS_RECORD_QUEUE_MAX);
 	}
 }
 
@@ -149,8 +149,8 @@ static void command(struct run *r, char letter, uint32_t n, struct span *rest, b
 	case 'K':
 		r->in[dir] += n;
 		if (n > 0)
-			tls_stream_miss(r->stream, dir, &view, n, letter == 'C' || letter == 'S',
-					r->now_ns, &sink, r);
+			tls_stream_missing(r->stream, dir, &view, n, letter == 'C' || letter == 'S',
+					   r->now_ns, &sink, r);
 		break;
 	case 'f':
 	case 'F':
@@ -180,7 +180,8 @@ static void play(struct run *r, struct span input, bool is_bytewise)
 static void finish(struct run *r)
 {
 	tls_stream_end(r->stream);
-	fuzz_check(r->env->stats.dark[r->stream->dark] == (r->stream->dark != TLS_LIT));
+	fuzz_check(r->env->stats.failed[r->stream->failure] ==
+		   (r->stream->failure != TLS_FAIL_NONE));
 	tls_stream_free(r->stream);
 	fuzz_check(r->account.used == 0 && r->budget.used == 0);
 	tls_secrets_free(r->secrets);
@@ -190,22 +191,22 @@ static void finish(struct run *r)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct span input = {(const char *)data, size};
-	struct run pieces;
+	struct run segments;
 	struct run bytewise;
 
 	if (size == 0)
 		return 0;
-	begin(&pieces, data[0] & 1);
+	begin(&segments, data[0] & 1);
 	begin(&bytewise, data[0] & 1);
-	play(&pieces, span_from(input, 1), false);
+	play(&segments, span_from(input, 1), false);
 	play(&bytewise, span_from(input, 1), true);
 	for (int dir = 0; dir < 2; dir++) {
-		fuzz_check(pieces.out[dir] == bytewise.out[dir]);
-		fuzz_check(pieces.hash[dir] == bytewise.hash[dir]);
-		fuzz_check(pieces.has_ended[dir] == bytewise.has_ended[dir]);
+		fuzz_check(segments.out[dir] == bytewise.out[dir]);
+		fuzz_check(segments.hash[dir] == bytewise.hash[dir]);
+		fuzz_check(segments.has_ended[dir] == bytewise.has_ended[dir]);
 	}
-	fuzz_check(pieces.stream->dark == bytewise.stream->dark);
-	finish(&pieces);
+	fuzz_check(segments.stream->failure == bytewise.stream->failure);
+	finish(&segments);
 	finish(&bytewise);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS connections of which bytes are missing, at every position: what comes out is right, and in
- * its place, or the connection is dark.
+ * TLS connections with missing bytes at every position: the output is right and at the right
+ * position, or the connection fails.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,15 +26,15 @@ static struct tls_secrets *converse(uint16_t suite)
 	return s;
 }
 
-/* `len` bytes of the server are missing from `at` on: what comes out is right, or it is dark. */
-static enum tls_dark lose(const struct tls_secrets *s, size_t at, size_t len, bool is_lost,
+/* `len` bytes of the server are missing from `at` on: the output is right, or the stream fails. */
+static enum tls_fail lose(const struct tls_secrets *s, size_t at, size_t len, bool is_lost,
 			  size_t *ret_missing)
 {
 	struct tls_tap tap = tap_begin(s, true, &peer);
-	enum tls_dark dark;
-	bool is_dark;
+	enum tls_fail failure;
+	bool has_failed;
 
-	for (size_t i = 0; i < peer.pieces; i++) {
+	for (size_t i = 0; i < peer.segments; i++) {
 		size_t from = peer.order[i].from;
 		size_t to = from + peer.order[i].len;
 		const uint8_t *bytes = peer.wire[peer.order[i].side];
@@ -50,15 +50,15 @@ static enum tls_dark lose(const struct tls_secrets *s, size_t at, size_t len, bo
 		if (to > at + len)
 			tap_push(&tap, 1, bytes + at + len, to - at - len);
 	}
-	is_dark = tap.stream->dark;
-	if (!is_dark && !tap.stream->direction[1].gap.is_open) {
+	has_failed = tap.stream->failure;
+	if (!has_failed && !tap.stream->direction[1].gap.is_open) {
 		assert_int_equal(tap.at[0], tap.want_len[0]);
 		assert_int_equal(tap.at[1], tap.want_len[1]);
 	}
 	*ret_missing = tap.missing[1];
-	dark = tap_end(&tap);
-	assert_true(dark == TLS_LIT || dark == TLS_DARK_GAP);
-	return dark;
+	failure = tap_end(&tap);
+	assert_true(failure == TLS_FAIL_NONE || failure == TLS_FAIL_GAP);
+	return failure;
 }
 
 static void test_gaps(void **state)
@@ -67,7 +67,7 @@ static void test_gaps(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(tls_peer_suites); i++) {
-		unsigned lit = 0;
+		unsigned closed = 0;
 		unsigned gaps = 0;
 
 		struct tls_secrets *s = converse(tls_peer_suites[i]);
@@ -75,22 +75,22 @@ static void test_gaps(void **state)
 		for (size_t j = 0; j < COUNT(lens); j++) {
 			for (size_t at = 0; at + lens[j] <= peer.wire_len[1]; at += i % 3 + 1) {
 				size_t missing = 0;
-				enum tls_dark dark = lose(s, at, lens[j], j % 2, &missing);
+				enum tls_fail failure = lose(s, at, lens[j], j % 2, &missing);
 
 				gaps++;
-				lit += dark == TLS_LIT;
+				closed += failure == TLS_FAIL_NONE;
 			}
 		}
-		/* Lit: those inside and between application records. */
+		/* Closed gaps: those inside and between application records. */
 		if (tls_suite_find(tls_peer_suites[i])->mode == TLS_CBC)
-			assert_int_equal(lit, 0);
+			assert_int_equal(closed, 0);
 		else
-			assert_in_range(lit * 100 / gaps, 60, 99);
+			assert_in_range(closed * 100 / gaps, 60, 99);
 		tls_secrets_free(s);
 	}
 }
 
-/* A gap over whole records: their number is found, and exactly their plaintext is missing. */
+/* A gap of complete records: their number is found, and exactly their plaintext is missing. */
 static void test_whole_records_missing(void **state)
 {
 	(void)state;
@@ -99,7 +99,7 @@ static void test_whole_records_missing(void **state)
 		size_t first = 0;
 		size_t missing;
 
-		while (peer.order[first].side == 0 || first < peer.pieces - 9)
+		while (peer.order[first].side == 0 || first < peer.segments - 9)
 			first++;
 		for (size_t n = 1; n < 6; n++) {
 			size_t from = peer.order[first].from;
@@ -108,14 +108,14 @@ static void test_whole_records_missing(void **state)
 
 			for (size_t k = 0; k < n; k++)
 				want += peer.order[first + k].len - (peer.order[first].len - 51);
-			assert_int_equal(lose(s, from, to - from, true, &missing), TLS_LIT);
+			assert_int_equal(lose(s, from, to - from, true, &missing), TLS_FAIL_NONE);
 			assert_int_equal(missing, want);
 		}
 		tls_secrets_free(s);
 	}
 }
 
-/* What may be read unverified is what the verified record holds, at every offset. */
+/* tls_cipher_decrypt() gives the same bytes as tls_cipher_open(), at every offset. */
 static void test_decryption_at_an_offset(void **state)
 {
 	(void)state;
@@ -126,7 +126,7 @@ static void test_decryption_at_an_offset(void **state)
 		size_t len;
 
 		tls_peer_converse(&peer, tls_peer_suites[i], 0);
-		record = peer.wire[1] + peer.order[peer.pieces - 4].from;
+		record = peer.wire[1] + peer.order[peer.segments - 4].from;
 		peer.number[1] -= 3;
 		assert_true(tls_cipher_open(&peer.cipher[1], peer.number[1], record, record + 5,
 					    tls_header_len(record), whole, &len));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Key logs, as libraries write them and as others do. */
+/* Key logs, well-formed and malformed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +26,7 @@ static const struct {
 	unsigned first_malformed;
 } logs[] = {
 	{"nothing", "", 0, 0, 0, 0},
-	{"comments and empty lines are none of the log's lines", "# a\n\n \r\n#\n", 0, 0, 0, 0},
+	{"comments and empty lines are not counted", "# a\n\n \r\n#\n", 0, 0, 0, 0},
 	{"TLS 1.2", "CLIENT_RANDOM " RANDOM " " S48 "\n", 1, 1, 0, 0},
 	{"the last line need not end", "CLIENT_RANDOM " RANDOM " " S48, 1, 1, 0, 0},
 	{"lines end as on Windows, too", "CLIENT_RANDOM " RANDOM " " S48 "\r\n", 1, 1, 0, 0},
@@ -37,12 +37,12 @@ static const struct {
 	 "CLIENT_TRAFFIC_SECRET_0 " RANDOM " " S48 "\n"
 	 "SERVER_TRAFFIC_SECRET_0 " RANDOM " " S32 "\n",
 	 5, 5, 0, 0},
-	{"of no use here, and no error",
+	{"labels that are not needed are not malformed",
 	 "EXPORTER_SECRET " RANDOM " " S32 "\nRSA 0011 2233\nCLIENT_TRAFFIC_SECRET_N 00 11\n", 3, 0,
 	 0, 0},
 	{"a file may end in the middle of a line",
 	 "CLIENT_RANDOM " RANDOM " " S48 "\nCLIENT_RANDOM " RANDOM " " S32, 2, 1, 1, 2},
-	{"comments count as lines where one is named", "#\n\nhello\nCLIENT_RANDOM\n", 2, 0, 2, 3},
+	{"comments count for line numbers", "#\n\nhello\nCLIENT_RANDOM\n", 2, 0, 2, 3},
 	{"a random that is too short", "CLIENT_RANDOM c1c1 " S48, 1, 0, 1, 1},
 	{"a random that is too long", "CLIENT_RANDOM " RANDOM "00 " S48, 1, 0, 1, 1},
 	{"an odd number of digits", "CLIENT_RANDOM " RANDOM " " S48 "0", 1, 0, 1, 1},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Plaintext out of TLS connections: the trace of RFC 8448, and peers (tls_peer.h) that speak every
- * cipher suite; whole, cut at every byte, with secrets that come late. With bytes missing:
+ * The plaintext of TLS connections: the trace of RFC 8448, and peers (tls_peer.h) that speak every
+ * cipher suite; complete, cut at every byte, with late secrets. Missing bytes:
  * test_tls_gaps.c.
  */
 #include <setjmp.h>
@@ -26,7 +26,7 @@
 
 static struct tls_peer peer; /* large */
 
-static struct tls_secrets *told(unsigned kinds)
+static struct tls_secrets *key_log(unsigned kinds)
 {
 	struct tls_secrets *s = tls_secrets_new(8);
 
@@ -48,18 +48,18 @@ static void check_all(const struct tls_tap *tap)
 	}
 }
 
-/* With these secrets all comes out, whole and cut at every byte; else it is dark for that reason.
+/* Decrypts everything with these secrets, complete and cut at every byte, or fails with `want`.
  */
-static void check_secrets(unsigned kinds, enum tls_dark want)
+static void check_secrets(unsigned kinds, enum tls_fail want)
 {
-	static const size_t pieces[] = {TLS_BODY_MAX * 2, 1, 2, 3, 100};
+	static const size_t segments[] = {TLS_BODY_MAX * 2, 1, 2, 3, 100};
 
-	for (size_t i = 0; i < COUNT(pieces); i++) {
-		struct tls_secrets *s = told(kinds);
+	for (size_t i = 0; i < COUNT(segments); i++) {
+		struct tls_secrets *s = key_log(kinds);
 		struct tls_tap tap = tap_begin(s, true, &peer);
 
-		tap_play(&tap, &peer, pieces[i]);
-		if (want == TLS_LIT)
+		tap_play(&tap, &peer, segments[i]);
+		if (want == TLS_FAIL_NONE)
 			check_all(&tap);
 		assert_int_equal(tap_end(&tap), want);
 		tls_secrets_free(s);
@@ -85,7 +85,8 @@ static void test_rfc8448(void **state)
 		want[i] = (uint8_t)i;
 	tls_keylog_add(s, span_of(RFC8448_KEYLOG), &stats);
 	assert_int_equal(stats.secrets, 4);
-	for (size_t piece = 1; piece < 800; piece = piece < 8 ? piece + 1 : piece * 10) {
+	for (size_t segment = 1; segment < 800;
+	     segment = segment < 8 ? segment + 1 : segment * 10) {
 		struct tls_tap tap = tap_begin(s, true, NULL);
 		uint8_t bytes[1024];
 
@@ -96,12 +97,12 @@ static void test_rfc8448(void **state)
 		for (size_t i = 0; i < COUNT(records); i++) {
 			size_t len = hex_bytes(records[i].hex, bytes, sizeof(bytes));
 
-			for (size_t at = 0; at < len; at += piece)
+			for (size_t at = 0; at < len; at += segment)
 				tap_push(&tap, records[i].dir, bytes + at,
-					 len - at < piece ? len - at : piece);
+					 len - at < segment ? len - at : segment);
 		}
 		check_all(&tap);
-		assert_int_equal(tap_end(&tap), TLS_LIT);
+		assert_int_equal(tap_end(&tap), TLS_FAIL_NONE);
 	}
 	tls_secrets_free(s);
 }
@@ -111,22 +112,22 @@ static void test_every_suite(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(tls_peer_suites); i++) {
 		converse(tls_peer_suites[i], 0);
-		check_secrets(ALL, TLS_LIT);
+		check_secrets(ALL, TLS_FAIL_NONE);
 		converse(tls_peer_suites[i], PEER_ENCRYPT_THEN_MAC);
-		check_secrets(ALL, TLS_LIT);
-		check_secrets(0, TLS_DARK_NO_SECRET);
+		check_secrets(ALL, TLS_FAIL_NONE);
+		check_secrets(0, TLS_FAIL_NO_SECRET);
 	}
 }
 
-/* Where the record stays closed, its number does not count up. */
+/* A record that is not decrypted does not increase the record number. */
 static void test_traffic_secrets_alone(void **state)
 {
 	(void)state;
 	converse(0x1302, 0);
-	check_secrets(CLIENT_TRAFFIC | SERVER_TRAFFIC, TLS_LIT);
-	check_secrets(CLIENT_TRAFFIC, TLS_DARK_NO_SECRET);
-	check_secrets(HANDSHAKE, TLS_DARK_NO_SECRET);
-	check_secrets(HANDSHAKE | SERVER_TRAFFIC, TLS_DARK_NO_SECRET);
+	check_secrets(CLIENT_TRAFFIC | SERVER_TRAFFIC, TLS_FAIL_NONE);
+	check_secrets(CLIENT_TRAFFIC, TLS_FAIL_NO_SECRET);
+	check_secrets(HANDSHAKE, TLS_FAIL_NO_SECRET);
+	check_secrets(HANDSHAKE | SERVER_TRAFFIC, TLS_FAIL_NO_SECRET);
 }
 
 static void test_key_update(void **state)
@@ -142,7 +143,7 @@ static void test_key_update(void **state)
 	tls_peer_data(&peer, true, tls_peer_request, sizeof(tls_peer_request) - 1);
 	peer_record(&peer, 0, TLS_ALERT, "\1\0", 2);
 	peer_record(&peer, 1, TLS_ALERT, "\1\0", 2);
-	check_secrets(ALL, TLS_LIT);
+	check_secrets(ALL, TLS_FAIL_NONE);
 }
 
 static void test_padding(void **state)
@@ -155,7 +156,7 @@ static void test_padding(void **state)
 	tls_peer_data(&peer, false, "", 0);
 	peer_record(&peer, 0, TLS_ALERT, "\1\0", 2);
 	peer_record(&peer, 1, TLS_ALERT, "\1\0", 2);
-	check_secrets(ALL, TLS_LIT);
+	check_secrets(ALL, TLS_FAIL_NONE);
 }
 
 static void end_early(void)
@@ -171,15 +172,15 @@ static void test_early_data(void **state)
 	(void)state;
 	tls_peer_hello(&peer, 0x1301, PEER_EARLY | PEER_EARLY_TAKEN, tls_peer_request);
 	end_early();
-	check_secrets(ALL, TLS_LIT);
-	check_secrets(ALL & ~EARLY, TLS_DARK_NO_SECRET);
+	check_secrets(ALL, TLS_FAIL_NONE);
+	check_secrets(ALL & ~EARLY, TLS_FAIL_NO_SECRET);
 	tls_peer_hello(&peer, 0x1301, PEER_EARLY, tls_peer_request);
 	end_early();
-	check_secrets(ALL, TLS_LIT);
-	check_secrets(ALL & ~EARLY, TLS_LIT);
+	check_secrets(ALL, TLS_FAIL_NONE);
+	check_secrets(ALL & ~EARLY, TLS_FAIL_NONE);
 	tls_peer_hello(&peer, 0x1301, PEER_EARLY | PEER_RETRY, tls_peer_request);
 	end_early();
-	check_secrets(ALL, TLS_LIT);
+	check_secrets(ALL, TLS_FAIL_NONE);
 }
 
 static void test_retry(void **state)
@@ -187,10 +188,10 @@ static void test_retry(void **state)
 	(void)state;
 	tls_peer_hello(&peer, 0x1302, PEER_RETRY, NULL);
 	end_early();
-	check_secrets(ALL, TLS_LIT);
+	check_secrets(ALL, TLS_FAIL_NONE);
 }
 
-/* The secrets are filed under the random of a hello that nobody saw, among those of others. */
+/* ECH: the key log has the random of a hidden hello, among other sessions. */
 static void test_ech(void **state)
 {
 	struct tls_secrets *s = tls_secrets_new(64);
@@ -199,7 +200,7 @@ static void test_ech(void **state)
 	(void)state;
 	tls_peer_hello(&peer, 0x1301, PEER_ECH, NULL);
 	end_early();
-	check_secrets(ALL, TLS_LIT);
+	check_secrets(ALL, TLS_FAIL_NONE);
 	tls_peer_tell(&peer, s, ALL);
 	for (uint8_t i = 0; i < 40; i++) {
 		uint8_t random[TLS_RANDOM_BYTES] = {i};
@@ -211,11 +212,12 @@ static void test_ech(void **state)
 	tap = tap_begin(s, true, &peer);
 	tap_play(&tap, &peer, 1000);
 	check_all(&tap);
-	assert_int_equal(tap_end(&tap), TLS_LIT);
+	assert_int_equal(tap_end(&tap), TLS_FAIL_NONE);
 	tls_secrets_free(s);
 }
 
-/* A second handshake under the keys of the first, with randoms and a secret of its own. */
+/* Renegotiation: a second handshake, encrypted with the keys of the first, with new randoms and
+ * secrets. */
 static void test_renegotiation(void **state)
 {
 	(void)state;
@@ -236,12 +238,12 @@ static void test_renegotiation(void **state)
 		tap = tap_begin(s, true, &peer);
 		tap_play(&tap, &peer, 7);
 		check_all(&tap);
-		assert_int_equal(tap_end(&tap), TLS_LIT);
+		assert_int_equal(tap_end(&tap), TLS_FAIL_NONE);
 		tls_secrets_free(s);
 	}
 }
 
-/* Nothing is out of order, whenever which secret comes; what is held has a bound. */
+/* The order is kept, whenever secrets come; the record queue is bounded. */
 static void test_late_secrets(void **state)
 {
 	static const unsigned kinds[] = {EARLY, HANDSHAKE, SERVER_TRAFFIC, CLIENT_TRAFFIC};
@@ -267,7 +269,7 @@ static void test_late_secrets(void **state)
 			tls_stream_secrets(tap.stream, &tap_sink, &tap);
 		}
 		check_all(&tap);
-		assert_int_equal(tap_end(&tap), TLS_LIT);
+		assert_int_equal(tap_end(&tap), TLS_FAIL_NONE);
 		tls_secrets_free(s);
 	}
 }
@@ -283,20 +285,20 @@ static void test_held_is_bounded(void **state)
 	tap = tap_begin(s, false, &peer);
 	tap_play(&tap, &peer, 1000);
 	for (int i = 0; i < 100; i++) {
-		peer.wire_len[0] = peer.pieces = 0;
+		peer.wire_len[0] = peer.segments = 0;
 		peer_record(&peer, 0, TLS_APPLICATION_DATA, body, sizeof(body));
-		assert_true(tap.stream->held.bytes <= TLS_HELD_MAX);
+		assert_true(tap.stream->queue.bytes <= TLS_RECORD_QUEUE_MAX);
 		tap_play(&tap, &peer, 1u << 20);
 	}
-	assert_int_equal(tap_end(&tap), TLS_DARK_HELD);
+	assert_int_equal(tap_end(&tap), TLS_FAIL_HELD);
 	tap = tap_begin(s, false, &peer);
 	tls_peer_hello(&peer, 0x1301, 0, NULL);
 	tap_play(&tap, &peer, 1000);
-	assert_int_equal(tap_end(&tap), TLS_DARK_NO_SECRET);
+	assert_int_equal(tap_end(&tap), TLS_FAIL_NO_SECRET);
 	tls_secrets_free(s);
 }
 
-static void check_dark(const char *hex, enum dir dir, enum tls_dark want)
+static void check_failure(const char *hex, enum dir dir, enum tls_fail want)
 {
 	struct tls_secrets *s = tls_secrets_new(8);
 	struct tls_tap tap = tap_begin(s, true, NULL);
@@ -311,20 +313,20 @@ static void check_dark(const char *hex, enum dir dir, enum tls_dark want)
 static void test_dark_reasons(void **state)
 {
 	(void)state;
-	check_dark(RFC8448_SERVER_HELLO, 1, TLS_DARK_JOINED);
-	check_dark(RFC8448_CLIENT_DATA, 0, TLS_DARK_JOINED);
-	check_dark("16 03 01 ff ff 01", 0, TLS_DARK_PROTOCOL); /* longer than a record may be */
-	check_dark("47 45 54 20 2f", 0, TLS_DARK_PROTOCOL);
-	check_dark("16 03 01 00 05 01 ff ff ff 00", 0, TLS_DARK_PROTOCOL);
+	check_failure(RFC8448_SERVER_HELLO, 1, TLS_FAIL_JOINED);
+	check_failure(RFC8448_CLIENT_DATA, 0, TLS_FAIL_JOINED);
+	check_failure("16 03 01 ff ff 01", 0, TLS_FAIL_PROTOCOL); /* longer than a record may be */
+	check_failure("47 45 54 20 2f", 0, TLS_FAIL_PROTOCOL);
+	check_failure("16 03 01 00 05 01 ff ff ff 00", 0, TLS_FAIL_PROTOCOL);
 	/* A list of extensions that is longer than the hello. */
 	converse(0x1301, 0);
 	peer.wire[0][5 + 4 + 2 + TLS_RANDOM_BYTES + 1 + 4 + 2 + 1] = 9;
-	check_secrets(ALL, TLS_DARK_PROTOCOL);
+	check_secrets(ALL, TLS_FAIL_PROTOCOL);
 	converse(0x1301, PEER_ALPN_OTHER);
-	check_secrets(ALL, TLS_DARK_NOT_HTTP);
+	check_secrets(ALL, TLS_FAIL_NOT_HTTP);
 }
 
-static void patch_hello(size_t at, uint8_t value, enum tls_dark want)
+static void patch_hello(size_t at, uint8_t value, enum tls_fail want)
 {
 	converse(0xc02f, 0);
 	peer.wire[1][5 + 4 + at] = value;
@@ -334,12 +336,12 @@ static void patch_hello(size_t at, uint8_t value, enum tls_dark want)
 static void test_dark_hellos(void **state)
 {
 	(void)state;
-	patch_hello(1, 2, TLS_DARK_VERSION); /* TLS 1.1 */
-	patch_hello(36, 0xff, TLS_DARK_CIPHER);
-	patch_hello(2, 0xff, TLS_DARK_SECRET); /* another server random: other keys */
+	patch_hello(1, 2, TLS_FAIL_VERSION); /* TLS 1.1 */
+	patch_hello(36, 0xff, TLS_FAIL_CIPHER);
+	patch_hello(2, 0xff, TLS_FAIL_SECRET); /* another server random: other keys */
 }
 
-/* Of a connection that went dark, and of one that ended, nothing is left to read. */
+/* After a failure and after the end, the secrets are wiped from memory. */
 static void test_keys_are_wiped(void **state)
 {
 	static const struct tls_cipher none;
@@ -351,28 +353,28 @@ static void test_keys_are_wiped(void **state)
 	tls_peer_hello(&peer, 0x1301, 0, NULL);
 	tls_peer_data(&peer, true, tls_peer_request, sizeof(tls_peer_request) - 1);
 	tls_peer_data(&peer, false, "answer", 6);
-	s = told(ALL);
+	s = key_log(ALL);
 	tap = tap_begin(s, true, &peer);
 	tap_play(&tap, &peer, 1000);
 	assert_memory_not_equal(tap.stream->direction[0].secret, no_secret, TLS_HASH_MAX);
 	tap_push(&tap, 1, "\x17\3\3\0\x20 and no record at all, for sure: not", 37);
-	assert_int_equal(tap.stream->dark, TLS_DARK_SECRET);
+	assert_int_equal(tap.stream->failure, TLS_FAIL_SECRET);
 	for (int dir = 0; dir < 2; dir++) {
 		assert_memory_equal(&tap.stream->direction[dir].cipher, &none, sizeof(none));
 		assert_memory_equal(tap.stream->direction[dir].secret, no_secret, TLS_HASH_MAX);
 	}
-	assert_int_equal(tap_end(&tap), TLS_DARK_SECRET);
+	assert_int_equal(tap_end(&tap), TLS_FAIL_SECRET);
 	tls_secrets_free(s);
 }
 
-/* RFC 8446 section 6.1: data behind close_notify is no data. */
+/* RFC 8446 section 6.1: data behind close_notify is ignored. */
 static void test_closed(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(tls_peer_suites); i++) {
 		converse(tls_peer_suites[i], 0);
 		peer_record(&peer, 1, TLS_APPLICATION_DATA, "more", 4);
-		check_secrets(ALL, TLS_LIT);
+		check_secrets(ALL, TLS_FAIL_NONE);
 	}
 }
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Both ends of a TLS connection, as far as its records go: hellos and handshake messages that say
- * what they must, keys from given secrets, and records encrypted with nettle.
+ * Both ends of a TLS connection on the record layer: minimal hellos and handshake messages, keys
+ * from given secrets, and records encrypted with nettle.
  *
  *     struct tls_peer p;
  *     tls_peer_hello(&p, 0x1301, 0, NULL);            CH, SH, ..., Finished of both
  *     tls_peer_data(&p, true, "GET / ...", 9);        the client sends a record
  *
- * leaves the bytes in p.wire[0] (from the client) and p.wire[1], in p.order the pieces of them in
- * the order in which they were sent, and in p.plain what has to come out.
+ * leaves the bytes in p.wire[0] (from the client) and p.wire[1], in p.order the segments of them in
+ * the order in which they were sent, and in p.plaintext the expected output.
  */
 #ifndef SIDELIGHT_TESTS_UNIT_TLS_PEER_H
 #define SIDELIGHT_TESTS_UNIT_TLS_PEER_H
@@ -49,14 +49,14 @@ struct tls_peer {
 	size_t padding; /* of the records of TLS 1.3 to come */
 	uint8_t wire[2][PEER_WIRE_MAX];
 	size_t wire_len[2];
-	uint8_t plain[2][PEER_WIRE_MAX];
+	uint8_t plaintext[2][PEER_WIRE_MAX];
 	size_t plain_len[2];
 	struct {
 		uint8_t side;
 		size_t from;
 		size_t len;
 	} order[PEER_ORDER_MAX];
-	size_t pieces;
+	size_t segments;
 };
 
 static inline size_t peer_hash_bytes(const struct tls_peer *p)
@@ -66,9 +66,9 @@ static inline size_t peer_hash_bytes(const struct tls_peer *p)
 
 static inline void peer_send(struct tls_peer *p, int side, const void *bytes, size_t len)
 {
-	p->order[p->pieces].side = (uint8_t)side;
-	p->order[p->pieces].from = p->wire_len[side];
-	p->order[p->pieces++].len = len;
+	p->order[p->segments].side = (uint8_t)side;
+	p->order[p->segments].from = p->wire_len[side];
+	p->order[p->segments++].len = len;
 	memcpy(p->wire[side] + p->wire_len[side], bytes, len);
 	p->wire_len[side] += len;
 }
@@ -99,7 +99,7 @@ static inline size_t peer_seal_cbc(const struct tls_cipher *c, uint64_t number, 
 				   const uint8_t *data, size_t len, uint8_t *body)
 {
 	size_t mac = tls_hash_bytes(c->suite->mac);
-	uint8_t plain[TLS_BODY_MAX];
+	uint8_t plaintext[TLS_BODY_MAX];
 	uint8_t chain[16] = "an IV of 16 byte";
 	uint8_t extra[13];
 	struct aes128_ctx aes128;
@@ -107,25 +107,25 @@ static inline size_t peer_seal_cbc(const struct tls_cipher *c, uint64_t number, 
 	struct tls_hmac h;
 	size_t n = len;
 
-	memcpy(plain, data, len);
+	memcpy(plaintext, data, len);
 	memcpy(body, chain, 16);
 	tls_hmac_init(&h, c->suite->mac, c->mac_key, mac);
 	if (!c->encrypt_then_mac) {
 		tls_hmac_add(&h, extra, peer_extra(c, number, type, len, extra));
 		tls_hmac_add(&h, data, len);
-		tls_hmac_end(&h, plain + n, mac);
+		tls_hmac_end(&h, plaintext + n, mac);
 		n += mac;
 	}
 	for (uint8_t padding = (uint8_t)(15 - n % 16), i = 0; i <= padding; i++)
-		plain[n++] = padding;
+		plaintext[n++] = padding;
 	aes128_set_encrypt_key(&aes128, c->key);
 	aes256_set_encrypt_key(&aes256, c->key);
 	if (c->suite->key_bytes == 16)
 		cbc_encrypt(&aes128, (nettle_cipher_func *)aes128_encrypt, 16, chain, n, body + 16,
-			    plain);
+			    plaintext);
 	else
 		cbc_encrypt(&aes256, (nettle_cipher_func *)aes256_encrypt, 16, chain, n, body + 16,
-			    plain);
+			    plaintext);
 	n += 16;
 	if (c->encrypt_then_mac) {
 		tls_hmac_add(&h, extra, peer_extra(c, number, type, n, extra));
@@ -186,21 +186,21 @@ static inline void peer_record(struct tls_peer *p, int side, uint8_t type, const
 {
 	const struct tls_cipher *c = &p->cipher[side];
 	uint8_t record[TLS_HEADER_BYTES + TLS_BODY_MAX];
-	uint8_t plain[TLS_BODY_MAX] = {0};
+	uint8_t plaintext[TLS_BODY_MAX] = {0};
 	size_t n = len;
 
-	memcpy(plain, data, len);
+	memcpy(plaintext, data, len);
 	if (!c->suite) {
 		memcpy(record + 5, data, len);
 	} else if (c->suite->mode == TLS_CBC) {
-		n = peer_seal_cbc(c, p->number[side]++, type, plain, len, record + 5);
+		n = peer_seal_cbc(c, p->number[side]++, type, plaintext, len, record + 5);
 	} else if (tls_suite_is_tls13(c->suite)) {
-		plain[len] = type;
+		plaintext[len] = type;
 		type = TLS_APPLICATION_DATA;
-		n = peer_seal_aead(c, p->number[side]++, type, plain, len + 1 + p->padding,
+		n = peer_seal_aead(c, p->number[side]++, type, plaintext, len + 1 + p->padding,
 				   record + 5);
 	} else {
-		n = peer_seal_aead(c, p->number[side]++, type, plain, len, record + 5);
+		n = peer_seal_aead(c, p->number[side]++, type, plaintext, len, record + 5);
 	}
 	peer_header(record, type, n);
 	peer_send(p, side, record, 5 + n);
@@ -320,13 +320,13 @@ static inline void peer_finish_13(struct tls_peer *p)
 	peer_message(p, 1, TLS_NEW_SESSION_TICKET, digest, 32);
 }
 
-/* Application data; it has to come out. */
+/* Application data, expected in the output. */
 static inline void tls_peer_data(struct tls_peer *p, bool is_client, const void *data, size_t len)
 {
 	int side = is_client ? 0 : 1;
 
 	peer_record(p, side, TLS_APPLICATION_DATA, data, len);
-	memcpy(p->plain[side] + p->plain_len[side], data, len);
+	memcpy(p->plaintext[side] + p->plain_len[side], data, len);
 	p->plain_len[side] += len;
 }
 
@@ -402,7 +402,7 @@ static inline void tls_peer_converse(struct tls_peer *p, uint16_t suite, unsigne
 	peer_record(p, 1, TLS_ALERT, "\1\0", 2);
 }
 
-/* Secrets of that connection, for a table; with ECH under another random. */
+/* Adds the secrets of the connection to a table, with ECH under another random. */
 static inline void tls_peer_tell(const struct tls_peer *p, struct tls_secrets *s, unsigned kinds)
 {
 	uint8_t random[TLS_RANDOM_BYTES];

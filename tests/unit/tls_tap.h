@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What comes out of a TLS stream, compared with what went in at the other ends: each byte of data
+ * Compares the output of a TLS stream with the plaintext that the peers sent: each byte of data
  * must be the one at its position, where lost and skipped bytes count as positions, too.
  */
 #ifndef SIDELIGHT_TESTS_UNIT_TLS_TAP_H
@@ -17,7 +17,7 @@ struct tls_tap {
 	struct tls_stream *stream;
 	const uint8_t *want[2];
 	size_t want_len[2];
-	size_t at[2]; /* positions that came out, by enum dir: the client's is 0 */
+	size_t at[2]; /* output positions, by enum dir: the client's is 0 */
 	size_t missing[2]; /* of them, lost or skipped */
 	unsigned fins[2];
 	uint64_t now_ns;
@@ -87,7 +87,7 @@ static inline struct tls_tap tap_begin(const struct tls_secrets *secrets, bool h
 	tap.env->has_all_secrets = has_all;
 	tap.stream = tls_stream_new(tap.env, NULL);
 	for (int dir = 0; p && dir < 2; dir++) {
-		tap.want[dir] = p->plain[dir];
+		tap.want[dir] = p->plaintext[dir];
 		tap.want_len[dir] = p->plain_len[dir];
 	}
 	return tap;
@@ -104,28 +104,28 @@ static inline void tap_lose(struct tls_tap *tap, enum dir dir, size_t len, bool 
 {
 	struct segment_view view = {.dir = dir};
 
-	tls_stream_miss(tap->stream, dir, &view, (uint32_t)len, is_lost, ++tap->now_ns, &tap_sink,
-			tap);
+	tls_stream_missing(tap->stream, dir, &view, (uint32_t)len, is_lost, ++tap->now_ns,
+			   &tap_sink, tap);
 }
 
-/* All that the peers sent, in their order, in pieces of at most `piece` bytes. */
-static inline void tap_play(struct tls_tap *tap, const struct tls_peer *p, size_t piece)
+/* All that the peers sent, in their order, in segments of at most `segment` bytes. */
+static inline void tap_play(struct tls_tap *tap, const struct tls_peer *p, size_t segment)
 {
-	for (size_t i = 0; i < p->pieces; i++) {
+	for (size_t i = 0; i < p->segments; i++) {
 		const uint8_t *bytes = p->wire[p->order[i].side] + p->order[i].from;
 
-		for (size_t at = 0; at < p->order[i].len; at += piece) {
-			size_t n = p->order[i].len - at < piece ? p->order[i].len - at : piece;
+		for (size_t at = 0; at < p->order[i].len; at += segment) {
+			size_t n = p->order[i].len - at < segment ? p->order[i].len - at : segment;
 
 			tap_push(tap, (enum dir)p->order[i].side, bytes + at, n);
 		}
 	}
 }
 
-/* Returns the reason why it went dark, if it did. */
-static inline enum tls_dark tap_end(struct tls_tap *tap)
+/* Returns the reason of a failure, or TLS_FAIL_NONE. */
+static inline enum tls_fail tap_end(struct tls_tap *tap)
 {
-	enum tls_dark dark;
+	enum tls_fail failure;
 
 	tap->now_ns++;
 	for (int dir = 0; dir < 2; dir++) {
@@ -134,11 +134,11 @@ static inline enum tls_dark tap_end(struct tls_tap *tap)
 		tls_stream_fin(tap->stream, view.dir, &view, tap->now_ns, &tap_sink, tap);
 	}
 	tls_stream_end(tap->stream);
-	dark = tap->stream->dark;
-	tap_check(!dark == !tap->env->stats.dark[dark], "dark, and not counted");
+	failure = tap->stream->failure;
+	tap_check(!failure == !tap->env->stats.failed[failure], "failed, and not counted");
 	tls_stream_free(tap->stream);
 	free(tap->env);
-	return dark;
+	return failure;
 }
 
 #endif
