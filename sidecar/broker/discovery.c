@@ -31,7 +31,7 @@ static int on_found(void *ctx, const struct container *c, struct cgroup *cgroup)
 		return err;
 	}
 	if (d->execs)
-		execs_know(d->execs, c->cgroup_id);
+		execs_ignore(d->execs, c->cgroup_id);
 	if (d->exec_ns)
 		log_info("pod: watching container %s (%.12s, process %d), %.1f ms after its start",
 			 c->name, c->id, (int)c->pid, (double)(uv_hrtime() - d->exec_ns) / 1e6);
@@ -48,7 +48,7 @@ static void on_gone(void *ctx, const struct container *c)
 	log_info("pod: container %s (%.12s) has ended", c->name, c->id);
 	targets_end(d->targets, c->cgroup_id);
 	if (d->execs)
-		execs_forget(d->execs, c->cgroup_id);
+		execs_watch(d->execs, c->cgroup_id);
 	if (d->proc_poller)
 		proc_poller_hurry(d->proc_poller);
 }
@@ -94,7 +94,7 @@ static void on_exec(void *ctx, pid_t pid, uint64_t cgroup, uint64_t time_ns)
 	if (containers_look(d->containers, pid, LOOK_EXEC) == -EAGAIN)
 		later(d, pid);
 	else
-		execs_know(d->execs, cgroup);
+		execs_ignore(d->execs, cgroup);
 	d->exec_ns = 0;
 }
 

@@ -24,7 +24,7 @@ static void deliver(struct arrivals *a, const struct raw_packet *p, uint64_t tim
 	fn(ctx, p, a->last_ns);
 }
 
-/* False: there is no memory for a copy. */
+/* Stores a copy. Returns false if there is no memory. */
 static bool keep(struct arrivals *a, const struct raw_packet *p, uint64_t time_ns)
 {
 	if (p->captured.len > a->copy_size || !a->copy) {
@@ -45,21 +45,21 @@ static bool keep(struct arrivals *a, const struct raw_packet *p, uint64_t time_n
 	return true;
 }
 
-/* Is the packet that waits a stray, given the time of the next one? */
+/* True if the time of the next packet shows that the stored one is a stray. */
 static bool is_stray(const struct arrivals *a, uint64_t next_ns)
 {
 	if (a->waiting_ns < a->last_ns)
 		return !is_behind(a, next_ns);
 	if (next_ns >= a->waiting_ns)
 		return false;
-	/* Of the first packet of all nothing is known but what follows it. */
+	/* The first packet can be compared with the next one only. */
 	if (!a->first_ns)
 		return a->waiting_ns - next_ns > ARRIVALS_JUMP_NS;
 	return next_ns < a->last_ns || next_ns - a->last_ns < a->waiting_ns - next_ns;
 }
 
-/* The packet that waits goes its way, as the capture's clock says. */
-static void believe(struct arrivals *a, arrival_fn fn, void *ctx)
+/* Calls fn for the stored packet with the capture's own time. */
+static void accept_time(struct arrivals *a, arrival_fn fn, void *ctx)
 {
 	a->is_waiting = false;
 	if (is_behind(a, a->waiting_ns)) {
@@ -79,7 +79,7 @@ void arrivals_packet(struct arrivals *a, const struct raw_packet *p, uint64_t ti
 		a->strays++;
 		deliver(a, &a->waiting, shifted, fn, ctx);
 	} else if (a->is_waiting) {
-		believe(a, fn, ctx);
+		accept_time(a, fn, ctx);
 		shifted = time_ns + a->shift_ns;
 	}
 	if ((is_ahead(a, shifted) || is_behind(a, shifted)) && keep(a, p, shifted))
@@ -90,7 +90,7 @@ void arrivals_packet(struct arrivals *a, const struct raw_packet *p, uint64_t ti
 void arrivals_flush(struct arrivals *a, arrival_fn fn, void *ctx)
 {
 	if (a->is_waiting)
-		believe(a, fn, ctx);
+		accept_time(a, fn, ctx);
 }
 
 void arrivals_release(struct arrivals *a)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When the packets of a capture passed: their times, made into a clock that does not go back.
+ * Turns the times of a capture's packets into a monotonic clock.
  *
- *   - Packets that change places by less than ARRIVALS_STEP_NS are ordinary: time stands still.
+ *   - Packets that are out of order by less than ARRIVALS_STEP_NS are usual: the clock stands
+ *     still.
  *   - A single packet whose time is far from those before and behind it is a stray: it gets the
- *     time of the packet behind it, which is nearly always an acknowledgement. So a packet whose
- *     time jumps waits for the next one.
- *   - A clock that is set back goes on from where it was, so that later durations are right.
+ *     time of the packet behind it, which is nearly always an acknowledgement. Therefore a
+ *     packet whose time jumps is stored until the next one.
+ *   - When the capture's clock is set back, the clock continues, so that later durations are
+ *     right.
  */
 #ifndef SIDELIGHT_CAPTURE_ARRIVALS_H
 #define SIDELIGHT_CAPTURE_ARRIVALS_H
@@ -17,10 +19,12 @@
 
 #include "base/span.h"
 
-/* Back by so much is no change of places. */
+/* A larger step back is not reordering. */
 #define ARRIVALS_STEP_NS 1000000000u
 
-/* Ahead by so much may be a stray: many gaps of a capture are that long, so little is known yet. */
+/*
+ * A larger jump ahead may be a stray. Many captures have such pauses, so the next packet decides.
+ */
 #define ARRIVALS_JUMP_NS 100000000u
 
 struct raw_packet {
@@ -34,22 +38,22 @@ struct arrivals {
 	uint64_t first_ns; /* 0: no packet */
 	uint64_t last_ns;
 	uint64_t shift_ns; /* added to the capture's times since its clock was set back */
-	uint64_t set_back; /* how often */
+	uint64_t set_back; /* how often the clock was set back */
 	uint64_t strays;
-	bool is_waiting; /* the packet below, with its time, for the next one */
+	bool is_waiting; /* the packet below is stored until the next one */
 	uint64_t waiting_ns;
 	struct raw_packet waiting;
-	char *copy; /* owned: the bytes of the packet that waits */
+	char *copy; /* owned: the bytes of the stored packet */
 	size_t copy_size;
 };
 
 typedef void (*arrival_fn)(void *ctx, const struct raw_packet *p, uint64_t time_ns);
 
-/* fn is called for the packet that waited, then for this one unless it has to wait. */
+/* Calls fn for the stored packet, then for this one unless it is stored. */
 void arrivals_packet(struct arrivals *a, const struct raw_packet *p, uint64_t time_ns,
 		     arrival_fn fn, void *ctx);
 
-/* Nothing follows, or not soon: the packet that waits is believed. */
+/* No packet follows soon: calls fn for the stored packet with its own time. */
 void arrivals_flush(struct arrivals *a, arrival_fn fn, void *ctx);
 
 void arrivals_release(struct arrivals *a);

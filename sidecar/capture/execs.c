@@ -16,7 +16,7 @@ struct execs {
 	struct exec_bpf *bpf;
 	struct ring_buffer *ring;
 	uint32_t lost;
-	exec_fn fn; /* of the execs_read() under way */
+	exec_fn fn; /* arguments of the current execs_read() */
 	void *ctx;
 };
 
@@ -45,7 +45,7 @@ int execs_new(struct execs **ret_execs)
 		err = -errno;
 		goto fail;
 	}
-	/* The kernel's own dev_t (include/linux/kdev_t.h), which is not that of stat(2). */
+	/* The kernel's internal dev_t (include/linux/kdev_t.h), which differs from stat(2)'s. */
 	e->bpf->rodata->ns_dev = (uint64_t)major(ns.st_dev) << 20 | minor(ns.st_dev);
 	e->bpf->rodata->ns_ino = ns.st_ino;
 	err = exec_bpf__load(e->bpf);
@@ -90,8 +90,8 @@ bool execs_read(struct execs *e, exec_fn fn, void *ctx)
 	return e->lost != before;
 }
 
-/* Both are hints: without them there are wake-ups that find nothing new. */
-void execs_know(struct execs *e, uint64_t cgroup)
+/* Errors are ignored: without the map entry there are only superfluous wake-ups. */
+void execs_ignore(struct execs *e, uint64_t cgroup)
 {
 	scoped_privilege int raised = privilege_raise();
 	uint8_t one = 1;
@@ -100,7 +100,7 @@ void execs_know(struct execs *e, uint64_t cgroup)
 	(void)bpf_map_update_elem(bpf_map__fd(e->bpf->maps.known), &cgroup, &one, BPF_ANY);
 }
 
-void execs_forget(struct execs *e, uint64_t cgroup)
+void execs_watch(struct execs *e, uint64_t cgroup)
 {
 	scoped_privilege int raised = privilege_raise();
 

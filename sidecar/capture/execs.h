@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The first program executed in each new cgroup of our PID namespace, told as
- * it happens: how a started container is noticed. Costs nothing in between.
+ * Reports the first program that is executed in each new cgroup of our PID namespace, by which a
+ * started container is noticed. Costs nothing in between.
  *
- * Needs CAP_BPF and CAP_PERFMON; where attaching is refused all the same, pod/proc_poller.h does
- * it.
+ * Needs CAP_BPF and CAP_PERFMON; where attaching is refused nevertheless, pod/proc_poller.h
+ * replaces it.
  */
 #ifndef SIDELIGHT_CAPTURE_EXECS_H
 #define SIDELIGHT_CAPTURE_EXECS_H
@@ -15,7 +15,7 @@
 
 struct execs;
 
-/* Returns 0, or negative errno and nothing is attached. */
+/* Returns 0, or negative errno with nothing attached. */
 int execs_new(struct execs **ret_execs);
 /* Accepts NULL. */
 void execs_free(struct execs *e);
@@ -26,11 +26,11 @@ int execs_fd(const struct execs *e);
 /* time_ns is CLOCK_MONOTONIC. */
 typedef void (*exec_fn)(void *ctx, pid_t pid, uint64_t cgroup, uint64_t time_ns);
 
-/* Hands out what has happened. Returns true if some were lost: then look at every process. */
+/* Calls fn for each event. Returns true if events were lost: then check every process. */
 bool execs_read(struct execs *e, exec_fn fn, void *ctx);
 
-/* Be quiet about a cgroup; speak of it again. */
-void execs_know(struct execs *e, uint64_t cgroup);
-void execs_forget(struct execs *e, uint64_t cgroup);
+/* Stop and resume reporting programs of a cgroup. */
+void execs_ignore(struct execs *e, uint64_t cgroup);
+void execs_watch(struct execs *e, uint64_t cgroup);
 
 #endif

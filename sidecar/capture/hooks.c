@@ -14,7 +14,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 
-/* Deeper trees than this are not followed up. */
+/* The maximum number of levels that are checked. */
 #define LEVELS_MAX 64
 
 static const struct {
@@ -26,7 +26,7 @@ static const struct {
 	[HOOK_SOCK_OPS] = {BPF_CGROUP_SOCK_OPS, "sock_ops"},
 };
 
-/* The programs that are attached to a cgroup itself. */
+/* Reads the programs attached to the cgroup itself. */
 struct attached_list {
 	uint32_t flags;
 	uint32_t count;
@@ -56,7 +56,7 @@ static void read_name(struct hook_holder *h)
 		(void)snprintf(h->program, sizeof(h->program), "%.15s", info.name); /* as long */
 }
 
-/* False: the list is empty, or shared. */
+/* Returns false if the list is empty or shared. */
 static bool is_held(const struct attached_list *list, enum hook hook, unsigned levels_up,
 		    struct hook_holder *ret_holder)
 {
@@ -70,7 +70,7 @@ static bool is_held(const struct attached_list *list, enum hook hook, unsigned l
 	return true;
 }
 
-/* The directory above, or -1 where the mount ends. */
+/* Opens the parent directory; -1 where the mount ends. */
 static int open_parent(int fd)
 {
 	int parent = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -87,8 +87,9 @@ static int open_parent(int fd)
 	return -1;
 }
 
-/* The nearest list that is not empty decides: what is above one that is shared, and does not share
- * itself, has been switched off by it. */
+/*
+ * The nearest list that is not empty decides: it has disabled the lists above it, unless it shares.
+ */
 static bool find_holder(int cgroup_fd, enum hook hook, bool has_ours, struct hook_holder *ret)
 {
 	struct attached_list list;

@@ -11,20 +11,20 @@
 
 #define BUFFER_SIZE (64u << 10)
 
-/* inflateInit2(): a window of 32 KiB, the most that there is, and the header of gzip. */
+/* For inflateInit2(): the maximum window of 32 KiB, and the header of gzip. */
 #define GZIP_WINDOW_BITS (15 + 16)
 
 struct input {
 	FILE *file;
 	bool is_gzip;
-	bool has_zlib; /* z is to be released */
-	bool is_at_member; /* gzip: a member begins, or the file ends */
+	bool has_zlib; /* z is initialised */
+	bool is_at_member; /* gzip: at the start of a member, or the end of the file */
 	bool has_ended;
 	const char *error;
-	void (*on_idle)(void *ctx); /* NULL: nobody asks */
+	void (*on_idle)(void *ctx); /* NULL: not set */
 	void *idle_ctx;
 	z_stream z; /* its input is in raw */
-	size_t first; /* of the bytes in buf that nobody took yet */
+	size_t first; /* offset of the first unread byte in buf */
 	size_t end;
 	uint8_t buf[BUFFER_SIZE];
 	uint8_t raw[BUFFER_SIZE];
@@ -36,7 +36,7 @@ static void fail(struct input *in, const char *why)
 	in->has_ended = true;
 }
 
-/* What is there, at least one byte; 0: the end, or an error. */
+/* Reads available bytes, at least one. Returns 0 at the end or on an error. */
 static size_t read_file(struct input *in, void *buf, size_t len)
 {
 	struct pollfd fd = {.fd = fileno(in->file), .events = POLLIN};
@@ -52,7 +52,7 @@ static size_t read_file(struct input *in, void *buf, size_t len)
 	return n > 0 ? (size_t)n : 0;
 }
 
-/* More compressed bytes. False: there are none. */
+/* Reads more compressed bytes. Returns false if there are none. */
 static bool fill_raw(struct input *in)
 {
 	if (in->z.avail_in)
@@ -62,7 +62,7 @@ static bool fill_raw(struct input *in)
 	return in->z.avail_in;
 }
 
-/* What follows a member is another one, or padding that tools ignore. */
+/* A member is followed by another one, or by padding that tools ignore. */
 static bool begin_member(struct input *in)
 {
 	if (!fill_raw(in) || *in->z.next_in != 0x1f)
@@ -172,7 +172,7 @@ const char *input_error(const struct input *in)
 	return in->error;
 }
 
-/* What was read so far is compressed. */
+/* The bytes read so far are compressed. */
 static bool begin_gzip(struct input *in)
 {
 	size_t there = in->end - in->first;
@@ -199,7 +199,7 @@ struct input *input_new(FILE *file)
 			(void)fclose(file); /* read only */
 		return NULL;
 	}
-	/* The buffers need no zeros. */
+	/* The buffers need not be zeroed. */
 	memset(in, 0, offsetof(struct input, buf));
 	in->file = file;
 	head = input_peek(in, 2, &len);
@@ -215,7 +215,7 @@ void input_free(struct input *in)
 	if (!in)
 		return;
 	if (in->has_zlib)
-		(void)inflateEnd(&in->z); /* only says whether all was read */
+		(void)inflateEnd(&in->z); /* its result only says whether all input was used */
 	if (in->file != stdin)
 		(void)fclose(in->file); /* read only */
 	free(in);

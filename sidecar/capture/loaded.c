@@ -19,24 +19,24 @@
 #include "ringbuf.skel.h"
 #include "socket.skel.h"
 
-/* The reader on its timer is woken early when this share of the ring is full. */
+/* A reader that drains on its timer is woken early when this share of the ring is full. */
 #define WAKE_SHARE 4
-/* And how much of it may be of connections whose frames are not found yet. */
+/* The share of the ring for connections whose frame starts are not known yet. */
 #define UNPLACED_SHARE 4
 
-/* libbpf's own words only when somebody asks for them: ours are one line. */
+/* Shows libbpf's messages only at a log level for them; our own error is one line. */
 static int print_debug(enum libbpf_print_level level, const char *fmt, va_list args)
 {
 	char line[512];
 
-	(void)vsnprintf(line, sizeof(line), fmt, args); /* a longer line is cut */
+	(void)vsnprintf(line, sizeof(line), fmt, args); /* a longer line is truncated */
 	line[strcspn(line, "\n")] = '\0';
-	/* Its debug lines are each relocation of each program. */
+	/* libbpf's debug lines list each relocation of each program. */
 	log_line(level == LIBBPF_DEBUG ? LOG_LEVEL_TRACE : LOG_LEVEL_DEBUG, "libbpf: %s", line);
 	return 0;
 }
 
-/* Objects of one source: what has a name in one has it in both. See bpf/ring.bpf.h. */
+/* Both variants are compiled from one source, so a name is in both. See bpf/ring.bpf.h. */
 enum object { OBJECT_SEALED, OBJECT_RINGBUF };
 
 static struct socket_bpf *open_programs(enum object object, bool has_current_pid)
@@ -63,9 +63,9 @@ fail:
 }
 
 /*
- * No receive window is larger (tcp_select_initial_window(), tcp_rcv_space_adjust()): an application
- * may ask for twice rmem_max. At least what newer kernels grant by default, for whoever is watched
- * in another network namespace.
+ * The maximum receive window (tcp_select_initial_window(), tcp_rcv_space_adjust()): an application
+ * may request twice rmem_max. At least the default of newer kernels, for a target in another
+ * network namespace.
  */
 static uint32_t window_max(void)
 {
@@ -81,7 +81,7 @@ static uint32_t window_max(void)
 	return most < 1u << 30 ? (uint32_t)most : 1u << 30; /* RFC 7323 section 2.3 */
 }
 
-/* Before it is loaded; these cannot fail then. */
+/* Sets the variables before loading; these calls can't fail then. */
 static void configure(const struct loaded *l, struct socket_bpf *bpf)
 {
 	const struct ring_layout *ring = &l->ring;
@@ -99,7 +99,7 @@ static void configure(const struct loaded *l, struct socket_bpf *bpf)
 	bpf->rodata->window_max = window_max();
 }
 
-/* A descriptor that outlives libbpf's object. Returns 0 or negative errno. */
+/* Duplicates a descriptor, so that it outlives libbpf's object. Returns 0 or negative errno. */
 static int keep_fd(int fd, int *ret_fd)
 {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -110,8 +110,10 @@ static int keep_fd(int fd, int *ret_fd)
 	return 0;
 }
 
-/* All that is needed of a loaded object: all its maps (arrays of programs are emptied without a
- * descriptor), and the programs that are attached. */
+/*
+ * Takes the descriptors of a loaded object: all maps (the kernel empties arrays of programs without
+ * a descriptor), and the programs that are attached.
+ */
 static int keep_fds(struct loaded *l, const struct socket_bpf *bpf)
 {
 	const struct {
@@ -143,7 +145,7 @@ static int keep_fds(struct loaded *l, const struct socket_bpf *bpf)
 	return err;
 }
 
-/* libbpf's object holds as much memory as all the rest: it goes as soon as it is loaded. */
+/* libbpf's object takes as much memory as everything else: it is closed right after loading. */
 static int load_object(struct loaded *l, enum object object)
 {
 	struct socket_bpf *bpf = open_programs(
@@ -154,13 +156,13 @@ static int load_object(struct loaded *l, enum object object)
 
 	if (!bpf)
 		return -errno;
-	/* Where the kernel's ring only wakes the reader, the least will do. */
+	/* A BPF ring buffer that only wakes the reader has the minimum size. */
 	l->ring.wake_bytes = is_sealed ? (size_t)sysconf(_SC_PAGESIZE) : l->ring.bytes;
 	l->ring.seal = 0;
 	if (is_sealed && getrandom(&l->ring.seal, sizeof(l->ring.seal), 0) != sizeof(l->ring.seal))
 		err = -errno;
 	if (is_sealed)
-		l->ring.seal |= 1ull << 63; /* a word that is not sealed must not look so */
+		l->ring.seal |= 1ull << 63; /* a zero word must not look sealed */
 	configure(l, bpf);
 	if (!err)
 		err = socket_bpf__load(bpf);
@@ -179,13 +181,16 @@ int loaded_new(struct loaded *l, size_t ring_bytes, uint64_t storages_max)
 	memset(l->map_fds, -1, sizeof(l->map_fds));
 	memset(l->ring.fds, -1, sizeof(l->ring.fds));
 	libbpf_set_print(print_debug);
-	/* Some kernels would load them all the same. One rule for all: what `doctor` says. */
+	/*
+	 * Some kernels would load the programs nevertheless. The rule is the same for all: what
+	 * `doctor` reports.
+	 */
 	if (!privilege_has(CAP_PERFMON))
 		return -EPERM;
 	if (!probe_has_atomics())
 		return load_object(l, OBJECT_RINGBUF);
 	err = load_object(l, OBJECT_SEALED);
-	/* Some kernels take no array of more than 4 MiB (KMALLOC_MAX_SIZE). */
+	/* Some kernels accept no array over 4 MiB (KMALLOC_MAX_SIZE). */
 	return err == -E2BIG ? load_object(l, OBJECT_RINGBUF) : err;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is left of the capture's BPF object (bpf/socket.bpf.c) when it is loaded: descriptors of the
- * programs that are attached, of all maps, and how to open the ring. Which form of the object is
- * loaded depends on the kernel (bpf/ring.bpf.h); nobody else has to know.
+ * The loaded BPF object of the capture (bpf/socket.bpf.c): descriptors of the programs and of all
+ * maps, and the layout of the ring. Which variant of the object is loaded depends on the kernel
+ * (bpf/ring.bpf.h) and is hidden here.
  */
 #ifndef SIDELIGHT_CAPTURE_LOADED_H
 #define SIDELIGHT_CAPTURE_LOADED_H
@@ -28,13 +28,13 @@ enum loaded_map {
 
 struct loaded {
 	int program_fds[LOADED_PROGRAMS];
-	struct shared_maps maps; /* all of them */
-	int map_fds[LOADED_MAPS]; /* some of maps, as are those of ring */
+	struct shared_maps maps; /* all maps */
+	int map_fds[LOADED_MAPS]; /* a subset of maps, as are those of ring */
 	struct ring_layout ring;
-	uint64_t storages_max; /* connections of which the kernel half may keep something */
+	uint64_t storages_max; /* connections for which the kernel may store state */
 };
 
-/* Loads. Returns 0 or negative errno, and is to be released either way. */
+/* Loads the object. Returns 0 or negative errno; loaded_release() is needed in both cases. */
 int loaded_new(struct loaded *l, size_t ring_bytes, uint64_t storages_max);
 void loaded_release(struct loaded *l);
 

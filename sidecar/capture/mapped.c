@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Kept for mapped_close(). NULL: errno says why not. */
+/* Maps pages and stores them for mapped_close(). Returns NULL with errno set. */
 static void *map(struct mapped *m, int i, int fd, size_t bytes, int prot, size_t offset)
 {
 	void *at = mmap(NULL, bytes, prot, MAP_SHARED, fd, (off_t)offset);
@@ -18,9 +18,10 @@ static void *map(struct mapped *m, int i, int fd, size_t bytes, int prot, size_t
 }
 
 /*
- * A page with the consumer's position, which is ours; one with the producer's, and the ring
- * (struct bpf_ringbuf). The kernel has the ring twice in a row, so that no
- * record is cut. We map what one record needs of the second: all that is mapped counts as resident.
+ * A BPF ring buffer (struct bpf_ringbuf) has a page with the consumer's position, which is
+ * writable, a page with the producer's, and the data, which the kernel maps twice in a row so that
+ * no record wraps. Of the second copy we map only what one record needs, since all mapped pages
+ * count as resident.
  */
 int mapped_open_ringbuf(struct mapped *m, int fd, size_t size)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The memory through which the kernel half hands over records, of either kind:
+ * The shared memory from which the records of the BPF programs are read. It has one of two forms:
  *   - sealed: the array of bpf/ring.bpf.h;
- *   - ringbuf: the kernel's own ring (kernel/bpf/ringbuf.c describes it).
+ *   - ringbuf: a BPF ring buffer (kernel/bpf/ringbuf.c describes it).
  *
  * Invariants, true between any two calls:
- *   - `at` is where the next record is or will be; only its reader moves it;
- *   - records from *consumed on are not written over: what mapped_next() gave is borrowed until
- *     mapped_release().
+ *   - `at` is the position of the next record; only the reader moves it;
+ *   - the producer does not overwrite records from *consumed on: a record from mapped_next() is
+ *     borrowed until mapped_release().
  */
 #ifndef SIDELIGHT_CAPTURE_MAPPED_H
 #define SIDELIGHT_CAPTURE_MAPPED_H
@@ -24,28 +24,34 @@ struct mapped {
 	const char *data;
 	uint64_t mask; /* size - 1 */
 	uint64_t at;
-	uint64_t end; /* ringbuf: produced, as it was read last */
+	uint64_t end; /* ringbuf: the last value read of *produced */
 	uint64_t seal; /* 0: ringbuf */
-	uint64_t *consumed; /* shared; written by us */
-	uint64_t *produced; /* shared; written by the kernel half. ringbuf: read only */
-	void *pages[2]; /* to be unmapped */
+	uint64_t *consumed; /* shared; written by the reader */
+	uint64_t *produced; /* shared; written by the BPF programs. ringbuf: read only */
+	void *pages[2]; /* mappings that mapped_close() unmaps */
 	size_t page_bytes[2];
 };
 
-/* size is a power of two and a multiple of the page's. Both return 0 or negative errno. */
+/* size is a power of two and a multiple of the page size. Both return 0 or negative errno. */
 int mapped_open_ringbuf(struct mapped *m, int fd, size_t size);
-/* The array is longer by SL_RECORD_MAX. Seal is not 0; shared is borrowed until mapped_close(). */
+/*
+ * The array is longer than size by SL_RECORD_MAX. seal is not 0; shared is borrowed until
+ * mapped_close().
+ */
 int mapped_open_sealed(struct mapped *m, int fd, size_t size, struct sl_shared *shared,
 		       uint64_t seal);
-/* Of one that is all zero, or not opened whole, too. */
+/* Accepts all zeros, and a struct whose opening failed. */
 void mapped_close(struct mapped *m);
 
-/* A section of variables that the programs share: .bss, .data.shared. NULL with errno set. */
+/*
+ * Maps a section of variables that the programs share: .bss, .data.shared. Returns NULL with errno
+ * set.
+ */
 void *mapped_section(int fd, size_t bytes);
 /* Accepts NULL. */
 void mapped_section_close(void *section, size_t bytes);
 
-/* Is there a word of a record at m->at? Moves behind it, and returns it without its flags. */
+/* Returns the record at m->at without its header word, and advances; NULL if it is not complete. */
 static inline const char *mapped_next_sealed(struct mapped *m, uint32_t *ret_len,
 					     bool *ret_is_discarded)
 {
@@ -82,7 +88,7 @@ static inline const char *mapped_next_ringbuf(struct mapped *m, uint32_t *ret_le
 	return record + BPF_RINGBUF_HDR_SZ;
 }
 
-/* The next record and its length, which is a bit more than was asked for; NULL: none yet. */
+/* Returns the next record; *ret_len is its length, rounded up. NULL: none yet. */
 static inline const void *mapped_next(struct mapped *m, uint32_t *ret_len)
 {
 	bool is_discarded;
@@ -95,22 +101,22 @@ static inline const void *mapped_next(struct mapped *m, uint32_t *ret_len)
 	return record;
 }
 
-/* What was read may be written over. */
+/* Frees the records that were read: the producer may overwrite them. */
 static inline void mapped_release(struct mapped *m)
 {
 	__atomic_store_n(m->consumed, m->at, __ATOMIC_RELEASE);
 }
 
-/* Where the kernel half will write next. */
+/* The position at which the BPF programs write next. */
 static inline uint64_t mapped_produced(const struct mapped *m)
 {
 	return __atomic_load_n(m->produced, __ATOMIC_ACQUIRE);
 }
 
 /*
- * Sealed and empty: the next records begin at the front again, so that as much of the ring is in
- * the caches as is used between two visits, and not all of it by and by. Who writes between the two
- * stores finds as much room as lies before `at`.
+ * Rewinds an empty sealed ring to the front of its memory, so that only the part that is used
+ * between two drains stays in the CPU caches. Until the second store, a producer sees only the free
+ * room before `at`.
  */
 #define MAPPED_REWIND_BYTES (64u << 10)
 static inline void mapped_rewind(struct mapped *m)
@@ -126,7 +132,7 @@ static inline void mapped_rewind(struct mapped *m)
 	mapped_release(m);
 }
 
-/* All that is there is of no interest. */
+/* Drops all records. */
 static inline void mapped_skip(struct mapped *m)
 {
 	m->at = m->end = mapped_produced(m);

@@ -8,7 +8,7 @@
 #define ETHERTYPE_IP6	0x86dd
 #define ETHERTYPE_VLAN	0x8100
 #define ETHERTYPE_QINQ	0x88a8
-#define ETHERTYPE_QINQ1 0x9100 /* before IEEE 802.1ad had a number */
+#define ETHERTYPE_QINQ1 0x9100 /* used before IEEE 802.1ad had a number */
 
 /* Next-header values (RFC 8200 section 4, RFC 4302). */
 #define NEXT_HOP_BY_HOP	 0
@@ -18,10 +18,7 @@
 #define NEXT_AUTH	 51
 #define NEXT_DESTINATION 60
 
-/*
- * What is left of the packet. len <= wire: the difference is what the
- * snapshot length cut off.
- */
+/* The rest of the packet. len <= wire; the snapshot length cut off the difference. */
 struct rest {
 	const uint8_t *ptr;
 	size_t len;
@@ -50,7 +47,7 @@ static void rest_drop(struct rest *r, size_t n)
 	r->wire -= n;
 }
 
-/* What follows the datagram (Ethernet padding, trailers) is not part of it. */
+/* Drops the bytes behind the datagram (Ethernet padding, trailers). */
 static void rest_limit(struct rest *r, size_t wire)
 {
 	r->wire = wire;
@@ -58,7 +55,7 @@ static void rest_limit(struct rest *r, size_t wire)
 		r->len = wire;
 }
 
-/* Headers that are not there: cut by the capture, or never were? */
+/* The result for missing headers: cut off by the capture, or malformed. */
 static enum packet_fate rest_fate(const struct rest *r, size_t n)
 {
 	return r->wire >= n ? PACKET_CUT : PACKET_MALFORMED;
@@ -97,7 +94,7 @@ static enum packet_fate ip4_parse(struct rest r, struct packet *ret)
 		return rest_fate(&r, 20);
 	header = (size_t)(r.ptr[0] & 15) * 4;
 	total = get16(r.ptr + 2);
-	/* Zero: a segment for the card to cut up, over 64 KiB (Linux "BIG TCP"). */
+	/* Zero: a segment over 64 KiB that the card will split (Linux "BIG TCP"). */
 	if (total == 0)
 		total = r.wire;
 	if (r.ptr[0] >> 4 != 4 || header < 20 || total < header)
@@ -131,7 +128,7 @@ static enum packet_fate ip6_parse(struct rest r, struct packet *ret)
 	memcpy(ret->src.addr, r.ptr + 8, 16);
 	memcpy(ret->dst.addr, r.ptr + 24, 16);
 	rest_drop(&r, 40);
-	if (payload) /* zero: a jumbogram, or a segment for the card to cut up */
+	if (payload) /* zero: a jumbogram, or a segment that the card will split */
 		rest_limit(&r, payload);
 	while (next != NEXT_TCP) {
 		size_t header;
@@ -145,7 +142,7 @@ static enum packet_fate ip6_parse(struct rest r, struct packet *ret)
 		if (next == NEXT_AUTH)
 			header = ((size_t)r.ptr[1] + 2) * 4;
 		if (next == NEXT_FRAGMENT) {
-			/* Offset zero and no more fragments is a whole datagram (RFC 6946). */
+			/* Offset zero without more fragments is a complete datagram (RFC 6946). */
 			if (get16(r.ptr + 2) & 0xfff9)
 				return PACKET_FRAGMENT;
 			header = 8;
@@ -181,10 +178,9 @@ static enum packet_fate raw_parse(struct rest r, struct packet *ret)
 }
 
 /*
- * The address family stands in the byte order of the capturing host
- * (DLT_NULL) or big-endian (DLT_LOOP), and IPv6 has a different number on each
- * BSD: whatever the family says, the IP version nibble decides. Only a family
- * beyond one byte in both orders is no IP.
+ * The address family has the byte order of the capturing host (DLT_NULL) or is big-endian
+ * (DLT_LOOP), and each BSD has its own number for IPv6. The version nibble of IP therefore decides.
+ * A family above 255 in both byte orders is not IP.
  */
 static enum packet_fate loopback_parse(struct rest r, struct packet *ret)
 {

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One captured packet, from its link-layer header to its TCP payload.
+ * Parses one captured packet from its link-layer header to its TCP payload.
  *
- * Understood: Ethernet with any number of VLAN tags, Linux cooked captures v1
- * and v2, raw IP, BSD loopback in both byte orders; IPv4 with options, IPv6
- * with extension headers. Fragments are recognised, not reassembled.
- * Checksums are not verified: captures on the sending host hold packets whose
- * checksum the network card fills in later.
+ * Supported: Ethernet with any number of VLAN tags, Linux cooked captures v1 and v2, raw IP, BSD
+ * loopback in both byte orders; IPv4 with options, IPv6 with extension headers. Fragments are
+ * recognised, not reassembled. Checksums are not verified: on the sending host the network card
+ * fills them in after the capture.
  */
 #ifndef SIDELIGHT_CAPTURE_PACKET_H
 #define SIDELIGHT_CAPTURE_PACKET_H
@@ -19,15 +18,15 @@
 #include "capture/mptcp.h"
 
 enum packet_fate {
-	PACKET_TCP, /* the only one that fills *ret */
-	PACKET_OTHER, /* well-formed, and neither IP nor TCP */
-	PACKET_FRAGMENT, /* of an IP datagram, of TCP as far as that can be told */
-	PACKET_CUT, /* the capture's snapshot length ends inside the headers */
-	PACKET_MALFORMED, /* a length that contradicts another one */
+	PACKET_TCP, /* TCP; only this result fills *ret */
+	PACKET_OTHER, /* well-formed, but not IP, or not TCP */
+	PACKET_FRAGMENT, /* a fragment of an IP datagram that carries TCP */
+	PACKET_CUT, /* the snapshot length ends inside the headers */
+	PACKET_MALFORMED, /* contradicting lengths */
 	PACKET_FATE_MAX,
 };
 
-/* Bits of packet.flags: TCP's own (RFC 9293 section 3.1). */
+/* Bits of packet.flags, as in TCP (RFC 9293 section 3.1). */
 enum {
 	PACKET_FIN = 0x01,
 	PACKET_SYN = 0x02,
@@ -43,13 +42,13 @@ struct packet {
 	uint8_t flags;
 	struct mptcp mptcp;
 	struct span data; /* captured payload; points into the packet */
-	uint32_t cut_bytes; /* payload after it, on the wire but not in the capture */
+	uint32_t cut_bytes; /* payload behind it that the capture does not contain */
 };
 
-/* `link` is one of libpcap's DLT_ numbers. */
+/* True for the supported link types; link is a DLT_ number of libpcap. */
 bool packet_link_is_known(int link);
 
-/* wire_len: what the packet had on the wire, at least captured.len. */
+/* Parses a packet. wire_len: its length on the wire, at least captured.len. */
 enum packet_fate packet_parse(int link, struct span captured, size_t wire_len, struct packet *ret);
 
 #endif

@@ -12,18 +12,18 @@
 #include "capture/pcapng.h"
 
 struct pcap_source {
-	struct source source; /* first */
+	struct source source; /* first member */
 	struct input *input;
-	struct pcapng *pcapng; /* one of these two */
+	struct pcapng *pcapng; /* either this or pcap */
 	pcap_t *pcap;
-	int link; /* of pcap */
+	int link; /* link type of pcap */
 	struct arrivals arrivals;
 	struct streams *streams;
 	struct pcap_source_stats stats;
 	bool has_ended;
 	bool is_broken;
 	char error[PCAP_ERRBUF_SIZE];
-	/* of the drain at hand */
+	/* arguments of the current drain */
 	event_fn fn;
 	void *ctx;
 	int events;
@@ -55,18 +55,18 @@ static void take_packet(void *ctx, const struct raw_packet *raw, uint64_t time_n
 		streams_packet(s->streams, &p, time_ns, count_event, s);
 }
 
-/* Nothing comes for a while: what waits for later packets does not wait for long. */
+/* The pipe is idle: stored and queued packets are processed. */
 static void on_idle(void *ctx)
 {
 	struct pcap_source *s = ctx;
 
 	if (!s->fn)
-		return; /* the file's beginning */
+		return; /* still at the file's header */
 	arrivals_flush(&s->arrivals, take_packet, s);
-	streams_settle(s->streams, count_event, s);
+	streams_flush(s->streams, count_event, s);
 }
 
-/* 1, 0 at the end, negative with s->error. */
+/* Reads one packet. Returns 1, 0 at the end, or negative with s->error. */
 static int read_pcap(struct pcap_source *s, struct raw_packet *ret, uint64_t *ret_time_ns)
 {
 	const unsigned char *bytes;
@@ -75,8 +75,10 @@ static int read_pcap(struct pcap_source *s, struct raw_packet *ret, uint64_t *re
 	int rc = pcap_next_ex(s->pcap, &h, &bytes);
 
 	if (rc > 0) {
-		/* With nanosecond precision libpcap keeps nanoseconds in tv_usec. Neither
-		 * field is checked by it: both may be anything. */
+		/*
+		 * With nanosecond precision libpcap stores nanoseconds in tv_usec. It checks
+		 * neither field.
+		 */
 		uint64_t sec = h->ts.tv_sec < 0 ? 0 : (uint64_t)h->ts.tv_sec & UINT32_MAX;
 		uint64_t nsec = h->ts.tv_usec < 0 ? 0 : (uint64_t)h->ts.tv_usec & UINT32_MAX;
 
@@ -102,12 +104,12 @@ static int read_pcapng(struct pcap_source *s, struct raw_packet *ret, uint64_t *
 		return -1;
 	}
 	*ret = (struct raw_packet){p.link, p.captured, p.wire_len};
-	/* A simple packet has none: it passed with the one before it. */
+	/* A Simple Packet Block has no time: it gets that of the packet before it. */
 	*ret_time_ns = p.has_time ? p.time_ns : s->arrivals.last_ns - s->arrivals.shift_ns;
 	return 1;
 }
 
-/* One packet's events at a time, so that a caller can stop between two. */
+/* Drains the events of one packet per call, so that the caller can stop in between. */
 static int pcap_source_drain(struct source *source, event_fn fn, void *ctx)
 {
 	struct pcap_source *s = pcap_source(source);
@@ -158,7 +160,7 @@ static ssize_t cookie_read(void *cookie, char *buf, size_t len)
 	return n == 0 && input_error(s->input) ? -1 : (ssize_t)n;
 }
 
-/* False with a line in *error. */
+/* Returns false with one line in *error. */
 static bool open_pcap(struct pcap_source *s, struct text *error)
 {
 	static const cookie_io_functions_t functions = {.read = cookie_read};

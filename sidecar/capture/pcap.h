@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A capture file as a source of events: pcap as libpcap reads it, and pcapng
- * (pcapng.h), either compressed with gzip or not. Times are the file's, in
- * nanoseconds since 1970, but they do not go back (arrivals.h).
+ * A capture file as a source of events: pcap by means of libpcap, and pcapng (pcapng.h), compressed
+ * with gzip or not. Times are the file's, in nanoseconds since 1970, made monotonic (arrivals.h).
  *
  *     struct source *s = pcap_source_new("x.pcap", &options, &error);
  *     while (source_drain(s, fn, ctx) > 0)
@@ -22,26 +21,26 @@
 
 struct pcap_source_stats {
 	uint64_t packets;
-	uint64_t fate[PACKET_FATE_MAX]; /* adds up to packets */
-	uint64_t other_link; /* of those that are not TCP: of a link type that is not supported */
-	uint64_t time_set_back; /* how often */
-	uint64_t time_strays; /* packets whose time is far from that of their neighbours */
+	uint64_t fate[PACKET_FATE_MAX]; /* the sum is `packets` */
+	uint64_t other_link; /* of those that are not TCP: unsupported link type */
+	uint64_t time_set_back; /* how often the clock was set back */
+	uint64_t time_strays; /* packets whose time is far from their neighbours' */
 	uint64_t first_ns; /* 0: no packet */
 	uint64_t last_ns;
 };
 
 /*
- * path "-" is standard input. NULL with a line about the file in *ret_error,
- * which the caller has initialised.
+ * path "-" is standard input. Returns NULL and one line about the file in *ret_error, which the
+ * caller has initialised.
  */
 struct source *pcap_source_new(const char *path, const struct streams_options *options,
 			       struct text *ret_error);
 
-/* Likewise from an open file, which the source owns from now on, also when it fails. */
+/* As pcap_source_new(), from an open file, which the source owns even if it returns NULL. */
 struct source *pcap_source_from_file(FILE *file, const struct streams_options *options,
 				     struct text *ret_error);
 
-/* What ended the file before its end, after a drain returned 0; NULL: nothing did. */
+/* The reason why reading ended early, after a drain returned 0; NULL: the end of the file. */
 const char *pcap_source_error(const struct source *s);
 
 /* Valid until the next call on s. */

@@ -23,7 +23,7 @@
 #define INTERFACE_BODY_SIZE 8
 #define PACKET_BODY_SIZE    20
 
-/* Seconds: far behind any capture, and what fits as nanoseconds. */
+/* The largest accepted time in seconds, which fits as nanoseconds. */
 #define TIME_MAX_SEC 9000000000u
 
 struct interface {
@@ -38,10 +38,10 @@ struct pcapng {
 	bool is_swapped; /* the section's byte order is not ours */
 	bool has_section;
 	const char *error;
-	uint32_t block_len; /* as the block's beginning says */
-	uint64_t left; /* bytes of the block's body that were not read */
+	uint32_t block_len; /* length at the block's beginning */
+	uint64_t left; /* unread bytes of the block's body */
 	size_t count;
-	struct interface *interfaces; /* of the section */
+	struct interface *interfaces; /* of the current section */
 	uint8_t packet[PCAPNG_PACKET_MAX];
 };
 
@@ -89,7 +89,7 @@ bool pcapng_is_file(const uint8_t *head)
 	return type == BLOCK_SECTION;
 }
 
-/* Of the block's body. */
+/* Reads from the block's body. */
 static bool read_body(struct pcapng *r, void *buf, size_t len)
 {
 	if (len > r->left)
@@ -106,7 +106,7 @@ static bool skip_body(struct pcapng *r, uint64_t len)
 	return input_skip(r->in, len) || fail_at_end(r);
 }
 
-/* What follows the part of the body that was read, and the length once more. */
+/* Skips the rest of the body and reads the second copy of the block's length. */
 static bool end_block(struct pcapng *r)
 {
 	uint8_t trailer[BLOCK_TRAILER_SIZE];
@@ -119,7 +119,7 @@ static bool end_block(struct pcapng *r)
 	       fail(r, "the two lengths of a block contradict each other");
 }
 
-/* A number that a power of ten or two divides into seconds. */
+/* Converts n units of a power of ten or two to nanoseconds. */
 static uint64_t pow10_of(unsigned n)
 {
 	uint64_t v = 1;
@@ -143,7 +143,7 @@ uint64_t pcapng_time_ns(uint64_t ticks, uint8_t resolution, int64_t offset_sec)
 		}
 		sec = ticks >> n;
 		ticks -= sec << n;
-		/* 2^34 * 10^9 is the most that 64 bits hold. */
+		/* 2^34 * 10^9 is the maximum that 64 bits hold. */
 		if (n > 34) {
 			ticks >>= n - 34;
 			n = 34;
@@ -163,7 +163,7 @@ uint64_t pcapng_time_ns(uint64_t ticks, uint8_t resolution, int64_t offset_sec)
 	return (uint64_t)sum * 1000000000u + ns;
 }
 
-/* The body begins with the magic, which the caller has read. */
+/* Reads a section header, from behind the magic, which the caller has read. */
 static bool read_section(struct pcapng *r)
 {
 	uint8_t version[4];
@@ -219,7 +219,7 @@ static bool read_interface(struct pcapng *r)
 		return false;
 	if (r->count == PCAPNG_INTERFACES_MAX)
 		return fail(r, "a section has more interfaces than are followed");
-	/* Whenever the count is a power of two, it is full. */
+	/* The array is full whenever the count is a power of two. */
 	if ((r->count & (r->count - 1)) == 0) {
 		all = realloc(r->interfaces, (r->count ? r->count * 2 : 1) * sizeof(*all));
 		if (!all)
@@ -241,7 +241,10 @@ static bool read_data(struct pcapng *r, uint32_t captured, uint32_t wire, struct
 	return read_body(r, r->packet, take);
 }
 
-/* Both kinds that name an interface and a time: they differ in the size of its number. */
+/*
+ * Reads an Enhanced Packet Block or an obsolete Packet Block, which differ in the size of the
+ * interface number.
+ */
 static bool read_packet(struct pcapng *r, bool is_old, struct pcapng_packet *ret)
 {
 	uint8_t body[PACKET_BODY_SIZE];
@@ -261,7 +264,10 @@ static bool read_packet(struct pcapng *r, bool is_old, struct pcapng_packet *ret
 	return read_data(r, get32(r, body + 12), get32(r, body + 16), ret);
 }
 
-/* Of the first interface, cut off at its snapshot length, and without a time. */
+/*
+ * Reads a Simple Packet Block: of the first interface, truncated at its snapshot length, without a
+ * time.
+ */
 static bool read_simple(struct pcapng *r, struct pcapng_packet *ret)
 {
 	uint8_t body[4];
@@ -282,7 +288,10 @@ static bool read_simple(struct pcapng *r, struct pcapng_packet *ret)
 	return read_data(r, (uint32_t)captured, wire, ret);
 }
 
-/* Up to the body; of a section's block, up to the magic. False: the end, or an error. */
+/*
+ * Reads a block up to its body, or up to the magic of a section header. Returns false at the end or
+ * on an error.
+ */
 static bool begin_block(struct pcapng *r, uint32_t *ret_type)
 {
 	uint8_t head[BLOCK_HEADER_SIZE];
@@ -309,7 +318,7 @@ static bool begin_block(struct pcapng *r, uint32_t *ret_type)
 	r->block_len = get32(r, head + 4);
 	if (r->block_len < BLOCK_HEADER_SIZE + BLOCK_TRAILER_SIZE + known)
 		return fail(r, "a block is shorter than what it must hold");
-	/* Some writers leave the padding out of the length. */
+	/* Some writers omit the padding from the length. */
 	r->left = (((uint64_t)r->block_len + 3) & ~3ull) - BLOCK_HEADER_SIZE - BLOCK_TRAILER_SIZE -
 		  known;
 	return true;
@@ -359,7 +368,7 @@ struct pcapng *pcapng_new(struct input *in)
 
 	if (!r)
 		return NULL;
-	/* The buffer needs no zeros. */
+	/* The buffer need not be zeroed. */
 	memset(r, 0, offsetof(struct pcapng, packet));
 	r->in = in;
 	return r;

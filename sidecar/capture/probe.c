@@ -18,14 +18,14 @@
 #include "pod/cgroup.h"
 #include "pod/landlock.h"
 
-/* Headers of libcap and the kernel older than 5.8 have no names for these. */
+/* Headers of libcap and the kernel before 5.8 lack these names. */
 #define BIT_PERFMON 38
 #define BIT_BPF	    39
 
 struct context {
 	uint64_t ring_bytes;
 	bool is_refused; /* check_bpf() has failed */
-	struct cgroup cgroup; /* made to attach to; fd -1 if that was not possible */
+	struct cgroup cgroup; /* created to attach to; fd -1 if that was not possible */
 };
 
 static void detail(struct probe *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -35,11 +35,11 @@ static void detail(struct probe *p, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(p->detail, sizeof(p->detail), fmt, ap); /* longer is cut */
+	(void)vsnprintf(p->detail, sizeof(p->detail), fmt, ap); /* truncated if longer */
 	va_end(ap);
 }
 
-/* Checks return 0 for yes, else negative errno, which is the detail unless one is given. */
+/* Checks return 0 for yes, else negative errno, which is the detail unless the check sets one. */
 
 static int check_mount(struct probe *p, struct context *c)
 {
@@ -62,7 +62,7 @@ static int check_create(struct probe *p, struct context *c)
 {
 	int err;
 
-	if (c->cgroup.fd >= 0) /* made for the checks of attaching */
+	if (c->cgroup.fd >= 0) /* created for the checks of attaching */
 		return 0;
 	err = cgroup_create(&c->cgroup);
 	if (err && err != -ENODEV)
@@ -79,7 +79,7 @@ static int check_capability(struct probe *p, cap_value_t bit, const char *also_n
 
 	if (!caps)
 		return -errno;
-	(void)cap_get_flag(caps, bit, CAP_EFFECTIVE, &has); /* a bit unknown to libcap is clear */
+	(void)cap_get_flag(caps, bit, CAP_EFFECTIVE, &has); /* an unknown bit is clear */
 	(void)cap_get_flag(caps, also, CAP_EFFECTIVE, &has_also);
 	(void)cap_free(caps);
 	if (has == CAP_CLEAR && has_also == CAP_SET)
@@ -114,7 +114,7 @@ static int check_cap_ptrace(struct probe *p, struct context *c)
 	return check_capability(p, CAP_SYS_PTRACE, "", CAP_SYS_PTRACE);
 }
 
-/* Why bpf() refuses someone who has the capability, as far as one can tell. */
+/* The likely reason why bpf() is refused although we have the capability. */
 static const char *refusal_reason(void)
 {
 	scoped_file FILE *map = fopen("/proc/self/uid_map", "re");
@@ -157,7 +157,7 @@ static int check_ring(struct probe *p, struct context *c)
 	return 0;
 }
 
-/* libbpf answers 1, 0 or negative errno. */
+/* libbpf returns 1, 0 or negative errno. */
 static int from_libbpf(int answer)
 {
 	return answer == 1 ? 0 : answer == 0 ? -EOPNOTSUPP : answer;
@@ -214,7 +214,7 @@ static int check_mmap(struct probe *p, struct context *c)
 	return 0;
 }
 
-/* The smallest program of a type, attached to a cgroup by a link and taken off again. */
+/* Loads the smallest program of a type, attaches it to the cgroup by a link, and detaches it. */
 static int try_attach(struct probe *p, struct context *c, enum bpf_prog_type type,
 		      enum bpf_attach_type where)
 {
@@ -262,7 +262,7 @@ static int check_thread_id(struct probe *p, struct context *c)
 						   BPF_FUNC_get_current_pid_tgid, NULL));
 }
 
-/* Compare and exchange, on the stack. */
+/* A compare-and-exchange on the stack. */
 static int check_atomics(struct probe *p, struct context *c)
 {
 	static const struct bpf_insn exchange[] = {
@@ -321,7 +321,7 @@ static int check_landlock(struct probe *p, struct context *c)
 	return 0;
 }
 
-/* With a shared PID namespace the runtime's pause program is process 1 of the Pod. */
+/* With a shared PID namespace, process 1 of the Pod is the runtime's pause program. */
 static int check_process_one(struct probe *p, struct context *c)
 {
 	scoped_file FILE *comm = fopen("/proc/1/comm", "re");
@@ -338,7 +338,7 @@ static int check_process_one(struct probe *p, struct context *c)
 	return -EBUSY;
 }
 
-/* What somebody else has done to what might be watched here. */
+/* Checks what other programs have done to possible targets. */
 static int check_others(struct probe *p, int (*look)(struct text *out))
 {
 	struct text found;
@@ -366,12 +366,12 @@ static int check_listeners(struct probe *p, struct context *c)
 
 #define NOTHING_WORKS "watching"
 
-/* In the order in which a missing one is the cause of what fails after it. */
+/* In the order of causes: a failed check may explain the ones after it. */
 static const struct {
 	const char *name;
 	const char *disables;
 	bool is_needed;
-	bool asks_bpf; /* its answer means nothing while bpf() is refused */
+	bool asks_bpf; /* its result is meaningless while bpf() is refused */
 	int (*check)(struct probe *p, struct context *c);
 } checks[] = {
 	{"cgroup2 mount", NOTHING_WORKS, true, false, check_mount},
@@ -436,9 +436,10 @@ static void probe_one(struct probe *p, size_t i, struct context *c)
 size_t probe_all(struct probe ret_probes[PROBE_MAX], uint64_t ring_bytes)
 {
 	struct context c = {.ring_bytes = ring_bytes};
-	libbpf_print_fn_t before = libbpf_set_print(NULL); /* failing is what probes are for */
+	/* libbpf must not report the expected failures */
+	libbpf_print_fn_t before = libbpf_set_print(NULL);
 
-	(void)cgroup_create(&c.cgroup); /* if not, check_create() says why */
+	(void)cgroup_create(&c.cgroup); /* check_create() reports the failure */
 	for (size_t i = 0; i < CHECK_COUNT; i++)
 		probe_one(&ret_probes[i], i, &c);
 	cgroup_close(&c.cgroup);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What this kernel and these capabilities allow, found out by trying: no
- * version is ever compared, since distributions move features both ways.
+ * Checks what the kernel and our capabilities allow, by trying it. Versions are never compared,
+ * since distributions backport features.
  *
- * Each check stands alone, leaves nothing behind and takes well under a
- * millisecond or two; `sidelight doctor` prints them all.
+ * The checks are independent, leave nothing behind, and take at most two milliseconds each;
+ * `sidelight doctor` prints them all.
  */
 #ifndef SIDELIGHT_CAPTURE_PROBE_H
 #define SIDELIGHT_CAPTURE_PROBE_H
@@ -21,27 +21,27 @@ enum probe_state {
 
 struct probe {
 	const char *name; /* static */
-	const char *disables; /* static: what is lost without it */
-	bool is_needed; /* `run` cannot work without it */
+	const char *disables; /* static: the feature that is lost without it */
+	bool is_needed; /* `run` requires it */
 	enum probe_state state;
-	char detail[160]; /* what was found, or why not; "" if there is nothing to say */
+	char detail[160]; /* the finding, or the reason; "" if there is nothing to say */
 };
 
 #define PROBE_MAX 24
 
-/* Does every check; ring_bytes is how large a ring must be allowed. Returns how many there are. */
+/* Runs every check; ring_bytes is the size of the ring to try. Returns the number of checks. */
 size_t probe_all(struct probe ret_probes[PROBE_MAX], uint64_t ring_bytes);
 
 /*
- * Does those that `run` needs. Returns 0, or -ENOTSUP after one log line that
- * names the first that failed and what to do. To be called when attaching has
- * failed, for the reason; or before it.
+ * Runs the checks that `run` requires. Returns 0, or -ENOTSUP after one log line that names the
+ * first failed check and what to do. Called before attaching, or after it failed, to find the
+ * reason.
  */
 int probe_require(uint64_t ring_bytes);
 
-/* The kernel lets cgroup_skb programs ask which thread sends (6.10). */
+/* True if cgroup_skb programs can read the thread that sends (Linux 6.10). */
 bool probe_has_thread_id(void);
-/* Programs may exchange a value for another (5.12). */
+/* True if programs can use atomic compare-and-exchange (Linux 5.12). */
 bool probe_has_atomics(void);
 
 #endif

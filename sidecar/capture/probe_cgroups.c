@@ -16,7 +16,7 @@
 
 #define LISTENERS_MAX 4096
 
-/* The cgroup at the top of what the mount shows. */
+/* The top cgroup of the mount. */
 static int open_top(struct cgroup *ret_top)
 {
 	scoped_free struct cgroup_mount *mount = malloc(sizeof(*mount));
@@ -28,15 +28,15 @@ static int open_top(struct cgroup *ret_top)
 	return err ? err : cgroup_open(ret_top, mount->path);
 }
 
-struct held {
+struct held_hooks {
 	struct text *out;
 	unsigned count;
 };
 
-static bool note_held(void *ctx, const struct cgroup_tree_entry *entry)
+static bool count_held(void *ctx, const struct cgroup_tree_entry *entry)
 {
 	scoped_fd int fd = openat(entry->dir_fd, entry->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct held *held = ctx;
+	struct held_hooks *held = ctx;
 	struct hook_holder h;
 
 	if (fd < 0 || !hooks_find_own_holder(fd, &h))
@@ -50,11 +50,11 @@ static bool note_held(void *ctx, const struct cgroup_tree_entry *entry)
 int probe_held_hooks(struct text *out)
 {
 	struct cgroup top = {.fd = -1};
-	struct held held = {.out = out};
+	struct held_hooks held = {.out = out};
 	int err = open_top(&top);
 
 	if (!err)
-		err = cgroup_tree_each(top.fd, top.path, note_held, &held);
+		err = cgroup_tree_each(top.fd, top.path, count_held, &held);
 	cgroup_close(&top);
 	if (held.count > 1)
 		text_addf(out, " and %u more", held.count - 1);
@@ -74,15 +74,15 @@ static void keep_listener(void *ctx, const struct sock_info *s)
 		l->list[l->count++] = *s;
 }
 
-/* Does whoever watches the cgroup of the process see what it does with the socket? */
+/* True if an observer of the process's cgroup sees the socket's traffic. */
 static bool is_seen(pid_t pid, uint64_t socket_cgroup)
 {
 	struct cgroup its = {.fd = -1};
 	struct cgroup that = {.fd = -1};
-	bool is_seen = true; /* or it has ended, or cannot be told */
+	bool is_seen = true; /* also if the process has ended, or the cgroup can't be read */
 
 	if (cgroup_open_pid(&its, pid) == 0 && its.id != socket_cgroup) {
-		/* Below its own, it is seen with it. */
+		/* A cgroup below the process's own is observed with it. */
 		is_seen = cgroup_tree_open(&that, socket_cgroup) == 0 &&
 			  strncmp(that.path, its.path, strlen(its.path)) == 0 &&
 			  that.path[strlen(its.path)] == '/';
@@ -121,7 +121,7 @@ int probe_moved_listeners(struct text *out)
 		if (h && !is_seen(h->pid, l->list[i].cgroup_id) && count++ == 0)
 			add_listener(out, h->pid, &l->list[i]);
 	}
-	/* What was not looked at may be one. */
+	/* A process that was not checked may have such a listener. */
 	if (!err && !count && holders.is_denied)
 		err = -EACCES;
 	holders_release(&holders);

@@ -18,8 +18,9 @@
 #include "socket.skel.h"
 
 /*
- * Of our memory limit, what the kernel may keep for connections; and what it takes for each. The
- * kernel gives up none for another, as the table of connections does: of idle ones, it keeps more.
+ * The share of our memory limit for kernel state of connections, and the size of one state. The
+ * kernel does not evict states, as the table of connections does, so it stores more of idle
+ * connections.
  */
 #define KERNEL_SHARE   4
 #define KERNEL_OF_CONN 768
@@ -47,7 +48,7 @@ static void detach(struct attached *a)
 	a->id = 0;
 }
 
-/* Connections of which the kernel half may keep something. */
+/* The number of connections for which the kernel may store state. */
 static uint64_t storages_max(uint64_t conn_cap)
 {
 	uint64_t most = conn_cap * KERNEL_IDLE;
@@ -75,7 +76,7 @@ struct programs *programs_new(size_t ring_bytes, uint64_t conn_cap)
 	if (!err)
 		return p;
 fail:
-	/* The probes name what is missing, if it is one of the usual things. */
+	/* The checks of probe.h name the usual reasons. */
 	if (probe_require(ring_bytes) == 0)
 		log_error("capture: the kernel does not load our programs (%s); "
 			  "run with --log-level debug to see what it says",
@@ -105,7 +106,9 @@ int programs_share_maps(const struct programs *p, struct bpf_object *object)
 	return shared_maps_reuse(&p->loaded.maps, object);
 }
 
-/* The value that the programs of this cgroup find, made by the first attachment: they begin. */
+/*
+ * The map value of this cgroup. The programs find it after the first attachment, and begin with it.
+ */
 static int start_cgroup(struct programs *p, uint64_t id, uint64_t container)
 {
 	struct sl_cgroup *values = calloc((size_t)p->cpu_count, sizeof(*values));
@@ -139,8 +142,9 @@ static int attach(struct programs *p, struct attached *a, int cgroup_fd)
 		if (a->link_fds[i] < 0)
 			return -errno;
 	}
-	/* By a cgroup that the mount does not show: it was without its program for some
-	 * microseconds. */
+	/*
+	 * A cgroup above the mount is affected: it was without its program for some microseconds.
+	 */
 	return hooks_has_displaced(cgroup_fd, &before) ? -EBUSY : 0;
 }
 
@@ -163,7 +167,8 @@ int programs_attach(struct programs *p, int cgroup_fd, uint64_t id, uint64_t con
 	return err;
 }
 
-/* What the sockets of a cgroup hold when nobody tells of their end any more: gone from the count.
+/*
+ * Subtracts the sockets of a detached cgroup, whose ends are not reported any more, from the count.
  */
 static void forget_storages(struct programs *p, uint64_t id)
 {
@@ -205,7 +210,7 @@ int programs_counters(const struct programs *p, uint64_t id, uint64_t ret_counte
 
 bool programs_is_full(const struct programs *p)
 {
-	/* Signed, as in make_state(): it may be a little too low. */
+	/* Signed, as in make_state(): the count may be slightly too low. */
 	return (int64_t)p->count->storages >= (int64_t)p->loaded.storages_max;
 }
 
@@ -221,7 +226,7 @@ int programs_answer(struct programs *p, uint64_t conn_id, enum dir dir, uint32_t
 	struct sl_verdict v = {0};
 	struct timespec now;
 
-	/* None yet, or one that was pushed out: then this is the first. */
+	/* There is no answer yet, or it was evicted: then this is the first one. */
 	(void)bpf_map_lookup_elem(fd, &conn_id, &v);
 	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail */
 	v.time_ns[dir] = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;

@@ -53,8 +53,10 @@ static int read_data(const struct sl_data *rec, size_t size, struct event *ev)
 	whole = rec->to_seq - rec->from_seq;
 	if (whole >> 31 || before > whole || rec->h.len > whole - before)
 		return -EBADMSG;
-	/* Member by member, all of them: else the whole is cleared first, which costs as much
-	 * again. */
+	/*
+	 * All members are assigned one by one: a compound literal would clear the struct first,
+	 * which costs as much again.
+	 */
 	ev->kind = EVENT_DATA;
 	ev->data.dir = (enum dir)rec->h.dir;
 	ev->data.data = (struct span){(const char *)rec->data, rec->h.len};
@@ -96,7 +98,7 @@ int record_read(const void *record, size_t size, struct event *ret_event)
 		return -EBADMSG;
 	ret_event->time_ns = h->time_ns;
 	ret_event->id = h->id;
-	/* What nearly all records are. */
+	/* Nearly all records are data. */
 	if (h->kind == SL_DATA)
 		return read_data(record, size, ret_event);
 	switch (h->kind) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One record of the kernel's ring (bpf/event.h) as an event. The records are
- * our own programs', but they are checked like anybody's: a ring is memory.
+ * Converts a record of the BPF programs' ring (bpf/event.h) to an event. Records come from our own
+ * programs, but are validated like any other input in shared memory.
  */
 #ifndef SIDELIGHT_CAPTURE_RECORD_H
 #define SIDELIGHT_CAPTURE_RECORD_H
@@ -10,8 +10,9 @@
 
 #include "capture/event.h"
 
-/* record is aligned to 8 bytes, as those of a ring are. Returns 0, or -EBADMSG. Spans of *ret_event
- * point into the record. */
+/*
+ * record is aligned to 8 bytes. Returns 0, or -EBADMSG. Spans of *ret_event point into the record.
+ */
 int record_read(const void *record, size_t size, struct event *ret_event);
 
 #endif

@@ -13,7 +13,9 @@
 #include "capture/record.h"
 #include "socket.skel.h"
 
-/* How much is read before the kernel may write there again: the position is shared with all CPUs.
+/*
+ * How much is read before the position is published, which frees the memory for the BPF programs.
+ * All CPUs share the cache line of the position.
  */
 #define RELEASE_BYTES (16u << 10)
 
@@ -22,22 +24,25 @@ _Static_assert(sizeof(struct sl_data) + SL_DATA_LARGE + BPF_RINGBUF_HDR_SZ <= SL
 
 struct ring {
 	struct source source;
-	struct sl_shared *shared; /* mapped, a page */
-	struct socket_bpf__bss *bss; /* mapped, a page */
+	struct sl_shared *shared; /* one mapped page */
+	struct socket_bpf__bss *bss; /* one mapped page */
 	struct mapped records;
-	struct mapped wakes; /* what wakes us, if not the records themselves */
-	int wake_fd; /* an epoll instance with the kernel's ring in it; -1: none */
-	int ring_fd; /* the kernel's ring */
+	struct mapped wakes; /* the BPF ring buffer, if it does not hold the records */
+	int wake_fd; /* an epoll instance with the BPF ring buffer in it; -1: none */
+	int ring_fd; /* the BPF ring buffer */
 	size_t size; /* of the ring: a power of two */
 	const struct ring_owner_ops *owner;
-	void *ctx; /* of owner */
-	struct sl_close *late; /* taken from late_closes: room for all, untouched till then */
+	void *ctx; /* context of owner */
+	struct sl_close *late; /* CLOSE records from late_closes: room for all, allocated once */
 	size_t late_count;
-	uint64_t late_at; /* position that is to be read before they are handed out */
+	uint64_t late_at; /* they are reported once the ring is read up to this position */
 	struct source_counters counters;
 };
 
-/* Takes what is in late_closes: all records of those connections are in the ring by now. */
+/*
+ * Fetches the records in late_closes. All other records of their connections are in the ring
+ * already.
+ */
 static void take_late_closes(struct ring *r)
 {
 	int n;
@@ -45,7 +50,7 @@ static void take_late_closes(struct ring *r)
 	r->bss->has_late_close = 0;
 	n = r->owner->fetch_closes(r->ctx, r->late, SL_LATE_CLOSES);
 	if (n == -ETIMEDOUT)
-		r->bss->has_late_close = 1; /* they are fetched by the next drain */
+		r->bss->has_late_close = 1; /* the next drain tries again */
 	else if (n < 0)
 		log_error("capture: cannot read ends of connections (%s)", strerror(-n));
 	if (n > 0)
@@ -53,7 +58,7 @@ static void take_late_closes(struct ring *r)
 	r->late_at = mapped_produced(&r->records);
 }
 
-/* Returns how many. */
+/* Reports fetched CLOSE records; returns their number. */
 static int hand_out_late_closes(struct ring *r, event_fn fn, void *ctx)
 {
 	int n = (int)r->late_count;
@@ -69,9 +74,9 @@ static int hand_out_late_closes(struct ring *r, event_fn fn, void *ctx)
 }
 
 /*
- * What libbpf's ring_buffer__consume() does, without a
- * call and a store to the shared position for each record. At most one ring full: a kernel that
- * writes as fast as we read must not keep us here.
+ * Reads the ring as libbpf's ring_buffer__consume() does, but without a call and a store to the
+ * shared position for each record. Reads at most one ring full, so that a fast producer can't keep
+ * the loop here.
  */
 static int ring_drain(struct source *s, event_fn fn, void *ctx)
 {
@@ -84,7 +89,10 @@ static int ring_drain(struct source *s, event_fn fn, void *ctx)
 	uint32_t len;
 	int n = 0;
 
-	/* Who finds it set does not wake us: what he has written before, we see after this. */
+	/*
+	 * Pairs with the atomic exchange that seals a record (bpf/ring.bpf.h): either the producer
+	 * sees has_woken == 0 and may wake the reader, or the reader sees its record below.
+	 */
 	r->shared->has_woken = 0;
 	__sync_synchronize();
 	if (r->bss->has_late_close && !r->late_count)
@@ -101,7 +109,7 @@ static int ring_drain(struct source *s, event_fn fn, void *ctx)
 		}
 	}
 	mapped_release(m);
-	/* Discarded records are news, too: of who sends more of them, one need not wake us. */
+	/* Discarded records count as progress: their producer need not wake the reader. */
 	if (n == 0 && m->at != start)
 		n = 1;
 	mapped_rewind(m);
@@ -119,7 +127,10 @@ static bool ring_sleep(struct source *s)
 	struct ring *r = (struct ring *)s;
 
 	r->shared->reader_awake = 0;
-	/* What the kernel wrote before it saw this, we see after it. */
+	/*
+	 * Pairs with the atomic exchange that seals a record (bpf/ring.bpf.h): either the producer
+	 * sees reader_awake == 0 and wakes the reader, or the reader sees its record below.
+	 */
 	__sync_synchronize();
 	return mapped_produced(&r->records) == r->records.at && !r->bss->has_late_close &&
 	       !r->late_count;
@@ -135,7 +146,7 @@ static void ring_woken(struct source *s)
 	struct ring *r = (struct ring *)s;
 	struct epoll_event event;
 
-	/* Takes the one event there is, or is, with none, a spurious call. */
+	/* Consumes the pending event, if any. */
 	(void)epoll_wait(r->wake_fd, &event, 1, 0);
 	if (r->wakes.data)
 		mapped_skip(&r->wakes);
@@ -199,8 +210,8 @@ static int map_all(struct ring *r, const struct ring_layout *layout)
 }
 
 /*
- * The descriptor to watch is not the ring's own, which is readable whenever the ring is not empty,
- * but one that is readable once for each time the kernel wakes us.
+ * The descriptor to wait on is not the ring buffer's own, which stays readable while the ring is
+ * not empty, but an epoll instance that is readable once for each wake-up.
  */
 static int watch(struct ring *r, int fd)
 {
@@ -209,7 +220,7 @@ static int watch(struct ring *r, int fd)
 	r->wake_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (r->wake_fd < 0)
 		return -errno;
-	/* An epoll instance drops what is closed: the ring buffer stays open for as long as it. */
+	/* An epoll instance drops closed descriptors, so the ring buffer stays open as long. */
 	r->ring_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (r->ring_fd < 0 || epoll_ctl(r->wake_fd, EPOLL_CTL_ADD, r->ring_fd, &event))
 		return -errno;

@@ -8,49 +8,50 @@ void seen_start(struct seen *s, uint32_t seq)
 	*s = (struct seen){.is_started = true, .first = seq, .next = seq, .acked = seq};
 }
 
-static void hole_remove(struct seen *s, unsigned i)
+static void gap_remove(struct seen *s, unsigned i)
 {
-	s->hole_count--;
-	memmove(&s->hole[i], &s->hole[i + 1], (s->hole_count - i) * sizeof(s->hole[0]));
+	s->gap_count--;
+	memmove(&s->gap[i], &s->gap[i + 1], (s->gap_count - i) * sizeof(s->gap[0]));
 }
 
-/* Before hole i. Returns the bytes lost to make room: of the lowest hole, which may be the new one.
+/*
+ * Inserts a gap at index i. Returns the bytes lost to make room: the lowest gap, maybe the new one.
  */
-static uint32_t hole_insert(struct seen *s, unsigned i, struct seq_range r)
+static uint32_t gap_insert(struct seen *s, unsigned i, struct seq_range r)
 {
 	uint32_t lost = 0;
 
-	if (s->hole_count == SEEN_HOLES_MAX) {
+	if (s->gap_count == SEEN_GAPS_MAX) {
 		if (i == 0)
 			return r.to - r.from;
-		lost = s->hole[0].to - s->hole[0].from;
-		hole_remove(s, 0);
+		lost = s->gap[0].to - s->gap[0].from;
+		gap_remove(s, 0);
 		i--;
 	}
-	memmove(&s->hole[i + 1], &s->hole[i], (s->hole_count - i) * sizeof(s->hole[0]));
-	s->hole[i] = r;
-	s->hole_count++;
+	memmove(&s->gap[i + 1], &s->gap[i], (s->gap_count - i) * sizeof(s->gap[0]));
+	s->gap[i] = r;
+	s->gap_count++;
 	return lost;
 }
 
-/* Above all others. Returns the bytes lost to make room. */
-static uint32_t hole_append(struct seen *s, struct seq_range r)
+/* Appends a gap. Returns the bytes lost to make room. */
+static uint32_t gap_append(struct seen *s, struct seq_range r)
 {
-	/* Where the direction was known to have come so far without a byte (FIN), two meet. */
-	if (s->hole_count && s->hole[s->hole_count - 1].to == r.from) {
-		s->hole[s->hole_count - 1].to = r.to;
+	/* After a position without bytes (FIN), the new gap may touch the last one. */
+	if (s->gap_count && s->gap[s->gap_count - 1].to == r.from) {
+		s->gap[s->gap_count - 1].to = r.to;
 		return 0;
 	}
-	return hole_insert(s, s->hole_count, r);
+	return gap_insert(s, s->gap_count, r);
 }
 
-/* Takes what r shares with each hole out of it. */
-static void holes_fill(struct seen *s, struct seq_range r, struct seen_result *ret)
+/* Removes the bytes of r from all gaps. */
+static void gaps_fill(struct seen *s, struct seq_range r, struct seen_result *ret)
 {
 	unsigned i = 0;
 
-	while (i < s->hole_count) {
-		struct seq_range *h = &s->hole[i];
+	while (i < s->gap_count) {
+		struct seq_range *h = &s->gap[i];
 		struct seq_range cut = r;
 
 		if (seq_before(cut.from, h->from))
@@ -63,7 +64,7 @@ static void holes_fill(struct seen *s, struct seq_range r, struct seen_result *r
 		}
 		ret->new[ret->new_count++] = cut;
 		if (cut.from == h->from && cut.to == h->to) {
-			hole_remove(s, i);
+			gap_remove(s, i);
 		} else if (cut.from == h->from) {
 			h->from = cut.to;
 			i++;
@@ -71,11 +72,11 @@ static void holes_fill(struct seen *s, struct seq_range r, struct seen_result *r
 			h->to = cut.from;
 			i++;
 		} else {
-			/* r ends inside this hole: no later one can share with it. */
+			/* r ends inside this gap: it cannot overlap with a later one. */
 			struct seq_range low = {h->from, cut.from};
 
 			h->from = cut.to;
-			ret->lost_bytes += hole_insert(s, i, low);
+			ret->lost_bytes += gap_insert(s, i, low);
 			return;
 		}
 	}
@@ -85,7 +86,7 @@ void seen_add(struct seen *s, struct seq_range r, struct seen_result *ret)
 {
 	ret->new_count = 0;
 	ret->lost_bytes = 0;
-	holes_fill(s, r, ret);
+	gaps_fill(s, r, ret);
 	if (seq_before(s->next, r.from)) {
 		struct seq_range h = {s->next, r.from};
 
@@ -94,7 +95,7 @@ void seen_add(struct seen *s, struct seq_range r, struct seen_result *ret)
 			ret->lost_bytes += h.from - s->next;
 		}
 		if (h.from != h.to)
-			ret->lost_bytes += hole_append(s, h);
+			ret->lost_bytes += gap_append(s, h);
 		s->next = r.from;
 	}
 	if (seq_before(s->next, r.to)) {
@@ -103,7 +104,7 @@ void seen_add(struct seen *s, struct seq_range r, struct seen_result *ret)
 	}
 }
 
-uint32_t seen_cut(struct seen *s, uint32_t to)
+uint32_t seen_skip(struct seen *s, uint32_t to)
 {
 	uint32_t lost = to - s->next;
 
@@ -113,12 +114,12 @@ uint32_t seen_cut(struct seen *s, uint32_t to)
 	return lost;
 }
 
-uint32_t seen_hole_bytes(const struct seen *s)
+uint32_t seen_gap_bytes(const struct seen *s)
 {
 	uint32_t bytes = 0;
 
-	for (unsigned i = 0; i < s->hole_count; i++)
-		bytes += s->hole[i].to - s->hole[i].from;
+	for (unsigned i = 0; i < s->gap_count; i++)
+		bytes += s->gap[i].to - s->gap[i].from;
 	return bytes;
 }
 
@@ -126,8 +127,8 @@ bool seen_has_new(const struct seen *s, struct seq_range r)
 {
 	if (!s->is_started || seq_before(s->next, r.to))
 		return true;
-	for (unsigned i = 0; i < s->hole_count; i++)
-		if (seq_before(r.from, s->hole[i].to) && seq_before(s->hole[i].from, r.to))
+	for (unsigned i = 0; i < s->gap_count; i++)
+		if (seq_before(r.from, s->gap[i].to) && seq_before(s->gap[i].from, r.to))
 			return true;
 	return false;
 }
@@ -151,8 +152,8 @@ uint32_t seen_ack(struct seen *s, uint32_t ack)
 	if (!seq_before(s->acked, ack) || !seen_fits(s, (struct seq_range){ack, ack}))
 		return 0;
 	s->acked = ack;
-	while (s->hole_count && seq_before(s->hole[0].from, ack)) {
-		struct seq_range *h = &s->hole[0];
+	while (s->gap_count && seq_before(s->gap[0].from, ack)) {
+		struct seq_range *h = &s->gap[0];
 
 		if (seq_before(ack, h->to)) {
 			lost += ack - h->from;
@@ -160,9 +161,9 @@ uint32_t seen_ack(struct seen *s, uint32_t ack)
 			break;
 		}
 		lost += h->to - h->from;
-		hole_remove(s, 0);
+		gap_remove(s, 0);
 	}
-	/* One byte too many is a FIN that the capture missed, more often than data. */
+	/* An acknowledgement of one byte more is usually a FIN that the capture lacks. */
 	if (seq_before(s->next + 1, ack)) {
 		lost += ack - s->next;
 		s->next = ack;

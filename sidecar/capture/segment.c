@@ -6,9 +6,9 @@
 #include "bpf/event.h"
 
 /*
- * A RST counts if it could have been sent: not below what the receiver has
- * acknowledged, and not further ahead than a few windows that the capture may
- * have missed. Forged ones rarely meet this (RFC 5961 section 3 is stricter).
+ * A RST is accepted if its sender can have sent it: not below the receiver's acknowledgement, and
+ * not further ahead than a few windows that the capture may lack. Forged RSTs rarely match (RFC
+ * 5961 section 3 is stricter).
  */
 #define RST_AHEAD_MAX (4u << 20)
 
@@ -19,12 +19,15 @@ static void emit(struct streams *s, struct stream *c, struct event *ev)
 	s->fn(s->ctx, ev);
 }
 
-static enum dir half_dir(const struct stream *c, unsigned from)
+static enum dir direction_of(const struct stream *c, unsigned from)
 {
 	return from == c->local ? DIR_EGRESS : DIR_INGRESS;
 }
 
-/* A method token and a space, as requests begin (RFC 9112 section 3), or what may become it. */
+/*
+ * True if s begins with a method token and a space, as requests do (RFC 9112 section 3), or may
+ * become it.
+ */
 static bool is_like_request(struct span s)
 {
 	size_t n = 0;
@@ -36,7 +39,7 @@ static bool is_like_request(struct span s)
 	return n > 0 && n < s.len && s.ptr[n] == ' ';
 }
 
-/* The handshake was not captured: which end is observed is a guess, and labelled so. */
+/* Guesses which end is observed, for a connection without handshake; the role stays unknown. */
 static unsigned guess_local(const struct streams *s, const struct stream *c, unsigned from,
 			    struct span data)
 {
@@ -51,7 +54,7 @@ static unsigned guess_local(const struct streams *s, const struct stream *c, uns
 	return s->options.observes_client ? !server : server;
 }
 
-/* Where a direction starts is told with it, or by a mark as soon as that is known. */
+/* Reports OPEN with the starts of the directions, as far as they are known. */
 static void emit_open(struct streams *s, struct stream *c, unsigned from, struct span data)
 {
 	struct event ev = {.kind = EVENT_OPEN};
@@ -64,23 +67,23 @@ static void emit_open(struct streams *s, struct stream *c, unsigned from, struct
 	ev.open.remote = c->end[!c->local];
 	ev.open.role = c->role;
 	for (unsigned i = 0; i < 2; i++) {
-		struct half *h = &c->half[i];
+		struct direction *h = &c->direction[i];
 
-		h->has_begun = h->seen.is_started;
-		ev.open.has_first[half_dir(c, i)] = h->seen.is_started;
-		ev.open.first_seq[half_dir(c, i)] = h->seen.first;
+		h->has_reported_start = h->seen.is_started;
+		ev.open.has_first[direction_of(c, i)] = h->seen.is_started;
+		ev.open.first_seq[direction_of(c, i)] = h->seen.first;
 	}
 	c->is_open = true;
 	emit(s, c, &ev);
 }
 
-/* A piece without bytes at seq, for what it says about everything below. */
+/* Reports DATA without bytes at seq: everything below is decided. */
 static void emit_mark(struct streams *s, struct stream *c, unsigned from, uint32_t seq, bool is_fin,
 		      bool has_gap)
 {
 	struct event ev = {.kind = EVENT_DATA};
 
-	ev.data = (struct segment_view){.dir = half_dir(c, from),
+	ev.data = (struct segment_view){.dir = direction_of(c, from),
 					.data = {"", 0},
 					.seq = seq,
 					.from_seq = seq,
@@ -90,20 +93,21 @@ static void emit_mark(struct streams *s, struct stream *c, unsigned from, uint32
 	emit(s, c, &ev);
 }
 
-/* Whoever puts the direction in order must know where it starts. */
+/* Reports the start of a direction, if OPEN did not contain it. */
 static void emit_start(struct streams *s, struct stream *c, unsigned from)
 {
-	struct half *h = &c->half[from];
+	struct direction *h = &c->direction[from];
 
-	if (h->has_begun)
+	if (h->has_reported_start)
 		return;
-	h->has_begun = true;
+	h->has_reported_start = true;
 	emit_mark(s, c, from, h->seen.first, false, false);
 }
 
 uint64_t segment_missing(const struct stream *c)
 {
-	return (uint64_t)seen_hole_bytes(&c->half[0].seen) + seen_hole_bytes(&c->half[1].seen);
+	return (uint64_t)seen_gap_bytes(&c->direction[0].seen) +
+	       seen_gap_bytes(&c->direction[1].seen);
 }
 
 void segment_close(struct streams *s, struct stream *c, bool is_reset)
@@ -117,9 +121,9 @@ void segment_close(struct streams *s, struct stream *c, bool is_reset)
 	if (!c->is_open)
 		return;
 	ev.close.is_reset = is_reset;
-	ev.close.bytes[DIR_EGRESS] = c->half[c->local].bytes;
-	ev.close.bytes[DIR_INGRESS] = c->half[!c->local].bytes;
-	ev.close.retransmits = c->half[c->local].retransmits;
+	ev.close.bytes[DIR_EGRESS] = c->direction[c->local].bytes;
+	ev.close.bytes[DIR_INGRESS] = c->direction[!c->local].bytes;
+	ev.close.retransmits = c->direction[c->local].retransmits;
 	emit(s, c, &ev);
 }
 
@@ -135,30 +139,30 @@ void segment_mute(struct streams *s, struct stream *c)
 	emit(s, c, &ev);
 }
 
-/* Tells what is decided after bytes were lost, or what was owed when a hole closed. */
-static void settle(struct streams *s, struct stream *c, unsigned from)
+/* Reports the in-order offset after bytes were lost or a gap was closed. */
+static void emit_floor(struct streams *s, struct stream *c, unsigned from)
 {
-	struct half *h = &c->half[from];
+	struct direction *h = &c->direction[from];
 
 	if (!c->is_open)
 		return;
 	emit_start(s, c, from);
 	emit_mark(s, c, from, seen_floor(&h->seen), false, false);
-	if (h->seen.hole_count == 0)
-		h->owes_floor = false;
+	if (h->seen.gap_count == 0)
+		h->must_report_floor = false;
 }
 
-/* data begins at seq; fin is where the direction ends, if is_fin. */
+/* Reports the new ranges of data, which begins at seq. is_fin: the direction ends at fin. */
 static void emit_new(struct streams *s, struct stream *c, unsigned from, struct span data,
 		     uint32_t seq, const struct seen_result *res, bool is_fin, uint32_t fin)
 {
-	struct half *h = &c->half[from];
+	struct direction *h = &c->direction[from];
 
 	for (size_t i = 0; i < res->new_count; i++) {
 		struct seq_range n = res->new[i];
 		struct event ev = {.kind = EVENT_DATA};
 
-		ev.data.dir = half_dir(c, from);
+		ev.data.dir = direction_of(c, from);
 		ev.data.data = (struct span){data.ptr + (n.from - seq), n.to - n.from};
 		ev.data.seq = ev.data.from_seq = n.from;
 		ev.data.to_seq = n.to;
@@ -173,7 +177,7 @@ static void emit_new(struct streams *s, struct stream *c, unsigned from, struct 
 
 static void stream_data(struct streams *s, struct stream *c, unsigned from, const struct packet *p)
 {
-	struct half *h = &c->half[from];
+	struct direction *h = &c->direction[from];
 	uint32_t seq = segment_seq(p);
 	struct seq_range r = {seq, seq + (uint32_t)p->data.len};
 	uint32_t end = segment_end(p);
@@ -204,47 +208,47 @@ static void stream_data(struct streams *s, struct stream *c, unsigned from, cons
 	emit_start(s, c, from);
 	emit_new(s, c, from, p->data, seq, &res, is_fin, end);
 	if (seq_before(h->seen.next, end)) {
-		s->stats.bytes_cut += seen_cut(&h->seen, end);
-		h->owes_floor = true;
+		s->stats.bytes_cut += seen_skip(&h->seen, end);
+		h->must_report_floor = true;
 	}
 	if (res.lost_bytes) {
 		s->stats.bytes_missing += res.lost_bytes;
-		h->owes_floor = true;
+		h->must_report_floor = true;
 	}
-	if (h->owes_floor && seen_floor(&h->seen) != floor)
-		settle(s, c, from);
+	if (h->must_report_floor && seen_floor(&h->seen) != floor)
+		emit_floor(s, c, from);
 	if (is_fin) {
 		h->has_fin = true;
 		h->fin = end;
 		if (!res.new_count || res.new[res.new_count - 1].to != end)
-			emit_mark(s, c, from, end, true, h->seen.hole_count > 0);
+			emit_mark(s, c, from, end, true, h->seen.gap_count > 0);
 	}
 }
 
-/* What an acknowledgement of a direction says of its bytes; false: nothing that can be true. */
-static bool acked_bytes(const struct half *h, uint32_t ack, uint32_t *ret_to, bool *ret_is_fin)
+/* The end of the bytes that an acknowledgement covers. Returns false if it is invalid. */
+static bool acked_bytes(const struct direction *h, uint32_t ack, uint32_t *ret_to, bool *ret_is_fin)
 {
 	bool is_behind = h->has_fin && seq_before(h->fin, ack);
 
 	if (is_behind && ack != h->fin + 1)
-		return false; /* of something that was never sent */
+		return false; /* acknowledges bytes that were never sent */
 	*ret_to = is_behind ? h->fin : ack;
 	*ret_is_fin = is_behind;
 	return true;
 }
 
-/* Bytes of a direction passed and are not in the capture. */
+/* Bytes of a direction are lost: they passed and are not in the capture. */
 static void stream_lose(struct streams *s, struct stream *c, unsigned from, uint32_t lost)
 {
 	s->stats.bytes_missing += lost;
 	if (lost)
-		settle(s, c, from);
+		emit_floor(s, c, from);
 }
 
-/* The other end has received what end `of` sent, up to `ack`. */
+/* Processes an acknowledgement of the bytes that end `of` sent, up to `ack`. */
 static void stream_ack(struct streams *s, struct stream *c, unsigned of, uint32_t ack)
 {
-	struct half *h = &c->half[of];
+	struct direction *h = &c->direction[of];
 	bool is_fin;
 
 	if (!acked_bytes(h, ack, &ack, &is_fin))
@@ -253,7 +257,7 @@ static void stream_ack(struct streams *s, struct stream *c, unsigned of, uint32_
 	stream_lose(s, c, of, seen_ack(&h->seen, ack));
 }
 
-static bool is_rst_possible(const struct half *h, uint32_t seq)
+static bool is_rst_possible(const struct direction *h, uint32_t seq)
 {
 	return !h->seen.is_started || (!seq_before(seq, h->seen.acked) &&
 				       (int32_t)(seq - h->seen.next) <= (int32_t)RST_AHEAD_MAX);
@@ -261,13 +265,13 @@ static bool is_rst_possible(const struct half *h, uint32_t seq)
 
 static bool has_ack(const struct stream *c, const struct packet *p, unsigned from)
 {
-	return p->flags & PACKET_ACK && (c->half[!from].seen.is_started || p->data.len);
+	return p->flags & PACKET_ACK && (c->direction[!from].seen.is_started || p->data.len);
 }
 
-/* What its sender has received passed before it, and what the sender had sent, too. */
+/* Processes a RST: bytes that its sender acknowledged or sent before it have passed. */
 static void stream_reset(struct streams *s, struct stream *c, const struct packet *p, unsigned from)
 {
-	struct half *h = &c->half[from];
+	struct direction *h = &c->direction[from];
 
 	if (!is_rst_possible(h, p->seq) && c->is_open) {
 		s->stats.outside++;
@@ -280,11 +284,11 @@ static void stream_reset(struct streams *s, struct stream *c, const struct packe
 	segment_close(s, c, true);
 }
 
-/* On a connection that is closed: what is new is not looked at. */
+/* Counts a segment of a closed connection; its data is ignored. */
 static void count_after_close(struct streams *s, struct stream *c, const struct packet *p,
 			      unsigned from)
 {
-	struct seen *seen = &c->half[from].seen;
+	struct seen *seen = &c->direction[from].seen;
 	struct seq_range r = {segment_seq(p), segment_end(p)};
 	struct seen_result res;
 
@@ -320,20 +324,20 @@ void segment_take(struct streams *s, struct stream *c, const struct packet *p, u
 		stream_ack(s, c, !from, p->ack);
 	if (segment_end(p) != segment_seq(p) || p->flags & PACKET_FIN)
 		stream_data(s, c, from, p);
-	if (c->half[0].is_fin_acked && c->half[1].is_fin_acked)
+	if (c->direction[0].is_fin_acked && c->direction[1].is_fin_acked)
 		segment_close(s, c, false);
 }
 
-bool segment_is_early(const struct stream *c, const struct packet *p, unsigned from)
+bool segment_must_wait(const struct stream *c, const struct packet *p, unsigned from)
 {
-	const struct half *mine = &c->half[from];
+	const struct direction *mine = &c->direction[from];
 	uint32_t to;
 	bool is_fin;
 
 	if (c->is_closed)
 		return false;
-	if (p->flags & PACKET_ACK && acked_bytes(&c->half[!from], p->ack, &to, &is_fin) &&
-	    seen_is_missing(&c->half[!from].seen, to))
+	if (p->flags & PACKET_ACK && acked_bytes(&c->direction[!from], p->ack, &to, &is_fin) &&
+	    seen_is_missing(&c->direction[!from].seen, to))
 		return true;
 	return p->flags & PACKET_RST && !mine->has_fin && is_rst_possible(mine, p->seq) &&
 	       seen_is_missing(&mine->seen, p->seq);

@@ -20,7 +20,7 @@ struct sockmap {
 	uint64_t *cookies; /* sorted; room for COOKIES_MAX once one was found */
 };
 
-/* The link outlives libbpf's object, which holds much memory. */
+/* The link outlives libbpf's object, which takes much memory. */
 static int load(struct sockmap *m)
 {
 	struct sockmap_bpf *bpf = sockmap_bpf__open_and_load();
@@ -68,7 +68,7 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Adds what was read; *is_new: some had no cookie. */
+/* Adds cookies; *is_new: some sockets had none. */
 static int add(struct sockmap *m, const uint64_t *cookies, size_t count, bool *is_new)
 {
 	if (!m->cookies)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where events come from: the kernel's ring (ring.h) or a capture file
- * (pcap.h). Everything behind a source is a pure function of its events.
+ * The interface of a source of events: the BPF programs' ring (ring.h) or a capture file (pcap.h).
+ * Everything behind a source is a pure function of its events.
  *
- * What not every source can do is asked for, never known from its kind.
+ * Optional abilities are members of source_ops that may be NULL; callers do not depend on the kind
+ * of the source.
  */
 #ifndef SIDELIGHT_CAPTURE_SOURCE_H
 #define SIDELIGHT_CAPTURE_SOURCE_H
@@ -16,50 +17,52 @@
 
 struct source;
 
-/* Since it was opened. */
+/* Totals since the source was opened. */
 struct source_counters {
-	uint64_t malformed; /* records that made no sense */
-	uint64_t answers; /* that were given to events that asked */
+	uint64_t malformed; /* malformed records */
+	uint64_t answers; /* frame starts that were reported to the source */
 };
 
 struct source_ops {
 	int (*drain)(struct source *s, event_fn fn, void *ctx);
 	void (*free)(struct source *s);
-	/* Wake-ups: all three of them, or none. */
+	/* Wake-ups: all three functions, or none. */
 	int (*fd)(const struct source *s);
 	bool (*sleep)(struct source *s);
 	void (*woken)(struct source *s);
-	/* NULL: it takes no answers; NULL: it counts nothing. */
+	/* answer NULL: the source does not accept answers. counters NULL: it counts nothing. */
 	int (*answer)(struct source *s, uint64_t conn_id, enum dir dir, uint32_t seq);
 	void (*counters)(const struct source *s, struct source_counters *ret_counters);
 };
 
-/* First member of every source. */
+/* The first member of every source. */
 struct source {
 	const struct source_ops *ops;
 };
 
 /*
- * Hands out what has happened since the last call, in order. Returns the
- * number of events, at least 1 if anything came; 0 means that there is nothing now
- * (ring) or never again (file). Negative errno when the source is broken.
+ * Calls fn for the events since the last call, in order. Returns the number of events, at least 1
+ * if anything came. 0 means that there is nothing now (ring) or any more (file). Returns negative
+ * errno if the source is broken.
  */
 static inline int source_drain(struct source *s, event_fn fn, void *ctx)
 {
 	return s->ops->drain(s, fn, ctx);
 }
 
-/* Does it have a descriptor that tells when there is something to drain? Else one has to look. */
+/*
+ * True if the source has a descriptor that shows when there is something to drain. Otherwise the
+ * caller drains continuously.
+ */
 static inline bool source_has_wakeups(const struct source *s)
 {
 	return s->ops->fd;
 }
 
 /*
- * With wake-ups: the caller is about to wait on the descriptor. Returns false if events came
- * meanwhile: drain first. Until the next drain each event makes the descriptor
- * readable; after it, only a filling buffer does, and the caller drains on a
- * timer of his own.
+ * With wake-ups: the caller is about to wait on the descriptor. Returns false if events came in the
+ * meantime: drain first. Until the next drain each event makes the descriptor readable; after it,
+ * only a filling buffer does, and the caller drains on a timer.
  */
 static inline bool source_sleep(struct source *s)
 {
@@ -72,22 +75,22 @@ static inline int source_fd(const struct source *s)
 	return s->ops->fd(s);
 }
 
-/* The descriptor was readable: it is not again before something new happens. Drain now. */
+/* The descriptor was readable: resets it. The caller drains next. */
 static inline void source_woken(struct source *s)
 {
 	s->ops->woken(s);
 }
 
 /*
- * Answers an event that asks (event.h): a frame of this direction starts at seq. Returns 0, or
- * negative errno: the answer is dropped, and the question may come again.
+ * Answers an event with wants_frame_start: an HTTP/2 frame of this direction starts at seq. Returns
+ * 0, or negative errno: the answer is dropped, and a later event asks again.
  */
 static inline int source_answer(struct source *s, uint64_t conn_id, enum dir dir, uint32_t seq)
 {
 	return s->ops->answer ? s->ops->answer(s, conn_id, dir, seq) : -ENOTSUP;
 }
 
-/* All zero if it counts nothing. */
+/* All zero if the source counts nothing. */
 static inline struct source_counters source_counters(const struct source *s)
 {
 	struct source_counters counters = {0};

@@ -35,7 +35,7 @@ void stream_table_init(struct stream_table *t, size_t cap)
 {
 	*t = (struct stream_table){.cap = cap ? cap : 1};
 	if (!stream_seed && getrandom(&stream_seed, sizeof(stream_seed), GRND_NONBLOCK) < 0)
-		stream_seed = 1; /* early in boot: predictable, still correct */
+		stream_seed = 1; /* early in boot: predictable, but correct */
 }
 
 void stream_table_release(struct stream_table *t)
@@ -124,26 +124,26 @@ struct stream *stream_find_token(const struct stream_table *t, uint32_t token)
 	return c;
 }
 
-bool stream_hold(struct stream_table *t, struct stream *c, const struct packet *p, unsigned from,
-		 uint64_t time_ns)
+bool stream_enqueue(struct stream_table *t, struct stream *c, const struct packet *p, unsigned from,
+		    uint64_t time_ns)
 {
-	if (!held_append(&c->held, p, from, time_ns, &t->held_bytes))
+	if (!reorder_queue_append(&c->queue, p, from, time_ns, &t->queued_bytes))
 		return false;
-	if (c->held.count == 1)
-		DL_APPEND2(t->held, c, held_prev, held_next);
+	if (c->queue.count == 1)
+		DL_APPEND2(t->queued, c, queued_prev, queued_next);
 	return true;
 }
 
-struct held_packet *stream_unhold(struct stream_table *t, struct stream *c)
+struct queued_packet *stream_dequeue(struct stream_table *t, struct stream *c)
 {
-	struct held_packet *p = held_pop(&c->held);
+	struct queued_packet *p = reorder_queue_pop(&c->queue);
 
 	if (!p)
 		return NULL;
-	/* The next one began to wait later: the entry goes to the end. */
-	DL_DELETE2(t->held, c, held_prev, held_next);
-	if (c->held.first)
-		DL_APPEND2(t->held, c, held_prev, held_next);
+	/* The next packet was queued later: the entry moves to the end. */
+	DL_DELETE2(t->queued, c, queued_prev, queued_next);
+	if (c->queue.first)
+		DL_APPEND2(t->queued, c, queued_prev, queued_next);
 	return p;
 }
 
@@ -156,9 +156,9 @@ void stream_remove(struct stream_table *t, struct stream *c)
 		DL_DELETE(t->closed, c);
 	else
 		DL_DELETE(t->live, c);
-	if (c->held.first)
-		DL_DELETE2(t->held, c, held_prev, held_next);
-	held_release(&c->held, &t->held_bytes);
+	if (c->queue.first)
+		DL_DELETE2(t->queued, c, queued_prev, queued_next);
+	reorder_queue_release(&c->queue, &t->queued_bytes);
 	t->count--;
 	free(c);
 }

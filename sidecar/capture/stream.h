@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One TCP connection of a capture, and the table of them. For streams.c,
- * which knows what the members mean.
+ * The TCP connections of a capture file, and the table of them. streams.c defines the use of the
+ * members.
  *
  * Invariants of the table, true between any two calls:
- *   - every entry is in the hash and in exactly one of the two lists: closed
- *     if is_closed, else live;
- *   - both lists begin with what was used longest ago;
- *   - the list `held` has the entries with waiting packets;
+ *   - every entry is in the hash and in exactly one of the two lists: closed if is_closed,
+ *     else live;
+ *   - both lists are sorted by last use, oldest first;
+ *   - the list `queued` has the entries with a non-empty reorder queue;
  *   - count <= cap.
  */
 #ifndef SIDELIGHT_CAPTURE_STREAM_H
@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Keys come from the wire: a seeded hash, and no abort when memory is short. */
+/* Keys are under control of peers: the hash is seeded, and a failed allocation is not fatal. */
 extern uint64_t stream_seed;
 #define HASH_FUNCTION(key, len, hash)                                                              \
 	do {                                                                                       \
@@ -29,25 +29,25 @@ extern uint64_t stream_seed;
 
 #include "base/hash.h"
 #include "capture/event.h"
-#include "capture/held.h"
+#include "capture/reorder_queue.h"
 #include "capture/packet.h"
 #include "capture/seen.h"
 
-/* Address and port of both ends, the lower one first, without padding. */
+/* Address and port of both ends, the lower end first, without padding. */
 struct stream_key {
 	uint8_t bytes[2][19];
 };
 
-/* One direction, named by its sender. */
-struct half {
+/* One direction, identified by its sender. */
+struct direction {
 	struct seen seen;
 	uint32_t isn;
 	uint32_t fin; /* sequence number of the FIN */
 	bool has_isn;
 	bool has_fin;
 	bool is_fin_acked;
-	bool has_begun; /* where the direction starts was handed out */
-	bool owes_floor; /* bytes above a hole are lost, and nobody was told yet */
+	bool has_reported_start; /* the start of the direction was reported */
+	bool must_report_floor; /* bytes above a gap are lost, and that was not reported yet */
 	uint64_t bytes;
 	uint32_t retransmits;
 };
@@ -57,21 +57,22 @@ struct stream {
 	UT_hash_handle hh;
 	struct stream *prev;
 	struct stream *next;
-	struct stream *held_prev;
-	struct stream *held_next;
-	struct held held; /* if it is not empty, the entry is in the table's list */
+	struct stream *queued_prev;
+	struct stream *queued_next;
+	/* if it is not empty, the entry is in the table's list `queued` */
+	struct reorder_queue queue;
 	uint64_t id;
 	struct endpoint end[2]; /* as in key */
 	UT_hash_handle by_token; /* in the table's hash first_subflows; valid if has_token */
 	uint32_t token; /* of its MPTCP connection; valid if has_token */
 	bool has_token;
 	bool is_muted; /* a subflow of an MPTCP connection with several: closed, packets ignored */
-	struct half half[2]; /* half[i] is sent by end[i] */
+	struct direction direction[2]; /* direction[i] is sent by end[i] */
 	unsigned local; /* index of the observed end */
 	enum role role;
-	bool is_open; /* OPEN was handed out */
+	bool is_open; /* OPEN was reported */
 	bool is_closed;
-	bool is_refused; /* by the hash table, for want of memory */
+	bool is_refused; /* the hash table had no memory */
 };
 
 struct stream_table {
@@ -79,34 +80,34 @@ struct stream_table {
 	struct stream *first_subflows; /* hash of MPTCP connections by token */
 	struct stream *live;
 	struct stream *closed;
-	struct stream *held; /* by the time since when the first packet waits, more or less */
-	size_t held_bytes;
+	struct stream *queued; /* roughly by the time of the first queued packet */
+	size_t queued_bytes;
 	size_t count;
 	size_t cap; /* at least 1 */
 	uint64_t last_id;
-	uint64_t evicted; /* while live */
+	uint64_t evicted; /* evicted while live */
 };
 
-/* The key of a packet's connection. Returns which end of it is the sender. */
+/* The key of a packet's connection. Returns the index of the end that sent the packet. */
 unsigned stream_key(const struct packet *p, struct stream_key *ret);
 
 void stream_table_init(struct stream_table *t, size_t cap);
 void stream_table_release(struct stream_table *t);
 
-/* NULL: not there. */
+/* Returns NULL if there is no such entry. */
 struct stream *stream_find(const struct stream_table *t, const struct stream_key *key);
 
 /*
- * A new entry for a packet's connection, which must not be there. At the cap
- * the oldest closed entry goes, else the oldest live one. NULL: no memory.
+ * Adds an entry for a packet's connection, which must not exist. At the cap the oldest closed entry
+ * is removed, else the oldest live one. Returns NULL if there is no memory.
  */
 struct stream *stream_add(struct stream_table *t, const struct packet *p,
 			  const struct stream_key *key, unsigned from);
 
-/* It was used just now; it is live. */
+/* Moves a live entry to the end of its list. */
 void stream_touch(struct stream_table *t, struct stream *c);
 
-/* From live to closed. */
+/* Moves an entry from live to closed. */
 void stream_close(struct stream_table *t, struct stream *c);
 
 /* Stores that c is the first subflow of an MPTCP connection. Returns false without memory. */
@@ -115,13 +116,16 @@ void stream_remove_token(struct stream_table *t, struct stream *c);
 /* Returns a first subflow with this token, or NULL. */
 struct stream *stream_find_token(const struct stream_table *t, uint32_t token);
 
-/* A copy of p waits behind the others of c. False: there is no room. */
-bool stream_hold(struct stream_table *t, struct stream *c, const struct packet *p, unsigned from,
-		 uint64_t time_ns);
-/* The packet of c that waits longest, for held_free() with t->held_bytes; NULL: none. */
-struct held_packet *stream_unhold(struct stream_table *t, struct stream *c);
+/* Appends a copy of p to the entry's reorder queue. Returns false if there is no room. */
+bool stream_enqueue(struct stream_table *t, struct stream *c, const struct packet *p, unsigned from,
+		    uint64_t time_ns);
+/*
+ * Removes the oldest packet from the queue; the caller frees it with queued_packet_free() and
+ * t->queued_bytes. Returns NULL if the queue is empty.
+ */
+struct queued_packet *stream_dequeue(struct stream_table *t, struct stream *c);
 
-/* Drops what waits. */
+/* Removes an entry and its queued packets. */
 void stream_remove(struct stream_table *t, struct stream *c);
 
 #endif

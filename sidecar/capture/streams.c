@@ -23,7 +23,7 @@ static struct stream *stream_new(struct streams *s, const struct packet *p,
 	return c;
 }
 
-/* The same ends connect anew: what was open between them is over. */
+/* The same address pair connects again: closes the old connection. */
 static struct stream *stream_replace(struct streams *s, struct stream *c, const struct packet *p,
 				     const struct stream_key *key, unsigned from)
 {
@@ -32,11 +32,11 @@ static struct stream *stream_replace(struct streams *s, struct stream *c, const 
 	return stream_new(s, p, key, from);
 }
 
-/* Does this SYN, with a number of its own, start another connection than c? */
+/* True if this SYN, which has a new sequence number, starts another connection than c. */
 static bool is_replaced_by(const struct stream *c, const struct packet *p, unsigned from)
 {
-	const struct half *mine = &c->half[from];
-	const struct half *peer = &c->half[!from];
+	const struct direction *mine = &c->direction[from];
+	const struct direction *peer = &c->direction[!from];
 
 	if (c->is_muted) /* its segments after the SYN were not looked at */
 		return mine->has_isn || !(p->flags & PACKET_ACK) || !peer->has_isn ||
@@ -45,23 +45,23 @@ static bool is_replaced_by(const struct stream *c, const struct packet *p, unsig
 		return true;
 	if (mine->seen.is_started && mine->seen.next != p->seq + 1)
 		return true;
-	if (p->flags & PACKET_ACK) /* of the SYN, and of data that came with it */
+	if (p->flags & PACKET_ACK) /* acknowledges the SYN, and data that came with it */
 		return peer->has_isn &&
 		       (!seq_before(peer->isn, p->ack) || seq_before(peer->seen.next, p->ack));
 	return peer->seen.is_started && !peer->has_isn;
 }
 
 /*
- * Looks at the handshake. Returns the connection that the packet belongs to,
- * which is new if c is NULL or belongs to an older use of the same ends.
+ * Processes a packet of the handshake. Returns its connection, which is new if c is NULL or belongs
+ * to an older use of the address pair.
  */
 static struct stream *stream_handshake(struct streams *s, struct stream *c, const struct packet *p,
 				       const struct stream_key *key, unsigned from)
 {
 	bool is_answer = p->flags & PACKET_ACK;
-	struct half *h;
+	struct direction *h;
 
-	if (c && c->half[from].has_isn && c->half[from].isn == p->seq)
+	if (c && c->direction[from].has_isn && c->direction[from].isn == p->seq)
 		return c;
 	if (c && is_replaced_by(c, p, from))
 		c = stream_replace(s, c, p, key, from);
@@ -69,25 +69,25 @@ static struct stream *stream_handshake(struct streams *s, struct stream *c, cons
 		c = stream_new(s, p, key, from);
 	if (!c)
 		return NULL;
-	h = &c->half[from];
+	h = &c->direction[from];
 	h->has_isn = true;
 	h->isn = p->seq;
 	seen_start(&h->seen, p->seq + 1);
-	if (is_answer && !c->half[!from].seen.is_started)
-		seen_start(&c->half[!from].seen, p->ack);
+	if (is_answer && !c->direction[!from].seen.is_started)
+		seen_start(&c->direction[!from].seen, p->ack);
 	stream_set_role(s, c, is_answer ? from : !from);
 	return c;
 }
 
-/* Does a waiting packet of c wait for the bytes of p? */
+/* True if a queued packet of c waits for the bytes of p. */
 static bool is_awaited(const struct stream *c, const struct packet *p, unsigned from)
 {
 	struct seq_range r = {segment_seq(p), segment_end(p)};
-	const struct seen *seen = &c->half[from].seen;
+	const struct seen *seen = &c->direction[from].seen;
 
 	if (r.from == r.to || !seen->is_started || !seen_fits(seen, r) || !seen_has_new(seen, r))
 		return false;
-	for (const struct held_packet *h = c->held.first; h; h = h->next) {
+	for (const struct queued_packet *h = c->queue.first; h; h = h->next) {
 		bool is_mine = h->from == from;
 
 		if (h->packet.flags & (is_mine ? PACKET_RST : PACKET_ACK) &&
@@ -97,44 +97,46 @@ static bool is_awaited(const struct stream *c, const struct packet *p, unsigned 
 	return false;
 }
 
-/* Waiting packets go their way: `count` of them at least, and those that wait for nothing. */
+/* Processes queued packets: at least `count`, and all that don't have to wait any more. */
 static void stream_resume(struct streams *s, struct stream *c, unsigned count)
 {
-	struct held_packet *h;
+	struct queued_packet *h;
 
-	while (c->held.first &&
-	       (count || !segment_is_early(c, &c->held.first->packet, c->held.first->from))) {
-		h = stream_unhold(&s->table, c);
+	while (c->queue.first &&
+	       (count || !segment_must_wait(c, &c->queue.first->packet, c->queue.first->from))) {
+		h = stream_dequeue(&s->table, c);
 		count -= count > 0;
 		segment_take(s, c, &h->packet, h->from, h->time_ns);
-		held_free(h, &s->table.held_bytes);
+		queued_packet_free(h, &s->table.queued_bytes);
 	}
 }
 
-/* A packet of a connection that has packets waiting, or has to wait itself. */
+/*
+ * Processes a packet of a connection that has queued packets, or a packet that has to wait itself.
+ */
 static void stream_reorder(struct streams *s, struct stream *c, const struct packet *p,
 			   unsigned from, uint64_t time_ns)
 {
 	struct packet late = *p;
 
-	if (c->held.first && is_awaited(c, p, from)) {
-		/* It passed before the packet that waits for it. */
-		if (segment_is_early(c, p, from))
+	if (c->queue.first && is_awaited(c, p, from)) {
+		/* It passed before the queued packet that waits for it. */
+		if (segment_must_wait(c, p, from))
 			late.flags &= (uint8_t)~PACKET_ACK;
-		segment_take(s, c, &late, from, c->held.first->time_ns);
+		segment_take(s, c, &late, from, c->queue.first->time_ns);
 		stream_resume(s, c, 0);
 		return;
 	}
-	if (!stream_hold(&s->table, c, p, from, time_ns)) {
-		stream_resume(s, c, HELD_PACKETS_MAX);
+	if (!stream_enqueue(&s->table, c, p, from, time_ns)) {
+		stream_resume(s, c, REORDER_PACKETS_MAX);
 		segment_take(s, c, p, from, time_ns);
 		return;
 	}
-	if (held_is_over(&c->held, time_ns))
+	if (reorder_queue_is_due(&c->queue, time_ns))
 		stream_resume(s, c, 1);
 }
 
-/* NULL: p belongs to no connection, and begins none. */
+/* The connection of p, created if necessary. Returns NULL if p belongs to none and starts none. */
 static struct stream *stream_of(struct streams *s, const struct packet *p, unsigned from,
 				const struct stream_key *key)
 {
@@ -142,10 +144,10 @@ static struct stream *stream_of(struct streams *s, const struct packet *p, unsig
 
 	if (p->flags & PACKET_SYN && !(p->flags & (PACKET_RST | PACKET_FIN))) {
 		if (c)
-			stream_resume(s, c, HELD_PACKETS_MAX);
+			stream_resume(s, c, REORDER_PACKETS_MAX);
 		return stream_handshake(s, c, p, key, from);
 	}
-	/* Joined later: only data tells something. */
+	/* The handshake is not in the capture: the connection starts with the first data. */
 	if (!c && p->data.len && !(p->flags & (PACKET_RST | PACKET_SYN)))
 		c = stream_new(s, p, key, from);
 	return c;
@@ -153,7 +155,7 @@ static struct stream *stream_of(struct streams *s, const struct packet *p, unsig
 
 static void mute(struct streams *s, struct stream *c, uint64_t time_ns)
 {
-	stream_resume(s, c, HELD_PACKETS_MAX);
+	stream_resume(s, c, REORDER_PACKETS_MAX);
 	s->time_ns = time_ns;
 	segment_mute(s, c);
 }
@@ -202,8 +204,8 @@ void streams_packet(struct streams *s, const struct packet *p, uint64_t time_ns,
 	s->fn = fn;
 	s->ctx = ctx;
 	s->stats.segments += p->data.len || p->cut_bytes || p->flags & (PACKET_FIN | PACKET_RST);
-	while (s->table.held && held_is_over(&s->table.held->held, time_ns))
-		stream_resume(s, s->table.held, 1);
+	while (s->table.queued && reorder_queue_is_due(&s->table.queued->queue, time_ns))
+		stream_resume(s, s->table.queued, 1);
 	s->time_ns = time_ns;
 	c = stream_of(s, p, from, &key);
 	if (!c)
@@ -214,18 +216,18 @@ void streams_packet(struct streams *s, const struct packet *p, uint64_t time_ns,
 		return;
 	if (!c->is_closed)
 		stream_touch(&s->table, c);
-	if (c->held.first || segment_is_early(c, p, from))
+	if (c->queue.first || segment_must_wait(c, p, from))
 		stream_reorder(s, c, p, from, time_ns);
 	else
 		segment_take(s, c, p, from, time_ns);
 }
 
-void streams_settle(struct streams *s, event_fn fn, void *ctx)
+void streams_flush(struct streams *s, event_fn fn, void *ctx)
 {
 	s->fn = fn;
 	s->ctx = ctx;
-	while (s->table.held)
-		stream_resume(s, s->table.held, HELD_PACKETS_MAX);
+	while (s->table.queued)
+		stream_resume(s, s->table.queued, REORDER_PACKETS_MAX);
 }
 
 void streams_end(struct streams *s, uint64_t time_ns, event_fn fn, void *ctx)
@@ -233,11 +235,11 @@ void streams_end(struct streams *s, uint64_t time_ns, event_fn fn, void *ctx)
 	struct stream *c;
 	struct stream *next;
 
-	streams_settle(s, fn, ctx);
+	streams_flush(s, fn, ctx);
 	s->time_ns = time_ns;
 	for (c = s->table.live; c; c = next) {
 		next = c->next; /* closing moves c to the other list */
-		if (c->half[0].has_fin && c->half[1].has_fin)
+		if (c->direction[0].has_fin && c->direction[1].has_fin)
 			segment_close(s, c, false);
 		else
 			s->stats.bytes_missing += segment_missing(c);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Records of the ring through record_read() into the engine. The input is a sequence of records,
- * each behind its length in two bytes (little endian); those that are none are passed over. It
+ * each behind its length in two bytes (little endian); malformed ones are skipped. It
  * holds that
- *   - a record that is taken obeys capture/event.h;
+ *   - an accepted record obeys capture/event.h;
  *   - tables keep to their caps, and nothing is open at the end;
  *   - transactions are counted as they are reported;
  *   - times of a transaction are in order.

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The reader of the mapped ring, beside a producer that is played here as bpf/ring.bpf.h has it.
+ * The reader of the mapped ring, beside a model of the producer in bpf/ring.bpf.h.
  * The first byte of the input says which kind of ring (bit 0) and where it begins; each operation
  * is a byte, its argument the next one:
  *   0 reserve a record, 1 commit the oldest open one, 2 discard it, 3 commit the newest,
  *   4 read all there is, 5 release, 6 rewind, 7 skip
  * Payload is taken from the input, so that it may look like a record. It holds that
- *   - every committed record is read once, whole and in order, and nothing else;
+ *   - every committed record is read once, complete and in order, and nothing else;
  *   - no record is read before all before it are committed or discarded;
- *   - what was read but not released is not written over.
+ *   - records that were read but not released are not overwritten.
  */
 #include <string.h>
 
@@ -32,7 +32,7 @@ struct record {
 struct play {
 	struct mapped m;
 	struct sl_shared shared;
-	char *memory; /* ends where the sanitizer sees what is read beyond */
+	char *memory; /* ends where the sanitizer detects reads beyond */
 	const uint8_t *input;
 	size_t input_len;
 	struct record records[RECORDS_MAX]; /* in the order of the ring */

@@ -4,10 +4,10 @@
  * are small, so that evictions happen. It holds that
  *   - every packet has one fate;
  *   - events obey capture/event.h: OPEN once and first, nothing after CLOSE,
- *     pieces in which positions ascend, nothing beyond a FIN, times of a connection
+ *     segments with ascending positions, nothing beyond a FIN, times of a connection
  *     that do not go back;
  *   - times of a transaction are in order;
- *   - what is printed consists of visible ASCII characters.
+ *   - the output consists of visible ASCII characters.
  */
 #include <string.h>
 #include <sys/mman.h>

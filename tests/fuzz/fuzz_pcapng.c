@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A file as input.h unpacks it, taken for pcapng. It holds that
+ * A file as input.h decompresses it, read as pcapng. It holds that
  *   - the bytes of a packet are there, and no more of them than its bounds say;
  *   - each packet takes a block of its own out of the file;
  *   - after the end, or an error, nothing comes any more.
@@ -11,7 +11,7 @@
 #include "capture/pcapng.h"
 #include "fuzz.h"
 
-/* Compressed input may be a thousand times as long: enough is enough. */
+/* Compressed input may be a thousand times as long: the test stops there. */
 #define PACKETS_MAX 4096
 
 static FILE *open_file(const uint8_t *data, size_t size)

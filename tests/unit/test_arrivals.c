@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * capture/arrivals: rows of times as a capture has them, and as packets get them.
+ * capture/arrivals: rows of times in a capture, and of the resulting times.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@
 struct log {
 	size_t count;
 	uint64_t ms[TIMES];
-	char first[TIMES]; /* of each packet: which one it was */
+	char first[TIMES]; /* first byte of each packet, which identifies it */
 };
 
 static void take(void *ctx, const struct raw_packet *p, uint64_t time_ns)
@@ -42,7 +42,11 @@ static void test_times(void **state)
 		{"one after the other", {9000, 9001, 9002}, {9000, 9001, 9002}, 0, 0},
 		{"a pause", {9000, 19000, 19001}, {9000, 19000, 19001}, 0, 0},
 		{"a pause before the end", {9000, 19000}, {9000, 19000}, 0, 0},
-		{"places are changed", {9000, 9002, 9001, 9003}, {9000, 9002, 9002, 9003}, 0, 0},
+		{"packets are out of order",
+		 {9000, 9002, 9001, 9003},
+		 {9000, 9002, 9002, 9003},
+		 0,
+		 0},
 		{"from the future", {9000, 99000, 9002, 9003}, {9000, 9002, 9002, 9003}, 0, 1},
 		{"from the near future", {9000, 9300, 9002, 9003}, {9000, 9002, 9002, 9003}, 0, 1},
 		{"the first from the future", {99000, 9001, 9002}, {9001, 9001, 9002}, 0, 1},
@@ -65,7 +69,7 @@ static void test_times(void **state)
 		 {8999, 9000, 9000, 9001, 9001, 9002, 9003},
 		 2,
 		 0},
-		{"a pause, and places are changed behind it",
+		{"a pause, and packets are out of order behind it",
 		 {9000, 19000, 18999, 19001},
 		 {9000, 19000, 19000, 19001},
 		 0,
@@ -83,7 +87,7 @@ static void test_times(void **state)
 			struct raw_packet p = {1, {&data, 1}, 1};
 
 			arrivals_packet(&a, &p, rows[i].ms[n] * MS, take, &log);
-			data = 'X'; /* what waits is a copy */
+			data = 'X'; /* the stored packet is a copy */
 		}
 		arrivals_flush(&a, take, &log);
 		assert_int_equal(log.count, n);

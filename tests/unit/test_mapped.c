@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading sealed records, with the part of the BPF programs (bpf/ring.bpf.h) played in a file in
- * memory.
+ * Reading sealed records, with a model of the BPF programs (bpf/ring.bpf.h) in a file in memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -90,7 +89,7 @@ static void test_in_order(void **state)
 
 	assert_int_equal(next(w, 0), -1); /* not sealed */
 	submit(second, 2);
-	assert_int_equal(next(w, 0), -1); /* the first is not */
+	assert_int_equal(next(w, 0), -1); /* the first record is not sealed */
 	submit(first, 1);
 	assert_int_equal(next(w, 80), 1);
 	assert_int_equal(next(w, 2048), 2);
@@ -111,7 +110,8 @@ static void test_discarded(void **state)
 	assert_int_equal(next(w, 0), -1);
 }
 
-/* What a lap ago was a record, sealed, is none; nor are bytes from the wire that guess. */
+/* A sealed record of the previous lap is not read again; neither are payload bytes that look like a
+ * seal. */
 static void test_bytes_of_older_records(void **state)
 {
 	struct world *w = *state;
@@ -179,7 +179,7 @@ static void test_rewind(void **state)
 	mapped_release(&w->mapped);
 	word = reserve(w, 24);
 	mapped_rewind(&w->mapped);
-	assert_int_not_equal(w->shared.produced, RING_BYTES); /* somebody writes */
+	assert_int_not_equal(w->shared.produced, RING_BYTES); /* a producer has written */
 	submit(word, 3);
 	assert_int_equal(next(w, 24), 3);
 	mapped_rewind(&w->mapped);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * capture/packet: whole packets, and every prefix of them against a guard
- * page, as a snapshot length would cut them. What real captures look like
- * is the business of tests/replay.
+ * capture/packet: complete packets, and every prefix of them against a guard page, as a snapshot
+ * length truncates them. Real captures are tested by tests/replay.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,7 +73,7 @@ static void test_prefixes(void **state)
 			assert_int_equal(p.ack, 0x05060708);
 			assert_int_equal(p.flags, PACKET_ACK | 8);
 		}
-		/* The same lengths on the wire: then nothing was cut, it never was there. */
+		/* The same length on the wire: the packet is malformed, not truncated. */
 		for (size_t n = 0; n < rows[i].header; n++) {
 			struct packet p;
 

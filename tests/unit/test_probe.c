@@ -74,7 +74,7 @@ static int doctor(void)
 	return doctor_print(stdout, DOCTOR_TABLE, RING_BYTES);
 }
 
-/* `run` on a machine that it cannot work on: one line with the first reason. */
+/* `run` on an unsupported machine: one line with the first reason. */
 static void test_require_says_why(void **state)
 {
 	static const struct {
@@ -98,7 +98,7 @@ static void test_require_says_why(void **state)
 	}
 }
 
-/* What cannot be tried is not said to be there, nor to be missing. */
+/* A check that could not be tried is reported neither as yes nor as no. */
 static void test_doctor_without_bpf(void **state)
 {
 	char output[8192];
@@ -113,7 +113,7 @@ static void test_doctor_without_bpf(void **state)
 	assert_non_null(strstr(output, "cannot work here"));
 }
 
-/* On a machine that runs the other tests, all that is needed is there. */
+/* On a machine that runs the other tests, all required features are there. */
 static void test_all(void **state)
 {
 	struct probe probes[PROBE_MAX];
@@ -129,7 +129,7 @@ static void test_all(void **state)
 	assert_string_equal(find(probes, count, "ring buffer")->detail, "2048 KiB");
 }
 
-/* A ring that the kernel does not give is found out before it is asked for. */
+/* A ring that the kernel refuses is found by a check before it is created. */
 static void test_ring_too_large(void **state)
 {
 	struct probe probes[PROBE_MAX];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Records of the ring as events: a valid one of each kind, then what is wrong with them, one thing
- * at a time. Each lies at the end of a guarded page, as near as its alignment lets it.
+ * Records of the ring as events: a valid one of each kind, then each kind of error. Each record
+ * lies at the end of a guarded page, as near as its alignment lets it.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -133,18 +133,18 @@ static const struct {
 	{"the direction ends", 1, 1, 5, 6, 5, SL_EGRESS, true, SL_F_FIN},
 	{"segments are missing", 1, 1, 5, 6, 5, SL_EGRESS, true, SL_F_AHEAD},
 	{"a frame", 1, 1, 5, 6, 5, SL_EGRESS, true, SL_F_FRAME},
-	{"where are the frames?", 1, 1, 5, 6, 5, SL_EGRESS, true, SL_F_ASK},
+	{"the programs ask for a frame start", 1, 1, 5, 6, 5, SL_EGRESS, true, SL_F_ASK},
 	{"room behind the bytes: records have few sizes", 1, 1, 5, 6, 8, SL_EGRESS, true, 0},
 	{"no bytes", 1, 1, 0, 1, 0, SL_INGRESS, true, 0},
-	{"only news", 1, 9, 0, 9, 0, SL_INGRESS, true, 0},
+	{"only skipped bytes", 1, 9, 0, 9, 0, SL_INGRESS, true, 0},
 	{"not copied before and after", 1, 4, 2, 9, 2, SL_INGRESS, true, 0},
 	{"across 2^32", 0xfffffffe, 0xffffffff, 4, 9, 4, SL_INGRESS, true, 0},
-	{"as much news as there can be", 0, 0x7fffffff, 0, 0x7fffffff, 0, SL_INGRESS, true, 0},
+	{"the maximum of skipped bytes", 0, 0x7fffffff, 0, 0x7fffffff, 0, SL_INGRESS, true, 0},
 	{"more", 0, 0, 0, 0x80000000, 0, SL_INGRESS, false, 0},
 	{"an end before the beginning", 1, 1, 0, 0, 0, SL_INGRESS, false, 0},
 	{"bytes before the beginning", 2, 1, 1, 6, 1, SL_INGRESS, false, 0},
 	{"bytes behind the end", 1, 3, 5, 7, 5, SL_INGRESS, false, 0},
-	{"a place behind the end", 1, 8, 0, 7, 0, SL_INGRESS, false, 0},
+	{"a position behind the end", 1, 8, 0, 7, 0, SL_INGRESS, false, 0},
 	{"more bytes than the record has", 1, 1, 6, 7, 5, SL_INGRESS, false, 0},
 	{"a length that would wrap", 1, 1, 0xffffffff, 7, 8, SL_INGRESS, false, 0},
 	{"a third direction", 1, 1, 5, 6, 5, 2, false, 0},

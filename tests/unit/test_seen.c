@@ -18,19 +18,19 @@ static void check_invariants(const struct seen *s)
 {
 	uint32_t last = seen_floor(s);
 
-	assert_true(s->hole_count <= SEEN_HOLES_MAX);
-	for (unsigned i = 0; i < s->hole_count; i++) {
-		assert_true(seq_before(s->hole[i].from, s->hole[i].to));
-		assert_true(i == 0 || seq_before(last, s->hole[i].from));
-		assert_false(seq_before(s->hole[i].from, s->acked));
-		last = s->hole[i].to;
+	assert_true(s->gap_count <= SEEN_GAPS_MAX);
+	for (unsigned i = 0; i < s->gap_count; i++) {
+		assert_true(seq_before(s->gap[i].from, s->gap[i].to));
+		assert_true(i == 0 || seq_before(last, s->gap[i].from));
+		assert_false(seq_before(s->gap[i].from, s->acked));
+		last = s->gap[i].to;
 	}
-	assert_false(s->hole_count && seq_before(s->next, last));
+	assert_false(s->gap_count && seq_before(s->next, last));
 }
 
 /*
- * Every byte is new once or lost once, whatever comes in which order; only
- * bytes of the range handed in are new.
+ * Every byte is new once or lost once, in any order of segments; only bytes of the added range are
+ * new.
  */
 static void test_model(void **state)
 {
@@ -59,7 +59,7 @@ static void test_model(void **state)
 				assert_true(is_missing == (lost_now > 0) || (is_missing && is_fin));
 				lost += lost_now;
 			} else if (rand() % 20 == 0) {
-				lost += seen_cut(&s, base + from);
+				lost += seen_skip(&s, base + from);
 			} else {
 				struct seq_range r = {base + from, base + to};
 
@@ -83,18 +83,18 @@ static void test_model(void **state)
 			}
 			check_invariants(&s);
 		}
-		for (unsigned i = 0; i < s.hole_count; i++)
-			lost += s.hole[i].to - s.hole[i].from;
+		for (unsigned i = 0; i < s.gap_count; i++)
+			lost += s.gap[i].to - s.gap[i].from;
 		assert_int_equal(s.first, base);
 		assert_int_equal(seen_bytes + lost, s.next - base);
 	}
 }
 
-/* A window below and above the lowest hole fits; modulo 2^32, that is half of all numbers. */
+/* A window below and above the lowest gap fits: one in two of all sequence numbers. */
 static void test_fits(void **state)
 {
 	static const struct {
-		uint32_t from, to; /* relative to the lowest hole */
+		uint32_t from, to; /* relative to the lowest gap */
 		bool want;
 	} rows[] = {
 		{0, 0, true},
@@ -126,7 +126,7 @@ static void test_fits(void **state)
 	}
 }
 
-/* An acknowledgement one beyond is that of a FIN, until data proves otherwise. */
+/* An acknowledgement of one byte more counts as a FIN until data shows otherwise. */
 static void test_ack_of_fin(void **state)
 {
 	struct seen s = {0};
@@ -138,8 +138,8 @@ static void test_ack_of_fin(void **state)
 	assert_int_equal(s.next, 100);
 	seen_add(&s, (struct seq_range){103, 105}, &res);
 	assert_int_equal(res.lost_bytes, 1);
-	assert_int_equal(s.hole_count, 1);
-	assert_int_equal(s.hole[0].from, 101);
+	assert_int_equal(s.gap_count, 1);
+	assert_int_equal(s.gap[0].from, 101);
 	assert_int_equal(seen_ack(&s, 104), 2);
 	assert_int_equal(seen_floor(&s), 105);
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "capture/held.h"
+#include "capture/reorder_queue.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-bool held_append(struct held *h, const struct packet *p, unsigned from, uint64_t time_ns,
-		 size_t *total)
+bool reorder_queue_append(struct reorder_queue *h, const struct packet *p, unsigned from,
+			  uint64_t time_ns, size_t *total)
 {
-	size_t bytes = sizeof(struct held_packet) + p->data.len;
-	struct held_packet *copy;
+	size_t bytes = sizeof(struct queued_packet) + p->data.len;
+	struct queued_packet *copy;
 
-	if (bytes > HELD_BYTES_MAX - *total)
+	if (bytes > REORDER_BYTES_MAX - *total)
 		return false;
 	copy = malloc(bytes);
 	if (!copy)
@@ -30,9 +30,9 @@ bool held_append(struct held *h, const struct packet *p, unsigned from, uint64_t
 	return true;
 }
 
-struct held_packet *held_pop(struct held *h)
+struct queued_packet *reorder_queue_pop(struct reorder_queue *h)
 {
-	struct held_packet *p = h->first;
+	struct queued_packet *p = h->first;
 
 	if (!p)
 		return NULL;
@@ -43,16 +43,16 @@ struct held_packet *held_pop(struct held *h)
 	return p;
 }
 
-void held_free(struct held_packet *p, size_t *total)
+void queued_packet_free(struct queued_packet *p, size_t *total)
 {
 	*total -= p->bytes;
 	free(p);
 }
 
-void held_release(struct held *h, size_t *total)
+void reorder_queue_release(struct reorder_queue *h, size_t *total)
 {
-	struct held_packet *p;
+	struct queued_packet *p;
 
-	while ((p = held_pop(h)))
-		held_free(p, total);
+	while ((p = reorder_queue_pop(h)))
+		queued_packet_free(p, total);
 }

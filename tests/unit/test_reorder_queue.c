@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * capture/held: order, the reordering window, the bound of memory.
+ * capture/reorder_queue: order, the time and size limits, the memory bound.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,80 +9,82 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "capture/held.h"
+#include "capture/reorder_queue.h"
 
 #define MS 1000000u
 
-static bool append(struct held *h, uint32_t seq, const char *data, uint64_t time_ns, size_t *total)
+static bool append(struct reorder_queue *h, uint32_t seq, const char *data, uint64_t time_ns,
+		   size_t *total)
 {
 	struct packet p = {.seq = seq, .data = span_of(data)};
 
-	return held_append(h, &p, seq % 2, time_ns, total);
+	return reorder_queue_append(h, &p, seq % 2, time_ns, total);
 }
 
-/* Copies come out in the order in which they went in, and give all memory back. */
+/* Copies come out in first-in, first-out order, and all memory is freed. */
 static void test_order(void **state)
 {
-	struct held h = {0};
+	struct reorder_queue h = {0};
 	char data[] = "first";
 	size_t total = 0;
-	struct held_packet *p;
+	struct queued_packet *p;
 
 	(void)state;
 	assert_true(append(&h, 1, data, 10, &total));
 	memset(data, 'x', 5);
 	assert_true(append(&h, 2, "", 20, &total));
 	assert_int_equal(h.count, 2);
-	p = held_pop(&h);
+	p = reorder_queue_pop(&h);
 	assert_int_equal(p->packet.seq, 1);
 	assert_int_equal(p->from, 1);
 	assert_int_equal(p->time_ns, 10);
 	assert_true(span_is(p->packet.data, "first"));
-	held_free(p, &total);
-	p = held_pop(&h);
+	queued_packet_free(p, &total);
+	p = reorder_queue_pop(&h);
 	assert_int_equal(p->packet.seq, 2);
 	assert_int_equal(p->packet.data.len, 0);
-	held_free(p, &total);
-	assert_null(held_pop(&h));
+	queued_packet_free(p, &total);
+	assert_null(reorder_queue_pop(&h));
 	assert_int_equal(total, 0);
 	assert_true(append(&h, 3, "again", 30, &total));
-	held_release(&h, &total);
+	reorder_queue_release(&h, &total);
 	assert_int_equal(total, 0);
 	assert_int_equal(h.count, 0);
 }
 
-/* The window is over by time, or by the number of packets; a clock set back ends it never. */
+/* The first packet is due by time or by the number of packets; never because the clock is set back.
+ */
 static void test_window(void **state)
 {
-	struct held h = {0};
+	struct reorder_queue h = {0};
 	size_t total = 0;
 
 	(void)state;
-	assert_false(held_is_over(&h, 1000 * MS));
-	for (uint32_t i = 0; i < HELD_PACKETS_MAX; i++)
+	assert_false(reorder_queue_is_due(&h, 1000 * MS));
+	for (uint32_t i = 0; i < REORDER_PACKETS_MAX; i++)
 		assert_true(append(&h, i, "x", (uint64_t)(500 + i) * MS, &total));
-	assert_false(held_is_over(&h, 500 * MS + HELD_NS_MAX));
-	assert_true(held_is_over(&h, 500 * MS + HELD_NS_MAX + 1));
-	assert_false(held_is_over(&h, 1));
+	assert_false(reorder_queue_is_due(&h, 500 * MS + REORDER_NS_MAX));
+	assert_true(reorder_queue_is_due(&h, 500 * MS + REORDER_NS_MAX + 1));
+	assert_false(reorder_queue_is_due(&h, 1));
 	assert_true(append(&h, 99, "x", 516 * MS, &total));
-	assert_true(held_is_over(&h, 516 * MS));
-	held_release(&h, &total);
+	assert_true(reorder_queue_is_due(&h, 516 * MS));
+	reorder_queue_release(&h, &total);
 }
 
-/* What does not fit into the memory of all queues is refused, and nothing is kept of it. */
+/* A packet that exceeds the memory of all queues is refused without a trace. */
 static void test_memory(void **state)
 {
-	struct held h = {0};
-	size_t total = HELD_BYTES_MAX - sizeof(struct held_packet) - 4;
+	struct reorder_queue h = {0};
+	size_t total = REORDER_BYTES_MAX - sizeof(struct queued_packet) - 4;
 
 	(void)state;
 	assert_false(append(&h, 1, "12345", 10, &total));
 	assert_int_equal(h.count, 0);
 	assert_true(append(&h, 1, "1234", 10, &total));
-	assert_int_equal(total, HELD_BYTES_MAX);
+	assert_int_equal(total, REORDER_BYTES_MAX);
 	assert_false(append(&h, 2, "", 10, &total));
-	held_release(&h, &total);
-	assert_int_equal(total, HELD_BYTES_MAX - sizeof(struct held_packet) - 4);
+	reorder_queue_release(&h, &total);
+	assert_int_equal(total, REORDER_BYTES_MAX - sizeof(struct queued_packet) - 4);
 }
 
 int main(void)
