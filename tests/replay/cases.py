@@ -24,7 +24,7 @@ def case(why, *want, args=(), says=(), status=None, recut=1, stdout=None, wants=
          within_ms=None):
     """
     says: texts that standard error must hold. status: of the exit; None: 1 if standard error
-    says that something else than bytes is lost, else 0. within_ms: the bounds of each duration. recut=0: other pieces would be
+    says that something else than bytes is lost, else 0. within_ms: the bounds of each duration. recut=0: other segments would be
     another case. stdout: the exact output, where it is not NDJSON. wants: how
     many of which text, or of which RPC_STATUS, where there are many.
     """

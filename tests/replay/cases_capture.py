@@ -44,7 +44,7 @@ def first_response_missed_joined(cap):
     conn.close()
 
 
-@case("The only response is not in the file: the request was answered, nobody knows how.",
+@case("The only response is not in the file: the request was answered, its status is unknown.",
       says="lost: 1 response_gap, 40 bytes that the capture missed")
 def only_response_missed(cap):
     conn = cap.open()
@@ -258,7 +258,7 @@ def one_direction_of_responses(cap):
     conn.fin("s")
 
 
-@case("A whole exchange is not in the file: nobody knows what its bytes were.",
+@case("A complete exchange is not in the file: its bytes are not known.",
       "GET /1 201 0/0", "GET /2 202 0/0", "GET /4 205 0/0",
       says="; lost: 79 bytes that the capture missed", recut=0, status=1)
 def exchange_missed(cap):

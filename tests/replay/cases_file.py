@@ -295,7 +295,7 @@ def clock_set_back_between(cap):
     conn.close()
 
 
-@case("A file that ends inside a packet: what is whole is shown, and the end is told.",
+@case("A file that ends inside a packet: complete packets are shown, and the end is reported.",
       "GET /x 200 0/5", says="ends too early: truncated dump file", status=1, recut=0)
 def file_truncated(cap):
     cap.cut_file = 3

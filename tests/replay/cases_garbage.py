@@ -6,14 +6,14 @@ from cases import case
 from cases_http import answer, get
 
 
-def not_http_case(name, why, *pieces):
+def not_http_case(name, why, *segments):
     def build(cap):
         conn = cap.open()
         conn.c(get("/1"))
         conn.s(answer(200))
         conn.c(get("/2"))
-        for piece in pieces:
-            conn.s(piece)
+        for segment in segments:
+            conn.s(segment)
         conn.close("s")
     build.__name__ = "response_" + name
     case("A response that is no HTTP/1.x is malformed, and its request's: %s." % why,
@@ -211,7 +211,7 @@ def line_answered_well(cap):
     conn.close()
 
 
-def half_head(cap, head, end):
+def truncated_head(cap, head, end):
     conn = cap.open()
     conn.c(get("/a"))
     conn.s(head)
@@ -221,24 +221,24 @@ def half_head(cap, head, end):
         conn.rst("s")
 
 
-HALF = b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain\r\n"
+TRUNCATED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain\r\n"
 
 
 @case("A status line was sent, and its head never ended.", "GET /a 500 connection_closed 0/0")
 def status_line_then_close(cap):
-    half_head(cap, HALF, "close")
+    truncated_head(cap, TRUNCATED, "close")
 
 
 @case("... before a reset.", "GET /a 500 connection_reset 0/0")
 def status_line_then_reset(cap):
-    half_head(cap, HALF, "reset")
+    truncated_head(cap, TRUNCATED, "reset")
 
 
 @case("... that is interim: the final one never came.", "GET /a - connection_closed 0/0")
 def interim_status_line_then_close(cap):
-    half_head(cap, b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n", "close")
+    truncated_head(cap, b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n", "close")
 
 
-@case("Half of a status is none.", "GET /a - connection_closed 0/0")
-def half_status_then_close(cap):
-    half_head(cap, b"HTTP/1.1 50", "close")
+@case("A truncated status does not count.", "GET /a - connection_closed 0/0")
+def truncated_status_then_close(cap):
+    truncated_head(cap, b"HTTP/1.1 50", "close")

@@ -387,7 +387,7 @@ def early_response_close(cap):
     conn.close("s")
 
 
-@case("The client may close its half first and still gets its response.", "GET /half 200 0/4")
+@case("The client may half-close the connection and still gets its response.", "GET /half 200 0/4")
 def half_close(cap):
     conn = cap.open()
     conn.fin("c", get("/half"))

@@ -51,7 +51,7 @@ def proxy_header(cap):
     headers(cap, V1, V1_IP6, v2(), v2(0x21, INET6))
 
 
-@case("A header that names nobody, or whose TLVs look like a request, is a header.", *both(5))
+@case("A header without an address, or whose TLVs look like a request, is a header.", *both(5))
 def proxy_nobody(cap):
     headers(cap, b"PROXY UNKNOWN\r\n", b"PROXY UNKNOWN ffff::1 ::1 1 2\r\n",
             v2(command=0x20, family=0, addresses=b""), v2(0x31, bytes(216)), v2(tlvs=TLV))

@@ -6,7 +6,7 @@ from cases import case
 from cases_http import answer, get
 from craft import ACK, FIN, RST, SYN
 
-HALF = 18  # a place inside the request line of get()
+SPLIT = 18  # a place inside the request line of get()
 
 
 @case("A segment that was lost on the network and sent again is in its place.",
@@ -14,8 +14,8 @@ HALF = 18  # a place inside the request line of get()
 def network_loss(cap):
     conn = cap.open()
     head = get("/lost")
-    first = conn.c(head[:HALF], seen=False)
-    conn.c(head[HALF:])
+    first = conn.c(head[:SPLIT], seen=False)
+    conn.c(head[SPLIT:])
     conn.send("s", ack=first[0].seq)
     cap.add(first)
     conn.s(answer(200, b"okay"))
@@ -77,17 +77,17 @@ def every_second_late(cap, step, before=()):
     conn.close()
 
 
-@case("Every second segment comes late: fifteen holes are filled.",
+@case("Every second segment comes late: fifteen gaps are filled.",
       "GET /" + "h" * 400 + " 200 0/0", "GET /n 200 0/0")
-def many_holes(cap):
+def many_gaps(cap):
     every_second_late(cap, 15)
 
 
-@case("More holes at once than are followed: the first are given up, the request with them, and "
+@case("More gaps at once than are followed: the first are given up, the request with them, and "
       "the connection goes on, as its client is known to wait.",
       "GET /a 200 0/0", "GET /b 200 0/0", "GET /n 200 0/0",
       says=("1 responses without request", "bytes that the capture missed"))
-def too_many_holes(cap):
+def too_many_gaps(cap):
     every_second_late(cap, 10, before="ab")
 
 
@@ -264,7 +264,7 @@ def fast_open(cap):
     conn.close()
 
 
-@case("The capture missed a piece of a body of known length: the transaction stands.",
+@case("The capture missed a segment of a body of known length: the transaction stands.",
       "GET /body 200 0/300", "GET /n 200 0/0", says="100 bytes that the capture missed")
 def capture_missed_body(cap):
     conn = cap.open()
@@ -311,7 +311,7 @@ def capture_missed(cap, request):
     conn.close()
 
 
-@case("The capture missed a request: its response is nobody's.", "GET /1 201 0/0",
+@case("The capture missed a request: its response is unpaired.", "GET /1 201 0/0",
       "GET /2 202 0/0", "GET /4 204 0/0", says="1 responses without request")
 def capture_missed_request(cap):
     capture_missed(cap, 3)
@@ -323,9 +323,9 @@ def capture_missed_early_request(cap):
     capture_missed(cap, 2)
 
 
-@case("A hole that the network still fills is waited for: duplicate ACKs do not pass it.",
+@case("A gap that a retransmission fills is waited for: duplicate ACKs do not pass it.",
       "GET /wait 200 0/200")
-def hole_is_waited_for(cap):
+def gap_is_waited_for(cap):
     conn = cap.open()
     conn.c(get("/wait"))
     data = answer(200, b"x" * 200)
@@ -444,7 +444,7 @@ def client_side(cap):
     conn.close()
 
 
-@case("Two connections, segment by segment in turn.", "GET /a 200 0/1", "GET /b 404 0/2")
+@case("Two connections, segments alternate.", "GET /a 200 0/1", "GET /b 404 0/2")
 def interleaved(cap):
     a, b = cap.conn(), cap.conn()
     a.open(), b.open()

@@ -33,7 +33,7 @@ def with_data(cap, from_server):
 
 
 def recut(cap):
-    """Each segment in pieces of cap.recut bytes."""
+    """Each segment in segments of cap.recut bytes."""
     packets, cap.packets = cap.packets, []
     for time_ns, frame, _, _ in packets:
         at = payload(frame)
@@ -42,14 +42,14 @@ def recut(cap):
         flags = head[ETHER + IP + 13]
         step = cap.recut if data else 1
         for i in range(0, max(len(data), 1), step):
-            piece = data[i:i + step]
-            head[ETHER + 2:ETHER + 4] = struct.pack(">H", at - ETHER + len(piece))
+            segment = data[i:i + step]
+            head[ETHER + 2:ETHER + 4] = struct.pack(">H", at - ETHER + len(segment))
             head[ETHER + IP + 4:ETHER + IP + 8] = struct.pack(">I", (seq + i) % 2**32)
             # FIN and PSH belong to the last byte.
             is_last = i + step >= len(data)
             head[ETHER + IP + 13] = flags if is_last else flags & ~9
             cap.now_ns = time_ns
-            cap.add_raw(bytes(head) + piece)
+            cap.add_raw(bytes(head) + segment)
 
 
 def tls(name, why, *want, capture=None, change=None, args=None, cut=1, **kw):
@@ -99,19 +99,19 @@ def behind_proxy_header(cap):
     """The client of each connection sends a PROXY header first, in a segment of its own."""
     header = b"PROXY TCP4 192.0.2.1 192.0.2.2 4711 443\r\n"
     packets, cap.packets = cap.packets, []
-    begun = set()
+    started = set()
     for time_ns, frame, _, _ in packets:
         ports = struct.unpack(">HH", frame[ETHER + IP:ETHER + IP + 4])
         port = ports[is_server(frame)]
         at = payload(frame)
         cap.now_ns = time_ns
-        if port not in begun and not is_server(frame) and len(frame) > at:
-            begun.add(port)
+        if port not in started and not is_server(frame) and len(frame) > at:
+            started.add(port)
             head = bytearray(frame[:at])
             head[ETHER + 2:ETHER + 4] = struct.pack(">H", at - ETHER + len(header))
             cap.add_raw(bytes(head) + header)
         shifted = bytearray(frame)
-        if port in begun:
+        if port in started:
             place = ETHER + IP + (8 if is_server(frame) else 4)
             number, = struct.unpack(">I", frame[place:place + 4])
             shifted[place:place + 4] = struct.pack(">I", (number + len(header)) % 2**32)
@@ -128,7 +128,7 @@ tls("tls_behind_proxy_header_dark", "Without secrets it is said, there too.", ar
 # --- without the secrets, or without all packets -----------------------------------
 
 
-tls("tls_no_keylog", "Nothing is printed of what nobody can read, and that is said.",
+tls("tls_no_keylog", "TLS without secrets: nothing is printed, and that is reported.",
     capture="tls_13_aes128", args=(), says="; lost: 2 TLS connections dark: no_secret")
 tls("tls_other_keylog", "Secrets of other connections.", capture="tls_13_aes128",
     args=keylog("tls_12_aes128"), says="; lost: 2 TLS connections dark: no_secret")
@@ -152,7 +152,7 @@ for suite in ("13_aes128", "13_chacha20", "12_aes256"):
     tls("tls_%s_missed_body" % suite, "Records are missing inside a body: their length is known.",
         *CURLS, capture="tls_" + suite, change=without_a_body_segment, cut=0,
         says="bytes that the capture missed")
-tls("tls_12_cbc_missed_body", "In CBC mode nobody knows how much is missing.", *CURLS[:4],
+tls("tls_12_cbc_missed_body", "In CBC mode the missing length is not known.", *CURLS[:4],
     capture="tls_12_cbc", change=without_a_body_segment, cut=0,
     says="1 TLS connections dark: gap")
 

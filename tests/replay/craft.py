@@ -11,7 +11,7 @@ link types and file formats that capture files come in.
     cap.write("x.pcap")
 
 Each packet comes one millisecond after the one before it (`tick_ns`). With
-`recut=N` every segment is cut into pieces of N bytes, one microsecond apart.
+`recut=N` every segment is cut into segments of N bytes, one microsecond apart.
 Nothing here knows HTTP, and nothing here is used by the program under test.
 """
 import gzip
@@ -151,7 +151,7 @@ class Capture:
         self.trailer = b""
         self.format = "pcap"
         self.interfaces = [{}]  # pcapng: link, snaplen, tsresol (if_tsresol), tsoffset (seconds)
-        self.sections = [0]  # pcapng: the packets with which one begins, in turns little and big
+        self.sections = [0]  # pcapng: the packets with which one begins, alternately little and big
         self.block = 6  # pcapng: of each packet; 2: the old one, 3: the simple one
         self.members = 0  # as so many members of gzip
         self.little = True

@@ -115,7 +115,7 @@ def status_labels(transactions):
 
 
 def check_metrics(case, options, path, transactions):
-    """The same requests are counted when nobody wants their targets."""
+    """The same requests are counted when no sink needs their targets."""
     labels = list(status_labels(transactions))
     listed = collections.Counter((t["role"], t["route"], label)
                                  for t, label in zip(transactions, labels) if not t["probe"])
