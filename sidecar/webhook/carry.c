@@ -161,7 +161,7 @@ static void warn_of_template(const struct injection *in, const struct target *t,
 	struct text line;
 
 	/* The static component put it there: its Pods are left as they are. */
-	if (injection_is_present(object_member(t->template, "spec")))
+	if (injection_is_present(t->template))
 		return;
 	text_init(&why);
 	text_init(&line);

@@ -149,16 +149,17 @@ static int inject_object(const struct values *defaults, cJSON *object, const cJS
 	const cJSON *line;
 	struct patch patch;
 	int refusals = 0;
-	int status;
+	bool is_skipped;
 
 	if (*path && name)
 		in.workload = span_of(name);
 	read_namespace(&in, items);
 	patch_init(&patch, path);
-	status = injection_apply(&in, manifest_at(object, path), &patch, warnings) ==
-		 OUTCOME_SKIPPED;
-	patch.has_failed |= !refusal_find(injected_container(manifest_at(object, path)), items,
-					  warnings, &refusals);
+	is_skipped = injection_apply(&in, manifest_at(object, path), &patch, warnings) ==
+		     OUTCOME_SKIPPED;
+	if (!is_skipped)
+		patch.has_failed |= !refusal_find(injected_container(manifest_at(object, path)),
+						  items, warnings, &refusals);
 	cJSON_ArrayForEach(line, warnings)
 	{
 		if (items && name)
@@ -168,10 +169,10 @@ static int inject_object(const struct values *defaults, cJSON *object, const cJS
 	}
 	if (patch.has_failed)
 		log_error("no memory");
-	status = patch.has_failed || status || refusals > 0;
+	is_skipped |= patch.has_failed;
 	patch_release(&patch);
 	cJSON_Delete(warnings);
-	return status;
+	return is_skipped || refusals > 0;
 }
 
 /* `kubectl get -o json` of several objects; -1: none has a Pod template. */

@@ -39,10 +39,19 @@ static bool is_named(const cJSON *list, const char *name)
 	return find_named(list, name);
 }
 
-bool injection_is_present(const cJSON *spec)
+static bool has_container(const cJSON *spec)
 {
 	return is_named(member(spec, "initContainers"), TEMPLATE_CONTAINER) ||
 	       is_named(member(spec, "containers"), TEMPLATE_CONTAINER);
+}
+
+/* By the status, since other webhooks may have changed the container: its image, for instance. */
+bool injection_is_present(const cJSON *pod)
+{
+	const char *status =
+		string_member(member(member(pod, "metadata"), "annotations"), ANNOTATION_STATUS);
+
+	return strcmp(status, STATUS_INJECTED) == 0 && has_container(member(pod, "spec"));
 }
 
 /* The name of a container that declares the port, or NULL. */
@@ -117,6 +126,8 @@ bool injection_is_possible(const struct injection *in, const cJSON *pod, const s
 		text_add(why, REASON_HOST_USERS);
 	else if (*port && cJSON_IsTrue(member(spec, "hostNetwork")))
 		text_add(why, REASON_HOST_NETWORK);
+	else if (has_container(spec))
+		text_add(why, REASON_CONTAINER);
 	else if (!image_is_permitted(v->of[PARAM_IMAGE], in->defaults))
 		text_add(why, REASON_IMAGE);
 	else if (has_other_volume(spec))
@@ -307,7 +318,7 @@ enum outcome injection_apply(const struct injection *in, cJSON *pod, struct patc
 
 	if (!is_well_formed(pod) || !is_asked(in, metadata))
 		return OUTCOME_UNASKED;
-	if (injection_is_present(spec))
+	if (injection_is_present(pod))
 		return OUTCOME_PRESENT;
 	text_init(&workload);
 	text_init(&why);
@@ -317,7 +328,7 @@ enum outcome injection_apply(const struct injection *in, cJSON *pod, struct patc
 	set_workload(in, metadata, &v, &workload);
 	is_possible = injection_is_possible(in, pod, &v, &why);
 	if (is_possible) {
-		set_status(metadata, p, "injected");
+		set_status(metadata, p, STATUS_INJECTED);
 		warn_of_effects(spec, &v, p, warnings);
 		change_spec(spec, &v, p);
 	} else {

@@ -8,10 +8,10 @@
  * sidelight.dev/status: "injected".
  *
  * What cannot be injected is left as it is, except for the status, "not
- * injected: REASON", which is a warning too. A Pod that has a container
- * of that name is left as it is altogether: so it is safe to be asked
- * again, after other webhooks have changed the Pod, and for those who put it there by
- * themselves. The reasons are in injection.c.
+ * injected: REASON", which is a warning too. A Pod that has the status "injected" and a container
+ * of that name is left as it is altogether: so it is safe to be asked again, after other webhooks
+ * have changed the Pod, and the static component, which writes both, needs no webhook. The reasons
+ * are in injection.c.
  *
  * Nothing in the Pod is trusted: members of the wrong type count as missing, and
  * where one is in the way of a change, the Pod is left as it is.
@@ -25,9 +25,11 @@
 #include "base/span.h"
 #include "webhook/parameter.h"
 #include "webhook/patch.h"
+#include "webhook/template.h"
 
 #define ANNOTATION_INJECT PARAMETER_PREFIX "inject"
 #define ANNOTATION_STATUS PARAMETER_PREFIX "status"
+#define STATUS_INJECTED	  "injected"
 
 /* Why a Pod cannot be injected, in the order in which a user should mend it. */
 #define REASON_WINDOWS "the Pod is for Windows"
@@ -43,6 +45,8 @@
 #define REASON_HOST_NETWORK                                                                        \
 	"hostNetwork is true and the port would be the node's; "                                   \
 	"sidelight.dev/export: push needs none"
+#define REASON_CONTAINER                                                                           \
+	"it has a container " TEMPLATE_CONTAINER " of its own; the injected one needs that name"
 #define REASON_IMAGE                                                                               \
 	"sidelight.dev/image names an image that the cluster's administrator does not permit"
 #define REASON_VOLUME "volume sidelight-podinfo is not the one that would be injected"
@@ -73,8 +77,8 @@ struct injection {
 enum outcome injection_apply(const struct injection *in, cJSON *pod, struct patch *p,
 			     cJSON *warnings);
 
-/* Does the spec have the container already? */
-bool injection_is_present(const cJSON *spec);
+/* Was the Pod, or the template, injected already? */
+bool injection_is_present(const cJSON *pod);
 
 /* The reason for which every Pod of the namespace would be skipped; NULL: there is none. */
 const char *injection_refused_by_namespace(const struct injection *in);

@@ -45,11 +45,15 @@ static const char head[] =
 	"      has(object.metadata.annotations) &&\n"
 	"      \"" ANNOTATION_INJECT "\" in object.metadata.annotations &&\n"
 	"      object.metadata.annotations[\"" ANNOTATION_INJECT "\"] == \"true\"\n"
-	"  - name: not-there-yet\n"
+	"  - name: not-injected-yet\n"
 	"    expression: >-\n"
-	"      !(object.spec.containers +\n"
+	"      !(has(object.metadata.annotations) &&\n"
+	"      \"" ANNOTATION_STATUS "\" in object.metadata.annotations &&\n"
+	"      object.metadata.annotations[\"" ANNOTATION_STATUS "\"] == \"" STATUS_INJECTED
+	"\" &&\n"
+	"      (object.spec.containers +\n"
 	"      (has(object.spec.initContainers) ? object.spec.initContainers : []))\n"
-	"      .exists(c, c.name == \"" TEMPLATE_CONTAINER "\")\n"
+	"      .exists(c, c.name == \"" TEMPLATE_CONTAINER "\"))\n"
 	"  variables:\n";
 
 static const char binding[] = "---\n"
@@ -134,6 +138,9 @@ static const struct {
 	{"variables.metrics_port != \"\" && has(object.spec.hostNetwork) &&"
 	 " object.spec.hostNetwork",
 	 REASON_HOST_NETWORK},
+	{"(object.spec.containers + variables.init_containers)"
+	 ".exists(c, c.name == \"" TEMPLATE_CONTAINER "\")",
+	 REASON_CONTAINER},
 };
 
 struct writer {
@@ -419,7 +426,7 @@ static void write_mutation(struct writer *w)
 			 "JSONPatch{op: \"add\", path: \"/metadata/annotations\", value: {}}]) +\n"
 			 "        [JSONPatch{op: \"add\", path: \"/metadata/annotations/\" + "
 			 "jsonpatch.escapeKey(\"" ANNOTATION_STATUS "\"),\n"
-			 "          value: variables.reason == \"\" ? \"injected\" : "
+			 "          value: variables.reason == \"\" ? \"" STATUS_INJECTED "\" : "
 			 "\"not injected: \" + variables.reason}] +\n"
 			 "        (variables.reason != \"\" ? [] :\n        ");
 	write_pod(w);

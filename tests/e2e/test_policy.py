@@ -132,10 +132,11 @@ class Injection(Case):
         self.same(SHAPES, Server(self))
 
     def test_a_policy_injects_only_where_it_is_asked(self):
+        said = {"sidelight.dev/status": "injected"}
         for obj in (pod({"sidelight.dev/inject": "false"}), pod({"sidelight.dev/inject": "yes"}),
                     pod(metadata={"annotations": {}}),
-                    pod(spec={"initContainers": [{"name": "sidelight", "image": "i"}]}),
-                    pod(spec={"containers": [{"name": "sidelight", "image": "i"}]})):
+                    pod(said, {"initContainers": [{"name": "sidelight", "image": "i"}]}),
+                    pod(said, {"containers": [{"name": "sidelight", "image": "i"}]})):
             self.assertEqual(answers([question(self.POLICY, obj)]), [{"matches": False}])
 
     def test_the_second_time_it_does_not_match(self):
@@ -146,6 +147,10 @@ class Injection(Case):
     def test_skipped(self):
         cases = [(reason, pod(annotations, spec)) for annotations, spec, reason in SKIPPED]
         self.same(cases, Server(self))
+        for (reason, _), obj in zip(cases, outcomes([question(self.POLICY, o) for _, o in cases])):
+            status = obj["metadata"]["annotations"]["sidelight.dev/status"]
+            self.assertTrue(status.startswith("not injected: "), status)
+            self.assertIn(reason, status)
 
     def test_namespaces_that_would_refuse_it(self):
         for level in ("baseline", "restricted"):

@@ -89,6 +89,10 @@ SKIPPED = [
     ({"sidelight.dev/image": "registry.example/mine:1"}, {}, "administrator does not permit"),
     ({}, {"volumes": [{"name": "sidelight-podinfo", "configMap": {"name": "mine"}}]},
      "volume sidelight-podinfo is not"),
+    ({}, {"containers": [{"name": "sidelight", "image": "mine:1",
+                          "ports": [{"containerPort": 9465}]}]}, "a container sidelight of its own"),
+    ({}, {"initContainers": [{"name": "sidelight", "image": "mine:1"}]},
+     "a container sidelight of its own"),
 ]
 
 # Values that would keep the Pod from starting, or sidelight in it.

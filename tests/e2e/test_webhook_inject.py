@@ -6,7 +6,7 @@
 """
 import json
 
-from admission import WEBHOOK, Server, pod, workload
+from admission import WEBHOOK, Server, pod, template, workload
 from harness import Case, main, run
 
 
@@ -73,6 +73,17 @@ class Inject(Case):
                     self.assertIn(refused, lines[0])
         self.assertEqual(self.inject(quota({"limits.cpu": "4"}))[0], 2, "nothing to inject")
         self.assertEqual(self.inject(web, workload("Job"))[0], 0)
+
+    def test_a_container_of_our_name(self):
+        """It is left alone, and nothing is said of its resources."""
+        own = {"name": "sidelight", "image": "mine:1", "resources": {"requests": {"cpu": "9"}}}
+        limits = {"kind": "LimitRange", "metadata": {"name": "range"},
+                  "spec": {"limits": [{"type": "Container", "max": {"cpu": "1"}}]}}
+        obj = workload("Deployment", inside=template(spec={"containers": [own]}))
+        status, lines = self.inject(obj, limits)
+        self.assertEqual((status, len(lines)), (1, 1), lines)
+        self.assertIn("Deployment/web: not injected: it has a container sidelight of its own",
+                      lines[0])
 
     def test_several_documents(self):
         """`kubectl create --dry-run=client -o json` prints one JSON text after another."""

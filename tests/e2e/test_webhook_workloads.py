@@ -132,10 +132,14 @@ class Workloads(Case):
     def test_static_sidecar(self):
         """A template that has the container by itself: its port is not in anybody's way."""
         static = {"name": "sidelight", "image": "i:1", "ports": [{"containerPort": 9465}]}
-        for inside in (template(spec={"initContainers": [static]}),
-                       template(spec={"containers": [static, {"name": "app", "image": "a:1"}]})):
-            answer = Server(self).review(workload("Deployment", self.ON, inside))
-            self.assertEqual(answer.warnings, [])
+        both = [static, {"name": "app", "image": "a:1"}]
+        said = {"sidelight.dev/status": "injected"}
+        for annotations, warning in ((said, None), (None, "has a container sidelight of its own")):
+            for spec in ({"initContainers": [static]}, {"containers": both}):
+                inside = template(annotations, spec=spec)
+                answer = Server(self).review(workload("Deployment", self.ON, inside))
+                self.assertEqual(len(answer.warnings), 1 if warning else 0, answer.warnings)
+                self.assertIn(warning or "", "".join(answer.warnings))
 
     def test_jobs_are_fixed(self):
         answer = Server(self).review(workload("Job", self.ON), "UPDATE")

@@ -77,11 +77,22 @@ static const struct {
 	 "{\"metadata\":{\"annotations\":{\"sidelight.dev/inject\":\"true\","
 	 "\"sidelight.dev/image\":\"mine:1\"}},\"spec\":{\"containers\":[]}}",
 	 OUTCOME_SKIPPED, STATUS},
-	{"a container of our name is ours, whatever it is",
-	 "{" ASKS ",\"spec\":{\"containers\":[{\"name\":\"sidelight\"}]}}", OUTCOME_PRESENT, ""},
+	{"a container of our name was injected if the status says so, whatever others made of it",
+	 "{\"metadata\":{\"annotations\":{\"sidelight.dev/inject\":\"true\","
+	 "\"sidelight.dev/status\":\"injected\"}},"
+	 "\"spec\":{\"containers\":[{\"name\":\"sidelight\"}]}}",
+	 OUTCOME_PRESENT, ""},
+	{"as an init container too",
+	 "{\"metadata\":{\"annotations\":{\"sidelight.dev/inject\":\"true\","
+	 "\"sidelight.dev/status\":\"injected\"}},"
+	 "\"spec\":{\"containers\":[],\"initContainers\":[{\"name\":\"sidelight\"}]}}",
+	 OUTCOME_PRESENT, ""},
+	{"without it the container is the Pod's own",
+	 "{" ASKS ",\"spec\":{\"containers\":[{\"name\":\"sidelight\"}]}}", OUTCOME_SKIPPED,
+	 STATUS},
 	{"as an init container too",
 	 "{" ASKS ",\"spec\":{\"containers\":[],\"initContainers\":[{\"name\":\"sidelight\"}]}}",
-	 OUTCOME_PRESENT, ""},
+	 OUTCOME_SKIPPED, STATUS},
 	{"a plain container comes last",
 	 "{\"metadata\":{\"annotations\":{\"sidelight.dev/inject\":\"true\","
 	 "\"sidelight.dev/native\":\"false\"}},"
