@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/standard_fds.h"
 #include "cmd/doctor.h"
@@ -45,6 +46,31 @@ static int (*const commands[COMMAND_MAX])(const struct options *o) = {
 	[COMMAND_RUN] = command_run,	   [COMMAND_VERSION] = command_version,
 	[COMMAND_HELP] = command_help,
 };
+
+/*
+ * Libraries included. Without containers, exports and a command, `run` opens 57 descriptors; where
+ * there are fewer, the kernel seems to lack what doctor looks for. libbpf takes 100 KB of stack.
+ */
+#define DESCRIPTORS_NEEDED 80
+#define STACK_NEEDED	   (256u << 10)
+
+static bool has_limits(const struct options *o)
+{
+	static const struct limits_need needs[COMMAND_MAX] = {
+		[COMMAND_DOCTOR] = {.descriptors = DESCRIPTORS_NEEDED, .stack_bytes = STACK_NEEDED},
+		[COMMAND_REPLAY] = {.stack_bytes = STACK_NEEDED},
+		[COMMAND_RUN] = {.descriptors = DESCRIPTORS_NEEDED, .stack_bytes = STACK_NEEDED},
+	};
+	struct text why;
+	bool are_sufficient;
+
+	text_init(&why);
+	are_sufficient = limits_suffice(&needs[o->command], &why);
+	if (!are_sufficient)
+		log_error("%s", why.ptr);
+	text_release(&why);
+	return are_sufficient;
+}
 
 /* The status of a command that could not do what was asked; or that of CMD, whatever it is. */
 static int end(const struct options *o, int status)
@@ -87,6 +113,11 @@ int main(int argc, char **argv)
 	log_set_level((enum log_level)o.log_level);
 	if (o.command == COMMAND_RUN || o.command == COMMAND_REPLAY)
 		option_unknown_variables(&option_set, "SIDELIGHT_", environ, warn_of_variable);
+	if (!has_limits(&o))
+		return end(&o, EXIT_USE);
+	/* What a file may not take is an error of write(). `run` has a CMD that inherits this. */
+	if (o.command != COMMAND_RUN)
+		(void)signal(SIGXFSZ, SIG_IGN); /* cannot fail */
 	(void)privilege_init(); /* what it could not get is missed where it is needed */
 	if (!commands[o.command]) {
 		log_error("this build has no such command");

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Order matters at both ends. The worker is forked first, so that it has
- * nothing of what the broker opens, and sets itself up while programs load.
- * Everything is attached before CMD is let go. At the end the worker asks for
- * the detachment, since it reads what came before it.
+ * Order matters at both ends. The worker is forked first, so that it has nothing of what the broker
+ * opens, and sets itself up while programs load. Everything is attached before CMD is let go. At
+ * the end the worker asks for the detachment, since it reads what came before it.
  */
 #include "broker/broker.h"
 
@@ -485,7 +484,8 @@ int broker_run(const struct broker_options *o, broker_worker_fn worker, void *ct
 		return finish(&b);
 	}
 	/* CMD has its own. */
-	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail */
+	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail, as the next one */
+	(void)signal(SIGXFSZ, SIG_IGN); /* a log file that may not grow ends nothing */
 	if (uv_loop_init(&b.loop)) {
 		log_error("run: out of memory");
 		b.status = EXIT_USE;

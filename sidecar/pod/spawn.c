@@ -20,8 +20,8 @@
 #define GRACE_MS 2000
 
 /* Signals that the kernel raises for what we do ourselves, and those that cannot be blocked. */
-static const int kept[] = {SIGKILL, SIGSTOP, SIGCHLD, SIGPIPE, SIGABRT, SIGSEGV,
-			   SIGBUS,  SIGFPE,  SIGILL,  SIGTRAP, SIGSYS};
+static const int kept[] = {SIGKILL, SIGSTOP, SIGCHLD, SIGPIPE, SIGABRT, SIGSEGV, SIGBUS,
+			   SIGFPE,  SIGILL,  SIGTRAP, SIGSYS,  SIGXCPU, SIGXFSZ};
 
 /* All that CMD gets and this process does not act on. */
 static void passed_on(sigset_t *ret_signals)
@@ -42,6 +42,7 @@ void spawn_ignore_signals(void)
 
 	passed_on(&ignored);
 	(void)sigaddset(&ignored, SIGPIPE); /* none of these can fail */
+	(void)sigaddset(&ignored, SIGXFSZ); /* a log file that may not grow */
 	for (int i = 1; i <= SIGRTMAX; i++)
 		if (sigismember(&ignored, i) == 1 && !is_job_stop(i))
 			(void)signal(i, SIG_IGN);

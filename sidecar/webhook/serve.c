@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <uv.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "webhook/budget.h"
 #include "webhook/cert.h"
@@ -219,6 +220,21 @@ static void set_limits(void)
 	budget_install(BUDGET_JSON_BYTES);
 }
 
+/* The loop, certificates, listeners and a few connections; libuv's threads, which poll files. */
+static bool has_limits(void)
+{
+	static const struct limits_need need = {.descriptors = 32, .threads = 4};
+	struct text why;
+	bool are_sufficient;
+
+	text_init(&why);
+	are_sufficient = limits_suffice(&need, &why);
+	if (!are_sufficient)
+		log_error("%s", why.ptr);
+	text_release(&why);
+	return are_sufficient;
+}
+
 int serve_command(const struct flags *f)
 {
 	static struct server s;
@@ -227,6 +243,8 @@ int serve_command(const struct flags *f)
 	if (!load(f))
 		return EXIT_USE;
 	set_limits();
+	if (!has_limits())
+		return EXIT_USE;
 	s = (struct server){.flags = f, .state = {.defaults = &f->values}};
 	s.reviews = (struct routes){&s.state, true};
 	s.pages = (struct routes){&s.state, false};

@@ -83,6 +83,60 @@ class RunCommand(harness.Case):
                                  prefix=["sh", "-c", f'exec "$@" {closed}', "sh"])
                 self.assertEqual(done.returncode, status, done.stderr)
 
+    def limited(self, option, *args, status=2, says="", **more):
+        """One line, or none, and the status; never the end by a signal."""
+        done = sidelight(*args, prefix=["prlimit", option], **more)
+        with self.subTest(option, args=args):
+            self.assertEqual(done.returncode, status, done.stderr)
+            self.assertIn(says, done.stderr)
+            if status == 2:
+                self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+
+    def test_too_few_descriptors(self):
+        for count in (4, 5, 6, 8, 10, 12, 14, 18, 28, 48, 64):
+            for args in (["run", "--", "true"], ["run", "--cgroup", "/sys/fs/cgroup"], ["doctor"]):
+                self.limited(f"--nofile={count}", *args, says="ulimit -n")
+        waiting = self.spawn(["prlimit", "--nofile=12", harness.BINARY, "run", "--on-error", "wait"])
+        harness.wait_for("the reason", lambda: "waits for SIGTERM" in waiting.text())
+        self.assertIn("ulimit -n", waiting.text())
+        waiting.send(signal.SIGTERM)
+        self.assertEqual(waiting.wait(), 2)
+        # Open descriptors count, too.
+        inherit = "import os, sys\nfor _ in range(60): os.dup(0)\n"
+        inherit += "for fd in os.listdir('/proc/self/fd'):\n"
+        inherit += "    try: os.set_inheritable(int(fd), True)\n    except OSError: pass\n"
+        inherit += "os.execvp(sys.argv[1], sys.argv[1:])\n"
+        done = sidelight("run", "--", "true",
+                         prefix=["prlimit", "--nofile=128", "python3", "-c", inherit])
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("80 are needed", done.stderr)
+
+    def test_little_stack_or_address_space(self):
+        for size in (64 << 10, 96 << 10, 128 << 10, 255 << 10):
+            for args in (["run", "--", "true"], ["doctor"], ["replay", "/dev/null"]):
+                self.limited(f"--stack={size}", *args, says="ulimit -s")
+        for megabytes in range(20, 32):
+            done = sidelight("run", "--", "true", prefix=["prlimit", f"--as={megabytes << 20}"])
+            with self.subTest(megabytes=megabytes):
+                # 127: the loader found no room for a library.
+                self.assertIn(done.returncode, (0, 2, 127), done.stderr)
+                if done.returncode == 2:
+                    self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+
+    def test_limits_that_do_no_harm(self):
+        """A log file that may not grow, locked memory, processes: the command runs as it would."""
+        for option in ("--memlock=0", "--fsize=0", "--nproc=1", "--sigpending=0"):
+            self.limited(option, "run", "--", "sh", "-c", "exit 7", status=7)
+        with open(self.scratch("log"), "wb") as log:
+            done = subprocess.run(
+                ["prlimit", "--fsize=0", harness.BINARY, "run", "--log-level", "debug", "--summary",
+                 "--", "sh", "-c", "exit 7"], stderr=log, timeout=30, check=False)
+        self.assertEqual(done.returncode, 7)
+        with open(self.scratch("out"), "wb") as out:
+            done = subprocess.run(["prlimit", "--fsize=0", harness.BINARY, "doctor"], stdout=out,
+                                  stderr=subprocess.PIPE, timeout=30, check=False)
+        self.assertEqual((done.returncode, done.stderr.count(b"\n")), (1, 1), done.stderr)
+
     def test_output_and_arguments_are_untouched(self):
         done = sidelight("run", "--", "printf", "%s|", "a b", "--help", "")
         self.assertEqual(done.stdout, "a b|--help||")

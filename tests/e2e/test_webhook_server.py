@@ -397,6 +397,21 @@ class Strictness(Case):
 
 
 class ComingAndGoing(Case):
+    def test_resource_limits(self):
+        """Where a library would abort, there is a line and a status."""
+        made = self.scratch("certs")
+        made.mkdir()
+        run([WEBHOOK, "certs", "--dir", made])
+        serve = [WEBHOOK, "serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
+                 "--tls-cert", made / "tls.crt", "--tls-key", made / "tls.key"]
+        for option, says in ([(f"--nofile={n}", "ulimit -n") for n in (8, 10, 12, 16, 24)] +
+                             [(f"--as={n << 20}", "ulimit -v") for n in (28, 32, 36, 40)]):
+            with self.subTest(option):
+                done = run(["prlimit", option, *serve], check=False)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+                self.assertIn(says, done.stderr)
+
     def test_ready(self):
         server = Server(self)
         for path in ("/readyz", "/healthz"):
