@@ -225,6 +225,10 @@ $(BUILD)/tests/unit/%.o $(BUILD)/tests/fuzz/%.o: override CFLAGS += -fno-lto
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(WEBHOOK_LIBRARY) $(LIBRARY)
 	$(CC) $(LDFLAGS) -fno-lto -o $@ $^ $(LDLIBS) $(WEBHOOK_PKGS) -lcmocka -lnghttp2
 
+# A protocol that is added to the engine as sidecar/README.md says.
+$(BUILD)/tests/unit/test_toy: $(BUILD)/tests/toy/ping.o
+-include $(BUILD)/tests/toy/ping.d
+
 # Half of the program each: the exporters without a kernel, the kernel half without the rest; and
 # a client that is faster than any script.
 E2E_DRIVERS := $(patsubst %,$(BUILD)/tests/e2e/%_driver,push ring flood takeover crowd)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "txn/protocol.h"
 #include "bpf/event.h"
 
 static const char *address(const struct endpoint *e, char buf[INET6_ADDRSTRLEN])
@@ -48,9 +49,10 @@ static void on_done(void *ctx, const struct transaction *t)
 {
 	(void)ctx;
 	log_debug("connection %" PRIx64 ": %s: %s %s, status %u%s%s", t->conn_id,
-		  t->protocol == TXN_GRPC ? "gRPC"
-		  : t->http.stream	  ? "HTTP/2"
-					  : "HTTP/1",
+		  t->protocol == TXN_GRPC    ? "gRPC"
+		  : t->protocol == TXN_ADDED ? t->added.protocol->name
+		  : t->http.stream	     ? "HTTP/2"
+					     : "HTTP/1",
 		  t->known_method, t->route, t->http.status, t->error ? ", " : "",
 		  txn_error_name(t->error));
 }

@@ -309,10 +309,10 @@ static void red_done(void *ctx, const struct transaction *t)
 	uint64_t a = (uintptr_t)t->route ^ t->container << 48;
 	struct cell *cell;
 
-	if (t->is_probe || t->protocol == TXN_GRPC) {
+	if (t->is_probe || t->protocol != TXN_HTTP) {
 		if (t->is_probe)
 			probe_done(red, t);
-		else
+		else if (t->protocol == TXN_GRPC)
 			rpc_done(red->rpc, t);
 		return;
 	}

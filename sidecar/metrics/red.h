@@ -8,7 +8,7 @@
  * server_address must stay valid, and must not be reused for other text, for
  * as long as the sink gets transactions.
  *
- * Calls of gRPC go to the families of rpc.h.
+ * Calls of gRPC go to the families of rpc.h; protocols that were added have sinks of their own.
  *
  * `error_type` is the status as text (server: 5xx; client: 4xx and 5xx), else
  * how the connection failed, else empty.

@@ -10,6 +10,7 @@
 #include "txn/http1_session.h"
 #include "txn/http2_session.h"
 #include "txn/preface.h"
+#include "txn/protocols.h"
 #include "txn/proxy_header.h"
 
 /* A longer line without an end may just as well be words of a body, and the
@@ -164,9 +165,9 @@ static bool is_not_http(struct conn *c, struct session *s, enum dir dir, struct 
 	return s->not_http;
 }
 
-/* The first bytes, a PROXY header excluded. */
-static void first_data(struct conn *c, struct session *s, enum dir dir,
-		       const struct segment_view *view, uint64_t time_ns)
+/* The first bytes, a PROXY header excluded, which no added protocol has taken. */
+static void first_of_http(struct conn *c, struct session *s, enum dir dir,
+			  const struct segment_view *view, uint64_t time_ns)
 {
 	bool is_from_client;
 
@@ -184,6 +185,36 @@ static void first_data(struct conn *c, struct session *s, enum dir dir,
 		go_http2(c, s, dir, c->role, false, view, time_ns);
 	else
 		go_http1(c, s, dir, c->role, view, time_ns);
+}
+
+/* The bytes that were held for added protocols come before those of view. */
+static void release_first_bytes(struct conn *c, struct session *s, const struct segment_view *view)
+{
+	char buf[PROTOCOL_DETECT_MAX];
+	struct segment_view first;
+	uint64_t time_ns;
+
+	if (!s->first_bytes)
+		return;
+	first = protocols_give_back(c, s, view, buf, &time_ns);
+	if (s->protocol)
+		s->protocol->data(c, s, first.dir, &first, time_ns);
+	else
+		first_of_http(c, s, first.dir, &first, time_ns);
+}
+
+/* The first bytes, a PROXY header excluded. */
+static void first_data(struct conn *c, struct session *s, enum dir dir,
+		       const struct segment_view *view, uint64_t time_ns)
+{
+	if (env_of(c)->protocols.count &&
+	    protocols_detect(c, s, dir, view, time_ns) == DETECTION_MORE)
+		return;
+	release_first_bytes(c, s, view);
+	if (s->protocol)
+		s->protocol->data(c, s, dir, view, time_ns);
+	else
+		first_of_http(c, s, dir, view, time_ns);
 }
 
 void detection_refuse(struct conn *c, struct session *s, enum dir dir,
@@ -251,7 +282,10 @@ static void lose_start(struct conn *c, struct session *s, enum dir dir, uint32_t
 static void on_skip(struct conn *c, struct session *s, enum dir dir,
 		    const struct segment_view *view, uint32_t len, uint64_t time_ns)
 {
-	if (s->held) {
+	release_first_bytes(c, s, view);
+	if (s->protocol) {
+		s->protocol->skip(c, s, dir, view, len, time_ns);
+	} else if (s->held) {
 		begin_http1(c, s, c->role, view);
 		http1_protocol.skip(c, s, dir, view, len, time_ns);
 	} else if (s->proxy) {
@@ -262,7 +296,10 @@ static void on_skip(struct conn *c, struct session *s, enum dir dir,
 static void on_lost(struct conn *c, struct session *s, enum dir dir,
 		    const struct segment_view *view, uint32_t len, uint64_t time_ns)
 {
-	if (s->held) {
+	release_first_bytes(c, s, view);
+	if (s->protocol) {
+		s->protocol->lost(c, s, dir, view, len, time_ns);
+	} else if (s->held) {
 		begin_http1(c, s, c->role, view);
 		http1_protocol.lost(c, s, dir, view, len, time_ns);
 	} else {
@@ -271,4 +308,22 @@ static void on_lost(struct conn *c, struct session *s, enum dir dir,
 	}
 }
 
-const struct protocol_ops detection_protocol = {.data = on_data, .skip = on_skip, .lost = on_lost};
+static void on_fin(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view,
+		   uint64_t time_ns)
+{
+	release_first_bytes(c, s, view);
+	if (s->protocol && s->protocol->fin)
+		s->protocol->fin(c, s, dir, view, time_ns);
+}
+
+static void on_end(struct conn *c, struct session *s, enum conn_end how, uint64_t time_ns)
+{
+	const struct segment_view none = {.is_derived = true};
+
+	release_first_bytes(c, s, &none);
+	if (s->protocol && s->protocol->end)
+		s->protocol->end(c, s, how, time_ns);
+}
+
+const struct protocol_ops detection_protocol = {
+	.data = on_data, .skip = on_skip, .lost = on_lost, .fin = on_fin, .end = on_end};

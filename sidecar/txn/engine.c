@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "flow/conn.h"
+#include "txn/protocols.h"
 #include "txn/session.h"
 #include "txn/transport.h"
 
@@ -110,6 +111,11 @@ int engine_add_sink(struct engine *e, const struct txn_sink *sink, void *ctx)
 void engine_remove_sink(struct engine *e, const struct txn_sink *sink, void *ctx)
 {
 	sinks_remove(&e->env.sinks, sink, ctx);
+}
+
+int engine_add_protocol(struct engine *e, const struct protocol_ops *ops)
+{
+	return protocols_add(&e->env.protocols, ops);
 }
 
 void engine_event(void *ctx, const struct event *ev)

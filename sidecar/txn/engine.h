@@ -20,6 +20,7 @@
 #include "txn/transaction.h"
 
 struct engine;
+struct protocol_ops;
 
 /* 20,000 idle connections of HTTP/1 take 19 MB, a thousand that have header tables 20. */
 #define ENGINE_MEMORY_DEFAULT (32u << 20)
@@ -97,6 +98,13 @@ const char *engine_set_routes(struct engine *e, const char *templates);
 int engine_add_sink(struct engine *e, const struct txn_sink *sink, void *ctx);
 /* Of a pair that was added; another one is ignored. */
 void engine_remove_sink(struct engine *e, const struct txn_sink *sink, void *ctx);
+
+/*
+ * Connections are offered to this protocol before HTTP is looked for, to the one that was added
+ * first before the others (protocols.h). Before the first event. Returns 0, or -ENOSPC if there are
+ * PROTOCOLS_MAX.
+ */
+int engine_add_protocol(struct engine *e, const struct protocol_ops *ops);
 
 /* An event_fn: ctx is the engine. */
 void engine_event(void *ctx, const struct event *ev);

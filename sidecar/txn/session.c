@@ -3,6 +3,7 @@
 
 #include "txn/detection.h"
 #include "txn/http1_session.h"
+#include "txn/protocols.h"
 #include "txn/proxy_header.h"
 
 static struct session *session_of(struct conn *c)
@@ -60,6 +61,7 @@ static void on_end(struct conn *c, enum conn_end how, uint64_t time_ns)
 	if (protocol_of(s)->end)
 		protocol_of(s)->end(c, s, how, time_ns);
 	proxy_header_release(c, s);
+	protocols_release(c, s);
 	/* An upgraded connection has spoken HTTP/1, too. */
 	http1_session_release(s);
 }

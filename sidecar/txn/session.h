@@ -35,6 +35,7 @@ struct session_env {
 	struct tls_env *tls; /* NULL: TLS is not looked for */
 	struct actives actives;
 	struct engine_stats stats;
+	struct protocols protocols;
 };
 
 /* Read for each request: sinks come and go. */
@@ -91,10 +92,14 @@ struct session {
 	bool has_gap; /* bytes of either direction were lost, at any time */
 	bool is_banner; /* not_http is what the server said before the client said anything */
 	uint8_t not_http; /* enum not_http; once it is set, all further bytes are ignored */
+	bool is_past_protocols[2]; /* by enum dir: no added protocol is asked about it any more */
 	uint8_t likely_frames; /* segments of an older connection that look like HTTP/2's frames */
 	/* Transport */
 	uint8_t transport; /* enum transport */
 	struct tls_stream *tls; /* owned: the bytes come from there; NULL: from TCP */
+	/* Added protocols (protocols.h) */
+	struct first_bytes *first_bytes; /* owned; held until one of them is detected, or none */
+	void *state; /* of `protocol`, if it was added, and owned by it */
 };
 
 /* Of a connection whose user is a session. */

@@ -39,6 +39,7 @@ const char *txn_error_name(enum txn_error error);
 enum txn_protocol {
 	TXN_HTTP,
 	TXN_GRPC,
+	TXN_ADDED, /* one that engine_add_protocol() added */
 };
 
 /* A request of HTTP with its response. */
@@ -57,6 +58,15 @@ struct txn_grpc {
 	bool has_uncounted; /* there were more messages than could be counted */
 	uint32_t messages[2]; /* of request and response */
 	uint64_t timeout_ns; /* that the caller gave; 0: none */
+};
+
+struct protocol_ops;
+
+/* An exchange of a protocol that was added. */
+struct txn_added {
+	struct txn_http http; /* all zeros: for sinks that know HTTP only */
+	const struct protocol_ops *protocol;
+	const void *part; /* what this protocol defines; NULL: nothing */
 };
 
 /*
@@ -90,11 +100,14 @@ struct transaction {
 	union {
 		struct txn_http http; /* TXN_HTTP; of TXN_GRPC it is grpc.http */
 		struct txn_grpc grpc; /* TXN_GRPC */
+		struct txn_added added; /* TXN_ADDED */
 	};
 };
 
-_Static_assert(offsetof(struct transaction, http) == offsetof(struct transaction, grpc.http),
-	       "one place for both");
+_Static_assert(offsetof(struct transaction, http) == offsetof(struct transaction, grpc.http) &&
+		       offsetof(struct transaction, http) ==
+			       offsetof(struct transaction, added.http),
+	       "one place for all");
 
 #define TXN_TARGET_MAX 512
 

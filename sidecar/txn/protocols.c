@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "txn/protocols.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* session.first_bytes: of one direction. */
+struct first_bytes {
+	uint64_t time_ns; /* when the first of them was seen */
+	enum dir dir;
+	size_t len;
+	char bytes[PROTOCOL_DETECT_MAX];
+};
+
+int protocols_add(struct protocols *p, const struct protocol_ops *ops)
+{
+	if (p->count == PROTOCOLS_MAX)
+		return -ENOSPC;
+	p->ops[p->count++] = ops;
+	return 0;
+}
+
+/* The answer of all: sets session.protocol to the first one that says yes. */
+static enum detection ask(struct conn *c, struct session *s, enum dir dir, struct span first)
+{
+	const struct protocols *p = &((const struct session_env *)c->owner)->protocols;
+	bool wants_more = false;
+
+	for (size_t i = 0; i < p->count; i++) {
+		switch (p->ops[i]->detect(c, dir, first)) {
+		case DETECTION_YES:
+			s->protocol = p->ops[i];
+			return DETECTION_YES;
+		case DETECTION_MORE:
+			wants_more = true;
+			break;
+		case DETECTION_NO:
+			break;
+		}
+	}
+	return wants_more && first.len < PROTOCOL_DETECT_MAX ? DETECTION_MORE : DETECTION_NO;
+}
+
+static bool is_offered(const struct conn *c, const struct session *s, enum dir dir)
+{
+	return c->role != ROLE_UNKNOWN && !s->is_past_protocols[dir] && !s->has_lost_start[0] &&
+	       !s->has_lost_start[1] && (!s->first_bytes || s->first_bytes->dir == dir);
+}
+
+/* Without memory the bytes go to HTTP. */
+static enum detection hold(struct conn *c, struct session *s, enum dir dir, struct span first,
+			   uint64_t time_ns)
+{
+	struct first_bytes *held = s->first_bytes;
+
+	if (!held) {
+		held = memory_calloc(&c->memory, 1, sizeof(*held));
+		if (!held)
+			return DETECTION_NO;
+		held->time_ns = time_ns;
+		held->dir = dir;
+		s->first_bytes = held;
+	}
+	memcpy(held->bytes, first.ptr, first.len);
+	held->len = first.len;
+	return DETECTION_MORE;
+}
+
+enum detection protocols_detect(struct conn *c, struct session *s, enum dir dir,
+				const struct segment_view *view, uint64_t time_ns)
+{
+	size_t held = s->first_bytes ? s->first_bytes->len : 0;
+	char bytes[PROTOCOL_DETECT_MAX];
+	struct span first = {bytes, held};
+	enum detection answer;
+	size_t more;
+
+	if (!is_offered(c, s, dir))
+		return DETECTION_NO;
+	more = PROTOCOL_DETECT_MAX - held;
+	if (more > view->data.len)
+		more = view->data.len;
+	if (held)
+		memcpy(bytes, s->first_bytes->bytes, held);
+	memcpy(&bytes[held], view->data.ptr, more);
+	first.len += more;
+	answer = ask(c, s, dir, first);
+	if (answer == DETECTION_MORE)
+		answer = hold(c, s, dir, first, time_ns);
+	s->is_past_protocols[dir] = answer != DETECTION_MORE;
+	return answer;
+}
+
+struct segment_view protocols_give_back(struct conn *c, struct session *s,
+					const struct segment_view *view,
+					char buf[PROTOCOL_DETECT_MAX], uint64_t *ret_ns)
+{
+	const struct first_bytes *held = s->first_bytes;
+	struct segment_view first = view->dir == held->dir ? *view : segment_view_reverse(view);
+
+	first = segment_view_with(&first, (struct span){buf, held->len});
+	memcpy(buf, held->bytes, held->len);
+	*ret_ns = held->time_ns;
+	s->is_past_protocols[held->dir] = true;
+	protocols_release(c, s);
+	return first;
+}
+
+void protocols_release(struct conn *c, struct session *s)
+{
+	memory_free(&c->memory, s->first_bytes);
+	s->first_bytes = NULL;
+}
