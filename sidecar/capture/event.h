@@ -26,6 +26,12 @@ static inline enum dir dir_other(enum dir dir)
 
 enum role { ROLE_UNKNOWN = 0, ROLE_SERVER = 1, ROLE_CLIENT = 2 };
 
+/* The direction of requests, seen from the observed end. ROLE_UNKNOWN counts as a server. */
+static inline enum dir request_dir(enum role role)
+{
+	return role == ROLE_CLIENT ? DIR_EGRESS : DIR_INGRESS;
+}
+
 struct event_open {
 	struct endpoint local;
 	struct endpoint remote;

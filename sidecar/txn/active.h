@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How many requests are open, by container and method: what a gauge shows.
+ * Counts the open requests by container and method, for a gauge.
  *
- * A request that begins finds its cell once, counts itself there and keeps
- * the pointer; when it ends it counts itself out. Nobody is called meanwhile:
- * who shows the numbers reads them when they are wanted.
+ * A new request finds its cell once, increments it and stores the pointer; at its end it decrements
+ * the cell. Metrics read the cells on scrape.
  *
- * Cells that nobody uses are given to others when all are taken. So, without
- * a request of one's own in it, a pointer to a cell is only a guess, to be
- * checked with active_is().
+ * When all cells are taken, unused ones are given to other keys. Without an open request in it, a
+ * pointer to a cell is therefore only a guess, to be checked with active_is().
  */
 #ifndef SIDELIGHT_TXN_ACTIVE_H
 #define SIDELIGHT_TXN_ACTIVE_H
@@ -22,18 +20,20 @@
 struct active {
 	enum role role;
 	uint64_t container;
-	const char *known_method; /* interned, of HTTP or of gRPC; NULL: never used */
+	const char *known_method; /* interned, of HTTP or gRPC; NULL: never used */
 	uint64_t count;
 	bool is_tls;
-	bool is_rpc; /* set by who found it, for a method of gRPC */
+	bool is_rpc; /* set by the caller of actives_find() for a gRPC method */
 };
 
-/* Eight known methods of eight containers, in both roles, a few of them between two restarts. */
+/* Eight methods of eight containers in both roles, and some containers restarted. */
 #define ACTIVE_CELLS 256
 
-/* Zeroed, it is empty. */
+/* All zeros: empty. */
 struct actives {
-	/* The last one is for those who find all others in use: method METHOD_OTHER, container 0.
+	/*
+	 * The last cell collects the requests that find no other one: method METHOD_OTHER,
+	 * container 0.
 	 */
 	struct active cell[ACTIVE_CELLS + 1];
 };
@@ -45,7 +45,7 @@ static inline bool active_is(const struct active *a, enum role role, uint64_t co
 	       a->is_tls == is_tls;
 }
 
-/* Never NULL. */
+/* Never returns NULL. */
 struct active *actives_find(struct actives *all, enum role role, uint64_t container,
 			    const char *known_method, bool is_tls);
 

@@ -9,7 +9,9 @@
 #define HOST_MAX   255
 #define PORT_BYTES 2
 
-/* The host of `uri-host [ ":" port ]` (RFC 9110 section 7.2), in lower case. Its length, 0 if none.
+/*
+ * Extracts the host of `uri-host [ ":" port ]` (RFC 9110 section 7.2) in lower case. Returns its
+ * length, 0 if there is none.
  */
 static size_t host_name(struct span host, char *name)
 {
@@ -30,7 +32,7 @@ static size_t host_name(struct span host, char *name)
 	for (n = 0; n < host.len; n++) {
 		unsigned char c = (unsigned char)host.ptr[n];
 
-		/* What can stand in a name or an address; anything else was not meant as one. */
+		/* Characters of names and addresses; other values are not hosts. */
 		if (!isalnum(c) && c != '.' && c != '-' && c != '_' && c != ':')
 			return 0;
 		name[n] = (char)tolower(c);
@@ -53,7 +55,7 @@ const char *addresses_find(struct label_values *addresses, struct span host,
 			return "";
 		len = strlen(name);
 	}
-	/* The port stands behind the end of the string: only the table sees it. */
+	/* The port follows the end of the string, where only the table sees it. */
 	name[len + 1] = (char)(peer->port >> 8);
 	name[len + 2] = (char)peer->port;
 	return label_values_find(addresses, ROLE_CLIENT, (struct span){name, len + 1 + PORT_BYTES},

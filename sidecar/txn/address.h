@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whom a client talked to: the host that the request names, else the peer's IP address, with the
- * port. Pairs of both have to earn their place under a cap, as label_values.h has it: a crawler
- * asks many hosts, and whoever makes a program send requests may name any host and port.
+ * The server address of a client's request: the host in the request, else the peer's IP address,
+ * with the port. Pairs are admitted under a cap (label_values.h), since a crawler requests many
+ * hosts, and others may control which hosts and ports a program requests.
  */
 #ifndef SIDELIGHT_TXN_ADDRESS_H
 #define SIDELIGHT_TXN_ADDRESS_H
@@ -12,9 +12,9 @@
 #include "txn/label_values.h"
 
 /*
- * host is as in the Host field: a port in it and the case of letters are dropped. The answer is the
- * host alone, as label_values_find() answers for the pair: hosts of equal names and different ports
- * are different pointers.
+ * host is a value of the Host field; its port and letter case are ignored. Returns the host alone,
+ * as label_values_find() does for the pair: equal hosts with different ports are different
+ * pointers.
  */
 const char *addresses_find(struct label_values *addresses, struct span host,
 			   const struct endpoint *peer, struct memory_account *memory,

@@ -32,14 +32,13 @@ struct http1_attributes *attributes_find(struct conn *c, enum role role, const s
 	attributes->is_connect = span_is(m->method, "CONNECT");
 	attributes->is_grpc_web = grpc_is_web_content_type(m->content_type);
 	attributes->is_probe = role == ROLE_SERVER && span_starts(m->user_agent, "kube-probe/");
-	attributes->active = &env->actives.cell[0]; /* a guess */
-	/* Each request beyond the cap of routes is to be counted there, and each candidate's too.
-	 */
+	attributes->active = &env->actives.cell[0]; /* a guess, checked by active_is() */
+	/* Not cached if beyond the cap of routes, or a candidate: each such request is counted. */
 	attributes->owner = attributes->route != label_other && !is_candidate ? owner : 0;
 	return attributes;
 }
 
-/* Each of its own: another request that asks for the same is another holder. */
+/* Finds the label values. Each request has to be a holder of its candidates itself. */
 static void find_values(struct conn *c, enum role role, enum call_kind kind,
 			const struct http2_head *head)
 {
@@ -85,16 +84,16 @@ const struct http2_attributes *attributes_find_http2(struct conn *c, enum role r
 		.route = txn_unknown,
 		.rpc_method = attributes_unknown_rpc,
 		.server_address = "",
-		.active = &env_of(c)->actives.cell[0], /* a guess */
+		.active = &env_of(c)->actives.cell[0], /* a guess, checked by active_is() */
 	};
 	if (head->has_method || !head->unknown)
 		attributes->known_method = method_known(head->method);
 	find_values(c, role, kind, head);
-	/* Each request beyond a cap is to be counted there, and each candidate's too. */
+	/* Not cached if beyond a cap, or with a candidate: each such request is counted. */
 	is_final = !attributes->candidates && attributes->route != label_other &&
 		   attributes->rpc_method != label_other &&
 		   attributes->server_address != label_other;
-	/* A head of this generation is not decoded again, and has no target then. */
+	/* A cached head is not decoded again, so it has no target. */
 	if (is_final && !session_needs_target(env_of(c)))
 		attributes->generation = number;
 	return attributes;

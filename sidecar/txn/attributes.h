@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the head of a request alone says: method, route, kind. Heads repeat, so it is kept with
- * the parser's memory of them; that of HTTP/1, which connections share, is marked by whose engine
- * and role it is.
+ * Derives the attributes of a request from its head: known method, route, kind. Since heads repeat,
+ * the attributes are stored with the parser's cached head. The cache of HTTP/1 heads is shared by
+ * connections, so an entry is marked with its engine and role.
  */
 #ifndef SIDELIGHT_TXN_ATTRIBUTES_H
 #define SIDELIGHT_TXN_ATTRIBUTES_H
@@ -12,15 +12,17 @@
 #include "txn/call.h"
 #include "txn/session.h"
 
-/* Looked up, or made: in *own, if the parser does not remember the head. Candidates are the
- * caller's to settle or drop. */
+/*
+ * Returns the attributes of an HTTP/1 request, cached with its head, else in *own. The caller
+ * decides or drops the candidates among them (candidate.h).
+ */
 struct http1_attributes *attributes_find(struct conn *c, enum role role, const struct message *m,
 					 struct http1_attributes *own);
 
-/* A method of gRPC that is not known is not the method of HTTP that is not. */
+/* The label value of an unknown gRPC method, which differs from that of an unknown HTTP method. */
 extern const char attributes_unknown_rpc[];
 
-/* Likewise head->attributes, of a request of that kind. */
+/* Returns the attributes of an HTTP/2 request of that kind, stored in head->attributes. */
 const struct http2_attributes *attributes_find_http2(struct conn *c, enum role role,
 						     enum call_kind kind,
 						     const struct http2_head *head);

@@ -7,18 +7,21 @@
 
 #include "txn/transaction.h"
 
-/* Kept for the next call: what a busy connection has open at a time. */
+/* The maximum number of unused calls in the pool. */
 #define FREE_MAX 256u
 
 #define SIZE_MIN 4u
 
-/* Of a new call, and little enough for a few stores: `rep stos` takes several times that. */
+/*
+ * Bytes that are cleared in a new call: few enough for a few stores, since `rep stos` is several
+ * times slower.
+ */
 #define CLEARED (sizeof(struct call) - offsetof(struct call, first_byte_ns))
 _Static_assert(CLEARED <= 80, "five stores");
 
 static struct call **slot_of(const struct calls *calls, uint32_t stream)
 {
-	/* Times a number that spreads: a stranger's strides make no long chains. */
+	/* Multiplicative hashing: strides that a peer chooses do not cause long chains. */
 	return &calls->slots[(stream * 0x9e3779b1u) >> 16 & (calls->size - 1)];
 }
 
@@ -62,7 +65,7 @@ void call_pool_release(struct call_pool *pool)
 	pool->free_count = 0;
 }
 
-/* Twice the slots; false: no memory. */
+/* Doubles the slots. Returns false if there is no memory. */
 static bool grow(struct calls *calls)
 {
 	struct calls old = *calls;

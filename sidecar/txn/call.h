@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The requests of one HTTP/2 connection whose responses have not ended, by stream.
+ * The open calls of one HTTP/2 connection, by stream.
  *
- * Calls come from a pool that all connections share, and go back to it.
+ * Calls come from a pool that all connections share, and return to it.
  */
 #ifndef SIDELIGHT_TXN_CALL_H
 #define SIDELIGHT_TXN_CALL_H
@@ -17,14 +17,14 @@
 struct active;
 
 enum call_kind {
-	CALL_UNSURE, /* its content type is unknown */
+	CALL_UNSURE, /* the content type is unknown */
 	CALL_HTTP,
 	CALL_GRPC,
 };
 
 struct call {
-	struct call *next; /* in the slot; of the pool */
-	struct call *newer; /* on the connection */
+	struct call *next; /* in the slot, or in the pool */
+	struct call *newer; /* in the order of the connection */
 	struct call *older;
 	uint32_t stream;
 	uint32_t tid;
@@ -34,8 +34,10 @@ struct call {
 	const char *rpc_method;
 	const char *server_address;
 	uint64_t timeout_ns; /* grpc-timeout; 0: none */
-	struct active *active; /* where it is counted as open; NULL if it is not */
-	/* In a new call all from here on is zero, and what is above, behind stream, is not set. */
+	struct active *active; /* the cell that counts it as open; may be NULL */
+	/*
+	 * All members from here on are zero in a new call; those above, behind stream, are not set.
+	 */
 	uint64_t first_byte_ns; /* of the final response; 0: none yet */
 	uint16_t status; /* of the final response; 0: none yet */
 	uint16_t grpc_status; /* enum grpc_status */
@@ -43,17 +45,17 @@ struct call {
 	uint8_t candidates; /* candidate.h */
 	bool is_probe;
 	bool is_connect;
-	bool may_have_ended; /* unseen: frames were missed since it began */
+	bool may_have_ended; /* frames were missed since it began */
 	bool has_response; /* a final response head was seen */
 	uint16_t wire_method_len;
 	uint16_t wire_target_len;
 	uint64_t request_bytes;
 	uint64_t response_bytes;
-	char *wire; /* owned: method, then target, as on the wire; NULL if nobody wants them */
+	char *wire; /* owned: method, then target, as on the wire; NULL if no sink needs them */
 	struct grpc_messages messages[2]; /* of request and response */
 };
 
-/* Of all connections. Zeroed, it is empty. */
+/* The pool of all connections. All zeros: empty. */
 struct call_pool {
 	struct call *free;
 	unsigned free_count;
@@ -65,33 +67,35 @@ void call_pool_release(struct call_pool *pool);
 /* More than the 100 to 1,000 that servers allow (SETTINGS_MAX_CONCURRENT_STREAMS). */
 #define CALLS_MAX 4096
 
-/* Zeroed but for memory, it is empty. */
+/* All zeros but for memory: empty. */
 struct calls {
 	struct call **slots;
 	uint32_t size; /* power of two, or 0 */
 	uint32_t count;
 	struct call *newest;
 	struct call *oldest;
-	struct call *last; /* looked up last; may be NULL */
+	struct call *last; /* result of the last lookup; may be NULL */
 	struct memory_account *memory; /* charged for calls and slots; borrowed; may be NULL */
 };
 
 /*
- * A new call for a stream that has none. NULL: no memory. CALLS_MAX is for the caller. What a call
- * takes is charged when the slots grow, for as many calls as there are slots: a call of its own
- * costs no charge.
+ * Adds a call for a stream that has none; the caller enforces CALLS_MAX. Memory is charged when the
+ * slots grow, for as many calls as there are slots. Returns NULL if there is no memory.
  */
 struct call *calls_add(struct calls *calls, struct call_pool *pool, uint32_t stream);
 void calls_remove(struct calls *calls, struct call_pool *pool, struct call *c);
-/* Copies method and target of a request, cut to TXN_TARGET_MAX; not, if memory is short. */
+/*
+ * Copies method and target of a request, truncated to TXN_TARGET_MAX; omits them if there is no
+ * memory.
+ */
 void calls_keep(struct calls *calls, struct call *c, struct span method, struct span target);
-/* No calls left, memory freed. */
+/* Removes all calls and frees the memory. */
 void calls_release(struct calls *calls, struct call_pool *pool);
 
-/* Any but the one looked up last. */
+/* The general case of calls_find(). */
 struct call *calls_find_other(struct calls *calls, uint32_t stream);
 
-/* NULL: there is none. */
+/* Returns NULL if the stream has no call. */
 static inline struct call *calls_find(struct calls *calls, uint32_t stream)
 {
 	if (calls->last && calls->last->stream == stream)

@@ -15,12 +15,12 @@ static uint16_t grpc_status_of(const struct call *call, enum txn_error error)
 	return (uint16_t)grpc_status_of_http(call->status);
 }
 
-/* The call, to be reported: its label values are final. */
-static inline const struct call *settled(struct call *call, struct conn *c, enum role role,
+/* Decides the candidates of the call, so that its label values are final. */
+static inline const struct call *decided(struct call *call, struct conn *c, enum role role,
 					 enum txn_error error)
 {
 	if (__builtin_expect(call->candidates, 0))
-		candidates_settle_call(c, role, call, grpc_status_of(call, error));
+		candidates_decide_call(c, role, call, grpc_status_of(call, error));
 	return call;
 }
 
@@ -28,9 +28,12 @@ void call_report(struct call *ended, struct conn *c, enum role role, enum txn_er
 		 uint64_t end_ns)
 {
 	struct session_env *env = c->owner;
-	const struct call *call = settled(ended, c, role, error);
+	const struct call *call = decided(ended, c, role, error);
 	uint64_t first_ns = call->first_byte_ns ? call->first_byte_ns : call->start_ns;
-	/* Every member is named: else all of it is cleared first, which costs as much again. */
+	/*
+	 * Every member is initialised by name: otherwise the compiler clears the struct first,
+	 * which costs as much again.
+	 */
 	struct transaction t = {
 		.protocol = TXN_HTTP,
 		.role = role,

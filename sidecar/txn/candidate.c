@@ -17,33 +17,33 @@ const char *candidates_find_address(struct conn *c, struct exchange *e, struct s
 	return address;
 }
 
-static const char *settle_address(struct conn *c, const char *address, enum label_answer answer)
+static const char *decide_address(struct conn *c, const char *address, enum label_answer answer)
 {
 	if (answer == LABEL_REFUSED)
 		answer = LABEL_ANSWERED;
-	return label_values_settle(env_of(c)->addresses, ROLE_CLIENT, address, &c->memory, answer);
+	return label_values_decide(env_of(c)->addresses, ROLE_CLIENT, address, &c->memory, answer);
 }
 
-static const char *settle_route(struct conn *c, enum role role, const char *route,
+static const char *decide_route(struct conn *c, enum role role, const char *route,
 				enum label_answer answer)
 {
-	return label_values_settle(env_of(c)->route_names, role, route, &c->memory, answer);
+	return label_values_decide(env_of(c)->route_names, role, route, &c->memory, answer);
 }
 
-static const char *settle_method(struct conn *c, enum role role, const char *method,
+static const char *decide_method(struct conn *c, enum role role, const char *method,
 				 enum label_answer answer)
 {
-	return label_values_settle(env_of(c)->rpc_methods, role, method, &c->memory, answer);
+	return label_values_decide(env_of(c)->rpc_methods, role, method, &c->memory, answer);
 }
 
-void candidates_settle_exchange(struct conn *c, enum role role, struct exchange *e)
+void candidates_decide_exchange(struct conn *c, enum role role, struct exchange *e)
 {
 	enum label_answer answer = label_answer_of_http(e->status);
 
 	if (e->candidates & CANDIDATE_ROUTE)
-		e->route = settle_route(c, role, e->route, answer);
+		e->route = decide_route(c, role, e->route, answer);
 	if (e->candidates & CANDIDATE_ADDRESS)
-		e->server_address = settle_address(c, e->server_address, answer);
+		e->server_address = decide_address(c, e->server_address, answer);
 	e->candidates = 0;
 }
 
@@ -56,18 +56,18 @@ void candidates_drop_exchange(struct conn *c, struct exchange *e)
 	e->candidates = 0;
 }
 
-void candidates_settle_call(struct conn *c, enum role role, struct call *call, uint16_t grpc_status)
+void candidates_decide_call(struct conn *c, enum role role, struct call *call, uint16_t grpc_status)
 {
 	bool is_rpc = call->kind == CALL_GRPC;
 	enum label_answer answer =
 		is_rpc ? label_answer_of_grpc(grpc_status) : label_answer_of_http(call->status);
 
 	if (call->candidates & CANDIDATE_ADDRESS)
-		call->server_address = settle_address(c, call->server_address, answer);
+		call->server_address = decide_address(c, call->server_address, answer);
 	if (call->candidates & CANDIDATE_METHOD && is_rpc)
-		call->rpc_method = settle_method(c, role, call->rpc_method, answer);
+		call->rpc_method = decide_method(c, role, call->rpc_method, answer);
 	if (call->candidates & CANDIDATE_ROUTE && !is_rpc)
-		call->route = settle_route(c, role, call->route, answer);
+		call->route = decide_route(c, role, call->route, answer);
 	call->candidates &= is_rpc ? CANDIDATE_ROUTE : CANDIDATE_METHOD;
 	candidates_drop_call(c, call);
 }
@@ -83,8 +83,8 @@ void candidates_drop_call(struct conn *c, struct call *call)
 	call->candidates = 0;
 }
 
-void candidates_settle_method(struct conn *c, enum role role, struct call *call)
+void candidates_decide_method(struct conn *c, enum role role, struct call *call)
 {
-	call->rpc_method = settle_method(c, role, call->rpc_method, LABEL_SERVED);
+	call->rpc_method = decide_method(c, role, call->rpc_method, LABEL_SERVED);
 	call->candidates &= (uint8_t)~CANDIDATE_METHOD;
 }

@@ -13,11 +13,13 @@
 #include "txn/protocols.h"
 #include "txn/proxy_header.h"
 
-/* A longer line without an end may just as well be words of a body, and the
- * answer holds for the life of the connection. */
+/*
+ * A longer line without an end may as well be text of a body, and the role can't be corrected
+ * later.
+ */
 #define ROLE_LINE_MAX 256
 
-/* Pieces of an older connection that are one whole frame each, until it is taken for HTTP/2. */
+/* On an older connection, so many segments that are exactly one frame each mean HTTP/2. */
 #define LIKELY_FRAMES 2
 
 static struct session_env *env_of(struct conn *c)
@@ -25,24 +27,19 @@ static struct session_env *env_of(struct conn *c)
 	return c->owner;
 }
 
-static enum dir request_dir(enum role role)
-{
-	return role == ROLE_CLIENT ? DIR_EGRESS : DIR_INGRESS;
-}
-
-/* view: the segment at hand; the bytes that were held come before it. */
+/* view: the current segment, which the buffered bytes precede. */
 static void begin_http1(struct conn *c, struct session *s, enum role role,
 			const struct segment_view *view)
 {
-	unsigned held = s->held;
+	unsigned preface_bytes = s->preface_bytes;
 	struct segment_view first;
 
-	s->held = 0;
+	s->preface_bytes = 0;
 	http1_session_begin(c, s, role);
-	if (!held)
+	if (!preface_bytes)
 		return;
-	first = segment_view_with(view, (struct span){HTTP2_PREFACE, held});
-	http1_protocol.data(c, s, request_dir(role), &first, s->held_ns);
+	first = segment_view_with(view, (struct span){HTTP2_PREFACE, preface_bytes});
+	http1_protocol.data(c, s, request_dir(role), &first, s->buffered_ns);
 }
 
 /* The bytes of view are HTTP/1. */
@@ -54,44 +51,44 @@ static void go_http1(struct conn *c, struct session *s, enum dir dir, enum role 
 	http1_protocol.data(c, s, dir, view, time_ns);
 }
 
-/* The bytes of view, of which there may be none, are HTTP/2. */
+/* The bytes of view, if any, are HTTP/2. */
 static void go_http2(struct conn *c, struct session *s, enum dir dir, enum role role, bool joins,
 		     const struct segment_view *view, uint64_t time_ns)
 {
-	if (http2_session_begin(c, s, role, joins, s->held) && view->data.len)
+	if (http2_session_begin(c, s, role, joins, s->preface_bytes) && view->data.len)
 		http2_protocol.data(c, s, dir, view, time_ns);
 }
 
-/* More of the preface, or the whole; false if it is none. */
+/* Consumes the next part of the preface. Returns false if the bytes do not match it. */
 static bool is_preface(struct conn *c, struct session *s, enum role role,
 		       const struct segment_view *view, uint64_t time_ns)
 {
-	size_t n = HTTP2_PREFACE_SIZE - (size_t)s->held;
+	size_t n = HTTP2_PREFACE_SIZE - (size_t)s->preface_bytes;
 	struct segment_view rest;
 
 	n = n < view->data.len ? n : view->data.len;
-	if (memcmp(view->data.ptr, &HTTP2_PREFACE[s->held], n) != 0)
+	if (memcmp(view->data.ptr, &HTTP2_PREFACE[s->preface_bytes], n) != 0)
 		return false;
-	if (!s->held)
-		s->held_ns = time_ns;
-	s->held = (uint8_t)(s->held + n);
+	if (!s->preface_bytes)
+		s->buffered_ns = time_ns;
+	s->preface_bytes = (uint8_t)(s->preface_bytes + n);
 	rest = segment_view_with(view, span_from(view->data, n));
-	if (s->held == HTTP2_PREFACE_SIZE)
+	if (s->preface_bytes == HTTP2_PREFACE_SIZE)
 		go_http2(c, s, request_dir(role), role, false, &rest, time_ns);
 	if (s->protocol == &http2_protocol && c->role != ROLE_UNKNOWN)
 		s->protocol = &preface_protocol;
 	return true;
 }
 
-/* The piece is one frame by its 24 bits of length, with all the fields of a stream. */
-static bool is_whole_head(struct span data)
+/* True if the segment is a HEADERS frame that is complete. */
+static bool is_complete_head(struct span data)
 {
 	struct http2_frame f = http2_frame_read(data.ptr);
 
 	return f.type == HTTP2_HEADERS && f.flags & HTTP2_FLAG_END_HEADERS;
 }
 
-/* Of an older connection: does the piece look like frames? */
+/* True if a segment of an older connection looks like frames. */
 static bool is_likely_http2(struct session *s, struct span data)
 {
 	struct http2_sync sync = {0};
@@ -101,12 +98,12 @@ static bool is_likely_http2(struct session *s, struct span data)
 	if (http2_sync_find(&sync, data, false) != HTTP2_SYNC_NONE)
 		return true;
 	headers = http2_frame_chain(data.ptr, data.len, &end);
-	/* The second header is where the first says: of one place only, that is proof. */
+	/* The second header at the offset that the first one implies is sufficient. */
 	if (headers >= 2)
 		return true;
 	if (headers == 1 && end == data.len) {
-		/* To wait for a second one would lose the request that this one begins. */
-		if (is_whole_head(data))
+		/* Waiting for a second frame would lose the request of this one. */
+		if (is_complete_head(data))
 			return true;
 		s->likely_frames++;
 	} else {
@@ -126,7 +123,7 @@ static enum role role_by_start_line(enum dir dir, struct span data)
 	return ROLE_UNKNOWN;
 }
 
-/* A segment of a connection whose opening was not seen, or whose first bytes were lost. */
+/* A segment of a connection whose opening or first bytes were not seen. */
 static void join(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view,
 		 uint64_t time_ns)
 {
@@ -142,13 +139,13 @@ static void join(struct conn *c, struct session *s, enum dir dir, const struct s
 		go_http2(c, s, dir, c->role, true, view, time_ns);
 }
 
-/* Of a connection whose first bytes these are, or that was found not to be HTTP before. */
+/* True if the first bytes, or earlier ones, belong to another protocol. */
 static bool is_not_http(struct conn *c, struct session *s, enum dir dir, struct span data)
 {
 	bool is_from_client = c->role != ROLE_UNKNOWN && dir == request_dir(c->role);
 
 	if (s->not_http && s->is_banner && is_from_client) {
-		/* A client of HTTP has reached another server: its request has no response. */
+		/* The client sends HTTP to another kind of server: its request gets no response. */
 		s->is_banner = false;
 		if (http1_is_request(data) && memchr(data.ptr, '\n', data.len))
 			s->not_http = NOT_HTTP_NONE;
@@ -156,7 +153,8 @@ static bool is_not_http(struct conn *c, struct session *s, enum dir dir, struct 
 	}
 	if (s->not_http)
 		return true;
-	if (c->role == ROLE_UNKNOWN || s->held || s->has_lost_start[0] || s->has_lost_start[1])
+	if (c->role == ROLE_UNKNOWN || s->preface_bytes || s->has_lost_start[0] ||
+	    s->has_lost_start[1])
 		return false;
 	s->not_http = (uint8_t)not_http_detect(data, is_from_client);
 	s->is_banner = s->not_http && !is_from_client;
@@ -165,7 +163,7 @@ static bool is_not_http(struct conn *c, struct session *s, enum dir dir, struct 
 	return s->not_http;
 }
 
-/* The first bytes, a PROXY header excluded, which no added protocol has taken. */
+/* The first bytes behind a PROXY header, if no added protocol takes them. */
 static void first_of_http(struct conn *c, struct session *s, enum dir dir,
 			  const struct segment_view *view, uint64_t time_ns)
 {
@@ -180,14 +178,14 @@ static void first_of_http(struct conn *c, struct session *s, enum dir dir,
 	is_from_client = dir == request_dir(c->role);
 	if (is_from_client && is_preface(c, s, c->role, view, time_ns))
 		return;
-	/* SETTINGS, of a server that does not wait for the preface. */
+	/* A server may send SETTINGS before the client's preface. */
 	if (!is_from_client && view->data.ptr[0] == '\0')
 		go_http2(c, s, dir, c->role, false, view, time_ns);
 	else
 		go_http1(c, s, dir, c->role, view, time_ns);
 }
 
-/* The bytes that were held for added protocols come before those of view. */
+/* Passes on the bytes that were buffered for added protocols, which precede those of view. */
 static void release_first_bytes(struct conn *c, struct session *s, const struct segment_view *view)
 {
 	char buf[PROTOCOL_DETECT_MAX];
@@ -196,14 +194,14 @@ static void release_first_bytes(struct conn *c, struct session *s, const struct 
 
 	if (!s->first_bytes)
 		return;
-	first = protocols_give_back(c, s, view, buf, &time_ns);
+	first = protocols_take_buffered(c, s, view, buf, &time_ns);
 	if (s->protocol)
 		s->protocol->data(c, s, first.dir, &first, time_ns);
 	else
 		first_of_http(c, s, first.dir, &first, time_ns);
 }
 
-/* The first bytes, a PROXY header excluded. */
+/* The first bytes behind a PROXY header. */
 static void first_data(struct conn *c, struct session *s, enum dir dir,
 		       const struct segment_view *view, uint64_t time_ns)
 {
@@ -227,14 +225,14 @@ void detection_refuse(struct conn *c, struct session *s, enum dir dir,
 	http1_tunnel(&s->parser[dir]);
 }
 
-/* The bytes that were held were no PROXY header; those of view follow them. */
-static void release_held(struct conn *c, struct session *s, enum dir dir,
-			 const struct segment_view *view, uint64_t time_ns)
+/* The buffered bytes were no PROXY header; the bytes of view follow them. */
+static void release_buffered(struct conn *c, struct session *s, enum dir dir,
+			     const struct segment_view *view, uint64_t time_ns)
 {
 	char buf[PROXY_BUFFER_MAX];
-	struct segment_view held = proxy_header_give_back(c, s, view, buf);
+	struct segment_view buffered = proxy_header_take_buffered(c, s, view, buf);
 
-	first_data(c, s, dir, &held, s->held_ns);
+	first_data(c, s, dir, &buffered, s->buffered_ns);
 	if (s->protocol)
 		s->protocol->data(c, s, dir, view, time_ns);
 	else
@@ -261,8 +259,8 @@ static void on_data(struct conn *c, struct session *s, enum dir dir,
 		if (rest.data.len)
 			first_data(c, s, dir, &rest, time_ns);
 		break;
-	case PROXY_HEADER_HELD:
-		release_held(c, s, dir, &rest, time_ns);
+	case PROXY_HEADER_BUFFERED:
+		release_buffered(c, s, dir, &rest, time_ns);
 		break;
 	case PROXY_HEADER_BAD:
 		detection_refuse(c, s, dir, &rest);
@@ -272,10 +270,10 @@ static void on_data(struct conn *c, struct session *s, enum dir dir,
 	}
 }
 
-/* The direction's first bytes are not all there. */
+/* Some of the direction's first bytes are missing. */
 static void lose_start(struct conn *c, struct session *s, enum dir dir, uint32_t len)
 {
-	if (!proxy_header_miss(c, s, dir, len))
+	if (!proxy_header_skip(c, s, dir, len))
 		s->has_lost_start[dir] = true;
 }
 
@@ -285,7 +283,7 @@ static void on_skip(struct conn *c, struct session *s, enum dir dir,
 	release_first_bytes(c, s, view);
 	if (s->protocol) {
 		s->protocol->skip(c, s, dir, view, len, time_ns);
-	} else if (s->held) {
+	} else if (s->preface_bytes) {
 		begin_http1(c, s, c->role, view);
 		http1_protocol.skip(c, s, dir, view, len, time_ns);
 	} else if (s->proxy) {
@@ -299,7 +297,7 @@ static void on_lost(struct conn *c, struct session *s, enum dir dir,
 	release_first_bytes(c, s, view);
 	if (s->protocol) {
 		s->protocol->lost(c, s, dir, view, len, time_ns);
-	} else if (s->held) {
+	} else if (s->preface_bytes) {
 		begin_http1(c, s, c->role, view);
 		http1_protocol.lost(c, s, dir, view, len, time_ns);
 	} else {

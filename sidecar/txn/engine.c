@@ -10,7 +10,7 @@
 #include "txn/session.h"
 #include "txn/transport.h"
 
-/* Hosts, with their ports, that a client's metrics name one by one. */
+/* The maximum number of hosts with port in a client's metrics. */
 #define ADDRESS_CAP 200
 
 struct engine {
@@ -19,7 +19,10 @@ struct engine {
 	struct session_env env;
 };
 
-/* Marks what a parser's memory holds for one engine: addresses are used again, numbers are not. */
+/*
+ * Numbers the engines, to mark entries in the parsers' caches: addresses are reused, numbers are
+ * not.
+ */
 static uint64_t engine_count;
 
 const char *engine_lost_name(enum engine_lost why)
@@ -72,7 +75,7 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
-	/* Whoever frees the engine may have freed the sinks. */
+	/* The sinks may be freed already. */
 	e->env.sinks = (struct sinks){0};
 	if (e->conns)
 		engine_flush(e, 0);
@@ -91,7 +94,7 @@ const char *engine_set_routes(struct engine *e, const char *templates)
 {
 	const char *error = routes_set(e->env.routes, templates);
 
-	/* What parsers remember of heads names routes by the old templates. */
+	/* The parsers' caches contain routes of the old templates. */
 	if (!error)
 		e->env.number = ++engine_count;
 	return error;
@@ -102,7 +105,7 @@ int engine_add_sink(struct engine *e, const struct txn_sink *sink, void *ctx)
 	bool had_target = session_needs_target(&e->env);
 	int err = sinks_add(&e->env.sinks, sink, ctx);
 
-	/* Heads that parsers remember have no target: the next one like them is decoded again. */
+	/* Cached heads have no target: invalidate them. */
 	if (!had_target && session_needs_target(&e->env))
 		e->env.number = ++engine_count;
 	return err;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests of one connection that wait for their responses, in the order of
- * the requests: HTTP/1 answers in that order (RFC 9112 section 9.3.2).
+ * The open requests of one HTTP/1 connection, oldest first: HTTP/1 responds in the order of
+ * requests (RFC 9112 section 9.3.2).
  */
 #ifndef SIDELIGHT_TXN_EXCHANGE_H
 #define SIDELIGHT_TXN_EXCHANGE_H
@@ -17,13 +17,13 @@ struct active;
 struct exchange {
 	uint64_t start_ns;
 	uint64_t request_bytes;
-	/* Not beside start_ns: read as a pair, they would wait for the store of this one. */
+	/* Apart from start_ns: a load of both as a pair would stall on store forwarding. */
 	uint64_t first_byte_ns; /* of the final response; 0: none yet */
 	const char *known_method; /* interned, as are the next two */
 	const char *route;
 	const char *server_address;
-	struct active *active; /* where it is counted as open; NULL if it is not */
-	char *wire; /* owned: method, then target, as on the wire; NULL if nobody wants them */
+	struct active *active; /* the cell that counts it as open; may be NULL */
+	char *wire; /* owned: method, then target, as on the wire; NULL if no sink needs them */
 	uint16_t wire_target_len;
 	uint16_t status;
 	uint8_t wire_method_len;
@@ -31,44 +31,48 @@ struct exchange {
 	uint8_t candidates; /* candidate.h */
 	bool is_connect;
 	bool is_head;
-	bool expects_continue; /* and has had no answer, not even 100 */
+	bool expects_continue; /* and got no response yet, not even 100 */
 	bool is_probe;
-	bool is_lost; /* counted as such, and only here for its place in the order */
+	bool is_lost; /* already counted as lost; keeps its place in the order */
 	uint32_t tid;
 };
 
 /* Deeper pipelines than any client builds; browsers had 8, proxies 100. */
 #define EXCHANGES_MAX 1024
 
-/* A ring of exchanges. Zeroed but for memory, it is empty; it may not be moved. */
+/* A ring of exchanges. All zeros but for memory: empty. It must not be moved. */
 struct exchanges {
 	struct exchange *ring;
-	struct exchange one; /* the ring of those who do not pipeline */
+	struct exchange one; /* the ring of a connection without pipelining */
 	uint16_t alloc; /* power of two, or 0 */
 	uint16_t first;
 	uint16_t count;
 	struct memory_account *memory; /* charged for ring and wire; borrowed; may be NULL */
 };
 
-/* Room for one more at the end, zeroed. NULL: EXCHANGES_MAX reached (*ret_is_full), or no memory.
+/*
+ * Appends an exchange, zeroed. Returns NULL if EXCHANGES_MAX is reached (*ret_is_full) or there is
+ * no memory.
  */
 struct exchange *exchanges_push(struct exchanges *q, bool *ret_is_full);
-/* The i-th, 0 being the oldest; i < count. */
+/* The i-th exchange, 0 being the oldest; i < count. */
 static inline struct exchange *exchanges_at(struct exchanges *q, unsigned i)
 {
 	return &q->ring[(q->first + i) & (q->alloc - 1u)];
 }
-/* The oldest; count > 0. */
+/* The oldest exchange; count > 0. */
 static inline struct exchange *exchanges_oldest(struct exchanges *q)
 {
 	return &q->ring[q->first];
 }
-/* Takes the oldest out; count > 0. */
+/* Removes the oldest exchange; count > 0. */
 void exchanges_pop(struct exchanges *q);
 void exchanges_release(struct exchanges *q);
 
-/* Copies method and target of a request, cut to UINT8_MAX and TXN_TARGET_MAX; not, if memory is
- * short. */
+/*
+ * Copies method and target of a request, truncated to UINT8_MAX and TXN_TARGET_MAX; omits them if
+ * there is no memory.
+ */
 void exchanges_keep(struct exchanges *q, struct exchange *e, const struct message *m);
 
 #endif

@@ -5,7 +5,7 @@
 #include "txn/http2_session.h"
 #include "txn/attributes.h"
 #include "txn/outcome.h"
-#include "txn/turn.h"
+#include "txn/pairing.h"
 #include "txn/unreadable.h"
 #include "txn/upgrade.h"
 
@@ -19,7 +19,7 @@ static struct session_env *env_of(struct conn *c)
 	return c->owner;
 }
 
-/* Answers as on_head() does. */
+/* A request. Returns as on_head(). */
 static enum http1_body on_request(struct conn *c, struct session *s, const struct message *m)
 {
 	struct session_env *env = env_of(c);
@@ -30,7 +30,7 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 
 	e = exchanges_push(&s->open, &is_full);
 	if (!e) {
-		/* Responses can no longer be counted off against requests. */
+		/* Without this request, responses can't be paired by order any more. */
 		env->stats.lost[is_full ? ENGINE_LOST_PIPELINE : ENGINE_LOST_MEMORY]++;
 		outcome_lose(c, s, is_full ? ENGINE_LOST_PIPELINE : ENGINE_LOST_MEMORY);
 		s->client = CLIENT_PIPELINES;
@@ -40,7 +40,7 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 	s->is_unreadable = false;
 	if (s->doubts_next)
 		outcome_doubt(s, s->open.count - 1u);
-	turn_ask(c, s);
+	pairing_on_request(c, s);
 	if (s->open.count > 1)
 		s->pairing_unreliable |= s->request_may_be_missing;
 	e->start_ns = m->time_ns;
@@ -72,9 +72,9 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 static inline void take_status(struct session *s, struct exchange *e, const struct message *m)
 {
 	if (e->expects_continue && s->open.count == 1)
-		http1_body_optional(&s->parser[request_dir(s)]);
+		http1_body_optional(&s->parser[request_dir(s->role)]);
 	e->status = m->status;
-	/* Clocks of different CPUs may disagree by some ns. */
+	/* Clocks of different CPUs may differ by some ns. */
 	e->first_byte_ns = m->time_ns > e->start_ns ? m->time_ns : e->start_ns;
 }
 
@@ -88,7 +88,7 @@ static enum http1_body on_head(void *ctx, const struct message *m)
 
 	if (!m->is_response)
 		return on_request(c, s, m);
-	/* What nearly all are: the answer to the oldest open request. */
+	/* Nearly all responses answer the oldest open request. */
 	if (s->open.count && !s->pairing_unreliable && m->status >= 200) {
 		struct exchange *e = exchanges_oldest(&s->open);
 
@@ -102,23 +102,26 @@ static enum http1_body on_head(void *ctx, const struct message *m)
 	return on_response(c, s, m);
 }
 
-/* The rest of a request's head was missed: what was seen of it tells that there was one. */
+/*
+ * The rest of a request's head is missing; the part that was seen shows that there was a request.
+ */
 static void lose_head(struct conn *c, struct session *s)
 {
-	if (http1_truncate_head(&s->parser[request_dir(s)], &parser_sink, c))
+	if (http1_truncate_head(&s->parser[request_dir(s->role)], &parser_sink, c))
 		outcome_lose(c, s, ENGINE_LOST_RESPONSE);
 }
 
-/* Nothing is missing: whatever the server sends belongs to the oldest open request, if there is
- * one.
+/*
+ * True if nothing is missing: the next response answers the oldest open request, if there is one.
  */
 static bool is_pairing_certain(const struct conn *c, const struct session *s)
 {
 	return c->role != ROLE_UNKNOWN && !s->pairing_unreliable && !s->has_gap &&
-	       !s->has_lost_start[dir_other(request_dir(s))];
+	       !s->has_lost_start[dir_other(request_dir(s->role))];
 }
 
-/* A server may end an idle connection with 408, which answers no request (RFC 9110 section 15.5.9).
+/*
+ * A server may end an idle connection with 408, which answers no request (RFC 9110 section 15.5.9).
  */
 static bool is_unsolicited(const struct conn *c, const struct session *s, const struct message *m)
 {
@@ -137,24 +140,26 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 			exchanges_oldest(&s->open)->expects_continue = false;
 		return HTTP1_BODY_FRAMED;
 	}
-	/* The server may answer before a head has ended: 408, 414, 431. One byte more may be a FIN.
+	/*
+	 * The server may respond before a head has ended: 408, 414, 431. One unseen byte may be a
+	 * FIN.
 	 */
-	if (s->open.count == 0 && turn_request_behind(c, s) > 1)
+	if (s->open.count == 0 && pairing_unseen_request_bytes(c, s) > 1)
 		lose_head(c, s);
 	else if (s->open.count == 0)
-		(void)http1_truncate_head(&s->parser[request_dir(s)], &parser_sink, c);
+		(void)http1_truncate_head(&s->parser[request_dir(s->role)], &parser_sink, c);
 	if (s->open.count == 0)
-		(void)unreadable_answer(c, s); /* else it is nobody's */
+		(void)unreadable_answer(c, s); /* else it stays unpaired */
 	if (s->open.count == 0 || s->pairing_unreliable) {
 		s->is_unpaired = true;
 		env_of(c)->stats.responses_unpaired += !is_unsolicited(c, s, m);
-		turn_answer(c, s);
-		turn_settle(s);
+		pairing_on_unpaired_response(c, s);
+		pairing_restore(s);
 		if (s->open.count) {
-			turn_lose_oldest(c, s);
+			pairing_lose_oldest(c, s);
 		} else if (m->status == 101) {
-			http1_tunnel(&s->parser[request_dir(s)]);
-			(void)upgrade_to_http2(c, s, NULL, m); /* else a tunnel all the same */
+			http1_tunnel(&s->parser[request_dir(s->role)]);
+			(void)upgrade_to_http2(c, s, NULL, m); /* else it is a tunnel, too */
 			return HTTP1_BODY_TUNNEL;
 		} else {
 			return HTTP1_BODY_FRAMED;
@@ -165,12 +170,12 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 	if (e->is_head)
 		return HTTP1_BODY_NONE;
 	if (m->status == 101 || (e->is_connect && m->status >= 200 && m->status < 300)) {
-		http1_tunnel(&s->parser[request_dir(s)]);
+		http1_tunnel(&s->parser[request_dir(s->role)]);
 		if (s->is_unpaired)
 			return HTTP1_BODY_TUNNEL;
 		if (m->status == 101 && upgrade_to_http2(c, s, e, m)) {
 			outcome_end(c, s);
-			/* Requests behind it, which nobody will answer: HTTP/1 is over. */
+			/* Requests behind it get no response: HTTP/1 has ended. */
 			outcome_lose(c, s, ENGINE_LOST_RESPONSE);
 		} else {
 			outcome_report(c, s, TXN_OK, m->time_ns, 0);
@@ -192,21 +197,21 @@ static void on_message_end(void *ctx, bool is_response, uint64_t body_bytes, uin
 	}
 	if (s->is_interim)
 		return;
-	turn_end(s);
+	pairing_on_response_end(s);
 	if (s->open.count == 0)
 		return;
-	/* Of an end that only the next response told of, the next request is no news. */
+	/* If only the next response showed the end, the next request proves nothing. */
 	if (s->open.count > 1 && exchanges_at(&s->open, s->open.count - 1u)->start_ns <= time_ns)
-		turn_pipelines(c, s);
+		pairing_client_pipelines(c, s);
 	if (!exchanges_oldest(&s->open)->status)
-		return; /* it is of a response to come */
+		return; /* its response is still to come */
 	if (!s->is_unpaired) {
 		outcome_report(c, s, TXN_OK, time_ns, body_bytes);
 		return;
 	}
-	/* Pairing is unreliable: its place in the order goes with it, counted as lost before. */
+	/* Pairing is unreliable: the request leaves the queue, already counted as lost. */
 	outcome_end(c, s);
-	turn_settle(s);
+	pairing_restore(s);
 }
 
 /* Messages may be missing from here on. */
@@ -215,33 +220,38 @@ static void miss(struct conn *c, struct session *s, bool is_response, enum parse
 {
 	if (!is_response && why != PARSE_FAIL_LOST &&
 	    (s->open.count > !!has_head || s->client == CLIENT_PIPELINES)) {
-		/* Those that came before keep their responses, which come first. */
+		/* Earlier requests keep their responses, which come first. */
 		s->doubts_next = true;
 		return;
 	}
 	s->has_missed = true;
 	s->has_gap |= why == PARSE_FAIL_LOST;
-	s->turn = TURN_NONE;
+	s->last_exchange = LAST_EXCHANGE_UNKNOWN;
 	if (is_response) {
-		/* Not knowing where responses begin, we know of no open request how it ended. */
+		/*
+		 * Without the start of the next response, the outcome of the open requests is not
+		 * known.
+		 */
 		if (why != PARSE_FAIL_LOST && s->open.count &&
 		    (has_head ? !s->is_unpaired && !s->is_interim : is_pairing_certain(c, s)))
 			outcome_report(c, s, TXN_MALFORMED,
-				       s->parser[dir_other(request_dir(s))].last_ns, 0);
+				       s->parser[dir_other(request_dir(s->role))].last_ns, 0);
 		outcome_lose(c, s, ENGINE_LOST_RESPONSE);
 		s->pairing_unreliable = s->client == CLIENT_PIPELINES;
 	} else if (has_head && s->open.count == 1 && s->client != CLIENT_PIPELINES) {
-		/* The rest of one request: who waits for answers gets its response next. */
+		/*
+		 * The rest of one request is missing: a client that waits gets its response next.
+		 */
 		s->request_may_be_missing = true;
 	} else if (s->open.count || s->client == CLIENT_PIPELINES) {
 		s->pairing_unreliable = true;
-	} else if (why == PARSE_FAIL_LOST && turn_is_answer_due(c, s)) {
+	} else if (why == PARSE_FAIL_LOST && pairing_is_response_due(c, s)) {
 		s->pairing_unreliable = true;
-		/* Another request now does not wait for one that was missed whole. */
+		/* A request that comes now did not wait for the missed one. */
 		if (!has_head)
-			turn_miss(s);
+			pairing_on_missed_request(s);
 	}
-	/* Of whom nothing is known may be in any place of the order. */
+	/* If it is not known that the client waits, requests at any position may be missing. */
 	s->pairing_unreliable |= why == PARSE_FAIL_LOST && s->client != CLIENT_WAITS;
 }
 
@@ -252,7 +262,7 @@ static void on_fail(void *ctx, bool is_response, enum parse_fail why, bool has_h
 	env_of(c)->stats.parse_failed[why]++;
 	if (!is_response && why == PARSE_FAIL_START_LINE)
 		unreadable_begin(session_of(c));
-	if (why != PARSE_FAIL_HEAD_TOO_LARGE) /* only news: the message was reported */
+	if (why != PARSE_FAIL_HEAD_TOO_LARGE) /* the message goes on */
 		miss(c, session_of(c), is_response, why, has_head);
 }
 
@@ -273,24 +283,24 @@ static const struct http1_sink parser_sink = {
 static void on_data(struct conn *c, struct session *s, enum dir dir,
 		    const struct segment_view *view, uint64_t time_ns)
 {
-	turn_enter(s, view);
+	pairing_begin_segment(s, view);
 	if (dir == DIR_EGRESS && view->tid)
 		s->tid = view->tid;
 	http1_data(&s->parser[dir], view->data, time_ns, &parser_sink, c);
-	if (dir == request_dir(s))
-		turn_begin(s);
-	turn_leave(s);
+	if (dir == request_dir(s->role))
+		pairing_on_request_data(s);
+	pairing_end_segment(s);
 }
 
 /*
- * The end of a response is among the next len bytes, and nobody will know when it came. A bare
- * segment comes when its bytes pass; a gap before other segments may be old.
+ * The end of a response is among the next len bytes, so its time is not known. A segment without
+ * bytes is reported when its bytes pass; a gap before other segments may be old.
  */
 static void lose_end(struct conn *c, struct session *s, enum dir dir, uint32_t len, bool is_bare)
 {
 	uint64_t left = http1_body_left(&s->parser[dir]);
 
-	if (dir != request_dir(s) && left && (is_bare ? left < len : left <= len))
+	if (dir != request_dir(s->role) && left && (is_bare ? left < len : left <= len))
 		miss(c, s, true, PARSE_FAIL_LOST, true);
 }
 
@@ -299,16 +309,17 @@ static void skip(struct conn *c, struct session *s, enum dir dir, uint32_t len, 
 	if (c->is_closing) {
 		lose_end(c, s, dir, len, false);
 		if (http1_is_out_of_sync(&s->parser[dir]))
-			miss(c, s, dir != request_dir(s), PARSE_FAIL_LOST, false);
-		/* What the end of the connection tells of was never sent as body, unless in one. */
-		if (dir == request_dir(s) && !http1_body_left(&s->parser[dir])) {
+			miss(c, s, dir != request_dir(s->role), PARSE_FAIL_LOST, false);
+		/* Bytes that only CLOSE reports were not body bytes, unless inside a body. */
+		if (dir == request_dir(s->role) && !http1_body_left(&s->parser[dir])) {
 			lose_head(c, s);
 			return;
 		}
 	}
 	http1_skip(&s->parser[dir], len, time_ns, &parser_sink, c);
-	/* Whole responses of pipelined requests may be among what was skipped. */
-	if (dir != request_dir(s) && s->open.count > 1 && http1_is_unframed(&s->parser[dir])) {
+	/* Complete responses to pipelined requests may be among the skipped bytes. */
+	if (dir != request_dir(s->role) && s->open.count > 1 &&
+	    http1_is_unframed(&s->parser[dir])) {
 		outcome_lose(c, s, ENGINE_LOST_RESPONSE);
 		s->pairing_unreliable = s->client == CLIENT_PIPELINES;
 	}
@@ -317,12 +328,12 @@ static void skip(struct conn *c, struct session *s, enum dir dir, uint32_t len, 
 static void on_skip(struct conn *c, struct session *s, enum dir dir,
 		    const struct segment_view *view, uint32_t len, uint64_t time_ns)
 {
-	turn_enter(s, view);
+	pairing_begin_segment(s, view);
 	skip(c, s, dir, len, time_ns);
-	turn_leave(s);
+	pairing_end_segment(s);
 }
 
-/* Are the next len bytes inside a body of known length? */
+/* True if the next len bytes are inside a body of known length. */
 static bool is_body(const struct session *s, enum dir dir, uint32_t len)
 {
 	uint64_t left = http1_body_left(&s->parser[dir]);
@@ -334,25 +345,25 @@ static void on_lost(struct conn *c, struct session *s, enum dir dir,
 		    const struct segment_view *view, uint32_t len, uint64_t time_ns)
 {
 	env_of(c)->stats.bytes_lost_framing += is_body(s, dir, len) ? 0 : len;
-	turn_enter(s, view);
+	pairing_begin_segment(s, view);
 	lose_end(c, s, dir, len, segment_view_is_empty(view));
-	if (dir == request_dir(s))
+	if (dir == request_dir(s->role))
 		lose_head(c, s);
 	if (http1_is_out_of_sync(&s->parser[dir]))
-		miss(c, s, dir != request_dir(s), PARSE_FAIL_LOST, false);
+		miss(c, s, dir != request_dir(s->role), PARSE_FAIL_LOST, false);
 	http1_lost(&s->parser[dir], len, time_ns, &parser_sink, c);
-	turn_leave(s);
+	pairing_end_segment(s);
 }
 
 static void on_fin(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view,
 		   uint64_t time_ns)
 {
-	turn_enter(s, view);
+	pairing_begin_segment(s, view);
 	http1_fin(&s->parser[dir], time_ns, &parser_sink, c);
-	turn_leave(s);
+	pairing_end_segment(s);
 }
 
-/* Those that are counted as lost are in that number already. */
+/* Requests that are counted as lost are not counted again. */
 static void count_unanswered(struct conn *c, struct session *s)
 {
 	for (unsigned i = 0; i < s->open.count; i++) {
@@ -367,17 +378,24 @@ static void on_end(struct conn *c, struct session *s, enum conn_end how, uint64_
 	switch (how) {
 	case CONN_CLOSED:
 	case CONN_RESET:
-		/* A head may be found incomplete only now, when its response was lost before. */
+		/*
+		 * With unreliable pairing, the remaining requests may have had responses that were
+		 * lost.
+		 */
 		if (s->pairing_unreliable ||
-		    http1_is_out_of_sync(&s->parser[dir_other(request_dir(s))]))
+		    http1_is_out_of_sync(&s->parser[dir_other(request_dir(s->role))]))
 			outcome_lose(c, s, ENGINE_LOST_RESPONSE);
-		/* A status that was sent counts, whether or not its head ever ended. */
+		/* A status counts, whether or not its head is complete. */
 		if (s->open.count)
-			(void)http1_truncate_head(&s->parser[dir_other(request_dir(s))],
+			(void)http1_truncate_head(&s->parser[dir_other(request_dir(s->role))],
 						  &parser_sink, c);
-		/* A body until close is complete only if the connection ended in order. */
+		/*
+		 * A body that lasts until close is complete only if the connection was closed in
+		 * order.
+		 */
 		if (how == CONN_CLOSED)
-			http1_fin(&s->parser[dir_other(request_dir(s))], time_ns, &parser_sink, c);
+			http1_fin(&s->parser[dir_other(request_dir(s->role))], time_ns,
+				  &parser_sink, c);
 		while (s->open.count)
 			outcome_report(c, s, how == CONN_RESET ? TXN_RESET : TXN_CLOSED, time_ns,
 				       0);
@@ -408,7 +426,7 @@ const struct protocol_ops http1_protocol = {
 
 void http1_session_begin(struct conn *c, struct session *s, enum role role)
 {
-	enum dir request = role == ROLE_CLIENT ? DIR_EGRESS : DIR_INGRESS;
+	enum dir request = request_dir(role);
 
 	s->protocol = &http1_protocol;
 	s->role = role;
@@ -420,11 +438,11 @@ void http1_session_begin(struct conn *c, struct session *s, enum role role)
 void http1_session_lose_start(struct conn *c, struct session *s, const struct segment_view *view,
 			      uint64_t time_ns)
 {
-	turn_enter(s, view);
+	pairing_begin_segment(s, view);
 	for (int i = 0; i < 2; i++)
 		if (s->has_lost_start[i])
 			http1_lost(&s->parser[i], 1, time_ns, &parser_sink, c);
-	turn_leave(s);
+	pairing_end_segment(s);
 }
 
 void http1_session_release(struct session *s)

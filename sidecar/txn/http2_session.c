@@ -8,9 +8,10 @@
 struct http2_session {
 	struct http2 parser[2]; /* by enum dir */
 	struct http2_memory http2_memory;
-	struct http2_streams streams; /* whose role is a guess until is_role_known */
+	struct http2_streams streams; /* its role is a guess until is_role_known */
 	bool is_role_known;
-	bool is_asked[2]; /* by enum dir: where frames start, and could not answer yet */
+	/* by enum dir: the source asked for a frame start and has no answer yet */
+	bool wants_frame_start[2];
 };
 
 static struct http2_session *http2_of(struct conn *c)
@@ -28,10 +29,10 @@ static struct http2 *parser_of(struct http2_session *h, bool is_response)
 	return &h->parser[h->parser[0].at.is_response != is_response];
 }
 
-/* Hands the parsers their roles. */
+/* Sets the role of both parsers. */
 static void set_role(struct http2_session *h, enum role role)
 {
-	enum dir request = role == ROLE_CLIENT ? DIR_EGRESS : DIR_INGRESS;
+	enum dir request = request_dir(role);
 
 	h->streams.role = role;
 	h->parser[request].at.is_response = false;
@@ -57,8 +58,8 @@ bool http2_session_begin(struct conn *c, struct session *s, enum role role, bool
 		h->parser[dir].generation = &env->number;
 		if (joins)
 			http2_join(&h->parser[dir]);
-		/* Maybe with a segment that was not known for HTTP/2 yet. */
-		h->is_asked[dir] = joins && env->on_frame;
+		/* The source may have asked with a segment before HTTP/2 was detected. */
+		h->wants_frame_start[dir] = joins && env->on_frame;
 	}
 	h->is_role_known = role != ROLE_UNKNOWN;
 	set_role(h, h->is_role_known ? role : ROLE_SERVER);
@@ -144,21 +145,21 @@ static const struct http2_sink parser_sink = {
 /* --- what the session calls ------------------------------------------------------ */
 
 /*
- * The source that asked gets the position of the first frame that starts with the segment or behind
- * it. An answer that comes too late for that still says that it is HTTP/2.
+ * Answers the source with the position of the first frame at or behind the segment. Even if the
+ * answer is too late for that, it confirms that the connection is HTTP/2.
  */
 static void answer(struct http2_session *h, struct conn *c, enum dir dir, uint32_t seq)
 {
 	const struct session_env *env = env_of(c);
 
-	h->is_asked[dir] = false;
+	h->wants_frame_start[dir] = false;
 	env->on_frame(env->frame_ctx, c->id, dir, seq);
 }
 
-/* The segment asks, or one before it did. */
-static __attribute__((noinline)) void asked_data(struct http2_session *h, struct conn *c,
-						 enum dir dir, const struct segment_view *view,
-						 enum http2_start start, uint64_t time_ns)
+/* Data of a source that asks for a frame start, with this segment or an earlier one. */
+static __attribute__((noinline)) void
+data_of_asking_source(struct http2_session *h, struct conn *c, enum dir dir,
+		      const struct segment_view *view, enum http2_start start, uint64_t time_ns)
 {
 	bool asks = view->wants_frame_start && env_of(c)->on_frame;
 	uint32_t ahead = 0;
@@ -167,8 +168,8 @@ static __attribute__((noinline)) void asked_data(struct http2_session *h, struct
 	is_at_frame = asks && http2_next_frame(&h->parser[dir], &ahead) && ahead == 0;
 	http2_data(&h->parser[dir], view->data, start, time_ns, &parser_sink, c);
 	is_at_frame |= asks && http2_has_resynced(&h->parser[dir]);
-	h->is_asked[dir] |= asks;
-	if (!h->is_asked[dir])
+	h->wants_frame_start[dir] |= asks;
+	if (!h->wants_frame_start[dir])
 		return;
 	if (is_at_frame)
 		answer(h, c, dir, view->seq);
@@ -188,8 +189,8 @@ static void on_data(struct conn *c, struct session *s, enum dir dir,
 		start = HTTP2_START_FRAME;
 	else if (!view->is_derived)
 		start = HTTP2_START_UNMARKED;
-	if (!view->is_derived && (view->wants_frame_start || h->is_asked[dir]))
-		asked_data(h, c, dir, view, start, time_ns);
+	if (!view->is_derived && (view->wants_frame_start || h->wants_frame_start[dir]))
+		data_of_asking_source(h, c, dir, view, start, time_ns);
 	else
 		http2_data(&h->parser[dir], view->data, start, time_ns, &parser_sink, c);
 }

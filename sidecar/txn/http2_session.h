@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP/2 on one connection: a frame parser for each direction, which tells of the connection's
- * streams (http2_streams.h), and what the source wants to know of the places of frames.
+ * HTTP/2 on one connection: a frame parser for each direction, which feeds the connection's streams
+ * (http2_streams.h), and the answers to a source that asks for frame starts.
  */
 #ifndef SIDELIGHT_TXN_HTTP2_SESSION_H
 #define SIDELIGHT_TXN_HTTP2_SESSION_H
@@ -18,14 +18,17 @@ struct http2_session;
 extern const struct protocol_ops http2_protocol;
 
 /*
- * The session speaks HTTP/2 from its next byte on. role ROLE_UNKNOWN: the first request or response
- * tells. joins: the connection is older than what is seen of it; else the client's preface comes
- * next, of which `seen` bytes are known already. False: no memory, which is counted.
+ * The session speaks HTTP/2 from its next byte on. role ROLE_UNKNOWN: derived from the first
+ * request or response. joins: the beginning of the connection was not seen; else the client's
+ * preface comes next, of which `seen` bytes are consumed already. Returns false if there is no
+ * memory, which is counted.
  */
 bool http2_session_begin(struct conn *c, struct session *s, enum role role, bool joins,
 			 unsigned seen);
 
-/* After http2_session_begin(): e is the request that asked for HTTP/2, see http2_streams.h. */
+/*
+ * Called after http2_session_begin(): e is the request that asked for HTTP/2, see http2_streams.h.
+ */
 void http2_session_upgrade(struct conn *c, struct session *s, struct exchange *e);
 
 #endif

@@ -52,7 +52,7 @@ static void count_open(struct http2_streams *s, struct conn *c, struct call *cal
 {
 	struct session_env *env = env_of(c);
 	bool is_rpc = call->kind == CALL_GRPC;
-	/* A gauge has no method that has not earned its place. */
+	/* A gauge names a method only once it is admitted (label_values.h). */
 	const char *method = !is_rpc				   ? call->known_method
 			     : call->candidates & CANDIDATE_METHOD ? label_other
 								   : call->rpc_method;
@@ -115,7 +115,7 @@ void http2_streams_request(struct http2_streams *s, struct conn *c, const struct
 			   uint32_t stream, const struct http2_head *head, bool is_end,
 			   bool may_have_ended)
 {
-	/* A lost block is a request's, not its trailers, if the stream is new. */
+	/* A block that could not be decoded is a request's, not trailers, if its stream is new. */
 	if (!head->is_request && !(head->unknown && s->newest_stream && stream > s->newest_stream))
 		return;
 	if (stream % 2 == 1 && (stream > s->newest_stream || !calls_find(&s->calls, stream)))
@@ -127,16 +127,16 @@ void http2_streams_request(struct http2_streams *s, struct conn *c, const struct
 static void end_response(struct http2_streams *s, struct conn *c, struct call *call,
 			 uint64_t end_ns)
 {
-	bool is_whole = call->has_response || call->grpc_status != GRPC_STATUS_NONE;
+	bool is_complete = call->has_response || call->grpc_status != GRPC_STATUS_NONE;
 
-	/* The head was among what was lost, and nothing else tells how it ended. */
-	if (!is_whole && s->has_missed)
+	/* The head was lost, so the outcome is not known. */
+	if (!is_complete && s->has_missed)
 		lose(s, c, call, ENGINE_LOST_RESPONSE);
 	else
-		report(s, c, call, is_whole ? TXN_OK : TXN_MALFORMED, end_ns);
+		report(s, c, call, is_complete ? TXN_OK : TXN_MALFORMED, end_ns);
 }
 
-/* A response that belongs to no request we saw. */
+/* Counts a response without a known request. */
 static void count_unpaired(struct http2_streams *s, struct conn *c, uint32_t stream, bool is_end)
 {
 	if (is_end && s->has_missed && stream % 2 == 1 &&
@@ -157,12 +157,12 @@ void http2_streams_response(struct http2_streams *s, struct conn *c, const struc
 	if (head->status && head->status < 200 && !is_end)
 		return;
 	call_kind_response(call, &s->kinds, head);
-	/* What came first with an unknown status was interim if a status comes now. */
+	/* An earlier head with an unknown status was interim if a status comes now. */
 	if (head->status ? !call->has_response || call->status == TXN_STATUS_UNKNOWN
 			 : is_hidden && !call->has_response) {
 		call->status = is_hidden ? TXN_STATUS_UNKNOWN : head->status;
 		call->has_response = true;
-		/* Clocks of different CPUs may disagree by some ns. */
+		/* Clocks of different CPUs may differ by some ns. */
 		call->first_byte_ns = at->first_ns > call->start_ns ? at->first_ns : call->start_ns;
 	}
 	if (is_end && head->grpc_status == GRPC_STATUS_NONE && head->unknown)
@@ -172,14 +172,14 @@ void http2_streams_response(struct http2_streams *s, struct conn *c, const struc
 	if (is_end)
 		end_response(s, c, call, at->last_ns);
 	else if (call->is_connect && call->status >= 200 && call->status < 300)
-		report(s, c, call, TXN_OK, at->first_ns); /* what follows is no HTTP */
+		report(s, c, call, TXN_OK, at->first_ns); /* the bytes after it are not HTTP */
 }
 
-/* A call that may last has shown by its first response message that its method is served. */
+/* The first response message of a call shows that its method is served, before the call ends. */
 static __attribute__((noinline)) void show_method(struct http2_streams *s, struct conn *c,
 						  struct call *call)
 {
-	candidates_settle_method(c, s->role, call);
+	candidates_decide_method(c, s->role, call);
 	if (!call->active)
 		return;
 	count_out(c, call);
@@ -229,7 +229,7 @@ void http2_streams_reset(struct http2_streams *s, struct conn *c, const struct h
 
 	if (!call)
 		return;
-	/* The response may have ended before, unseen. */
+	/* The response may have ended before, in missed frames. */
 	if (call->may_have_ended) {
 		lose(s, c, call, ENGINE_LOST_RESPONSE);
 		return;

@@ -10,17 +10,17 @@
 #include "base/hash.h"
 #include "proto/grpc.h"
 
-/* Values come from the wire. */
+/* Values come from peers: the hash is seeded. */
 static uint64_t seed;
 #define HASH_FUNCTION(key, len, value) ((value) = (unsigned)hash_bytes(key, len, seed))
 #include <uthash.h>
 
 #define ROLES 2
 
-/* Candidates that no exchange holds are remembered for recurrence, so many of them. */
+/* The maximum number of candidates without an exchange, which are stored in case they recur. */
 #define IDLE_MAX 256u
 
-/* What a value must show, by how full the table is: see the header. */
+/* Exchanges that admit a value, by how full the table is: see the header. */
 #define SERVED_TIMES  4u
 #define REFUSED_TIMES 8u
 
@@ -28,24 +28,24 @@ const char label_other[] = LABEL_OTHER;
 
 struct value {
 	UT_hash_handle hh;
-	struct value *newer; /* of the idle candidates */
+	struct value *newer; /* in the list of idle candidates */
 	struct value *older;
-	uint32_t holders; /* exchanges */
-	bool is_idle; /* in that list */
+	uint32_t holders; /* exchanges that refer to it */
+	bool is_idle; /* is in the list of idle candidates */
 	bool is_pinned;
-	bool is_kept; /* its address was handed out for good */
-	bool is_earned[ROLES];
-	uint8_t times[ROLES]; /* that an exchange of the candidate ended */
+	bool is_kept; /* metrics may refer to it: it is never freed */
+	bool is_admitted[ROLES];
+	uint8_t times[ROLES]; /* exchanges of the candidate that ended */
 	char name[];
 };
 
 struct label_values {
 	struct value *by_name;
 	size_t cap;
-	size_t count[ROLES]; /* earned */
-	size_t weak[ROLES]; /* of those, by another answer than LABEL_SERVED */
-	size_t refused[ROLES]; /* of those, by LABEL_REFUSED */
-	struct value *newest; /* idle candidates */
+	size_t count[ROLES]; /* admitted values */
+	size_t weak[ROLES]; /* of those, admitted by another response than LABEL_SERVED */
+	size_t refused[ROLES]; /* of those, admitted by LABEL_REFUSED */
+	struct value *newest; /* of the idle candidates */
 	struct value *oldest;
 	size_t idle_count;
 	uint64_t overflowed;
@@ -80,7 +80,7 @@ struct label_values *label_values_new(size_t cap)
 {
 	struct label_values *v = calloc(1, sizeof(*v));
 
-	/* Without randomness a stranger can make look-ups slow, which the cap bounds. */
+	/* Without a random seed, peers can make lookups slow; the cap bounds that. */
 	if (!seed)
 		(void)!getrandom(&seed, sizeof(seed), GRND_NONBLOCK);
 	if (v)
@@ -132,7 +132,7 @@ static void forget(struct label_values *v, struct value *value)
 	free(value);
 }
 
-/* A candidate that no exchange holds: it may recur. */
+/* Adds a candidate without exchanges to the idle list: it may recur. */
 static void link_idle(struct label_values *v, struct value *value)
 {
 	value->is_idle = true;
@@ -189,7 +189,7 @@ const char *label_values_find(struct label_values *v, enum role role, struct spa
 	struct value *found = find(v, value);
 
 	*ret_is_candidate = false;
-	if (found && (found->is_pinned || found->is_earned[which]))
+	if (found && (found->is_pinned || found->is_admitted[which]))
 		return found->name;
 	if (v->count[which] >= v->cap)
 		return overflow(v);
@@ -197,7 +197,10 @@ const char *label_values_find(struct label_values *v, enum role role, struct spa
 		found = add(v, value);
 	if (!found)
 		return overflow(v);
-	/* Held first: to make room, the budget may evict connections, and candidates with them. */
+	/*
+	 * The reference comes first: charging memory may evict connections, and their candidates
+	 * with them.
+	 */
 	unlink_idle(v, found);
 	found->holders++;
 	if (!memory_charge(memory, cost(found))) {
@@ -208,8 +211,8 @@ const char *label_values_find(struct label_values *v, enum role role, struct spa
 	return found->name;
 }
 
-static bool earns(const struct label_values *v, unsigned which, const struct value *value,
-		  enum label_answer answer)
+static bool may_admit(const struct label_values *v, unsigned which, const struct value *value,
+		      enum label_answer answer)
 {
 	if (v->count[which] >= v->cap)
 		return false;
@@ -221,23 +224,23 @@ static bool earns(const struct label_values *v, unsigned which, const struct val
 	       value->times[which] >= REFUSED_TIMES;
 }
 
-const char *label_values_settle(struct label_values *v, enum role role, const char *candidate,
+const char *label_values_decide(struct label_values *v, enum role role, const char *candidate,
 				struct memory_account *memory, enum label_answer answer)
 {
 	struct value *value = value_of(candidate);
 	unsigned which = role == ROLE_CLIENT;
 
-	if (value->is_earned[which] || value->is_pinned) {
+	if (value->is_admitted[which] || value->is_pinned) {
 		release(v, value, memory);
 		return candidate;
 	}
 	if (value->times[which] < UINT8_MAX)
 		value->times[which]++;
-	if (!earns(v, which, value, answer)) {
+	if (!may_admit(v, which, value, answer)) {
 		release(v, value, memory);
 		return overflow(v);
 	}
-	value->is_kept = value->is_earned[which] = true;
+	value->is_kept = value->is_admitted[which] = true;
 	v->count[which]++;
 	v->weak[which] += answer != LABEL_SERVED;
 	v->refused[which] += answer == LABEL_REFUSED;

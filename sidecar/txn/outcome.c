@@ -2,7 +2,7 @@
 #include "txn/outcome.h"
 
 #include "txn/candidate.h"
-#include "txn/turn.h"
+#include "txn/pairing.h"
 
 static struct session_env *env_of(struct conn *c)
 {
@@ -17,11 +17,11 @@ void outcome_doubt(struct session *s, unsigned trusted)
 		return;
 	s->has_missed = true;
 	s->pairing_unreliable = true;
-	s->turn = TURN_NONE;
+	s->last_exchange = LAST_EXCHANGE_UNKNOWN;
 }
 
-/* The oldest open request is done with, and holds no candidates. */
-static inline void end_settled(struct conn *c, struct session *s)
+/* Removes the oldest open request, which has no candidates. */
+static inline void end_oldest(struct conn *c, struct session *s)
 {
 	struct active *active = exchanges_oldest(&s->open)->active;
 
@@ -38,28 +38,28 @@ void outcome_end(struct conn *c, struct session *s)
 {
 	if (exchanges_oldest(&s->open)->candidates)
 		candidates_drop_exchange(c, exchanges_oldest(&s->open));
-	end_settled(c, s);
+	end_oldest(c, s);
 }
 
-/* Of a body that has not ended, at the time of its response: what came until now. */
+/* The bytes so far of a request body that has not ended at the time of its response. */
 static uint64_t request_so_far(struct conn *c, struct session *s)
 {
-	const struct http1 *p = &s->parser[request_dir(s)];
+	const struct http1 *p = &s->parser[request_dir(s->role)];
 	uint64_t left = http1_body_left(p);
 	/* Behind a body of unknown length there may be other requests. */
 	bool is_known = left && (left != UINT64_MAX || s->client != CLIENT_PIPELINES);
-	uint64_t behind = is_known ? turn_request_behind(c, s) : 0;
+	uint64_t behind = is_known ? pairing_unseen_request_bytes(c, s) : 0;
 
 	return p->body_bytes + (behind < left ? behind : left);
 }
 
-/* The oldest open request, to be reported: its label values are final. */
-static inline struct exchange *settled_oldest(struct conn *c, struct session *s)
+/* Decides the candidates of the oldest open request, so that its label values are final. */
+static inline struct exchange *decided_oldest(struct conn *c, struct session *s)
 {
 	struct exchange *e = exchanges_oldest(&s->open);
 
 	if (__builtin_expect(e->candidates, 0))
-		candidates_settle_exchange(c, s->role, e);
+		candidates_decide_exchange(c, s->role, e);
 	return e;
 }
 
@@ -67,13 +67,13 @@ void outcome_report(struct conn *c, struct session *s, enum txn_error error, uin
 		    uint64_t response_bytes)
 {
 	struct session_env *env = env_of(c);
-	struct exchange *e = settled_oldest(c, s);
+	struct exchange *e = decided_oldest(c, s);
 	uint64_t response_so_far =
-		error && e->status ? s->parser[dir_other(request_dir(s))].body_bytes : 0;
+		error && e->status ? s->parser[dir_other(request_dir(s->role))].body_bytes : 0;
 	uint64_t first_ns = e->first_byte_ns ? e->first_byte_ns : e->start_ns;
 	/*
-	 * Every member is named, those of the larger part of the union too: else all of it is
-	 * cleared first, which costs as much again.
+	 * Every member is initialised by name, including those of the larger union member:
+	 * otherwise the compiler clears the struct first, which costs as much again.
 	 */
 	struct transaction t = {
 		.protocol = TXN_HTTP,
@@ -111,9 +111,9 @@ void outcome_report(struct conn *c, struct session *s, enum txn_error error, uin
 
 	env->stats.transactions++;
 	sinks_done(&env->sinks, &t);
-	end_settled(c, s);
+	end_oldest(c, s);
 	s->request_may_be_missing = false;
-	turn_settle(s);
+	pairing_restore(s);
 }
 
 void outcome_drop(struct conn *c, struct session *s, const enum engine_lost *why)
@@ -124,7 +124,7 @@ void outcome_drop(struct conn *c, struct session *s, const enum engine_lost *why
 		outcome_end(c, s);
 	}
 	s->request_may_be_missing = false;
-	turn_settle(s);
+	pairing_restore(s);
 }
 
 void outcome_lose(struct conn *c, struct session *s, enum engine_lost why)

@@ -4,13 +4,7 @@
 #include "proto/http1_head.h"
 #include "txn/http1_session.h"
 #include "txn/http2_session.h"
-#include "txn/turn.h"
 #include "txn/unreadable.h"
-
-static bool is_from_client(const struct conn *c, enum dir dir)
-{
-	return dir == (c->role == ROLE_CLIENT ? DIR_EGRESS : DIR_INGRESS);
-}
 
 /* view starts with a response of HTTP/1. */
 static void refuse(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view,
@@ -21,11 +15,11 @@ static void refuse(struct conn *c, struct session *s, enum dir dir, const struct
 	struct http1 *request = &s->parser[dir_other(dir)];
 
 	http2_protocol.end(c, s, CONN_CLOSED, time_ns);
-	s->held = 0;
+	s->preface_bytes = 0;
 	http1_session_begin(c, s, c->role);
-	request->last_ns = s->held_ns;
+	request->last_ns = s->buffered_ns;
 	http1_resync(request);
-	/* Without requests behind the preface, it is the preface that has this answer. */
+	/* If no request followed the preface, the response answers the preface. */
 	if (stats->transactions + stats->lost[ENGINE_LOST_RESPONSE] == before)
 		unreadable_begin(s);
 	else
@@ -36,7 +30,7 @@ static void refuse(struct conn *c, struct session *s, enum dir dir, const struct
 static void on_data(struct conn *c, struct session *s, enum dir dir,
 		    const struct segment_view *view, uint64_t time_ns)
 {
-	if (!is_from_client(c, dir)) {
+	if (dir != request_dir(c->role)) {
 		s->protocol = &http2_protocol;
 		if (http1_is_response(view->data)) {
 			refuse(c, s, dir, view, time_ns);
@@ -46,11 +40,11 @@ static void on_data(struct conn *c, struct session *s, enum dir dir,
 	http2_protocol.data(c, s, dir, view, time_ns);
 }
 
-/* The first bytes of a server that goes on are not known any more. */
+/* The first bytes of the server are missing, so it may be either. */
 static void on_skip(struct conn *c, struct session *s, enum dir dir,
 		    const struct segment_view *view, uint32_t len, uint64_t time_ns)
 {
-	if (!is_from_client(c, dir))
+	if (dir != request_dir(c->role))
 		s->protocol = &http2_protocol;
 	http2_protocol.skip(c, s, dir, view, len, time_ns);
 }
@@ -58,7 +52,7 @@ static void on_skip(struct conn *c, struct session *s, enum dir dir,
 static void on_lost(struct conn *c, struct session *s, enum dir dir,
 		    const struct segment_view *view, uint32_t len, uint64_t time_ns)
 {
-	if (!is_from_client(c, dir))
+	if (dir != request_dir(c->role))
 		s->protocol = &http2_protocol;
 	http2_protocol.lost(c, s, dir, view, len, time_ns);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP/2 whose client has sent the preface, and whose server has not sent a byte yet. A server that
- * answers with a response of HTTP/1 does not speak HTTP/2: the preface was a request that it could
- * not read (unreadable.h). The requests that the client sent behind the preface have ended with
- * that.
+ * The protocol of a connection whose client has sent HTTP/2's preface and whose server has not sent
+ * a byte. A server that responds with HTTP/1 does not speak HTTP/2: the preface was a malformed
+ * request for it (unreadable.h), and the requests behind the preface have no response.
  */
 #ifndef SIDELIGHT_TXN_PREFACE_H
 #define SIDELIGHT_TXN_PREFACE_H

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
-/* session.first_bytes: of one direction. */
+/* session.first_bytes: the buffered bytes of one direction. */
 struct first_bytes {
-	uint64_t time_ns; /* when the first of them was seen */
+	uint64_t time_ns; /* time of the first of them */
 	enum dir dir;
 	size_t len;
 	char bytes[PROTOCOL_DETECT_MAX];
@@ -20,7 +20,7 @@ int protocols_add(struct protocols *p, const struct protocol_ops *ops)
 	return 0;
 }
 
-/* The answer of all: sets session.protocol to the first one that says yes. */
+/* Offers the bytes to all protocols. Sets session.protocol to the first one that accepts them. */
 static enum detection ask(struct conn *c, struct session *s, enum dir dir, struct span first)
 {
 	const struct protocols *p = &((const struct session_env *)c->owner)->protocols;
@@ -47,61 +47,61 @@ static bool is_offered(const struct conn *c, const struct session *s, enum dir d
 	       !s->has_lost_start[1] && (!s->first_bytes || s->first_bytes->dir == dir);
 }
 
-/* Without memory the bytes go to HTTP. */
-static enum detection hold(struct conn *c, struct session *s, enum dir dir, struct span first,
-			   uint64_t time_ns)
+/* Buffers the bytes. Without memory they go to HTTP. */
+static enum detection buffer(struct conn *c, struct session *s, enum dir dir, struct span first,
+			     uint64_t time_ns)
 {
-	struct first_bytes *held = s->first_bytes;
+	struct first_bytes *buffered = s->first_bytes;
 
-	if (!held) {
-		held = memory_calloc(&c->memory, 1, sizeof(*held));
-		if (!held)
+	if (!buffered) {
+		buffered = memory_calloc(&c->memory, 1, sizeof(*buffered));
+		if (!buffered)
 			return DETECTION_NO;
-		held->time_ns = time_ns;
-		held->dir = dir;
-		s->first_bytes = held;
+		buffered->time_ns = time_ns;
+		buffered->dir = dir;
+		s->first_bytes = buffered;
 	}
-	memcpy(held->bytes, first.ptr, first.len);
-	held->len = first.len;
+	memcpy(buffered->bytes, first.ptr, first.len);
+	buffered->len = first.len;
 	return DETECTION_MORE;
 }
 
 enum detection protocols_detect(struct conn *c, struct session *s, enum dir dir,
 				const struct segment_view *view, uint64_t time_ns)
 {
-	size_t held = s->first_bytes ? s->first_bytes->len : 0;
+	size_t buffered = s->first_bytes ? s->first_bytes->len : 0;
 	char bytes[PROTOCOL_DETECT_MAX];
-	struct span first = {bytes, held};
+	struct span first = {bytes, buffered};
 	enum detection answer;
 	size_t more;
 
 	if (!is_offered(c, s, dir))
 		return DETECTION_NO;
-	more = PROTOCOL_DETECT_MAX - held;
+	more = PROTOCOL_DETECT_MAX - buffered;
 	if (more > view->data.len)
 		more = view->data.len;
-	if (held)
-		memcpy(bytes, s->first_bytes->bytes, held);
-	memcpy(&bytes[held], view->data.ptr, more);
+	if (buffered)
+		memcpy(bytes, s->first_bytes->bytes, buffered);
+	memcpy(&bytes[buffered], view->data.ptr, more);
 	first.len += more;
 	answer = ask(c, s, dir, first);
 	if (answer == DETECTION_MORE)
-		answer = hold(c, s, dir, first, time_ns);
+		answer = buffer(c, s, dir, first, time_ns);
 	s->is_past_protocols[dir] = answer != DETECTION_MORE;
 	return answer;
 }
 
-struct segment_view protocols_give_back(struct conn *c, struct session *s,
-					const struct segment_view *view,
-					char buf[PROTOCOL_DETECT_MAX], uint64_t *ret_ns)
+struct segment_view protocols_take_buffered(struct conn *c, struct session *s,
+					    const struct segment_view *view,
+					    char buf[PROTOCOL_DETECT_MAX], uint64_t *ret_ns)
 {
-	const struct first_bytes *held = s->first_bytes;
-	struct segment_view first = view->dir == held->dir ? *view : segment_view_reverse(view);
+	const struct first_bytes *buffered = s->first_bytes;
+	struct segment_view first = view->dir == buffered->dir ? *view : segment_view_reverse(view);
 
-	first = segment_view_with(&first, (struct span){buf, held->len});
-	memcpy(buf, held->bytes, held->len);
-	*ret_ns = held->time_ns;
-	s->is_past_protocols[held->dir] = true;
+	first = segment_view_with(&first, (struct span){buf, buffered->len});
+	memcpy(buf, buffered->bytes, buffered->len);
+	*ret_ns = buffered->time_ns;
+	s->is_past_protocols[buffered->dir] = true;
 	protocols_release(c, s);
 	return first;
 }

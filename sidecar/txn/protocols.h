@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Protocols that were added to an engine. Each is asked about the first bytes of a direction before
- * HTTP is looked for (detection.c). As long as one of them needs more bytes, those that came are
- * held back; then they go to the protocol that says yes, or to HTTP.
+ * Protocols that are added to an engine. They are offered the first bytes of a direction before
+ * HTTP is detected (detection.c). As long as one of them needs more bytes, the bytes are buffered;
+ * then they go to the first protocol that accepts them, or to HTTP.
  *
- * Only connections whose first bytes are there are offered: in the stream of an older one nobody
- * can tell where a message begins.
+ * Only connections whose first bytes were seen are offered: in the stream of an older connection,
+ * the start of a message is not known.
  */
 #ifndef SIDELIGHT_TXN_PROTOCOLS_H
 #define SIDELIGHT_TXN_PROTOCOLS_H
@@ -17,20 +17,23 @@
 int protocols_add(struct protocols *p, const struct protocol_ops *ops);
 
 /*
- * view: bytes while session.protocol is NULL, behind a PROXY header.
- *   DETECTION_MORE  they are held
- *   DETECTION_YES   session.protocol is set; the bytes that were held come first, then those of
- * view DETECTION_NO    likewise, for HTTP; the direction is offered no more
+ * Offers bytes to the protocols; view is behind a PROXY header, and session.protocol is NULL.
+ *   DETECTION_MORE  the bytes are buffered
+ *   DETECTION_YES   session.protocol is set; it gets the buffered bytes, then those of view
+ *   DETECTION_NO    HTTP gets them likewise; the direction is not offered again
  */
 enum detection protocols_detect(struct conn *c, struct session *s, enum dir dir,
 				const struct segment_view *view, uint64_t time_ns);
 
-/* The bytes that were held, which are in buf, as if they came with view; *ret_ns: when they did. */
-struct segment_view protocols_give_back(struct conn *c, struct session *s,
-					const struct segment_view *view,
-					char buf[PROTOCOL_DETECT_MAX], uint64_t *ret_ns);
+/*
+ * Copies the buffered bytes to buf. Returns their view, with the positions of view; *ret_ns is
+ * their time.
+ */
+struct segment_view protocols_take_buffered(struct conn *c, struct session *s,
+					    const struct segment_view *view,
+					    char buf[PROTOCOL_DETECT_MAX], uint64_t *ret_ns);
 
-/* Frees what is held; it may be nothing. */
+/* Frees the buffered bytes, if any. */
 void protocols_release(struct conn *c, struct session *s);
 
 #endif

@@ -23,7 +23,7 @@ static bool hold(struct conn *c, struct session *s, const struct proxy *p, uint6
 	if (!s->proxy)
 		return false;
 	*s->proxy = *p;
-	s->held_ns = time_ns;
+	s->buffered_ns = time_ns;
 	return true;
 }
 
@@ -53,11 +53,11 @@ enum proxy_header proxy_header_take(struct conn *c, struct session *s, enum dir 
 		proxy_header_release(c, s);
 		return PROXY_HEADER_BAD;
 	default:
-		return is_held ? PROXY_HEADER_HELD : PROXY_HEADER_NONE;
+		return is_held ? PROXY_HEADER_BUFFERED : PROXY_HEADER_NONE;
 	}
 }
 
-bool proxy_header_miss(struct conn *c, struct session *s, enum dir dir, uint32_t len)
+bool proxy_header_skip(struct conn *c, struct session *s, enum dir dir, uint32_t len)
 {
 	bool is_inside = s->proxy && !s->is_past_proxy[dir] && proxy_skip(s->proxy, len);
 
@@ -71,9 +71,9 @@ bool proxy_header_miss(struct conn *c, struct session *s, enum dir dir, uint32_t
 	return is_inside;
 }
 
-struct segment_view proxy_header_give_back(struct conn *c, struct session *s,
-					   const struct segment_view *view,
-					   char buf[PROXY_BUFFER_MAX])
+struct segment_view proxy_header_take_buffered(struct conn *c, struct session *s,
+					       const struct segment_view *view,
+					       char buf[PROXY_BUFFER_MAX])
 {
 	size_t n = s->proxy->buffered;
 

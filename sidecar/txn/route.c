@@ -13,18 +13,21 @@
 
 #define PATTERNS_MAX 256
 
-/* Names of templates are kept for good, because metrics have them: so many in a life. */
+/*
+ * The maximum number of different templates in the life of a process: metrics keep their names for
+ * good.
+ */
 #define PATTERN_NAMES_MAX 4096
 
 /*
- * Targets seen lately and their routes, by hash, 128 bytes each: a service's paths are few, or
- * full of identifiers, and then one in the cache more or less makes no difference.
+ * A cache of targets and their routes, by hash, 128 bytes each. The paths of a service are few, or
+ * full of identifiers; in the second case a small cache is as good as a large one.
  */
 #define CACHE_SLOTS 256
 
 struct slot {
 	uint64_t hash;
-	const char *route; /* NULL: free */
+	const char *route; /* NULL: the entry is free */
 	uint16_t len;
 	uint8_t role;
 	char target[109];
@@ -36,7 +39,7 @@ static const char authority[] = ROUTE_AUTHORITY;
 static const char invalid[] = ROUTE_INVALID;
 static const char asterisk[] = "*";
 
-/* The user's, in their order. */
+/* The user's templates, in order. */
 struct patterns {
 	size_t count;
 	struct pattern {
@@ -133,7 +136,7 @@ struct routes *routes_new(struct label_values *names, const char *templates, con
 		return NULL;
 	}
 	r->names = names;
-	/* Without randomness the cache can be made to miss, which costs time only. */
+	/* Without a random seed, peers can cause cache misses, which cost time only. */
 	(void)!getrandom(&r->seed, sizeof(r->seed), GRND_NONBLOCK);
 	error = routes_set(r, templates);
 	if (error) {
@@ -152,7 +155,7 @@ void routes_free(struct routes *r)
 	free(r);
 }
 
-/* One look-up. */
+/* The state of one lookup. */
 struct query {
 	enum role role;
 	struct memory_account *memory;
@@ -174,7 +177,7 @@ static const char *resolve(struct routes *r, const struct query *q, struct span 
 	return label_values_find(r->names, q->role, name, q->memory, q->ret_is_candidate);
 }
 
-/* One that is remembered. */
+/* Compares a cached target. */
 static const char *answer(struct routes *r, const char *route)
 {
 	if (route == label_other)
@@ -182,7 +185,7 @@ static const char *answer(struct routes *r, const char *route)
 	return route;
 }
 
-/* Where s belongs in the cache. */
+/* The cache entry of s. */
 static struct slot *slot_of(struct routes *r, enum role role, struct span s, uint64_t *ret_hash)
 {
 	uint64_t hash = hash_bytes(s.ptr, s.len, r->seed + role);
@@ -197,7 +200,7 @@ static bool is_in(const struct slot *slot, uint64_t hash, enum role role, struct
 	       memcmp(slot->target, s.ptr, s.len) == 0;
 }
 
-/* Until a route has earned its place, each request has to ask for it. */
+/* A candidate is not cached: each request has to be a holder. */
 static bool is_final(const struct routes *r, const struct query *q, const char *route)
 {
 	return route == label_other ? label_values_are_full(r->names, q->role)
@@ -214,7 +217,7 @@ const char *routes_find(struct routes *r, enum role role, struct span target,
 	struct span path;
 
 	*ret_is_candidate = false;
-	/* A target without a query, as most have none, needs no look inside. */
+	/* A target without a query, as most are, is used as it is. */
 	if (target.len <= sizeof(slot->target)) {
 		slot = slot_of(r, role, target, &hash);
 		if (is_in(slot, hash, role, target))

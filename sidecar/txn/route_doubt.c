@@ -15,7 +15,7 @@ static struct span trim(struct span s)
 	return s;
 }
 
-/* The next template of the list, which is moved behind it; empty: there is none. */
+/* Removes the next template from the list; empty: the end. */
 static struct span next_template(const char **list)
 {
 	const char *at = *list;
@@ -27,7 +27,7 @@ static struct span next_template(const char **list)
 	return trim((struct span){at, comma ? (size_t)(comma - at) : strlen(at)});
 }
 
-/* What is wrong with one segment, which neither is {name} nor the last *. */
+/* The doubt about a segment that is neither {name} nor the last *; NULL if there is none. */
 static const char *doubt_segment(struct span s)
 {
 	if (s.len > 1 && s.ptr[0] == ':')
@@ -65,7 +65,7 @@ static bool ends_in_star(const struct route_pattern *p)
 	return p->len >= 2 && p->match[p->len - 1] == '*' && p->match[p->len - 2] == '/';
 }
 
-/* Does each path that b matches match a? A parameter in b is a segment like any other to a. */
+/* True if a matches each path that b matches. A parameter in b is any segment for a. */
 static bool covers(const struct route_pattern *a, const struct route_pattern *b)
 {
 	if (ends_in_star(b) && !ends_in_star(a))

@@ -33,7 +33,7 @@ static bool is_digit(char c)
 	return route_class_of(c) & ROUTE_DIGIT;
 }
 
-/* Length of scheme "://" at the start of s, 0 if there is none. */
+/* The length of scheme "://" at the start of s, 0 if there is none. */
 static size_t scheme_len(struct span s)
 {
 	size_t i = 0;
@@ -82,7 +82,7 @@ static unsigned hex_value(char c)
 	return is_digit(c) ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a' + 10);
 }
 
-/* The character that "%41" at p, with n bytes left, stands for; false if it is none. */
+/* Decodes "%41" at p, with n bytes left. Returns false if it is malformed. */
 static bool decode(const char *p, size_t n, char *ret_c)
 {
 	if (n < 3 || p[0] != '%' || !(route_class_of(p[1]) & route_class_of(p[2]) & ROUTE_HEX))
@@ -100,7 +100,7 @@ size_t route_path_normal(struct span path, char *buf, size_t size)
 		char c = path.ptr[i];
 		bool is_encoded;
 
-		if (route_class_of(c) & (ROUTE_PLAIN | ROUTE_DELIM)) {
+		if (route_class_of(c) & (ROUTE_UNRESERVED | ROUTE_DELIM)) {
 			buf[len++] = c;
 			continue;
 		}
@@ -116,7 +116,7 @@ size_t route_path_normal(struct span path, char *buf, size_t size)
 		}
 		is_encoded = decode(path.ptr + i, path.len - i, &c);
 		i += is_encoded ? 2 : 0;
-		if (is_encoded && (route_class_of(c) & ROUTE_PLAIN)) {
+		if (is_encoded && (route_class_of(c) & ROUTE_UNRESERVED)) {
 			buf[len++] = c;
 			continue;
 		}

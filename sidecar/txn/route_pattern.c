@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "txn/route_pattern.h"
 
-/* The segment s begins with, up to the next slash. */
+/* The first segment of s, up to the next slash. */
 static struct span segment_of(struct span s)
 {
 	const char *slash = s.len > 0 ? memchr(s.ptr, '/', s.len) : NULL;

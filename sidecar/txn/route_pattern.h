@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * One template of the user's: `/users/{id}`, `/files/` and a last `*`.
- */
+/* One user template, like `/users/{id}`; a last `*` stands for any rest. */
 #ifndef SIDELIGHT_TXN_ROUTE_PATTERN_H
 #define SIDELIGHT_TXN_ROUTE_PATTERN_H
 
@@ -12,13 +10,13 @@
 
 struct route_pattern {
 	size_t len;
-	char match[ROUTE_PATH_MAX]; /* normal spelling; a segment of one segment is "{" */
+	char match[ROUTE_PATH_MAX]; /* normal form; "{" stands for one segment */
 };
 
-/* What is wrong with the template, as static text; NULL if nothing is. */
+/* Parses a template. Returns the error as static text, or NULL. */
 const char *route_pattern_parse(struct route_pattern *p, struct span text);
 
-/* Does it match a path in normal spelling? */
+/* True if the template matches a path in normal form. */
 bool route_pattern_matches(const struct route_pattern *p, struct span path);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which segments of a path are values. Guesses, by what words and identifiers look like: a wrong
- * guess of one kind costs a series, of the other kind merges routes, so short things that people
- * name (v2, oauth2, us-east-1, en-GB, k8s, hello.world) are left alone.
+ * Decides which segments of a path are identifiers, by the typical forms of words and identifiers.
+ * A wrong decision of one kind costs a series, of the other kind merges routes. Short names (v2,
+ * oauth2, us-east-1, en-GB, k8s, hello.world) are kept.
  */
 #include <stdbool.h>
 
@@ -11,9 +11,11 @@
 
 /* Deeper paths end in "*". */
 #define DEPTH_MAX 10
-/* No name of an endpoint is longer; slugs and tokens are. */
+/* The longest name of an endpoint; slugs and tokens are longer. */
 #define WORD_MAX 64
-/* Words joined by hyphens or such, but not by dots: titles have as many, names fewer. */
+/*
+ * The number of words, joined by hyphens or the like but not by dots, from which on it is a title.
+ */
 #define WORDS_MAX 6
 
 /* One run of letters and digits. */
@@ -24,8 +26,8 @@ struct run {
 	unsigned uppers;
 	unsigned lowers;
 	unsigned hexes; /* digits, a to f */
-	unsigned changes; /* between letters and digits */
-	unsigned upper_pairs; /* neighbours that are both upper case */
+	unsigned changes; /* changes between letters and digits */
+	unsigned upper_pairs; /* pairs of adjacent upper-case letters */
 };
 
 static bool is_digit(char c)
@@ -65,7 +67,7 @@ static struct run run_of(struct span s)
 	return r;
 }
 
-/* Words that end in three digits and are no numbered thing. */
+/* Words that end in three digits and are names. */
 static bool is_known_word(const struct run *r)
 {
 	static const char *const words[] = {"sha224", "sha256", "sha384", "sha512", "x509"};
@@ -89,11 +91,11 @@ static bool is_value_run(const struct run *r)
 		return true; /* abcde12fghi, but i18n */
 	if (r->digits >= 3)
 		return !is_known_word(r); /* user123, but oauth2 */
-	/* Camel case has capitals one by one, but for an acronym. */
+	/* Camel case has single capitals, except in acronyms. */
 	return r->len >= 24 && r->lowers > 0 && r->upper_pairs >= 3;
 }
 
-/* v1, v2.1, v1beta1, v1p1beta1: a version of the interface, part of its name. */
+/* v1, v2.1, v1beta1, v1p1beta1: an API version. */
 static bool is_version(struct span s)
 {
 	unsigned digits = 0;
@@ -109,7 +111,7 @@ static bool is_version(struct span s)
 			letters++;
 			continue;
 		}
-		/* A single letter is one of a hash, except for Google's "p". */
+		/* A single letter belongs to a hash, except for Google's "p". */
 		if (letters == 1 && s.ptr[i - 1] != 'p')
 			return false;
 		letters = 0;
@@ -163,7 +165,7 @@ static bool is_value(struct span s)
 	return s.len >= 16 && all.digits >= 2 && all.uppers >= 3 && all.lowers >= 3;
 }
 
-/* Where the extension of a file name begins, its dot included; s.len if it has none. */
+/* The offset of a file name's extension, its dot included; s.len if it has none. */
 static size_t extension_at(struct span s)
 {
 	const char *dot = memrchr(s.ptr, '.', s.len);
@@ -172,7 +174,7 @@ static size_t extension_at(struct span s)
 	if (!dot || dot == s.ptr)
 		return s.len;
 	r = run_of(span_from(s, (size_t)(dot - s.ptr) + 1));
-	/* html, woff2, mp4, but no 3f2a9 and no second half of a number */
+	/* html, woff2, mp4, but not 3f2a9, nor the digits behind a decimal point */
 	if (r.len == 0 || r.len > 5 || r.ptr + r.len != s.ptr + s.len || is_digit(r.ptr[0]) ||
 	    r.digits > 1)
 		return s.len;
@@ -193,7 +195,7 @@ static void put(struct out *o, struct span s)
 	o->len += n;
 }
 
-/* A segment and what all of its characters are, and any of them. */
+/* A segment, and the classes of all and of any of its characters. */
 struct segment {
 	struct span s;
 	unsigned all;
@@ -214,7 +216,7 @@ static struct segment segment_of(struct span s)
 	return seg;
 }
 
-/* Short and without digits: none of the rules for values can apply. */
+/* Short and without digits: no rule for identifiers applies. */
 static bool is_plain_word(const struct segment *seg)
 {
 	if (seg->any & (ROUTE_DIGIT | ROUTE_AT | ROUTE_PERCENT))
@@ -233,7 +235,7 @@ static void put_segment(struct out *o, struct segment seg)
 		return;
 	}
 	if (seg.all & ROUTE_DIGIT || seg.any & ROUTE_AT) {
-		put(o, span_of("{id}")); /* a number; an address, or somebody's handle */
+		put(o, span_of("{id}")); /* a number, an address, or a user's handle */
 		return;
 	}
 	if (is_version(s)) {

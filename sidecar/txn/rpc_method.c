@@ -27,7 +27,7 @@ const char *rpc_methods_find(struct label_values *methods, enum role role, struc
 	const char *query = path.len ? memchr(path.ptr, '?', path.len) : NULL;
 
 	*ret_is_candidate = false;
-	/* A query is no part of the name, and may hold secrets. */
+	/* A query is not part of the name, and may contain secrets. */
 	path.len = query ? (size_t)(query - path.ptr) : path.len;
 	if (!is_method(path))
 		return invalid;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the :path of a gRPC call to its `pkg.Service/Method`: who calls may call anything, so
- * methods have to earn their place under a cap, as label_values.h has it.
+ * Extracts `pkg.Service/Method` from the :path of a gRPC call. Clients can send any method, so
+ * methods are admitted under a cap (label_values.h).
  */
 #ifndef SIDELIGHT_TXN_RPC_METHOD_H
 #define SIDELIGHT_TXN_RPC_METHOD_H
@@ -12,7 +12,7 @@
 
 #define RPC_METHOD_INVALID "{invalid}" /* a path of another form */
 
-/* As label_values_find() answers. */
+/* Returns as label_values_find(). */
 const char *rpc_methods_find(struct label_values *methods, enum role role, struct span path,
 			     struct memory_account *memory, bool *ret_is_candidate);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One connection: its bytes go to the protocol that it speaks (protocol.h), which is detected from
- * the first of them (detection.h).
+ * The state of one connection. Its bytes go to the protocol that it speaks (protocol.h), which is
+ * detected from the first bytes (detection.h).
  */
 #ifndef SIDELIGHT_TXN_SESSION_H
 #define SIDELIGHT_TXN_SESSION_H
@@ -20,95 +20,105 @@
 #include "txn/rpc_method.h"
 #include "txn/sinks.h"
 
-/* What all sessions of an engine share: conn.owner. */
+/* The state that all sessions of an engine share: conn.owner. */
 struct session_env {
 	struct routes *routes;
-	struct label_values *route_names; /* of routes */
+	struct label_values *route_names; /* values of routes */
 	struct label_values *addresses;
 	struct label_values *rpc_methods;
 	struct call_pool calls;
-	size_t http2_table_bytes; /* of all connections */
-	void (*on_frame)(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq); /* or NULL */
+	size_t http2_table_bytes; /* header tables of all connections */
+	void (*on_frame)(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq); /* may be NULL */
 	void *frame_ctx;
-	uint64_t number; /* of the engine with these templates, unique in this process */
+	uint64_t number; /* of the engine with its current templates; unique in this process */
 	struct sinks sinks;
-	struct tls_env *tls; /* NULL: TLS is not looked for */
+	struct tls_env *tls; /* NULL: TLS is not decrypted */
 	struct actives actives;
 	struct engine_stats stats;
 	struct protocols protocols;
 };
 
-/* Read for each request: sinks come and go. */
+/* Read for each request, since sinks come and go. */
 static inline bool session_needs_target(const struct session_env *env)
 {
 	return env->sinks.needs & TXN_NEED_TARGET;
 }
 
-/* Of the newest request. */
-enum turn {
-	TURN_NONE, /* there is none, or something was missed since, or it was not answered once */
-	TURN_ASKED,
-	TURN_ANSWERED, /* by one whole response */
+/* The state of the exchange of the newest request (pairing.h). */
+enum last_exchange {
+	/* there is none, or something was missed since, or it was not complete */
+	LAST_EXCHANGE_UNKNOWN,
+	LAST_EXCHANGE_OPEN,
+	LAST_EXCHANGE_COMPLETE, /* it got one complete response */
 };
 
-/* Does the client wait for the response to its request before the next one? See turn.h. */
+/* Whether the client pipelines: see pairing.h. */
 enum client_habit { CLIENT_UNKNOWN, CLIENT_WAITS, CLIENT_PIPELINES };
 
 /* conn.user of every connection. */
 struct session {
-	const struct protocol_ops *protocol; /* NULL: not known yet */
-	struct http2_session *http2; /* owned; NULL: it does not speak HTTP/2 */
+	const struct protocol_ops *protocol; /* NULL: not detected yet */
+	struct http2_session *http2; /* owned; NULL: not HTTP/2 */
 	/* HTTP/1 */
 	enum role role;
-	bool is_interim; /* the response at hand is a 1xx */
-	bool is_unpaired; /* the response at hand has no request that was seen */
-	bool is_answered; /* a response without request came after the newest request: answered_seq
-			   */
-	bool has_begun; /* a part of a request's head came in earlier events: begun_seq */
-	bool has_asked; /* asked_seq is valid */
-	uint8_t turn; /* enum turn */
+	bool is_interim; /* the current response is a 1xx */
+	bool is_unpaired; /* the current response has no known request */
+	/* unpaired_seq is valid: a response without request came after the newest request */
+	bool has_unpaired_seq;
+	/* head_seq is valid: earlier segments contain a part of a request's head */
+	bool has_head_seq;
+	bool has_request_seq; /* request_seq is valid */
+	uint8_t last_exchange; /* enum last_exchange */
 	uint8_t client; /* enum client_habit */
-	bool has_missed; /* messages, or parts of them, at any time */
-	bool request_may_be_missing; /* behind the only open one: none may follow it */
-	bool doubts_next; /* bytes may have been a request: the next one may get its response */
-	bool pairing_unreliable; /* requests are missing among the open ones: count, do not report
-				  */
+	bool has_missed; /* messages, or parts of them, were missed at any time */
+	bool request_may_be_missing; /* behind the only open request: no other may follow it */
+	/* malformed bytes may have been a request: the next request may get its response */
+	bool doubts_next;
+	/* requests are missing among the open ones: they are counted, not reported */
+	bool pairing_unreliable;
 	struct http1 parser[2]; /* by enum dir */
 	struct exchanges open;
-	const struct segment_view *at_hand; /* borrowed, during a call of flow; NULL: none */
-	uint32_t answered_seq; /* how far requests had come then */
-	uint32_t begun_seq; /* how far responses had come at its first byte */
-	uint32_t asked_seq; /* ... and at that of the newest request */
-	uint32_t tid; /* of the newest egress data */
-	bool is_unreadable; /* bytes came that begin no request; nothing followed: unreadable_ns */
-	uint16_t trusted; /* open requests that came before such bytes; the others are unreliable */
+	/* current segment; borrowed during a call of flow; NULL: none */
+	const struct segment_view *current;
+	uint32_t unpaired_seq; /* position of the requests at that response */
+	uint32_t head_seq; /* position of the responses at its first byte */
+	/* position of the responses at the first byte of the newest request */
+	uint32_t request_seq;
+	uint32_t tid; /* thread of the newest egress data */
+	/* malformed bytes came in place of a request, at unreadable_ns; nothing followed */
+	bool is_unreadable;
+	/* number of open requests before such bytes; the pairing of the others is unreliable */
+	uint16_t trusted;
 	uint64_t unreadable_ns;
 	/* Detection */
-	uint64_t held_ns; /* when the first of the held bytes was seen, or of those in proxy */
-	struct proxy *proxy; /* owned; a PROXY header of the client has begun and not ended */
-	bool is_past_proxy[2]; /* by enum dir: a PROXY header can't begin, or go on, any more */
-	uint8_t held; /* bytes of HTTP/2's preface that the client sent, and no other byte */
-	bool has_lost_start[2]; /* first bytes are missing: it is as good as an older connection */
-	bool has_gap; /* bytes of either direction were lost, at any time */
-	bool is_banner; /* not_http is what the server said before the client said anything */
-	uint8_t not_http; /* enum not_http; once it is set, all further bytes are ignored */
-	bool is_past_protocols[2]; /* by enum dir: no added protocol is asked about it any more */
+	uint64_t buffered_ns; /* time of the first buffered byte, of the preface or in proxy */
+	struct proxy *proxy; /* owned: an incomplete PROXY header of the client */
+	bool is_past_proxy[2]; /* by enum dir: no PROXY header can start or continue */
+	/* bytes of HTTP/2's preface that the client has sent so far, and no others */
+	uint8_t preface_bytes;
+	bool has_lost_start[2]; /* first bytes are missing, as for an older connection */
+	bool has_gap; /* bytes of either direction were lost at any time */
+	/* not_http was detected by bytes that the server sent before the client did */
+	bool is_banner;
+	uint8_t not_http; /* enum not_http; if set, all further bytes are ignored */
+	bool is_past_protocols[2]; /* by enum dir: not offered to added protocols any more */
 	uint8_t likely_frames; /* segments of an older connection that look like HTTP/2's frames */
 	/* Transport */
 	uint8_t transport; /* enum transport */
-	struct tls_stream *tls; /* owned: the bytes come from there; NULL: from TCP */
+	struct tls_stream *tls; /* owned: decrypts the bytes; NULL: plaintext */
 	/* Added protocols (protocols.h) */
-	struct first_bytes *first_bytes; /* owned; held until one of them is detected, or none */
-	void *state; /* of `protocol`, if it was added, and owned by it */
+	/* Owned: buffered until a protocol is detected; may be NULL. */
+	struct first_bytes *first_bytes;
+	void *state; /* of an added `protocol`, which owns it */
 };
 
-/* Of a connection whose user is a session. */
+/* For a connection whose user is a session. */
 static inline bool session_is_tls(const struct conn *c)
 {
 	return ((const struct session *)c->user)->tls;
 }
 
-/* For the table of connections: of what is not encrypted. */
+/* The sink of the table of connections, without TLS. */
 extern const struct conn_sink session_sink;
 
 #endif

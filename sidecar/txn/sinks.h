@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sinks that get the transactions of one engine. The set may change at any time, also from
- * within a sink's done().
+ * The sinks of one engine. The set may change at any time, also inside a sink's done().
  *
  * Invariants, true whenever a sink is called:
- *   - needs is the union of what the sinks in entry[0 .. count) need;
- *   - entry[next] is the sink that gets the transaction at hand next, entry[end - 1] the last one
- *     that gets it: sinks that are added meanwhile stand behind.
+ *   - needs is the union of the needs of the sinks in entry[0 .. count);
+ *   - entry[next] is the next sink that gets the current transaction, entry[end - 1] the last
+ *     one; sinks that are added in the meantime are behind it.
  */
 #ifndef SIDELIGHT_TXN_SINKS_H
 #define SIDELIGHT_TXN_SINKS_H
@@ -19,7 +18,7 @@
 
 /* All zeros: empty. */
 struct sinks {
-	unsigned needs; /* of enum txn_need */
+	unsigned needs; /* bits of enum txn_need */
 	size_t count;
 	size_t next;
 	size_t end;
@@ -31,7 +30,7 @@ struct sinks {
 
 /* Returns 0, or -ENOSPC if there are SINKS_MAX. */
 int sinks_add(struct sinks *s, const struct txn_sink *sink, void *ctx);
-/* A pair that was not added is ignored. */
+/* Ignores a pair that was not added. */
 void sinks_remove(struct sinks *s, const struct txn_sink *sink, void *ctx);
 
 /* Calls every sink in the order of addition. */

@@ -16,33 +16,33 @@ static struct tls_env *tls_of(struct conn *c)
 
 static void fail(struct conn *c, struct session *s, uint64_t time_ns)
 {
-	s->transport = TRANSPORT_DARK;
+	s->transport = TRANSPORT_FAILED;
 	session_sink.end(c, CONN_UNDECRYPTABLE, time_ns);
 }
 
-/* The bytes that were held were no PROXY header, and so none of TLS. */
-static void release_held(struct conn *c, struct session *s, enum dir dir,
-			 const struct segment_view *view)
+/* The buffered bytes were neither a PROXY header nor TLS. */
+static void release_buffered(struct conn *c, struct session *s, enum dir dir,
+			     const struct segment_view *view)
 {
 	char buf[PROXY_BUFFER_MAX];
-	struct segment_view held = proxy_header_give_back(c, s, view, buf);
+	struct segment_view buffered = proxy_header_take_buffered(c, s, view, buf);
 
-	s->transport = TRANSPORT_PLAIN;
-	session_sink.bytes.data(c, dir, &held, s->held_ns);
+	s->transport = TRANSPORT_PLAINTEXT;
+	session_sink.bytes.data(c, dir, &buffered, s->buffered_ns);
 }
 
-/* TLS begins behind a PROXY header. False: of the bytes nothing is left to look at. */
+/* Removes a PROXY header. Returns false if no bytes are left. */
 static bool pass_header(struct conn *c, struct session *s, enum dir dir, struct segment_view *view,
 			uint64_t time_ns)
 {
 	if (!detection_may_have_header(c, s, dir))
 		return true;
 	switch (proxy_header_take(c, s, dir, view, time_ns)) {
-	case PROXY_HEADER_HELD:
-		release_held(c, s, dir, view);
+	case PROXY_HEADER_BUFFERED:
+		release_buffered(c, s, dir, view);
 		return true;
 	case PROXY_HEADER_BAD:
-		s->transport = TRANSPORT_PLAIN;
+		s->transport = TRANSPORT_PLAINTEXT;
 		detection_refuse(c, s, dir, view);
 		return false;
 	case PROXY_HEADER_INSIDE:
@@ -55,7 +55,7 @@ static bool pass_header(struct conn *c, struct session *s, enum dir dir, struct 
 static void decide(struct conn *c, struct session *s, struct span data, uint64_t time_ns)
 {
 	if (!tls_begins(data)) {
-		s->transport = TRANSPORT_PLAIN;
+		s->transport = TRANSPORT_PLAINTEXT;
 	} else {
 		s->transport = TRANSPORT_TLS;
 		s->tls = tls_stream_new(tls_of(c), &c->memory);
@@ -64,10 +64,10 @@ static void decide(struct conn *c, struct session *s, struct span data, uint64_t
 	}
 }
 
-/* After each call of the stage. */
+/* Checks the TLS stream after each call. */
 static void check(struct conn *c, struct session *s, uint64_t time_ns)
 {
-	/* The opening was not seen, but the handshake was: it says who is the client. */
+	/* The TCP handshake was not seen, but the TLS handshake was: it identifies the client. */
 	if (c->role == ROLE_UNKNOWN && s->tls->has_hello)
 		c->role = s->tls->client == DIR_INGRESS ? ROLE_SERVER : ROLE_CLIENT;
 	if (s->tls->failure)
@@ -77,7 +77,7 @@ static void check(struct conn *c, struct session *s, uint64_t time_ns)
 static void pass_data(struct conn *c, struct session *s, enum dir dir,
 		      const struct segment_view *view, uint64_t time_ns)
 {
-	if (s->transport == TRANSPORT_PLAIN) {
+	if (s->transport == TRANSPORT_PLAINTEXT) {
 		session_sink.bytes.data(c, dir, view, time_ns);
 	} else if (s->transport == TRANSPORT_TLS) {
 		tls_stream_data(s->tls, dir, view, time_ns, &session_sink.bytes, c);
@@ -121,7 +121,7 @@ static void on_skip(void *ctx, enum dir dir, const struct segment_view *view, ui
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
-	if (s->transport <= TRANSPORT_PLAIN)
+	if (s->transport <= TRANSPORT_PLAINTEXT)
 		session_sink.bytes.skip(c, dir, view, len, time_ns);
 	else if (s->transport == TRANSPORT_TLS)
 		miss(c, s, dir, view, len, false, time_ns);
@@ -133,7 +133,7 @@ static void on_lost(void *ctx, enum dir dir, const struct segment_view *view, ui
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
-	if (s->transport <= TRANSPORT_PLAIN)
+	if (s->transport <= TRANSPORT_PLAINTEXT)
 		session_sink.bytes.lost(c, dir, view, len, time_ns);
 	else if (s->transport == TRANSPORT_TLS)
 		miss(c, s, dir, view, len, true, time_ns);
@@ -144,7 +144,7 @@ static void on_fin(void *ctx, enum dir dir, const struct segment_view *view, uin
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 
-	if (s->transport <= TRANSPORT_PLAIN) {
+	if (s->transport <= TRANSPORT_PLAINTEXT) {
 		session_sink.bytes.fin(c, dir, view, time_ns);
 	} else if (s->transport == TRANSPORT_TLS) {
 		tls_stream_fin(s->tls, dir, view, time_ns, &session_sink.bytes, c);
@@ -160,7 +160,7 @@ static void on_end(struct conn *c, enum conn_end how, uint64_t time_ns)
 		tls_stream_end(s->tls);
 		check(c, s, time_ns);
 	}
-	if (s->transport != TRANSPORT_DARK)
+	if (s->transport != TRANSPORT_FAILED)
 		session_sink.end(c, how, time_ns);
 	tls_stream_free(s->tls);
 	s->tls = NULL;

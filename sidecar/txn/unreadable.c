@@ -3,7 +3,7 @@
 
 #include "proto/method.h"
 #include "txn/candidate.h"
-#include "txn/turn.h"
+#include "txn/pairing.h"
 
 static struct session_env *env_of(struct conn *c)
 {
@@ -13,18 +13,18 @@ static struct session_env *env_of(struct conn *c)
 void unreadable_begin(struct session *s)
 {
 	if (!s->is_unreadable)
-		s->unreadable_ns = s->parser[request_dir(s)].last_ns;
+		s->unreadable_ns = s->parser[request_dir(s->role)].last_ns;
 	s->is_unreadable = true;
 }
 
 bool unreadable_answer(struct conn *c, struct session *s)
 {
 	struct session_env *env = env_of(c);
-	struct http1 *request = &s->parser[request_dir(s)];
+	struct http1 *request = &s->parser[request_dir(s->role)];
 	struct exchange *e;
 	bool is_full;
 
-	/* A line that did not end is one, too. */
+	/* An incomplete line is unreadable, too. */
 	if (http1_holds_head(request) && !s->has_gap) {
 		unreadable_begin(s);
 		http1_resync(request);
@@ -32,7 +32,7 @@ bool unreadable_answer(struct conn *c, struct session *s)
 	if (!s->is_unreadable)
 		return false;
 	s->is_unreadable = false;
-	/* After a loss they may be the middle of anything. */
+	/* After a loss the bytes may be the middle of any message. */
 	if (s->pairing_unreliable || s->has_gap)
 		return false;
 	e = exchanges_push(&s->open, &is_full);

@@ -6,11 +6,11 @@
 
 #include "txn/http2_session.h"
 
-/* "Upgrade: h2c", a line of its own among the fields. */
+/* True if one of the field lines is "Upgrade: h2c". */
 static bool is_to_http2(struct span fields)
 {
 	static const char name[] = "upgrade:";
-	const char *at = fields.ptr; /* may be NULL if there are none */
+	const char *at = fields.ptr; /* may be NULL if there are no fields */
 	const char *end = fields.len ? at + fields.len : at;
 
 	while (at && at < end) {
@@ -34,7 +34,7 @@ bool upgrade_to_http2(struct conn *c, struct session *s, struct exchange *e,
 {
 	if (!is_to_http2(m->fields))
 		return false;
-	/* The client's preface follows, the server's first frame is next. */
+	/* The client sends its preface next, and the server a frame. */
 	if (!http2_session_begin(c, s, s->role, false, 0))
 		return false;
 	if (e)

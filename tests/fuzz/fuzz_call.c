@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Calls of HTTP/2, from events to transactions. Bits of the first byte: 0 and 1 are the role, 2
- * that records say where frames start. What follows are records of the two directions in turn, each
+ * that records say where frames start. The rest are records of the two directions alternately, each
  * with two bytes N and then N bytes of data; bit 15 of N: the record gets lost; bit 14: it is
  * followed by as many bytes that were not copied as its data has, times 16.
  *

@@ -2,7 +2,7 @@
 /*
  * The webhook's HTTP. The input is what a client sends; the byte 0xff begins a command:
  *
- *     | a piece ends here    . what is out is sent    ! memory runs short    0xff itself
+ *     | a segment ends here   . queued output is sent    ! memory runs short    0xff itself
  *
  * It holds that
  *   - cutting it otherwise gives the same answers, as long as memory does not run short;
@@ -49,7 +49,7 @@ static const struct http_options options = {
 	.share = BUDGET_REQUESTS, .body_max = BODY_MAX, .refuse = refuse, .answer = repeat};
 
 /* The date changes while this runs: it is left out. */
-static void note(struct run *r, struct span sent)
+static void log_sent(struct run *r, struct span sent)
 {
 	const char *date;
 
@@ -68,7 +68,7 @@ static void send_all(struct run *r)
 	struct span out = http_exchange_out(&r->e);
 
 	fuzz_check(out.len == 0 || r->e.out_at > 0 || span_starts(out, "HTTP/1.1 "));
-	note(r, out);
+	log_sent(r, out);
 	http_exchange_sent(&r->e, out.len);
 }
 
@@ -100,7 +100,7 @@ static void feed(struct run *r, const char *ptr, size_t n)
 static bool play(struct run *r, const char *ptr, size_t n, bool is_bytewise)
 {
 	size_t other = 0;
-	char piece[256];
+	char segment[256];
 	size_t len = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -117,13 +117,13 @@ static bool play(struct run *r, const char *ptr, size_t n, bool is_bytewise)
 			}
 		}
 		if (!is_command || c == '\xff')
-			piece[len++] = c;
-		if (len == sizeof(piece) || (is_command && c == '|') || (is_bytewise && len)) {
-			feed(r, piece, len);
+			segment[len++] = c;
+		if (len == sizeof(segment) || (is_command && c == '|') || (is_bytewise && len)) {
+			feed(r, segment, len);
 			len = 0;
 		}
 	}
-	feed(r, piece, len);
+	feed(r, segment, len);
 	(void)budget_hold(BUDGET_REQUESTS, &other, 0);
 	return !r->was_short;
 }
@@ -143,17 +143,17 @@ static void finish(struct run *r)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct run pieces;
+	struct run segments;
 	struct run bytewise;
 
-	begin(&pieces);
+	begin(&segments);
 	begin(&bytewise);
-	if (play(&pieces, (const char *)data, size, false)) {
+	if (play(&segments, (const char *)data, size, false)) {
 		(void)play(&bytewise, (const char *)data, size, true);
-		fuzz_check(span_eq(text_span(&pieces.out), text_span(&bytewise.out)));
-		fuzz_check(pieces.e.state == bytewise.e.state);
+		fuzz_check(span_eq(text_span(&segments.out), text_span(&bytewise.out)));
+		fuzz_check(segments.e.state == bytewise.e.state);
 	}
-	finish(&pieces);
+	finish(&segments);
 	finish(&bytewise);
 	fuzz_check(budget_used(BUDGET_REQUESTS) == 0);
 	return 0;

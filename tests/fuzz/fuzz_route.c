@@ -2,7 +2,7 @@
 /*
  * Routes. The first line of the input is the user's list of templates, the other lines are
  * targets. It holds that
- *   - malformed templates are told why;
+ *   - malformed templates give an error;
  *   - a target has one route, whichever way it is found, and no query changes it;
  *   - automatic routes are short and consist of visible ASCII characters, without query;
  *   - there are no more of them than the cap.

@@ -9,21 +9,21 @@
 #define DIGITS_MAX 9
 #define LINE_MAX   (WORD_SIZE + DIGITS_MAX)
 
-/* The line of one direction that has begun and not ended. */
+/* The incomplete line of one direction. */
 struct line {
-	uint64_t start_ns; /* when its first byte was seen */
+	uint64_t start_ns; /* time of its first byte */
 	size_t len;
-	bool is_ignored; /* until the next one begins: it is too long, or a part of it is missing */
+	bool is_ignored; /* the line is too long, or a part of it is missing */
 	char bytes[LINE_MAX];
 };
 
 struct ping {
 	uint64_t start_ns;
 	uint32_t number;
-	bool may_be_answered; /* in bytes that were lost */
+	bool may_be_answered; /* its PONG may be among lost bytes */
 };
 
-/* session.state. Invariant: open[0 .. open_count) are in order of their arrival. */
+/* session.state. Invariant: open[0 .. open_count) are in the order of arrival. */
 struct ping_session {
 	struct line line[2]; /* by enum dir */
 	size_t open_count;
@@ -35,16 +35,11 @@ static struct session_env *env_of(struct conn *c)
 	return c->owner;
 }
 
-static enum dir request_dir(const struct conn *c)
-{
-	return c->role == ROLE_CLIENT ? DIR_EGRESS : DIR_INGRESS;
-}
-
 static enum detection on_detect(const struct conn *c, enum dir dir, struct span first)
 {
 	size_t n = first.len < WORD_SIZE ? first.len : WORD_SIZE;
 
-	if (dir != request_dir(c) || memcmp(first.ptr, "PING ", n) != 0)
+	if (dir != request_dir(c->role) || memcmp(first.ptr, "PING ", n) != 0)
 		return DETECTION_NO;
 	return n < WORD_SIZE ? DETECTION_MORE : DETECTION_YES;
 }
@@ -122,7 +117,7 @@ static bool read_number(const char *digits, size_t len, uint32_t *ret_number)
 static void on_line(struct conn *c, struct ping_session *p, enum dir dir, uint64_t time_ns)
 {
 	const struct line *l = &p->line[dir];
-	bool is_ping = dir == request_dir(c);
+	bool is_ping = dir == request_dir(c->role);
 	uint32_t number;
 
 	if (l->is_ignored || l->len < WORD_SIZE ||
@@ -167,7 +162,7 @@ static void on_data(struct conn *c, struct session *s, enum dir dir,
 		on_byte(c, s->state, dir, view->data.ptr[i], time_ns);
 }
 
-/* Bytes of the direction are missing, and with them the end of the line that has begun. */
+/* Bytes of the direction are missing, and with them the end of the current line. */
 static void miss(struct conn *c, struct session *s, enum dir dir)
 {
 	struct ping_session *p = s->state;
@@ -175,7 +170,7 @@ static void miss(struct conn *c, struct session *s, enum dir dir)
 	if (!p)
 		return;
 	p->line[dir].is_ignored = true;
-	for (size_t i = 0; dir != request_dir(c) && i < p->open_count; i++)
+	for (size_t i = 0; dir != request_dir(c->role) && i < p->open_count; i++)
 		p->open[i].may_be_answered = true;
 }
 
@@ -197,7 +192,7 @@ static void on_lost(struct conn *c, struct session *s, enum dir dir,
 	miss(c, s, dir);
 }
 
-/* An open one whose connection has ended, or is not followed any more. */
+/* An open exchange whose connection has ended, or is not followed any more. */
 static void end_ping(struct conn *c, struct ping_session *p, struct ping *ping, enum conn_end how,
 		     uint64_t time_ns)
 {

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A toy protocol, made by following sidecar/README.md ("How to add something"): the smallest one
- * that has everything a protocol needs.
+ * A toy protocol, made by following sidecar/README.md ("How to add something"): the smallest
+ * complete example.
  *
  * The client sends lines "PING n\n", n a decimal number of up to nine digits, and may send several
- * before it gets an answer. The server answers each by "PONG n\n", in any order. A line that is
- * none of these is malformed, and ignored.
+ * before a response. The server responds to each with "PONG n\n", in any order. Other lines are
+ * malformed, and ignored.
  *
- * An exchange is known by its number, so that nothing else can be given to it when bytes are
- * missing: a PING whose PONG may be among bytes that were lost waits for it until the connection
- * ends, and is then counted as lost.
+ * Exchanges are paired by number, so missing bytes cannot cause a wrong pair. A PING whose PONG may
+ * be lost stays open until the connection ends, and is then counted as lost.
  */
 #ifndef SIDELIGHT_TESTS_TOY_PING_H
 #define SIDELIGHT_TESTS_TOY_PING_H
@@ -18,7 +17,7 @@
 
 #include "txn/protocol.h"
 
-/* More open ones on a connection are counted as lost. */
+/* Further open exchanges of a connection are counted as lost. */
 #define PING_OPEN_MAX 16
 
 /* transaction.added.part */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Routes of requests that are served: each target is asked for as often as it takes to earn a place
+ * Routes of requests that are served: each target is asked for as often as it takes to be admitted
  * in a table that has one.
  */
 #ifndef SIDELIGHT_TESTS_UNIT_ROUTE_SERVED_H
@@ -43,7 +43,7 @@ static inline const char *served_find(struct served *s, enum role role, struct s
 		route = routes_find(s->routes, role, target, NULL, &is_candidate);
 		if (!is_candidate)
 			return route;
-		route = label_values_settle(s->names, role, route, NULL, LABEL_SERVED);
+		route = label_values_decide(s->names, role, route, NULL, LABEL_SERVED);
 	}
 	return route;
 }

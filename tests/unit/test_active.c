@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each key has its cell, and a cell that is in use belongs to nobody else. */
+/* Each key has its cell, and a cell in use belongs to one key. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

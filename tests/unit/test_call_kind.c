@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gRPC or plain HTTP, by the content type where it is known, else by the rules of gRPC. */
+/* gRPC or other HTTP, by the content type if it is known, else by the rules of gRPC. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a stranger's requests do to the labels of others, seen from the engine: routes, hosts of a
+ * The effect of a scanner's requests on the labels of other requests: routes, hosts of a
  * client, and methods of gRPC.
  */
 #include <setjmp.h>
@@ -27,7 +27,7 @@ struct world {
 	char newest[300];
 };
 
-static void note_label(struct world *world, const char *name)
+static void log_label(struct world *world, const char *name)
 {
 	(void)snprintf(world->newest, sizeof(world->newest), "%s", name);
 	for (unsigned i = 0; i < world->count; i++)
@@ -37,18 +37,18 @@ static void note_label(struct world *world, const char *name)
 	world->names[world->count++] = name;
 }
 
-static void note_route(void *ctx, const struct transaction *t)
+static void log_route(void *ctx, const struct transaction *t)
 {
-	note_label(ctx, t->route);
+	log_label(ctx, t->route);
 }
 
-static void note_address(void *ctx, const struct transaction *t)
+static void log_address(void *ctx, const struct transaction *t)
 {
-	note_label(ctx, t->server_address);
+	log_label(ctx, t->server_address);
 }
 
-static const struct txn_sink routes = {.done = note_route};
-static const struct txn_sink addresses = {.done = note_address};
+static const struct txn_sink routes = {.done = log_route};
+static const struct txn_sink addresses = {.done = log_address};
 
 static void set_up(struct world *world, enum role role)
 {
@@ -136,7 +136,7 @@ static void test_unanswered(void **state)
 	tear_down(&world);
 }
 
-/* Hosts that a client asks: names and ports that somebody else made up. */
+/* Hosts of a client's requests: names and ports under control of others. */
 static void test_hosts(void **state)
 {
 	struct world world;

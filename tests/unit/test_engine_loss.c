@@ -83,7 +83,7 @@ static uint32_t below(uint32_t n)
 	return (random_state >> 8) % n;
 }
 
-static enum dir request_dir(const struct peer *p)
+static enum dir client_dir(const struct peer *p)
 {
 	return p->role == ROLE_CLIENT ? DIR_EGRESS : DIR_INGRESS;
 }
@@ -147,7 +147,7 @@ static uint32_t add_body(struct peer *p, enum dir dir, bool is_chunked, bool may
 static void add_request(struct peer *p, struct truth *x, unsigned n, bool may_lie)
 {
 	static const char *const methods[] = {"GET", "GET", "GET", "HEAD", "POST", "PUT"};
-	enum dir dir = request_dir(p);
+	enum dir dir = client_dir(p);
 	struct text *t = &p->stream[dir];
 
 	x->method = methods[below(6)];
@@ -177,7 +177,7 @@ static void add_request(struct peer *p, struct truth *x, unsigned n, bool may_li
 static void add_response(struct peer *p, struct truth *x, bool is_last, bool may_lie)
 {
 	static const unsigned statuses[] = {200, 200, 200, 201, 204, 304, 404, 500};
-	enum dir dir = dir_other(request_dir(p));
+	enum dir dir = dir_other(client_dir(p));
 	struct text *t = &p->stream[dir];
 
 	x->status = statuses[below(8)];
@@ -215,19 +215,19 @@ static void plan(struct world *w, struct peer *p, unsigned id, struct engine *en
 			struct truth *x = &p->truth[first + i];
 
 			add_request(p, x, id * 100 + first + i, may_lie);
-			x->request_end = (uint32_t)p->stream[request_dir(p)].len;
+			x->request_end = (uint32_t)p->stream[client_dir(p)].len;
 			if (below(2))
-				add_write(p, request_dir(p));
+				add_write(p, client_dir(p));
 		}
-		add_write(p, request_dir(p));
+		add_write(p, client_dir(p));
 		p->count += batch;
 		for (unsigned i = 0; i < batch; i++) {
 			add_response(p, &p->truth[first + i], p->count == want && i == batch - 1,
 				     may_lie);
 			if (below(2))
-				add_write(p, dir_other(request_dir(p)));
+				add_write(p, dir_other(client_dir(p)));
 		}
-		add_write(p, dir_other(request_dir(p)));
+		add_write(p, dir_other(client_dir(p)));
 	}
 	assert_true(p->write_count <= WRITES);
 	p->is_reset = below(4) == 0;
@@ -242,9 +242,9 @@ static void passed(struct world *w, struct peer *p, enum dir dir, uint32_t to)
 	for (unsigned i = 0; i < p->count; i++) {
 		struct truth *x = &p->truth[i];
 
-		if (dir == request_dir(p) && x->begin >= p->at[dir] && x->begin < to)
+		if (dir == client_dir(p) && x->begin >= p->at[dir] && x->begin < to)
 			x->begin_ns = w->now_ns + 1;
-		if (dir != request_dir(p) && x->end > p->at[dir] && x->end <= to)
+		if (dir != client_dir(p) && x->end > p->at[dir] && x->end <= to)
 			x->end_ns = w->now_ns + 1;
 	}
 	p->at[dir] = to;
@@ -262,14 +262,14 @@ static uint32_t skippable_from(const struct peer *p, enum dir dir)
 }
 
 /*
- * Does the record of what just passed, from `from` on, get lost? Then nobody knows of the requests
- * in it, nor of those behind them, until a record begins with one.
+ * Loses the record of the last bytes, from `from` on, at random. Then nothing is known of the
+ * requests in it, nor of those behind them, until a record begins with one.
  */
 static bool gets_lost(const struct world *w, struct peer *p, enum dir dir, uint32_t from)
 {
 	bool is_lost = w->loss && below(w->loss) == 0;
 
-	if (dir != request_dir(p))
+	if (dir != client_dir(p))
 		return is_lost;
 	for (unsigned i = 0; i < p->count; i++)
 		p->is_astray &= p->truth[i].begin != from;
@@ -291,12 +291,12 @@ static void play_record(struct world *w, struct peer *p, enum dir dir, uint32_t 
 	bool is_lost;
 
 	/* Who does not wait for responses may have some of them still to receive. */
-	if (dir == request_dir(p))
+	if (dir == client_dir(p))
 		p->got +=
 			p->style == BATCHES && below(2) ? below(seen - p->got + 1) : seen - p->got;
-	p->wire.in_flight = dir == request_dir(p) ? seen - p->got : 0;
+	p->wire.in_flight = dir == client_dir(p) ? seen - p->got : 0;
 	if (body && below(2)) {
-		/* As body, it is not copied; its end is told when it comes. */
+		/* As body, it is not copied; its end is reported when it comes. */
 		if (body > left)
 			body = left;
 		if (body > 300 && below(2)) {
@@ -311,7 +311,7 @@ static void play_record(struct world *w, struct peer *p, enum dir dir, uint32_t 
 		return;
 	}
 	/* What is left of a method may be another: none is cut where a part may get lost. */
-	for (unsigned i = 0; w->loss && dir == request_dir(p) && i < p->count; i++) {
+	for (unsigned i = 0; w->loss && dir == client_dir(p) && i < p->count; i++) {
 		uint32_t begin = p->truth[i].begin;
 
 		if (p->at[dir] + n > begin && p->at[dir] + n < begin + 20)
@@ -347,7 +347,7 @@ static bool play(struct world *w, struct peer *p)
 		return false;
 	p->written = p->write_count + 1;
 	if (!p->is_reset)
-		wire_fin(&p->wire, dir_other(request_dir(p)));
+		wire_fin(&p->wire, dir_other(client_dir(p)));
 	wire_close(&p->wire, p->is_reset);
 	return true;
 }
@@ -380,10 +380,10 @@ static void check(void *ctx, const struct transaction *t)
 	assert_int_equal(t->role, p->role);
 	assert_true(span_is(t->http.method, x->method));
 	assert_int_equal(t->start_ns, x->begin_ns);
-	/* The last bytes before a reset may be lost, or body not told of: they do not say. */
+	/* The last bytes before a reset may be lost, or unreported body: sizes are not checked. */
 	if (!is_whole || (w->loss && p->is_reset && t->error && t->http.status)) {
 		if (t->error != TXN_RESET)
-			fail_msg("request %u: %s %u, before a reset, is told as %s %u", n,
+			fail_msg("request %u: %s %u, before a reset, is reported as %s %u", n,
 				 x->method, x->status, txn_error_name(t->error), t->http.status);
 		assert_true(t->http.status == 0 || t->http.status == x->status);
 		assert_true(t->response_bytes <= x->response_size);
@@ -393,8 +393,8 @@ static void check(void *ctx, const struct transaction *t)
 	if (t->error || t->http.status != x->status ||
 	    (t->request_bytes != x->request_size && !(w->loss && x->is_chunked)) ||
 	    t->response_bytes != x->response_size)
-		fail_msg("request %u: %s %u %u/%u is told as %s %u %u/%u", n, x->method, x->status,
-			 x->request_size, x->response_size, txn_error_name(t->error),
+		fail_msg("request %u: %s %u %u/%u is reported as %s %u %u/%u", n, x->method,
+			 x->status, x->request_size, x->response_size, txn_error_name(t->error),
 			 t->http.status, (unsigned)t->request_bytes, (unsigned)t->response_bytes);
 	if (x->is_until_close)
 		assert_true(t->end_ns >= x->end_ns);
@@ -413,7 +413,7 @@ static void run(uint32_t loss, uint64_t *sent, uint64_t *reported, uint64_t *los
 	struct engine *engine;
 	const char *error;
 	bool is_going = true;
-	uint64_t begun = 0;
+	uint64_t started = 0;
 	uint64_t hit = 0;
 
 	*w = (struct world){.now_ns = 1000, .loss = loss};
@@ -432,7 +432,7 @@ static void run(uint32_t loss, uint64_t *sent, uint64_t *reported, uint64_t *los
 	}
 	for (unsigned i = 0; i < CONNS; i++) {
 		for (unsigned j = 0; j < w->peer[i].count; j++) {
-			begun += w->peer[i].truth[j].begin_ns != 0;
+			started += w->peer[i].truth[j].begin_ns != 0;
 			hit += w->peer[i].truth[j].is_hit && !w->peer[i].truth[j].is_reported;
 		}
 		text_release(&w->peer[i].stream[0]);
@@ -441,13 +441,13 @@ static void run(uint32_t loss, uint64_t *sent, uint64_t *reported, uint64_t *los
 	assert_int_equal(engine_stats(engine)->conns_open, 0);
 	assert_int_equal(engine_stats(engine)->requests_open, 0);
 	assert_int_equal(engine_stats(engine)->transactions, w->reported);
-	/* Sent is counted or lost; what no record told of, nobody but the ring can count. */
-	assert_true(w->reported + wire_lost_count(engine) <= begun);
+	/* Requests are counted or lost; those in lost records are not counted here. */
+	assert_true(w->reported + wire_lost_count(engine) <= started);
 	hit += engine_stats(engine)->responses_unpaired;
-	if (w->reported + wire_lost_count(engine) + hit < begun)
-		fail_msg("sent %lu, counted %lu, lost %lu, by lost records or unpaired %lu", begun,
-			 w->reported, wire_lost_count(engine), hit);
-	*sent += begun;
+	if (w->reported + wire_lost_count(engine) + hit < started)
+		fail_msg("sent %lu, counted %lu, lost %lu, by lost records or unpaired %lu",
+			 started, w->reported, wire_lost_count(engine), hit);
+	*sent += started;
 	*reported += w->reported;
 	*lost += wire_lost_count(engine);
 	engine_free(engine);

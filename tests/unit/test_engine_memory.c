@@ -103,7 +103,7 @@ static void header_table(struct wire *w)
 	}
 }
 
-/* Streams that nobody answers. */
+/* Streams without responses. */
 static void open_streams(struct wire *w)
 {
 	static const char block[] = {(char)0x82, (char)0x84, (char)0x86}; /* GET / http */
@@ -114,7 +114,7 @@ static void open_streams(struct wire *w)
 		      2 * i + 1, block, 3);
 }
 
-/* Requests that nobody answers. */
+/* Requests without responses. */
 static void pipeline(struct wire *w)
 {
 	for (unsigned i = 0; i < 100; i++)
@@ -133,15 +133,15 @@ struct world {
 	struct wire busy;
 };
 
-static void note_honest(void *ctx, const struct transaction *t)
+static void log_honest(void *ctx, const struct transaction *t)
 {
 	struct world *world = ctx;
 
 	world->honest += strcmp(t->route, "/honest") == 0 && t->http.status == 200;
 }
 
-static const struct txn_sink note = {.done = note_honest};
-static const struct txn_sink note_with_target = {.needs = TXN_NEED_TARGET, .done = note_honest};
+static const struct txn_sink log_sink = {.done = log_honest};
+static const struct txn_sink log_with_target = {.needs = TXN_NEED_TARGET, .done = log_honest};
 
 static void set_up(struct world *world, bool wants_target)
 {
@@ -152,7 +152,7 @@ static void set_up(struct world *world, bool wants_target)
 		&(struct engine_options){.conn_cap = 100000, .memory_cap = CAP, .route_cap = 100},
 		&error);
 	assert_non_null(world->engine);
-	(void)engine_add_sink(world->engine, wants_target ? &note_with_target : &note, world);
+	(void)engine_add_sink(world->engine, wants_target ? &log_with_target : &log_sink, world);
 	world->busy = wire_new(world->engine, &world->now_ns, 1);
 	wire_open(&world->busy, ROLE_SERVER);
 }
@@ -172,8 +172,8 @@ static const struct {
 	{"segments behind a missing byte", sequence_gap, true},
 	{"header blocks that do not end", unfinished_block, true},
 	{"header tables", header_table, true},
-	{"streams that nobody answers", open_streams, true},
-	{"pipelined requests that nobody answers", pipeline, true},
+	{"streams without responses", open_streams, true},
+	{"pipelined requests without responses", pipeline, true},
 	{"connections that say nothing", silent, false},
 };
 
@@ -253,7 +253,7 @@ static void test_open_requests_are_counted(void **state)
 	engine_free(world.engine);
 }
 
-/* One connection cannot have more than its share, and costs nobody else anything. */
+/* One connection cannot take more than its share, and does not affect others. */
 static void test_one_stranger(void **state)
 {
 	const struct engine_stats *stats;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Values that peers choose have to earn their place: whoever asks for what is not there cannot keep
- * out what is served.
+ * Values that peers control are admitted by responses: requests for values that do not exist cannot
+ * keep out what is served.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,7 +45,7 @@ static bool ask(struct fixture *f, enum role role, const char *value, enum label
 		label_values_find(f->values, role, span_of(value), &f->account, &is_candidate);
 
 	if (is_candidate)
-		got = label_values_settle(f->values, role, got, &f->account, answer);
+		got = label_values_decide(f->values, role, got, &f->account, answer);
 	assert_string_equal(got, got == label_other ? LABEL_OTHER : value);
 	return got != label_other;
 }
@@ -139,7 +139,7 @@ static void test_directions(void **state)
 	tear_down(&f);
 }
 
-/* Several exchanges ask for the same at once; one of them earns it for all. */
+/* Several exchanges hold a candidate at once; one of them admits it for all. */
 static void test_overlapping(void **state)
 {
 	struct fixture f;
@@ -159,9 +159,9 @@ static void test_overlapping(void **state)
 	assert_true(is_candidate);
 	assert_ptr_equal(first, second);
 	label_values_drop(f.values, third, &f.account);
-	first = label_values_settle(f.values, ROLE_SERVER, first, &f.account, LABEL_SERVED);
+	first = label_values_decide(f.values, ROLE_SERVER, first, &f.account, LABEL_SERVED);
 	assert_string_equal(first, "/a");
-	second = label_values_settle(f.values, ROLE_SERVER, second, &f.account, LABEL_REFUSED);
+	second = label_values_decide(f.values, ROLE_SERVER, second, &f.account, LABEL_REFUSED);
 	assert_ptr_equal(first, second);
 	third = label_values_find(f.values, ROLE_SERVER, value, &f.account, &is_candidate);
 	assert_false(is_candidate);
@@ -182,7 +182,7 @@ static void test_slow(void **state)
 				 &is_candidate);
 	for (unsigned n = 0; n < 10 * SCANNED; n++)
 		(void)ask_number(&f, "/scan", n, LABEL_REFUSED);
-	slow = label_values_settle(f.values, ROLE_SERVER, slow, &f.account, LABEL_SERVED);
+	slow = label_values_decide(f.values, ROLE_SERVER, slow, &f.account, LABEL_SERVED);
 	assert_string_equal(slow, "/slow");
 	tear_down(&f);
 }

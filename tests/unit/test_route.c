@@ -60,7 +60,7 @@ static const struct test_case automatic[] = {
 	{"a title", "/blog/how-to-write-a-good-commit", "/blog/{id}"},
 	{"a few words", "/terms-and-conditions/about_us", "/terms-and-conditions/about_us"},
 	{"hashed file name", "/static/app.3f2a9c1b.js", "/static/{id}.js"},
-	{"plain file names", "/static/app.min.js/logo@2x", "/static/app.min.js/{id}"},
+	{"file names", "/static/app.min.js/logo@2x", "/static/app.min.js/{id}"},
 	{"library with a short version", "/jquery-3.6.0.min.js", "/jquery-3.6.0.min.js"},
 	{"numbered file", "/img/12345.png", "/img/{id}.png"},
 	{"dated file", "/r/report-2024-01-15.pdf", "/r/{id}.pdf"},

@@ -12,7 +12,7 @@
 
 static char said[512];
 
-static void note(struct span template, const char *why)
+static void log_doubt(struct span template, const char *why)
 {
 	size_t len = strlen(said);
 
@@ -47,7 +47,7 @@ static void test_doubts(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		said[0] = '\0';
-		route_doubts(rows[i].templates, note);
+		route_doubts(rows[i].templates, log_doubt);
 		if (strcmp(said, rows[i].want) != 0)
 			fail_msg("%s: %s", rows[i].why, said);
 	}

@@ -80,8 +80,7 @@ static const struct {
 	{"one removes the next one, which does not get this transaction", "+a+b+c", "a:-b", "ac",
 	 "ac"},
 	{"one removes the last one", "+a+b+c", "a:-c", "ab", "ab"},
-	{"one removes an earlier one: nobody is called twice or left out", "+a+b+c", "b:-a", "abc",
-	 "bc"},
+	{"one removes an earlier one: every sink is called once", "+a+b+c", "b:-a", "abc", "bc"},
 	{"one removes all", "+a+b+c", "b:-a-b-c", "ab", ""},
 	{"one that is added gets the next transaction first", "+a+b", "a:+c", "ab", "abc"},
 	{"also in the place of one that was removed", "+a+b", "a:-b+c", "a", "ac"},
@@ -208,7 +207,7 @@ static void test_viewer(void **state)
 	script_run(&s, "open server\nc P | S\ns S\n" HTTP2(1) HTTP2(3) HTTP2(5) HTTP2(7));
 	expect(&all, "- - - - - - - ");
 
-	/* Requests that are open now were begun without it. */
+	/* Requests that are open now were started without it. */
 	wire_data(&http1, DIR_INGRESS, HTTP1_GET("a"));
 	script_run(&s, HTTP2_GET(9, "b"));
 	assert_int_equal(engine_add_sink(s.wire.engine, &viewer_sink, &viewer), 0);
@@ -220,7 +219,7 @@ static void test_viewer(void **state)
 	expect(&viewer, "/a /a /b /b /b ");
 	expect(&all, "- - /a /a /b /b /b ");
 
-	/* It leaves with the first of two that were begun for it. */
+	/* It leaves with the first of two that were started for it. */
 	wire_data(&http1, DIR_INGRESS, HTTP1_GET("a"));
 	script_run(&s, HTTP2_GET(17, "b"));
 	viewer.leaves = true;

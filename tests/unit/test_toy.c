@@ -32,12 +32,12 @@ struct conversation {
 };
 
 /* A transaction as a line: ctx is a struct text. */
-static void note(void *ctx, const struct transaction *t)
+static void log_transaction(void *ctx, const struct transaction *t)
 {
 	const struct ping_part *part = t->added.part;
 
 	if (t->protocol != TXN_ADDED) {
-		wire_note(ctx, t);
+		wire_log(ctx, t);
 		return;
 	}
 	assert_ptr_equal(t->added.protocol, &ping_protocol);
@@ -45,7 +45,7 @@ static void note(void *ctx, const struct transaction *t)
 		  t->error ? txn_error_name(t->error) : "answered");
 }
 
-static const struct txn_sink note_sink = {.needs = TXN_NEED_TARGET, .done = note};
+static const struct txn_sink logging_sink = {.needs = TXN_NEED_TARGET, .done = log_transaction};
 
 static void note_failures(struct text *out, struct engine *e)
 {
@@ -88,7 +88,7 @@ static void converse(struct text *out, const struct conversation *conversation, 
 	assert_non_null(e);
 	if (has_toy)
 		assert_int_equal(engine_add_protocol(e, &ping_protocol), 0);
-	assert_int_equal(engine_add_sink(e, &note_sink, out), 0);
+	assert_int_equal(engine_add_sink(e, &logging_sink, out), 0);
 	assert_int_equal(engine_add_sink(e, &red_sink, red), 0);
 	wire_open(&w, ROLE_SERVER);
 	for (const struct step *step = conversation->steps; step->what; step++) {
@@ -100,7 +100,7 @@ static void converse(struct text *out, const struct conversation *conversation, 
 			send(&w, step, &cut, is_bytewise);
 	}
 	engine_flush(e, ++now_ns);
-	wire_note_stats(out, e);
+	wire_log_stats(out, e);
 	note_failures(out, e);
 	for (int i = 0; i < NOT_HTTP_MAX; i++)
 		if (engine_stats(e)->conns_not_http[i])

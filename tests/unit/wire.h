@@ -2,7 +2,7 @@
 /*
  * Connections as the BPF programs report them, without a kernel: each step is an event for an
  * engine, with sequence numbers and times as bpf/socket.bpf.c gives them, and any record may get
- * lost on the way. What the engine makes of them is noted as text, a line per transaction:
+ * lost on the way. The result is a log with one line per transaction:
  *
  *     GET /x 200 0/5
  *     client POST /x 0 connection_closed 3/0
@@ -121,7 +121,7 @@ static inline void wire_mute(struct wire *w, unsigned why)
 }
 
 /* A txn_sink's done(): ctx is a struct text. */
-static inline void wire_note(void *ctx, const struct transaction *t)
+static inline void wire_log(void *ctx, const struct transaction *t)
 {
 	struct text *text = ctx;
 
@@ -136,7 +136,7 @@ static inline void wire_note(void *ctx, const struct transaction *t)
 }
 
 /* What is known of a transaction whether targets are kept or not; ctx is a struct text. */
-static inline void wire_note_labels(void *ctx, const struct transaction *t)
+static inline void wire_log_labels(void *ctx, const struct transaction *t)
 {
 	text_addf(ctx, "%d %s %s %s %u %u %llu/%llu\n", t->role, t->server_address, t->known_method,
 		  t->route, t->http.status, t->error, (unsigned long long)t->request_bytes,
@@ -152,7 +152,7 @@ static inline uint64_t wire_lost_count(struct engine *e)
 	return sum;
 }
 
-static inline void wire_note_stats(struct text *text, struct engine *e)
+static inline void wire_log_stats(struct text *text, struct engine *e)
 {
 	const struct engine_stats *s = engine_stats(e);
 	const struct {
