@@ -6,8 +6,6 @@
 #include "proto/http1_head_cache.h"
 #include "proto/http1_partial.h"
 
-enum { START, HEAD, LENGTH, CHUNKED, UNFRAMED, CLOSE, SYNC, TUNNEL };
-
 /* The sink and its context. */
 struct out {
 	const struct http1_sink *sink;
@@ -29,46 +27,30 @@ void http1_tunnel(struct http1 *p)
 {
 	http1_partial_free(p->partial);
 	p->partial = NULL;
-	p->state = TUNNEL;
-}
-
-bool http1_is_inside(const struct http1 *p)
-{
-	return p->state >= HEAD && p->state <= CLOSE;
+	p->state = HTTP1_TUNNEL;
 }
 
 bool http1_holds_head(const struct http1 *p)
 {
-	return p->state == HEAD && !p->partial->is_reported;
+	return p->state == HTTP1_HEAD && !p->partial->is_reported;
 }
 
 /* True if bytes of the head were skipped. */
 static bool is_unframed_head(const struct http1 *p)
 {
-	return p->state == HEAD && p->partial->is_unframed;
+	return p->state == HTTP1_HEAD && p->partial->is_unframed;
 }
 
 /* True if the end of the message may have been skipped: the next message or the close ends it. */
 static bool may_have_ended(const struct http1 *p)
 {
-	return is_unframed_head(p) || (p->state == UNFRAMED && http1_unframed_may_have_ended(p));
+	return is_unframed_head(p) ||
+	       (p->state == HTTP1_UNFRAMED && http1_unframed_may_have_ended(p));
 }
 
 bool http1_is_unframed(const struct http1 *p)
 {
-	return p->state == UNFRAMED || is_unframed_head(p);
-}
-
-bool http1_is_out_of_sync(const struct http1 *p)
-{
-	return p->state == SYNC;
-}
-
-uint64_t http1_body_left(const struct http1 *p)
-{
-	if (p->state == CHUNKED || p->state == UNFRAMED)
-		return UINT64_MAX;
-	return p->state == LENGTH ? p->body_left : 0;
+	return p->state == HTTP1_UNFRAMED || is_unframed_head(p);
 }
 
 void http1_body_optional(struct http1 *p)
@@ -80,7 +62,7 @@ void http1_resync(struct http1 *p)
 {
 	http1_partial_free(p->partial);
 	p->partial = NULL;
-	p->state = SYNC;
+	p->state = HTTP1_SYNC;
 }
 
 static void fail(struct http1 *p, struct out out, enum parse_fail why, bool has_head)
@@ -94,7 +76,7 @@ static void end(struct http1 *p, struct out out)
 {
 	uint64_t body_bytes = p->body_bytes;
 
-	p->state = START;
+	p->state = HTTP1_START;
 	p->body_bytes = 0;
 	out.sink->end(out.ctx, p->is_response, body_bytes, p->last_ns);
 }
@@ -103,7 +85,7 @@ static void end(struct http1 *p, struct out out)
 static enum http1_body body_kind(const struct http1 *p, const struct message *m,
 				 enum http1_body body)
 {
-	if (p->state == TUNNEL)
+	if (p->state == HTTP1_TUNNEL)
 		return HTTP1_BODY_TUNNEL;
 	if (m->is_response && body == HTTP1_BODY_FRAMED && http1_is_bodyless(m->status))
 		return HTTP1_BODY_NONE;
@@ -126,7 +108,7 @@ static inline void begin_body(struct http1 *p, struct out out, const struct http
 	} else if (body == HTTP1_BODY_NONE) {
 		end(p, out);
 	} else if (f->has_coding) {
-		p->state = f->is_chunked ? CHUNKED : CLOSE;
+		p->state = f->is_chunked ? HTTP1_CHUNKED : HTTP1_CLOSE;
 		if (f->is_chunked)
 			http1_chunk_begin(p);
 		else if (!p->is_response)
@@ -136,7 +118,7 @@ static inline void begin_body(struct http1 *p, struct out out, const struct http
 	} else if (f->has_length ? f->length == 0 : !p->is_response) {
 		end(p, out);
 	} else {
-		p->state = f->has_length ? LENGTH : CLOSE;
+		p->state = f->has_length ? HTTP1_LENGTH : HTTP1_CLOSE;
 		p->body_left = f->length;
 	}
 }
@@ -147,7 +129,7 @@ static void bad_start(struct http1 *p, struct out out)
 	http1_partial_free(p->partial);
 	p->partial = NULL;
 	if (p->is_resync)
-		p->state = SYNC;
+		p->state = HTTP1_SYNC;
 	else
 		fail(p, out, PARSE_FAIL_START_LINE, false);
 }
@@ -254,7 +236,7 @@ static inline size_t on_parsed_head(struct http1 *p, struct http1_head *h, size_
 	h->m.time_ns = time_ns;
 	body = out.sink->head(out.ctx, &h->m);
 	/* Most messages are complete in one segment. */
-	if (body == HTTP1_BODY_FRAMED && p->state == START && whole - 1 < there) {
+	if (body == HTTP1_BODY_FRAMED && p->state == HTTP1_START && whole - 1 < there) {
 		p->is_resync = false;
 		p->body_bytes = whole - len;
 		end(p, out);
@@ -281,7 +263,7 @@ static __attribute__((noinline)) size_t parse_head(struct http1 *p, struct span 
 		if (!p->partial)
 			fail(p, out, PARSE_FAIL_LOST, false);
 		else
-			p->state = HEAD;
+			p->state = HTTP1_HEAD;
 		return 0;
 	}
 }
@@ -319,7 +301,7 @@ static uint64_t on_length(struct http1 *p, uint64_t n, struct out out)
 
 static size_t on_chunked(struct http1 *p, struct span data, struct out out)
 {
-	bool is_unframed = p->state == UNFRAMED;
+	bool is_unframed = p->state == HTTP1_UNFRAMED;
 	enum http1_chunk_result result;
 	size_t used = 0;
 
@@ -330,7 +312,7 @@ static size_t on_chunked(struct http1 *p, struct span data, struct out out)
 		end(p, out);
 	} else if (result == HTTP1_CHUNK_BAD && is_unframed) {
 		fail(p, out, PARSE_FAIL_LOST, true);
-		p->state = p->state == SYNC ? START : p->state;
+		p->state = p->state == HTTP1_SYNC ? HTTP1_START : p->state;
 	} else if (result == HTTP1_CHUNK_BAD) {
 		fail(p, out, PARSE_FAIL_CHUNK, true);
 	}
@@ -341,23 +323,23 @@ static size_t on_chunked(struct http1 *p, struct span data, struct out out)
 static __attribute__((noinline)) size_t on_inside(struct http1 *p, struct span data, struct out out)
 {
 	switch (p->state) {
-	case HEAD:
+	case HTTP1_HEAD:
 		return on_head(p, data, out);
-	case LENGTH:
-	case CHUNKED:
+	case HTTP1_LENGTH:
+	case HTTP1_CHUNKED:
 		if (p->is_body_optional && p->body_bytes == 0 &&
 		    http1_head_has_start(data, p->is_response)) {
 			end(p, out);
 			return 0;
 		}
-		return p->state == LENGTH ? (size_t)on_length(p, data.len, out)
-					  : on_chunked(p, data, out);
-	case UNFRAMED:
+		return p->state == HTTP1_LENGTH ? (size_t)on_length(p, data.len, out)
+						: on_chunked(p, data, out);
+	case HTTP1_UNFRAMED:
 		return on_chunked(p, data, out);
-	case CLOSE:
+	case HTTP1_CLOSE:
 		p->body_bytes += data.len;
 		return data.len;
-	case TUNNEL:
+	case HTTP1_TUNNEL:
 		if (out.sink->tunnel)
 			out.sink->tunnel(out.ctx, p->is_response, data, p->last_ns);
 		return data.len;
@@ -377,14 +359,14 @@ static __attribute__((noinline)) void any_data(struct http1 *p, struct span data
 	if (may_have_ended(p) && http1_head_has_start(data, p->is_response))
 		end_unframed(p, out); /* at the time of its last byte */
 	p->last_ns = time_ns;
-	if (p->state == SYNC) {
+	if (p->state == HTTP1_SYNC) {
 		if (!http1_head_starts(data, p->is_response))
 			return;
-		p->state = START;
+		p->state = HTTP1_START;
 		p->is_resync = true;
 	}
 	for (; data.len > 0; data = span_from(data, used)) {
-		if (p->state == START)
+		if (p->state == HTTP1_START)
 			used = on_start(p, data, time_ns, out);
 		else
 			used = on_inside(p, data, out);
@@ -395,8 +377,9 @@ void http1_data(struct http1 *p, struct span data, uint64_t time_ns, const struc
 		void *ctx)
 {
 	struct http1_head *known =
-		p->state == START ? http1_head_cache_find(data, p->is_response, &p->cache_slot)
-				  : NULL;
+		p->state == HTTP1_START
+			? http1_head_cache_find(data, p->is_response, &p->cache_slot)
+			: NULL;
 	size_t used = 0;
 
 	/* Most segments are one complete message whose head is cached. */
@@ -420,7 +403,7 @@ static void skip_head(struct http1 *p, struct out out)
 	}
 	if (is_news)
 		out.sink->fail(out.ctx, p->is_response, PARSE_FAIL_HEAD_TOO_LARGE, false);
-	if (p->state == HEAD) /* unless the callback began a tunnel */
+	if (p->state == HTTP1_HEAD) /* unless the callback began a tunnel */
 		http1_partial_skip(p->partial);
 }
 
@@ -432,30 +415,30 @@ void http1_skip(struct http1 *p, uint64_t len, uint64_t time_ns, const struct ht
 	if (len == 0)
 		return;
 	p->last_ns = time_ns;
-	if (p->state == LENGTH) {
+	if (p->state == HTTP1_LENGTH) {
 		len -= on_length(p, len, out);
 		if (len == 0)
 			return;
 	}
 	switch (p->state) {
-	case CHUNKED:
+	case HTTP1_CHUNKED:
 		if (!http1_chunk_skip(p, len)) {
 			http1_unframed_skip(p);
-			p->state = UNFRAMED;
+			p->state = HTTP1_UNFRAMED;
 		}
 		p->body_bytes += len;
 		break;
-	case UNFRAMED:
+	case HTTP1_UNFRAMED:
 		http1_unframed_skip(p);
 		p->body_bytes += len;
 		break;
-	case CLOSE:
+	case HTTP1_CLOSE:
 		p->body_bytes += len;
 		break;
-	case HEAD:
+	case HTTP1_HEAD:
 		skip_head(p, out);
 		break;
-	case START:
+	case HTTP1_START:
 		fail(p, out, PARSE_FAIL_LOST, false);
 		break;
 	default:
@@ -470,13 +453,13 @@ void http1_lost(struct http1 *p, uint64_t len, uint64_t time_ns, const struct ht
 
 	if (len == 0)
 		return;
-	if (p->state == CHUNKED && http1_chunk_skip(p, len)) {
+	if (p->state == HTTP1_CHUNKED && http1_chunk_skip(p, len)) {
 		p->last_ns = time_ns;
 		p->body_bytes += len;
-	} else if (p->state == CHUNKED || p->state == UNFRAMED) {
+	} else if (p->state == HTTP1_CHUNKED || p->state == HTTP1_UNFRAMED) {
 		/* The end of the body and further messages may be among the lost bytes. */
 		fail(p, out, PARSE_FAIL_LOST, true);
-	} else if (p->state == HEAD) {
+	} else if (p->state == HTTP1_HEAD) {
 		fail(p, out, PARSE_FAIL_LOST, p->partial->is_reported);
 	} else {
 		http1_skip(p, len, time_ns, sink, ctx);
@@ -488,9 +471,9 @@ void http1_fin(struct http1 *p, uint64_t time_ns, const struct http1_sink *sink,
 	struct out out = {sink, ctx};
 
 	(void)time_ns; /* the last byte came earlier: last_ns */
-	if (p->state == CLOSE || may_have_ended(p))
+	if (p->state == HTTP1_CLOSE || may_have_ended(p))
 		end_unframed(p, out);
-	else if (p->state == UNFRAMED && !http1_unframed_saw_last_byte(p))
+	else if (p->state == HTTP1_UNFRAMED && !http1_unframed_saw_last_byte(p))
 		fail(p, out, PARSE_FAIL_LOST, true); /* the lost bytes may have been its end */
 }
 

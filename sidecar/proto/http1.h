@@ -24,7 +24,7 @@
  * the limit, even if parts of the head are skipped. In that case the head ends where a segment ends
  * after an empty line, with or without a body, or at the latest where the next message begins.
  *
- * States and transitions:
+ * States (enum http1_state) and transitions:
  *
  *   START     a message begins with the next byte      -> HEAD
  *   HEAD      part of a head is buffered               -> LENGTH, CHUNKED, CLOSE, START, TUNNEL
@@ -59,6 +59,17 @@ enum http1_body {
 	HTTP1_BODY_TUNNEL, /* 2xx to CONNECT; 101 that the owner accepts */
 };
 
+enum http1_state {
+	HTTP1_START,
+	HTTP1_HEAD,
+	HTTP1_LENGTH,
+	HTTP1_CHUNKED,
+	HTTP1_UNFRAMED,
+	HTTP1_CLOSE,
+	HTTP1_SYNC,
+	HTTP1_TUNNEL,
+};
+
 struct http1_sink {
 	/*
 	 * A head is complete or has reached the limit. The return value says how its body is
@@ -86,7 +97,7 @@ struct http1_partial;
 
 /* All zeros (but for is_response), it is ready, in state START. */
 struct http1 {
-	uint8_t state;
+	uint8_t state; /* enum http1_state */
 	bool is_response;
 	bool is_resync; /* no head was complete since SYNC: a bad start line is not reported */
 	bool is_body_optional; /* LENGTH, CHUNKED: see http1_body_optional() */
@@ -142,11 +153,17 @@ void http1_body_optional(struct http1 *p);
 void http1_resync(struct http1 *p);
 
 /* True inside a head or a body. */
-bool http1_is_inside(const struct http1 *p);
+static inline bool http1_is_inside(const struct http1 *p)
+{
+	return p->state >= HTTP1_HEAD && p->state <= HTTP1_CLOSE;
+}
 /* True while the parser buffers a head that it has not reported. */
 bool http1_holds_head(const struct http1 *p);
 /* True in state SYNC: messages may pass unnoticed. Further missing bytes are not reported. */
-bool http1_is_out_of_sync(const struct http1 *p);
+static inline bool http1_is_out_of_sync(const struct http1 *p)
+{
+	return p->state == HTTP1_SYNC;
+}
 /*
  * True while the framing of the current message is lost. What was skipped may include its end and
  * further messages.
@@ -156,6 +173,11 @@ bool http1_is_unframed(const struct http1 *p);
  * The bytes that are missing from the current body, UINT64_MAX if its framing does not say yet; 0
  * outside of a body.
  */
-uint64_t http1_body_left(const struct http1 *p);
+static inline uint64_t http1_body_left(const struct http1 *p)
+{
+	if (p->state == HTTP1_CHUNKED || p->state == HTTP1_UNFRAMED)
+		return UINT64_MAX;
+	return p->state == HTTP1_LENGTH ? p->body_left : 0;
+}
 
 #endif
