@@ -54,7 +54,7 @@ struct segment_view {
 	uint32_t seq;
 	uint32_t from_seq;
 	uint32_t to_seq;
-	/* the sender's in-order offset in the other direction; valid if has_peer */
+	/* The sender's in-order offset in the other direction; valid if has_peer. */
 	uint32_t peer_seq;
 	uint32_t tid; /* egress: thread that wrote; 0 unknown */
 	uint32_t tgid;
@@ -63,7 +63,7 @@ struct segment_view {
 	bool has_gap; /* sequence gap: bytes below from_seq are still to come */
 	bool is_ahead; /* likewise, or the socket may never accept the segment (flow/ahead.h) */
 	bool is_frame; /* data certainly starts an HTTP/2 frame, or the preface */
-	/* the source requests the position of the first frame start at or after seq */
+	/* The source requests the position of the first frame start at or after seq. */
 	bool wants_frame_start;
 	bool is_derived; /* not from a source: see flow/segment_view.h */
 };

@@ -24,7 +24,7 @@ enum ring_map {
 struct ring_layout {
 	uint64_t bytes; /* size of the memory for records: a power of two */
 	uint64_t wake_bytes; /* size of the BPF ring buffer */
-	/* marks a record as complete (event.h); 0: records are in the BPF ring buffer */
+	/* Marks a record as complete (event.h); 0: records are in the BPF ring buffer. */
 	uint64_t seal;
 	int fds[RING_MAPS];
 };

@@ -13,7 +13,7 @@ struct streams {
 	struct streams_options options;
 	struct streams_stats stats;
 	struct stream_table table;
-	/* of the current packet */
+	/* Of the current packet. */
 	uint64_t time_ns;
 	uint32_t ack; /* valid if has_ack */
 	bool has_ack;

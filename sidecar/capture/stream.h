@@ -59,7 +59,7 @@ struct stream {
 	struct stream *next;
 	struct stream *queued_prev;
 	struct stream *queued_next;
-	/* if it is not empty, the entry is in the table's list `queued` */
+	/* If it is not empty, the entry is in the table's list `queued`. */
 	struct reorder_queue queue;
 	uint64_t id;
 	struct endpoint end[2]; /* as in key */

@@ -34,7 +34,7 @@ struct conn {
 	UT_hash_handle hh;
 	struct conn *newer; /* in the order of touched_ns */
 	struct conn *older;
-	/* charged for all memory of the connection, this struct included */
+	/* Charged for all memory of the connection, this struct included. */
 	struct memory_account memory;
 	uint64_t container;
 	struct endpoint local; /* family 0: not known */
@@ -45,7 +45,7 @@ struct conn {
 	 * state.
 	 */
 	bool is_early; /* there is only a request socket so far (event_open.is_early) */
-	/* the full socket exists now; earlier segments may still be queued behind a gap */
+	/* The full socket exists now; earlier segments may still be queued behind a gap. */
 	bool was_early;
 	bool is_closing; /* CLOSE has come: data that goes out now passed before it */
 	uint64_t id;

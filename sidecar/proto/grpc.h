@@ -22,7 +22,7 @@ enum grpc_status {
 	GRPC_UNAVAILABLE = 14,
 	GRPC_UNAUTHENTICATED = 16,
 	GRPC_STATUS_MAX = 9999, /* larger values are malformed: GRPC_UNKNOWN */
-	/* a status was sent, or may have been sent, that could not be decoded */
+	/* A status was sent, or may have been sent, that could not be decoded. */
 	GRPC_STATUS_HIDDEN,
 	GRPC_STATUS_NONE, /* no status was sent */
 };

@@ -31,14 +31,14 @@ struct http1_head {
 	struct message m; /* the caller sets time_ns */
 	struct http1_framing framing;
 	size_t len; /* bytes of the head, the empty line included */
-	/* bytes of head and body together; 0: the head alone does not determine it */
+	/* Bytes of head and body together; 0: the head alone does not determine it. */
 	uint64_t message_len;
 };
 
 enum http1_head_result {
 	HTTP1_HEAD_DONE,
 	HTTP1_HEAD_MORE, /* the input has no empty line within HTTP1_HEAD_MAX bytes */
-	/* a field continues on the next line: call http1_head_unfold(), then parse again */
+	/* A field continues on the next line: call http1_head_unfold(), then parse again. */
 	HTTP1_HEAD_FOLDED,
 	HTTP1_HEAD_BAD, /* the start line is malformed */
 };

@@ -78,7 +78,7 @@ struct http2 {
 	struct http2_arrival at; /* of the current frame, and of the newest byte */
 	uint8_t state;
 	bool has_skipped; /* frames were skipped, if the next segment starts with a frame */
-	/* the parser found a frame at the first byte of the newest segment, and left SYNC */
+	/* The parser found a frame at the first byte of the newest segment, and left SYNC. */
 	bool has_resynced;
 	uint8_t have; /* number of bytes in `bytes`; PREFACE: number of bytes that matched */
 	uint8_t bytes[HTTP2_FRAME_HEAD];

@@ -36,7 +36,7 @@
 struct http2_hpack {
 	struct http2_memory *memory;
 	struct http2_table table;
-	/* of our table, as RFC 7541 counts; valid if has_size, else the initial 4096 */
+	/* Of our table, as RFC 7541 counts; valid if has_size, else the initial 4096. */
 	uint32_t size;
 	bool has_size;
 	bool may_be_larger; /* the peer's table may be larger than ours */

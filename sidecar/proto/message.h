@@ -24,7 +24,7 @@ enum parse_fail {
 	PARSE_FAIL_LENGTH,
 	PARSE_FAIL_CHUNK, /* a chunk size is not a number */
 	PARSE_FAIL_LOST, /* bytes of a head or of chunked framing are missing */
-	/* the head exceeds HTTP1_HEAD_MAX or HTTP2_BLOCK_MAX; it is reported truncated */
+	/* The head exceeds HTTP1_HEAD_MAX or HTTP2_BLOCK_MAX; it is reported truncated. */
 	PARSE_FAIL_HEAD_TOO_LARGE,
 	PARSE_FAIL_FRAME, /* HTTP/2: no frame, or one that RFC 9113 does not allow here */
 	PARSE_FAIL_BLOCK, /* HTTP/2: a header block that cannot be decoded */
@@ -66,7 +66,7 @@ struct message {
 	/* both */
 	struct span content_type;
 	struct span fields; /* all field lines as on the wire, without the start line */
-	/* stored with the cached head; NULL: the head is not cached */
+	/* Stored with the cached head; NULL: the head is not cached. */
 	struct http1_attributes *attributes;
 	bool is_truncated; /* the head exceeds the limit: fields are incomplete */
 };

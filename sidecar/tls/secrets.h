@@ -30,7 +30,7 @@ enum tls_secret {
 
 struct tls_session_secrets {
 	UT_hash_handle hh;
-	/* the session added before this one; NULL: this is the first */
+	/* The session added before this one; NULL: this is the first. */
 	const struct tls_session_secrets *older;
 	uint8_t client_random[TLS_RANDOM_BYTES];
 	uint8_t len[TLS_SECRET_MAX]; /* 0: not known */

@@ -87,7 +87,7 @@ struct tls_direction {
 	uint64_t number; /* record number of the next record */
 	enum tls_phase phase;
 	bool is_verified; /* a record was verified since the key or the number changed */
-	/* a record had padding, so lengths of records don't determine lengths of plaintext */
+	/* A record had padding, so lengths of records don't determine lengths of plaintext. */
 	bool has_padding;
 	bool has_data; /* application data went out */
 	bool has_ended; /* close_notify or the end of the stream went out */
@@ -115,7 +115,7 @@ struct tls_stream {
 	const struct tls_session_secrets *secrets; /* NULL: not found yet */
 	uint8_t client_random[TLS_RANDOM_BYTES];
 	uint8_t server_random[TLS_RANDOM_BYTES];
-	/* arguments of the current call */
+	/* Arguments of the current call. */
 	const struct bytes_sink *sink;
 	void *ctx;
 	const struct segment_view *view;

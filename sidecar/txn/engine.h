@@ -60,7 +60,7 @@ struct engine_stats {
 	uint64_t memory_used; /* bytes of all connections, now */
 	uint64_t memory_cap;
 	uint64_t
-		/* refused allocations: the connection's share or the budget was exhausted */
+		/* Refused allocations: the connection's share or the budget was exhausted. */
 		memory_refused;
 	uint64_t events_refused; /* events of connections for which there was no memory */
 	uint64_t ahead_dropped; /* segments ahead for which there was no room (flow/ahead.h) */

@@ -46,7 +46,7 @@ static inline bool session_needs_target(const struct session_env *env)
 
 /* The state of the exchange of the newest request (pairing.h). */
 enum last_exchange {
-	/* there is none, or something was missed since, or it was not complete */
+	/* There is none, or something was missed since, or it was not complete. */
 	LAST_EXCHANGE_UNKNOWN,
 	LAST_EXCHANGE_OPEN,
 	LAST_EXCHANGE_COMPLETE, /* it got one complete response */
@@ -72,29 +72,29 @@ struct session {
 	uint8_t client; /* enum client_habit */
 	bool has_missed; /* messages, or parts of them, were missed at any time */
 	bool request_may_be_missing; /* behind the only open request: no other may follow it */
-	/* malformed bytes may have been a request: the next request may get its response */
+	/* Malformed bytes may have been a request: the next request may get its response. */
 	bool doubts_next;
-	/* requests are missing among the open ones: they are counted, not reported */
+	/* Requests are missing among the open ones: they are counted, not reported. */
 	bool pairing_unreliable;
 	struct http1 parser[2]; /* by enum dir */
 	struct exchanges open;
-	/* current segment; borrowed during a call of flow; NULL: none */
+	/* Current segment; borrowed during a call of flow; NULL: none. */
 	const struct segment_view *current;
 	uint32_t unpaired_seq; /* position of the requests at that response */
 	uint32_t head_seq; /* position of the responses at its first byte */
-	/* position of the responses at the first byte of the newest request */
+	/* Position of the responses at the first byte of the newest request. */
 	uint32_t request_seq;
 	uint32_t tid; /* thread of the newest egress data */
-	/* malformed bytes came in place of a request, at unreadable_ns; nothing followed */
+	/* Malformed bytes came in place of a request, at unreadable_ns; nothing followed. */
 	bool is_unreadable;
-	/* number of open requests before such bytes; the pairing of the others is unreliable */
+	/* Number of open requests before such bytes; the pairing of the others is unreliable. */
 	uint16_t trusted;
 	uint64_t unreadable_ns;
 	/* Detection */
 	uint64_t buffered_ns; /* time of the first buffered byte, of the preface or in proxy */
 	struct proxy *proxy; /* owned: an incomplete PROXY header of the client */
 	bool is_past_proxy[2]; /* by enum dir: no PROXY header can start or continue */
-	/* bytes of HTTP/2's preface that the client has sent so far, and no others */
+	/* Bytes of HTTP/2's preface that the client has sent so far, and no others. */
 	uint8_t preface_bytes;
 	bool has_lost_start[2]; /* first bytes are missing, as for an older connection */
 	bool has_gap; /* bytes of either direction were lost at any time */

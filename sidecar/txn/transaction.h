@@ -84,7 +84,7 @@ struct transaction {
 	uint64_t container;
 	const struct endpoint *local;
 	const struct endpoint *remote;
-	/* thread that wrote the response (server) or request (client); 0: not known */
+	/* Thread that wrote the response (server) or request (client); 0: not known. */
 	uint32_t tid;
 
 	/* interned: a method of OpenTelemetry's conventions, "_OTHER", txn_grpc */
