@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A Pushgateway's list of groups. It holds that
- *   - what is read does not depend on the pieces that it comes in;
- *   - a group that is told has a job, and labels that can be a path;
+ *   - what is read does not depend on the parts that it comes in;
+ *   - a reported group has a job, and labels that can be a path;
  *   - what is kept of a group stays below its caps.
  */
 #include <string.h>
@@ -27,14 +27,15 @@ static void on_group(void *ctx, const struct listed_group *group)
 	text_add_char(out, '\n');
 }
 
-static int read_all(const uint8_t *data, size_t size, size_t piece, struct text *out)
+static int read_all(const uint8_t *data, size_t size, size_t part_bytes, struct text *out)
 {
 	struct listing l;
 	int err = 0;
 
 	listing_init(&l, on_group, out);
-	for (size_t i = 0; i < size && !err; i += piece)
-		err = listing_feed(&l, (const char *)data + i, size - i < piece ? size - i : piece);
+	for (size_t i = 0; i < size && !err; i += part_bytes)
+		err = listing_feed(&l, (const char *)data + i,
+				   size - i < part_bytes ? size - i : part_bytes);
 	if (!err)
 		err = listing_end(&l);
 	for (size_t i = 0; i < MEMBER_MAX; i++)
@@ -47,14 +48,14 @@ static int read_all(const uint8_t *data, size_t size, size_t piece, struct text 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct text whole;
-	struct text pieces;
+	struct text parts;
 
 	text_init(&whole);
-	text_init(&pieces);
+	text_init(&parts);
 	(void)read_all(data, size, size + 1, &whole);
-	(void)read_all(data, size, 1 + size % 7, &pieces);
-	fuzz_check(strcmp(whole.ptr, pieces.ptr) == 0);
+	(void)read_all(data, size, 1 + size % 7, &parts);
+	fuzz_check(strcmp(whole.ptr, parts.ptr) == 0);
 	text_release(&whole);
-	text_release(&pieces);
+	text_release(&parts);
 	return 0;
 }

@@ -16,7 +16,7 @@
 #include "fuzz.h"
 
 #define REQUEST_MAX 60000 /* what the socket holds */
-#define TURNS_MAX   50 /* of the loop, with nothing to read: the request is not whole */
+#define ROUNDS_MAX  50 /* of the loop, with nothing to read: the request is not whole */
 
 static int connect_to(uint16_t port)
 {
@@ -39,7 +39,7 @@ static size_t exchange(uv_loop_t *loop, int fd, char *first, size_t size)
 	size_t got = 0;
 	ssize_t n = -1;
 
-	for (int turns = 0; turns < TURNS_MAX && n != 0; turns++) {
+	for (int rounds = 0; rounds < ROUNDS_MAX && n != 0; rounds++) {
 		(void)uv_run(loop, UV_RUN_NOWAIT); /* handles stay active */
 		n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
 		if (n < 0 && errno != EAGAIN)
@@ -47,7 +47,7 @@ static size_t exchange(uv_loop_t *loop, int fd, char *first, size_t size)
 		for (ssize_t i = 0; i < n && got < size; i++)
 			first[got++] = buf[i];
 		if (n > 0)
-			turns = 0;
+			rounds = 0;
 	}
 	return got;
 }

@@ -23,7 +23,7 @@ struct seen {
 	size_t longest; /* path */
 };
 
-static bool note(void *ctx, const struct cgroup_tree_entry *entry)
+static bool log_entry(void *ctx, const struct cgroup_tree_entry *entry)
 {
 	struct seen *s = ctx;
 	size_t len = strlen(entry->path);
@@ -78,7 +78,7 @@ static void test_walk(void **state)
 		char top[] = "/tmp/sidelight-tree-XXXXXX";
 		int fd = make_chain(top, rows[i].depth);
 		struct seen seen = {.stop_at = rows[i].stop_at};
-		int got = cgroup_tree_each(fd, "", note, &seen);
+		int got = cgroup_tree_each(fd, "", log_entry, &seen);
 
 		(void)close(fd);
 		remove_chain(top);

@@ -42,7 +42,7 @@ static const struct http_options options = {
 	.share = BUDGET_REQUESTS, .body_max = BODY_MAX, .refuse = refuse, .answer = repeat};
 
 /* Of each answer the status and the body, and how it ends, in one line. */
-static void note_answers(struct http_exchange *e, struct text *out)
+static void log_answers(struct http_exchange *e, struct text *out)
 {
 	struct span all = http_exchange_out(e);
 	char *rest = strndup(all.ptr, all.len);
@@ -78,7 +78,7 @@ static void converse(struct span input, size_t step, struct text *out)
 		assert_int_equal(http_exchange_add(&e, (struct span){input.ptr + at, n}), 0);
 		while (has_more) {
 			has_more = http_exchange_run(&e, true);
-			note_answers(&e, out);
+			log_answers(&e, out);
 		}
 	}
 	if (e.state == HTTP_CLOSED)
@@ -110,7 +110,7 @@ static const struct {
 	{"HTTP/1.0 closes", BYTES("GET / HTTP/1.0\r\n\r\n"), "200[GET / ] closed"},
 	{"HTTP/1.0 kept", BYTES("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"), "200[GET / ]"},
 	{"half a body", BYTES(POST "Content-Length: 3\r\n\r\nhi"), " open"},
-	{"it is told to go on", BYTES(POST "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n"),
+	{"it gets 100 (Continue)", BYTES(POST "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n"),
 	 "100[] open"},
 	{"smuggled: both lengths, and what would be a second request",
 	 BYTES(POST "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /b "

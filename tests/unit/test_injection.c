@@ -93,7 +93,7 @@ static const struct {
 	{"as an init container too",
 	 "{" ASKS ",\"spec\":{\"containers\":[],\"initContainers\":[{\"name\":\"sidelight\"}]}}",
 	 OUTCOME_SKIPPED, STATUS},
-	{"a plain container comes last",
+	{"an ordinary container comes last",
 	 "{\"metadata\":{\"annotations\":{\"sidelight.dev/inject\":\"true\","
 	 "\"sidelight.dev/native\":\"false\"}},"
 	 "\"spec\":{\"containers\":[{\"name\":\"a\"}],\"volumes\":[]}}",
@@ -190,7 +190,7 @@ static const struct {
 	 0},
 	{"a value of the wrong type is not carried", "{" ON ",\"sidelight.dev/cpu\":1}", "{}",
 	 "{" ON ",\"sidelight.dev/carried\":\"inject\"}", CARRY_CARRIED, 0},
-	{"wrong values are carried and told: the Pod ignores them",
+	{"wrong values are passed on and reported: the Pod ignores them",
 	 "{" ON ",\"sidelight.dev/cpu\":\"x\"}", "{}",
 	 "{" ON ",\"sidelight.dev/cpu\":\"x\",\"sidelight.dev/carried\":\"inject,cpu\"}",
 	 CARRY_CARRIED, 1},

@@ -27,7 +27,7 @@ static void test_escape(void **state)
 		{"control characters", "\x1b[2J\r\n\t", 7, "\\x1b[2J\\x0d\\x0a\\x09"},
 		{"NUL does not end it", "a\0b", 3, "a\\x00b"},
 		{"DEL, and C1 controls in UTF-8", "\x7f\xc2\x9b", 3, "\\x7f\\xc2\\x9b"},
-		{"a backslash can be told from an escape", "\\x41\\", 5, "\\\\x41\\\\"},
+		{"a backslash is distinct from an escape", "\\x41\\", 5, "\\\\x41\\\\"},
 	};
 	struct text t;
 

@@ -31,17 +31,17 @@ static void on_group(void *ctx, const struct listed_group *group)
 	text_add_char(out, '\n');
 }
 
-/* In pieces of this many bytes. Returns what it comes to. */
-static int read_in_pieces(const char *doc, size_t len, size_t piece, struct text *out,
-			  size_t *ret_unusable)
+/* Reads doc in parts of part_bytes bytes. Returns the result of listing_feed(). */
+static int read_in_parts(const char *doc, size_t len, size_t part_bytes, struct text *out,
+			 size_t *ret_unusable)
 {
 	struct listing l;
 	int err = 0;
 
 	text_clear(out);
 	listing_init(&l, on_group, out);
-	for (size_t i = 0; i < len && !err; i += piece)
-		err = listing_feed(&l, doc + i, len - i < piece ? len - i : piece);
+	for (size_t i = 0; i < len && !err; i += part_bytes)
+		err = listing_feed(&l, doc + i, len - i < part_bytes ? len - i : part_bytes);
 	if (!err)
 		err = listing_end(&l);
 	*ret_unusable = l.unusable;
@@ -109,14 +109,16 @@ static void test_rows(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *r = &rows[i];
 
-		for (size_t piece = 1; piece < 5000; piece = piece < 9 ? piece + 1 : 2 * piece) {
-			int err = read_in_pieces(r->doc, strlen(r->doc), piece, &out, &unusable);
+		for (size_t part_bytes = 1; part_bytes < 5000;
+		     part_bytes = part_bytes < 9 ? part_bytes + 1 : 2 * part_bytes) {
+			int err =
+				read_in_parts(r->doc, strlen(r->doc), part_bytes, &out, &unusable);
 
 			if (err != (r->want ? 0 : -EINVAL))
-				fail_msg("%s, by %zu: %d", r->why, piece, err);
+				fail_msg("%s, by %zu: %d", r->why, part_bytes, err);
 			if (r->want && (strcmp(out.ptr, r->want) != 0 || unusable != r->unusable))
-				fail_msg("%s, by %zu: %zu unusable, %s", r->why, piece, unusable,
-					 out.ptr);
+				fail_msg("%s, by %zu: %zu unusable, %s", r->why, part_bytes,
+					 unusable, out.ptr);
 		}
 	}
 	text_release(&out);
@@ -131,8 +133,8 @@ static void test_every_prefix_is_incomplete(void **state)
 	(void)state;
 	text_init(&out);
 	for (size_t len = 0; len < sizeof(doc) - 1; len++)
-		assert_int_equal(read_in_pieces(doc, len, 7, &out, &unusable), -EINVAL);
-	assert_int_equal(read_in_pieces(doc, sizeof(doc) - 1, 7, &out, &unusable), 0);
+		assert_int_equal(read_in_parts(doc, len, 7, &out, &unusable), -EINVAL);
+	assert_int_equal(read_in_parts(doc, sizeof(doc) - 1, 7, &out, &unusable), 0);
 	text_release(&out);
 }
 
@@ -152,14 +154,14 @@ static void test_caps(void **state)
 		text_add_char(&doc, 'x');
 	text_add(&doc, next);
 	/* Labels over the cap: not that group, but the next one. */
-	assert_int_equal(read_in_pieces(doc.ptr, doc.len, 4096, &out, &unusable), 0);
+	assert_int_equal(read_in_parts(doc.ptr, doc.len, 4096, &out, &unusable), 0);
 	assert_string_equal(out.ptr, "3 job=b\n");
 	assert_int_equal(unusable, 1);
 
 	text_clear(&doc);
 	for (size_t i = 0; i < 1000000; i++)
 		text_add_char(&doc, '[');
-	assert_int_equal(read_in_pieces(doc.ptr, doc.len, 4096, &out, &unusable), -EINVAL);
+	assert_int_equal(read_in_parts(doc.ptr, doc.len, 4096, &out, &unusable), -EINVAL);
 	text_release(&doc);
 	text_release(&out);
 }

@@ -103,10 +103,10 @@ static void test_steps(void **state)
 	static const size_t steps[] = {1, 7, 4096, 16384, 100000};
 	struct fixture *f = *state;
 	struct text got;
-	struct text plain;
+	struct text inflated;
 
 	text_init(&got);
-	text_init(&plain);
+	text_init(&inflated);
 	assert_int_equal(page_length(f->page, PAGE_IDENTITY), f->text.len);
 	assert_in_range(page_length(f->page, PAGE_GZIP), 16385, f->text.len / 4);
 	assert_in_range(page_memory(f->page), page_length(f->page, PAGE_GZIP), f->text.len);
@@ -120,13 +120,13 @@ static void test_steps(void **state)
 		assert_string_equal(got.ptr, f->text.ptr);
 		read_all(gzip, steps[i], &got);
 		assert_int_equal(got.len, page_length(f->page, PAGE_GZIP));
-		inflate_all(&got, &plain);
-		assert_string_equal(plain.ptr, f->text.ptr);
+		inflate_all(&got, &inflated);
+		assert_string_equal(inflated.ptr, f->text.ptr);
 		page_reader_free(identity);
 		page_reader_free(gzip);
 	}
 	text_release(&got);
-	text_release(&plain);
+	text_release(&inflated);
 }
 
 static void test_rewind(void **state)

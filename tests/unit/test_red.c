@@ -328,7 +328,7 @@ static void test_client(void **state)
 	assert_line(f, ",error_type=\"404\",server_address=\"_OTHER\"} 2\n");
 }
 
-/* Whatever differs in labels must not meet in the cache. */
+/* Whatever differs in labels must not share a cache entry. */
 static void test_cache_keeps_apart(void **state)
 {
 	static char routes[600][16];
@@ -382,7 +382,7 @@ static void test_container_names(void **state)
 	t.container = 99;
 	done(f, &t);
 	assert_line(f, "_count{http_request_method=");
-	/* More restarts than are remembered: the newest are, and what is told again. */
+	/* More restarts than are remembered: the newest are, and repeated ones. */
 	for (int i = 0; i < 1000; i++) {
 		(void)snprintf(name, sizeof(name), "c%d", i);
 		assert_int_equal(red_container(f->red, 1000 + (uint64_t)i, name), 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rooms: who gives way, and whose turn it is. */
+/* Rooms: eviction, and the order of waiting. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <setjmp.h>

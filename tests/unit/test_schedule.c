@@ -25,7 +25,7 @@ struct exporter {
 	bool closes; /* when it is done */
 };
 
-static void note(struct exporter *x, const char *name)
+static void log_call(struct exporter *x, const char *name)
 {
 	text_addf(&x->calls, "%s ", name);
 }
@@ -34,7 +34,7 @@ static void on_due(void *ctx)
 {
 	struct exporter *x = ctx;
 
-	note(x, "due");
+	log_call(x, "due");
 	if (x->begins)
 		schedule_begin(&x->schedule);
 }
@@ -43,7 +43,7 @@ static void on_expired(void *ctx)
 {
 	struct exporter *x = ctx;
 
-	note(x, "expired");
+	log_call(x, "expired");
 	if (x->schedule.state == SCHEDULE_LAST)
 		schedule_finish(&x->schedule);
 }
@@ -52,21 +52,21 @@ static void on_last(void *ctx)
 {
 	struct exporter *x = ctx;
 
-	note(x, "last");
+	log_call(x, "last");
 	if (x->finishes)
 		schedule_finish(&x->schedule);
 }
 
 static void on_closed(void *ctx)
 {
-	note(ctx, "closed");
+	log_call(ctx, "closed");
 }
 
 static void on_done(void *ctx)
 {
 	struct exporter *x = ctx;
 
-	note(x, "done");
+	log_call(x, "done");
 	if (x->closes)
 		schedule_close(&x->schedule, on_closed);
 }

@@ -111,8 +111,8 @@ static void test_fits(void **state)
 	struct seen_result res;
 
 	(void)state;
-	for (uint32_t turn = 0; turn < 16; turn++) {
-		uint32_t base = 100 + turn * 0x10000001;
+	for (uint32_t round = 0; round < 16; round++) {
+		uint32_t base = 100 + round * 0x10000001;
 
 		seen_start(&s, base);
 		seen_add(&s, (struct seq_range){base + 7, base + 20}, &res);

@@ -55,7 +55,7 @@ static void test_containers_add_up(void **state)
 	first[SL_C_RECORDS] = 10;
 	first[SL_C_LOST_DATA] = 1;
 	self_metrics_kernel(f->self, 1, "app", first);
-	self_metrics_kernel(f->self, 1, "app", first); /* told twice, counted once */
+	self_metrics_kernel(f->self, 1, "app", first); /* reported twice, counted once */
 	assert_line(f, "\nsidelight_events_captured_total{container=\"app\"} 10\n");
 	first[SL_C_RECORDS] = 15;
 	self_metrics_kernel(f->self, 1, "app", first);

@@ -57,8 +57,8 @@ static const char *rpc(struct fixture *f, enum role role, unsigned status)
 	return status_labels_find(f->labels, &t, f->buf);
 }
 
-static void note_value(void *ctx, const struct family_desc *desc,
-		       const struct series *const *series, size_t count)
+static void store_value(void *ctx, const struct family_desc *desc,
+			const struct series *const *series, size_t count)
 {
 	assert_string_equal(desc->name, "sidelight_statuses_overflowed_total");
 	assert_int_equal(count, 1);
@@ -69,7 +69,7 @@ static uint64_t overflowed(const struct fixture *f)
 {
 	uint64_t value = UINT64_MAX;
 
-	registry_each(f->registry, note_value, &value);
+	registry_each(f->registry, store_value, &value);
 	return value;
 }
 

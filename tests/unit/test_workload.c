@@ -19,7 +19,7 @@ static void test_names(void **state)
 		const char *why;
 		const char *pod;
 		const char *labels;
-		const char *want; /* NULL: it cannot be told */
+		const char *want; /* NULL: not known */
 	} rows[] = {
 		{"a Deployment", "shop-6d4cf56db6-x7k2p", "app=\"web\"\n" HASH, "shop"},
 		{"its name has dashes", "my-shop-1-6d4cf56db6-x7k2p", HASH, "my-shop-1"},
