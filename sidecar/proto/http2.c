@@ -7,7 +7,7 @@
 #include "proto/grpc.h"
 #include "proto/http2_block.h"
 
-enum { FRAME, PREFACE, BLOCK, PADDING, BODY, RESET, IGNORE, SYNC };
+enum http2_state { FRAME, PREFACE, BLOCK, PADDING, BODY, RESET, IGNORE, SYNC };
 
 /*
  * The sink and its context. Passed by address: by value, the compiler stores two words and reads

@@ -76,7 +76,7 @@ struct http2_block;
 /* All zeros but for `memory`, it expects the first frame of the direction. */
 struct http2 {
 	struct http2_arrival at; /* of the current frame, and of the newest byte */
-	uint8_t state;
+	uint8_t state; /* enum http2_state of http2.c */
 	bool has_skipped; /* frames were skipped, if the next segment starts with a frame */
 	/* The parser found a frame at the first byte of the newest segment, and left SYNC. */
 	bool has_resynced;
