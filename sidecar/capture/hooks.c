@@ -26,7 +26,7 @@ static const struct {
 	[HOOK_SOCK_OPS] = {BPF_CGROUP_SOCK_OPS, "sock_ops"},
 };
 
-/* Reads the programs attached to the cgroup itself. */
+/* The programs that are attached to the cgroup itself. */
 struct attached_list {
 	uint32_t flags;
 	uint32_t count;

@@ -62,7 +62,7 @@ static bool fill_raw(struct input *in)
 	return in->z.avail_in;
 }
 
-/* A member is followed by another one, or by padding that tools ignore. */
+/* Starts the next member. Padding behind a member is ignored, as by tools. */
 static bool begin_member(struct input *in)
 {
 	if (!fill_raw(in) || *in->z.next_in != 0x1f)
@@ -172,7 +172,7 @@ const char *input_error(const struct input *in)
 	return in->error;
 }
 
-/* The bytes read so far are compressed. */
+/* Starts decompression; the bytes read so far are compressed. */
 static bool begin_gzip(struct input *in)
 {
 	size_t there = in->end - in->first;

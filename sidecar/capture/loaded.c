@@ -162,7 +162,7 @@ static int load_object(struct loaded *l, enum object object)
 	if (is_sealed && getrandom(&l->ring.seal, sizeof(l->ring.seal), 0) != sizeof(l->ring.seal))
 		err = -errno;
 	if (is_sealed)
-		l->ring.seal |= 1ull << 63; /* a zero word must not look sealed */
+		l->ring.seal |= 1ull << 63; /* an unsealed word must not look sealed */
 	configure(l, bpf);
 	if (!err)
 		err = socket_bpf__load(bpf);

@@ -119,7 +119,7 @@ static bool end_block(struct pcapng *r)
 	       fail(r, "the two lengths of a block contradict each other");
 }
 
-/* Converts n units of a power of ten or two to nanoseconds. */
+/* 10 to the power of n, which fits up to n = 19. */
 static uint64_t pow10_of(unsigned n)
 {
 	uint64_t v = 1;

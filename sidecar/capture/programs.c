@@ -106,9 +106,7 @@ int programs_share_maps(const struct programs *p, struct bpf_object *object)
 	return shared_maps_reuse(&p->loaded.maps, object);
 }
 
-/*
- * The map value of this cgroup. The programs find it after the first attachment, and begin with it.
- */
+/* Creates the map value of a cgroup with its first attachment; with it the programs begin. */
 static int start_cgroup(struct programs *p, uint64_t id, uint64_t container)
 {
 	struct sl_cgroup *values = calloc((size_t)p->cpu_count, sizeof(*values));

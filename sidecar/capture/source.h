@@ -30,7 +30,7 @@ struct source_ops {
 	int (*fd)(const struct source *s);
 	bool (*sleep)(struct source *s);
 	void (*woken)(struct source *s);
-	/* answer NULL: answers are not accepted. counters NULL: nothing is counted. */
+	/* Answer NULL: answers are not accepted. counters NULL: nothing is counted. */
 	int (*answer)(struct source *s, uint64_t conn_id, enum dir dir, uint32_t seq);
 	void (*counters)(const struct source *s, struct source_counters *ret_counters);
 };

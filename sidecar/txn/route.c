@@ -177,7 +177,7 @@ static const char *resolve(struct routes *r, const struct query *q, struct span 
 	return label_values_find(r->names, q->role, name, q->memory, q->ret_is_candidate);
 }
 
-/* Compares a cached target. */
+/* Returns a cached route, and counts it if it is beyond the cap. */
 static const char *answer(struct routes *r, const char *route)
 {
 	if (route == label_other)

@@ -217,7 +217,7 @@ static struct segment segment_of(struct span s)
 }
 
 /* Short and without digits: no rule for identifiers applies. */
-static bool is_plain_word(const struct segment *seg)
+static bool is_simple_word(const struct segment *seg)
 {
 	if (seg->any & (ROUTE_DIGIT | ROUTE_AT | ROUTE_PERCENT))
 		return false;
@@ -230,7 +230,7 @@ static void put_segment(struct out *o, struct segment seg)
 	struct span s = seg.s;
 	size_t ext;
 
-	if (is_plain_word(&seg)) {
+	if (is_simple_word(&seg)) {
 		put(o, s);
 		return;
 	}
