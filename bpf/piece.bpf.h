@@ -14,7 +14,7 @@
 #include "state.bpf.h"
 
 /* Room kept behind the bytes of a piece: its first words are read whole. */
-#define PIECE_SLACK 16
+#define PIECE_SLACK 8
 
 /* Of classify_turn(): it may be HTTP/2, and is nothing of what is in this file. */
 #define MAYBE_HTTP2 SL_MUTE_MAX
@@ -65,6 +65,11 @@ __noinline __u32 classify_first_bytes(struct __sk_buff *skb, __u32 is_egress, __
 	return 0;
 }
 
+static __always_inline bool is_request_dir(const struct sock_state *st, __u8 dir)
+{
+	return dir == (st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS);
+}
+
 /*
  * Looks at the first bytes of a turn. Returns the reason to mute before these
  * bytes are sent, or 0; SL_MUTE_UPGRADE is one to mute after them.
@@ -85,6 +90,9 @@ static __always_inline __u8 classify_turn(struct __sk_buff *skb, struct sock_sta
 	}
 	set_flag(&st->is_head[dir], (__u32)first == ('H' | 'E' << 8 | 'A' << 16 | 'D' << 24));
 	set_flag(&st->is_connect[dir], first == WORD_CONNECT);
+	/* An upload is none of the pipelined messages that came before it. */
+	if ((first & 0xff) == 'P' && is_request_dir(st, dir))
+		st->half[dir].budget = TURN_BUDGET;
 	if (st->is_http)
 		return 0;
 	return classify_first_bytes(skb, dir == SL_EGRESS, seq, first, n);
@@ -116,6 +124,59 @@ static __always_inline bool request_at(struct __sk_buff *skb, __u32 off, __u32 l
 	/* Three letters, as all methods that are known begin. */
 	return (first & WORD(0xe0, 0xe0, 0xe0, 0, 0, 0, 0, 0)) ==
 	       WORD(0x40, 0x40, 0x40, 0, 0, 0, 0, 0);
+}
+
+/* Does a request begin, with one of the methods that clients pipeline? */
+static __always_inline bool starts_request(const __u8 *data)
+{
+	__u32 first = *(const __u32 *)data;
+
+	return first == WORD_4('G', 'E', 'T', ' ') || first == WORD_4('P', 'O', 'S', 'T') ||
+	       first == WORD_4('P', 'U', 'T', ' ') || first == WORD_4('H', 'E', 'A', 'D') ||
+	       first == WORD_4('D', 'E', 'L', 'E') || first == WORD_4('P', 'A', 'T', 'C');
+}
+
+#define RAW_PIECE (SL_DATA_LARGE - PIECE_SLACK)
+
+/*
+ * A loopback device has segments of 131 KB, more than 33 tail calls reach with one piece each. The
+ * first CUT_CALLS of them cut behind each message; then a call sends 1 + RAW_PIECES pieces.
+ */
+#define CUT_CALLS  24
+#define RAW_PIECES 7
+
+/*
+ * Sends the next RAW_PIECE bytes at off in the packet, which are of pipelined messages. Returns how
+ * many bytes it has sent; 0: send_piece() finds out why not. A global function: see scan_head().
+ */
+__noinline __u32 send_raw_piece(struct __sk_buff *skb, __u32 is_egress, __u32 off, __u32 seq)
+{
+	__u8 dir = is_egress ? SL_EGRESS : SL_INGRESS;
+	struct sock_state *st = state_of(skb);
+	struct sl_data *rec;
+	struct half *h;
+
+	if (!st)
+		return 0;
+	h = &st->half[dir];
+	if (h->budget <= TURN_BUDGET || h->at_start || h->is_turn || st->is_http2 ||
+	    st->upgrade_by || st->mute)
+		return 0;
+	rec = ring_reserve(sizeof(*rec) + SL_DATA_LARGE);
+	if (!rec)
+		return 0;
+	if (bpf_skb_load_bytes(skb, off, rec->data, RAW_PIECE)) {
+		ring_discard(&rec->h);
+		return 0;
+	}
+	begin_data(rec, skb, st, dir);
+	end_data(rec, dir, 0, told_before(h, seq), seq, RAW_PIECE, seq + RAW_PIECE);
+	h->told_seq = seq + RAW_PIECE;
+	h->budget -= RAW_PIECE;
+	h->records++;
+	h->bytes_sent += RAW_PIECE;
+	ring_submit(&rec->h);
+	return RAW_PIECE;
 }
 
 /*
@@ -198,19 +259,26 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 			if (is_response && st->is_head[!dir])
 				length = 1;
 			if (head && head <= n && length) {
-				/* Cut behind the message, or behind the head of a long one. */
-				is_known = true;
 				length--;
-				if (length <= n - head) {
-					n = head + length;
-				} else {
+				/* A length without a body: HEAD, 304. */
+				if (is_response && length > n - head &&
+				    response_at(skb, off + head, left - head))
+					length = 0;
+				/*
+				 * Cut behind the message, or behind the head of a long one. Of many
+				 * short ones the rest is copied as it is.
+				 */
+				is_known = true;
+				if (length > n - head) {
 					n = head;
 					skip = length;
+				} else if (length == n - head || skb->cb[CB_CALLS] < CUT_CALLS) {
+					n = head + length;
+				} else {
+					is_known = false;
+					h->budget = PIPELINE_BUDGET;
 				}
-				if (skip && is_response &&
-				    response_at(skb, off + head, left - head))
-					skip = 0;
-			} else if (head && h->budget > BODY_BUDGET) {
+			} else if (head && h->budget <= TURN_BUDGET) {
 				h->budget = BODY_BUDGET;
 			}
 			if (why && head) {
@@ -219,8 +287,16 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 				is_known = true;
 			}
 		}
+	} else if (is_response || starts_request(rec->data) ||
+		   (h->is_turn && rec->data[0] == 'G')) {
+		/*
+		 * A response or request that did not wait for its turn; or a request without body,
+		 * behind which there may be others.
+		 */
+		h->budget = PIPELINE_BUDGET;
 	}
 
+	h->at_start = is_known;
 	/* Through map memory, so that the verifier has one state behind it. */
 	*(volatile __u64 *)&rec->seq = skip;
 	*(volatile __u32 *)&rec->to_seq = n;
@@ -233,7 +309,6 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	off += n;
 	to_seq = seq + n;
 	h->budget = h->budget > n ? h->budget - n : 0;
-	h->at_start = is_known;
 	h->is_turn = false;
 	if (skip) {
 		h->is_skip_new = left == 0;
@@ -257,7 +332,7 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 			mute(skb, st, why);
 			return false;
 		}
-		http2_upgrade(st, dir, is_known ? to_seq : 0);
+		http2_upgrade(st, dir, h->at_start ? to_seq : 0);
 	}
 	seg->seq = to_seq;
 	seg->len = left;
@@ -300,7 +375,20 @@ static __always_inline bool send_next(struct __sk_buff *skb, struct sock_state *
 			seg->len = tail;
 		}
 	}
-	return send_piece(skb, st, dir, seg);
+	if (!send_piece(skb, st, dir, seg))
+		return false;
+	if (h->budget <= TURN_BUDGET || h->at_start)
+		return true;
+	for (int i = 0; i < RAW_PIECES && seg->len > 2 * RAW_PIECE; i++) {
+		__u32 n = send_raw_piece(skb, dir == SL_EGRESS, seg->off, seg->seq);
+
+		if (!n)
+			break;
+		seg->off += n;
+		seg->seq += n;
+		seg->len -= n;
+	}
+	return true;
 }
 
 #endif

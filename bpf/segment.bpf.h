@@ -285,7 +285,8 @@ static __always_inline enum take take_segment(struct __sk_buff *skb, struct sock
 	is_turn = h->turn_ack != h->ack;
 	if (is_turn) {
 		h->turn_ack = h->ack;
-		h->budget = TURN_BUDGET;
+		/* While messages are pipelined, a turn may begin inside of one. */
+		h->budget = h->budget > TURN_BUDGET ? PIPELINE_BUDGET : TURN_BUDGET;
 		h->is_turn = true;
 	}
 	if (h->skip_to <= at)

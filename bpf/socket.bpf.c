@@ -9,7 +9,8 @@
  *
  * A segment is sent in pieces of at most SL_DATA_LARGE bytes. For each further
  * piece a program tail-calls itself, so that the verifier sees no loop and
- * kernel 5.10 takes it; 33 times 2 KiB is more than the largest GSO segment.
+ * kernel 5.10 takes it; 33 times 2 KiB is more than the largest segment of a
+ * network device. For a loopback device's see send_raw_piece().
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -134,6 +135,7 @@ static __always_inline void keep_place(struct __sk_buff *skb, const struct segme
 	skb->cb[CB_LEFT] = seg->len;
 	skb->cb[CB_TCP_FLAGS] = seg->tcp_flags;
 	skb->cb[CB_SEQ] = seg->seq;
+	skb->cb[CB_CALLS]++;
 }
 
 static __always_inline void find_kept_place(const struct __sk_buff *skb, struct segment *seg)
@@ -179,6 +181,16 @@ static __always_inline int give_up(struct sock_state *st, __u8 dir)
 	st->half[dir].told_seq = st->half[dir].next;
 	st->half[dir].at_start = false;
 	return PASS;
+}
+
+/*
+ * The same for HTTP/1: the next record says that the rest was not copied, as at the end of the
+ * budget. User space then counts requests among those bytes when their responses come.
+ */
+static __always_inline void give_up_piece(struct sock_state *st, __u8 dir)
+{
+	count_exact(SL_C_LOST_CHAIN);
+	st->half[dir].at_start = false;
 }
 
 static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
@@ -243,7 +255,7 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 	if (send_next(skb, st, dir, &seg)) {
 		keep_place(skb, &seg);
 		go_on(skb, dir, NEXT_PIECE);
-		give_up(st, dir);
+		give_up_piece(st, dir);
 	}
 	return end_segment(skb, &seg, dir);
 }

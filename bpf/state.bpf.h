@@ -15,6 +15,11 @@
 #define TURN_BUDGET (16u << 10)
 /* Likewise once a head ended and its body's length is not known. */
 #define BODY_BUDGET (4u << 10)
+/*
+ * Likewise while messages are pipelined, whose starts are not looked for one by one: more than
+ * clients have in flight before a response comes, and half of the ring.
+ */
+#define PIPELINE_BUDGET (1u << 20)
 /* Turns without HTTP before a connection is muted. */
 #define UNKNOWN_TURNS 8
 

@@ -87,7 +87,7 @@ static enum http1_body body_kind(const struct http1 *p, const struct message *m,
 {
 	if (p->state == HTTP1_TUNNEL)
 		return HTTP1_BODY_TUNNEL;
-	if (m->is_response && body == HTTP1_BODY_FRAMED && http1_is_bodyless(m->status))
+	if (m->is_response && body <= HTTP1_BODY_OPTIONAL && http1_is_bodyless(m->status))
 		return HTTP1_BODY_NONE;
 	return body;
 }
@@ -99,7 +99,7 @@ static inline void begin_body(struct http1 *p, struct out out, const struct http
 			      enum http1_body body)
 {
 	p->is_resync = false;
-	p->is_body_optional = false;
+	p->is_body_optional = body == HTTP1_BODY_OPTIONAL;
 	p->body_bytes = 0;
 	if (body == HTTP1_BODY_TUNNEL) {
 		http1_tunnel(p);
@@ -327,18 +327,19 @@ static __attribute__((noinline)) size_t on_inside(struct http1 *p, struct span d
 		return on_head(p, data, out);
 	case HTTP1_LENGTH:
 	case HTTP1_CHUNKED:
+	case HTTP1_CLOSE:
 		if (p->is_body_optional && p->body_bytes == 0 &&
 		    http1_head_has_start(data, p->is_response)) {
 			end(p, out);
 			return 0;
 		}
-		return p->state == HTTP1_LENGTH ? (size_t)on_length(p, data.len, out)
-						: on_chunked(p, data, out);
+		if (p->state == HTTP1_LENGTH)
+			return (size_t)on_length(p, data.len, out);
+		if (p->state == HTTP1_CLOSE)
+			p->body_bytes += data.len;
+		return p->state == HTTP1_CLOSE ? data.len : on_chunked(p, data, out);
 	case HTTP1_UNFRAMED:
 		return on_chunked(p, data, out);
-	case HTTP1_CLOSE:
-		p->body_bytes += data.len;
-		return data.len;
 	case HTTP1_TUNNEL:
 		if (out.sink->tunnel)
 			out.sink->tunnel(out.ctx, p->is_response, data, p->last_ns);
@@ -397,7 +398,8 @@ static void skip_head(struct http1 *p, struct out out)
 {
 	bool is_news = !p->partial->is_reported;
 
-	if (is_news && !http1_truncate_head(p, out.sink, out.ctx)) {
+	/* A truncated target has no known route. */
+	if (is_news && (!p->partial->line || !http1_truncate_head(p, out.sink, out.ctx))) {
 		fail(p, out, PARSE_FAIL_LOST, false);
 		return;
 	}

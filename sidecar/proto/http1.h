@@ -55,6 +55,7 @@
 /* The owner's knowledge about a body that the head does not contain (RFC 9112 section 6.3). */
 enum http1_body {
 	HTTP1_BODY_FRAMED, /* framed by Content-Length, Transfer-Encoding or close */
+	HTTP1_BODY_OPTIONAL, /* likewise, or no body if a start line comes in its place */
 	HTTP1_BODY_NONE, /* response to HEAD */
 	HTTP1_BODY_TUNNEL, /* 2xx to CONNECT; 101 that the owner accepts */
 };
@@ -100,7 +101,7 @@ struct http1 {
 	uint8_t state; /* enum http1_state */
 	bool is_response;
 	bool is_resync; /* no head was complete since SYNC: a bad start line is not reported */
-	bool is_body_optional; /* LENGTH, CHUNKED: see http1_body_optional() */
+	bool is_body_optional; /* see http1_body_optional(), HTTP1_BODY_OPTIONAL */
 	uint8_t chunk_state; /* CHUNKED: enum in http1_chunk.c */
 	uint8_t tail_len; /* UNFRAMED: bytes in tail; 0 if the newest bytes were skipped */
 	char tail[7]; /* UNFRAMED: newest bytes, to find CR LF 0 CR LF CR LF across segments */

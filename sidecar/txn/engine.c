@@ -30,7 +30,7 @@ const char *engine_lost_name(enum engine_lost why)
 	static const char *const names[ENGINE_LOST_MAX] = {
 		[ENGINE_LOST_RESPONSE] = "response_gap",   [ENGINE_LOST_EVICTED] = "evicted",
 		[ENGINE_LOST_PIPELINE] = "pipeline_depth", [ENGINE_LOST_MEMORY] = "memory",
-		[ENGINE_LOST_STREAMS] = "stream_count",
+		[ENGINE_LOST_STREAMS] = "stream_count",	   [ENGINE_LOST_REQUEST] = "request_gap",
 	};
 
 	return names[why];

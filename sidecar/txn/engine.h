@@ -42,6 +42,7 @@ struct engine_options {
 /* Reasons for which known requests are in no transaction. */
 enum engine_lost {
 	ENGINE_LOST_RESPONSE, /* bytes of the response's framing are missing */
+	ENGINE_LOST_REQUEST, /* its head was not copied; a response shows that it was sent */
 	ENGINE_LOST_EVICTED, /* the connection was evicted */
 	ENGINE_LOST_PIPELINE, /* too many open requests on one connection */
 	ENGINE_LOST_MEMORY, /* there was no memory, or the connection was evicted for memory */

@@ -37,8 +37,8 @@ struct exchange {
 	uint32_t tid;
 };
 
-/* Deeper pipelines than any client builds; browsers had 8, proxies 100. */
-#define EXCHANGES_MAX 1024
+/* Browsers had pipelines of 8, proxies of 100; load generators build some of thousands. */
+#define EXCHANGES_MAX 4096
 
 /* A ring of exchanges. All zeros but for memory: empty. It must not be moved. */
 struct exchanges {

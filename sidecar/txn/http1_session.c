@@ -6,6 +6,7 @@
 #include "txn/attributes.h"
 #include "txn/outcome.h"
 #include "txn/pairing.h"
+#include "txn/uncopied.h"
 #include "txn/unreadable.h"
 #include "txn/upgrade.h"
 
@@ -28,11 +29,15 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 	struct exchange *e;
 	bool is_full;
 
+	s->is_unopened = uncopied_hides(s);
+	if (__builtin_expect(s->is_unopened, 0))
+		return HTTP1_BODY_FRAMED;
 	e = exchanges_push(&s->open, &is_full);
 	if (!e) {
 		/* Without this request, responses can't be paired by order any more. */
 		env->stats.lost[is_full ? ENGINE_LOST_PIPELINE : ENGINE_LOST_MEMORY]++;
 		outcome_lose(c, s, is_full ? ENGINE_LOST_PIPELINE : ENGINE_LOST_MEMORY);
+		s->responses_due++;
 		s->client = CLIENT_PIPELINES;
 		s->pairing_unreliable = true;
 		return HTTP1_BODY_FRAMED;
@@ -125,7 +130,8 @@ static bool is_pairing_certain(const struct conn *c, const struct session *s)
  */
 static bool is_unsolicited(const struct conn *c, const struct session *s, const struct message *m)
 {
-	return m->status == 408 && s->open.count == 0 && is_pairing_certain(c, s);
+	return m->status == 408 && s->open.count == 0 && !uncopied_hides(s) &&
+	       is_pairing_certain(c, s);
 }
 
 static __attribute__((noinline)) enum http1_body on_response(struct conn *c, struct session *s,
@@ -148,12 +154,15 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 		lose_head(c, s);
 	else if (s->open.count == 0)
 		(void)http1_truncate_head(&s->parser[request_dir(s->role)], &parser_sink, c);
-	if (s->open.count == 0)
+	if (s->open.count == 0 && !uncopied_hides(s))
 		(void)unreadable_answer(c, s); /* else it stays unpaired */
 	if (s->open.count == 0 || s->pairing_unreliable) {
 		s->is_unpaired = true;
 		env_of(c)->stats.responses_unpaired += !is_unsolicited(c, s, m);
 		pairing_on_unpaired_response(c, s);
+		/* A server may send 408 without a request. */
+		if (s->open.count == 0 && m->status != 408)
+			uncopied_answer(c, s);
 		pairing_restore(s);
 		if (s->open.count) {
 			pairing_lose_oldest(c, s);
@@ -162,7 +171,8 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 			(void)upgrade_to_http2(c, s, NULL, m); /* else it is a tunnel, too */
 			return HTTP1_BODY_TUNNEL;
 		} else {
-			return HTTP1_BODY_FRAMED;
+			/* Its request may have been HEAD. */
+			return s->uncopied ? HTTP1_BODY_OPTIONAL : HTTP1_BODY_FRAMED;
 		}
 	}
 	e = exchanges_oldest(&s->open);
@@ -191,7 +201,7 @@ static void on_message_end(void *ctx, bool is_response, uint64_t body_bytes, uin
 	struct session *s = session_of(c);
 
 	if (!is_response) {
-		if (body_bytes && s->open.count)
+		if (body_bytes && s->open.count && !s->is_unopened)
 			exchanges_at(&s->open, s->open.count - 1u)->request_bytes = body_bytes;
 		return;
 	}
@@ -218,7 +228,7 @@ static void on_message_end(void *ctx, bool is_response, uint64_t body_bytes, uin
 static void miss(struct conn *c, struct session *s, bool is_response, enum parse_fail why,
 		 bool has_head)
 {
-	if (!is_response && why != PARSE_FAIL_LOST &&
+	if (!is_response && (why != PARSE_FAIL_LOST || s->is_skipping) &&
 	    (s->open.count > !!has_head || s->client == CLIENT_PIPELINES)) {
 		/* Earlier requests keep their responses, which come first. */
 		s->doubts_next = true;
@@ -306,6 +316,8 @@ static void lose_end(struct conn *c, struct session *s, enum dir dir, uint32_t l
 
 static void skip(struct conn *c, struct session *s, enum dir dir, uint32_t len, uint64_t time_ns)
 {
+	bool was_lost;
+
 	if (c->is_closing) {
 		lose_end(c, s, dir, len, false);
 		if (http1_is_out_of_sync(&s->parser[dir]))
@@ -313,10 +325,16 @@ static void skip(struct conn *c, struct session *s, enum dir dir, uint32_t len, 
 		/* Bytes that only CLOSE reports were not body bytes, unless inside a body. */
 		if (dir == request_dir(s->role) && !http1_body_left(&s->parser[dir])) {
 			lose_head(c, s);
+			uncopied_begin(c, s);
 			return;
 		}
 	}
+	was_lost = http1_is_out_of_sync(&s->parser[dir]);
+	s->is_skipping = true;
 	http1_skip(&s->parser[dir], len, time_ns, &parser_sink, c);
+	s->is_skipping = false;
+	if (dir == request_dir(s->role))
+		uncopied_skip(c, s, was_lost);
 	/* Complete responses to pipelined requests may be among the skipped bytes. */
 	if (dir != request_dir(s->role) && s->open.count > 1 &&
 	    http1_is_unframed(&s->parser[dir])) {
@@ -344,7 +362,11 @@ static bool is_body(const struct session *s, enum dir dir, uint32_t len)
 static void on_lost(struct conn *c, struct session *s, enum dir dir,
 		    const struct segment_view *view, uint32_t len, uint64_t time_ns)
 {
-	env_of(c)->stats.bytes_lost_framing += is_body(s, dir, len) ? 0 : len;
+	if (!is_body(s, dir, len)) {
+		env_of(c)->stats.bytes_lost_framing += len;
+		if (dir == request_dir(s->role))
+			uncopied_lose(s);
+	}
 	pairing_begin_segment(s, view);
 	lose_end(c, s, dir, len, segment_view_is_empty(view));
 	if (dir == request_dir(s->role))

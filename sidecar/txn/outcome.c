@@ -12,6 +12,9 @@ static struct session_env *env_of(struct conn *c)
 void outcome_doubt(struct session *s, unsigned trusted)
 {
 	s->doubts_next = false;
+	/* If two such calls overlap, the first one decides. */
+	if (trusted && s->trusted)
+		return;
 	s->trusted = (uint16_t)trusted;
 	if (trusted)
 		return;
@@ -121,6 +124,8 @@ void outcome_drop(struct conn *c, struct session *s, const enum engine_lost *why
 	while (s->open.count) {
 		if (why && !exchanges_oldest(&s->open)->is_lost)
 			env_of(c)->stats.lost[*why]++;
+		if (why && !exchanges_oldest(&s->open)->status)
+			s->responses_due++;
 		outcome_end(c, s);
 	}
 	s->request_may_be_missing = false;

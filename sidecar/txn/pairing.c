@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "txn/pairing.h"
 
+#include "txn/uncopied.h"
+
 static struct session_env *env_of(struct conn *c)
 {
 	return c->owner;
@@ -60,6 +62,8 @@ void pairing_on_request(struct conn *c, struct session *s)
 	s->has_head_seq = false;
 	s->has_request_seq = is_known;
 	s->request_seq = seq;
+	if (__builtin_expect(s->uncopied, 0) && waited_for_response(c, s))
+		uncopied_forget(s);
 	if (s->client == CLIENT_UNKNOWN && waited_for_response(c, s)) {
 		s->client = CLIENT_WAITS;
 		s->pairing_unreliable = false;

@@ -55,6 +55,14 @@ enum last_exchange {
 /* Whether the client pipelines: see pairing.h. */
 enum client_habit { CLIENT_UNKNOWN, CLIENT_WAITS, CLIENT_PIPELINES };
 
+/* Whether requests may be among bytes that the BPF programs did not copy: see uncopied.h. */
+enum uncopied {
+	UNCOPIED_NONE,
+	UNCOPIED_POSSIBLE,
+	/* bytes were lost, too: responses don't determine the number of requests */
+	UNCOPIED_UNCERTAIN,
+};
+
 /* conn.user of every connection. */
 struct session {
 	const struct protocol_ops *protocol; /* NULL: not detected yet */
@@ -70,6 +78,9 @@ struct session {
 	bool has_request_seq; /* request_seq is valid */
 	uint8_t last_exchange; /* enum last_exchange */
 	uint8_t client; /* enum client_habit */
+	uint8_t uncopied; /* enum uncopied */
+	bool is_skipping; /* the current bytes were skipped, not lost */
+	bool is_unopened; /* the newest request was not added: see uncopied_hides() */
 	bool has_missed; /* messages, or parts of them, were missed at any time */
 	bool request_may_be_missing; /* behind the only open request: no other may follow it */
 	/* Malformed bytes may have been a request: the next request may get its response. */
@@ -85,6 +96,10 @@ struct session {
 	/* Position of the responses at the first byte of the newest request. */
 	uint32_t request_seq;
 	uint32_t tid; /* thread of the newest egress data */
+	/* At most so many responses come to requests that are counted as lost already. */
+	uint32_t responses_due;
+	/* Responses without a request while uncopied was UNCOPIED_NONE. */
+	uint32_t responses_unexplained;
 	/* Malformed bytes came in place of a request, at unreadable_ns; nothing followed. */
 	bool is_unreadable;
 	/* Number of open requests before such bytes; the pairing of the others is unreliable. */

@@ -40,6 +40,10 @@ func main() {
 			time.Sleep(time.Duration(n) * time.Millisecond)
 			body = strconv.FormatInt(time.Since(start).Nanoseconds(), 10)
 		}
+		if size := strings.TrimPrefix(r.URL.Path, "/bytes/"); size != r.URL.Path {
+			n, _ := strconv.Atoi(size)
+			body = strings.Repeat("x", n)
+		}
 		w.WriteHeader(code)
 		if code != 204 {
 			_, _ = io.WriteString(w, body)
