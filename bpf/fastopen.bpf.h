@@ -46,7 +46,7 @@ static __always_inline struct syn_data *syn_slot(__u64 key)
 	return bpf_map_lookup_elem(&syn_data, &slot);
 }
 
-static __always_inline bool begin_syn(struct syn_data *v)
+static __always_inline bool lock_syn_slot(struct syn_data *v)
 {
 	bool is_ours;
 
@@ -57,7 +57,7 @@ static __always_inline bool begin_syn(struct syn_data *v)
 	return is_ours;
 }
 
-static __always_inline void end_syn(struct syn_data *v, __u64 key)
+static __always_inline void unlock_syn_slot(struct syn_data *v, __u64 key)
 {
 	v->key = key;
 	bpf_spin_lock(&v->lock);
@@ -66,7 +66,7 @@ static __always_inline void end_syn(struct syn_data *v, __u64 key)
 }
 
 /* A SYN with data passes. A global function: the verifier takes it by itself, see scan_head(). */
-__noinline __u32 keep_syn(struct __sk_buff *skb, __u32 is_egress)
+__noinline __u32 store_syn_data(struct __sk_buff *skb, __u32 is_egress)
 {
 	struct segment seg;
 	struct syn_data *v;
@@ -80,7 +80,7 @@ __noinline __u32 keep_syn(struct __sk_buff *skb, __u32 is_egress)
 	v = syn_slot(key);
 	if (!v)
 		return 0;
-	if (!begin_syn(v)) {
+	if (!lock_syn_slot(v)) {
 		count_exact(SL_C_LOST_REQUEST);
 		return 0;
 	}
@@ -93,17 +93,17 @@ __noinline __u32 keep_syn(struct __sk_buff *skb, __u32 is_egress)
 	v->thread = is_egress && has_current_pid ? bpf_get_current_pid_tgid() : 0;
 	v->seq = seg.seq;
 	v->len = seg.len;
-	end_syn(v, key);
+	unlock_syn_slot(v, key);
 	if (!has_syn_data)
 		has_syn_data = 1;
 	return 1;
 }
 
 /* The bytes that were kept, as one record; what is beyond them is not vouched for. */
-static __always_inline void send_syn(struct sock_state *st, const struct syn_data *v, __u8 dir)
+static __always_inline void send_syn_data(struct sock_state *st, const struct syn_data *v, __u8 dir)
 {
 	__u64 n = v->len < SL_DATA_LARGE ? v->len : SL_DATA_LARGE;
-	struct half *h = &st->half[dir];
+	struct direction *d = &st->direction[dir];
 	struct sl_data *rec;
 
 	rec = ring_reserve(sizeof(*rec) + SL_DATA_LARGE);
@@ -117,34 +117,34 @@ static __always_inline void send_syn(struct sock_state *st, const struct syn_dat
 		((__u64 *)rec->data)[i] = v->data[i];
 	rec->h.id = st->id;
 	rec->h.time_ns = v->time_ns;
-	rec->peer_seq = h->ack;
+	rec->peer_seq = d->ack;
 	*(__u64 *)&rec->tid = v->thread;
-	end_data(rec, dir, 0, v->seq, v->seq, n, v->seq + n);
+	fill_data_range(rec, dir, 0, v->seq, v->seq, n, v->seq + n);
 	ring_submit(&rec->h);
-	h->records++;
-	h->bytes_sent += n;
+	d->records++;
+	d->bytes_sent += n;
 }
 
 /* The connection begins with v. False: it does not. */
-static __always_inline bool open_syn(struct sock_state *st, const struct syn_data *v,
-				     const struct tuple *t, __u8 dir)
+static __always_inline bool open_with_syn_data(struct sock_state *st, const struct syn_data *v,
+					       const struct tuple *t, __u8 dir)
 {
 	struct sl_verdict verdict = {.is_http2 = true};
-	struct half *h = &st->half[dir];
+	struct direction *d = &st->direction[dir];
 	__u64 first = v->data[0];
 
-	if (dir == SL_EGRESS && (__u32)h->next - v->len == v->seq)
-		h->next = h->first_seq = v->seq;
-	if ((__u32)h->next != v->seq)
+	if (dir == SL_EGRESS && (__u32)d->next - v->len == v->seq)
+		d->next = d->first_seq = v->seq;
+	if ((__u32)d->next != v->seq)
 		return false;
-	st->is_open = send_open(t, st->id, st->role, 0, st->half[SL_INGRESS].first_seq,
-				st->half[SL_EGRESS].first_seq);
-	h->next += v->len;
-	h->told_seq = h->next;
-	h->turn_ack = h->ack;
-	h->budget = TURN_BUDGET;
-	h->segments++;
-	h->bytes_seen += v->len;
+	st->is_open = send_open(t, st->id, st->role, 0, st->direction[SL_INGRESS].first_seq,
+				st->direction[SL_EGRESS].first_seq);
+	d->next += v->len;
+	d->reported_seq = d->next;
+	d->flight_ack = d->ack;
+	d->budget = FLIGHT_BUDGET;
+	d->segments++;
+	d->bytes_seen += v->len;
 	if (v->len > 1 && (first & 0xffff) == (0x16 | 0x03 << 8)) {
 		st->mute = SL_MUTE_TLS;
 		send_mute(st->id, SL_MUTE_TLS);
@@ -154,24 +154,24 @@ static __always_inline bool open_syn(struct sock_state *st, const struct syn_dat
 		bpf_map_update_elem(&verdicts, &st->id, &verdict, BPF_NOEXIST);
 	st->is_head[dir] = (__u32)first == ('H' | 'E' << 8 | 'A' << 16 | 'D' << 24);
 	st->is_connect[dir] = first == WORD_CONNECT;
-	send_syn(st, v, dir);
+	send_syn_data(st, v, dir);
 	return true;
 }
 
 /* A connection is established, and its state is new: was there data in its SYN? */
-static __always_inline void take_syn(struct sock_state *st, const struct tuple *t)
+static __always_inline void use_syn_data(struct sock_state *st, const struct tuple *t)
 {
 	__u8 dir = st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS;
 	__u64 key = tuple_id(t, 0);
 	struct syn_data *v = syn_slot(key);
 
-	if (!v || v->key != key || !begin_syn(v))
+	if (!v || v->key != key || !lock_syn_slot(v))
 		return;
-	if (v->key == key && open_syn(st, v, t, dir))
+	if (v->key == key && open_with_syn_data(st, v, t, dir))
 		key = 0;
 	else
 		key = v->key;
-	end_syn(v, key);
+	unlock_syn_slot(v, key);
 }
 
 #endif

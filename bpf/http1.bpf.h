@@ -120,24 +120,24 @@ static __always_inline __u64 parse_length(__u64 first, __u64 second)
 }
 
 /*
- * struct scan is the caller's, until end_scan(). False: the other direction has it, or HTTP/2, also
- * of a direction that has not left it yet.
+ * struct scan is the caller's, until unlock_scan(). False: the other direction has it, or HTTP/2,
+ * also of a direction that has not left it yet.
  */
-static __always_inline bool begin_scan(struct sock_state *st)
+static __always_inline bool lock_scan(struct sock_state *st)
 {
 	bool is_ours;
 
 	bpf_spin_lock(&st->lock);
 	is_ours = !st->is_scanning && !st->is_http2 &&
-		  (!st->was_maybe || (st->half[SL_INGRESS].walk == WALK_UNBEGUN &&
-				      st->half[SL_EGRESS].walk == WALK_UNBEGUN));
+		  (!st->was_candidate || (st->direction[SL_INGRESS].parser_state == PARSER_UNUSED &&
+					  st->direction[SL_EGRESS].parser_state == PARSER_UNUSED));
 	if (is_ours)
 		st->is_scanning = true;
 	bpf_spin_unlock(&st->lock);
 	return is_ours;
 }
 
-static __always_inline void end_scan(struct sock_state *st)
+static __always_inline void unlock_scan(struct sock_state *st)
 {
 	bpf_spin_lock(&st->lock);
 	st->is_scanning = false;
@@ -165,9 +165,9 @@ static __always_inline __u64 scan_chunks(struct __sk_buff *skb, struct sock_stat
 		if (pos >= s->filled) {
 			__u64 len = n - pos;
 
-			if (len > SCAN_CHUNK + SCAN_AHEAD)
-				len = SCAN_CHUNK + SCAN_AHEAD;
-			if (!load_bytes(skb, off + pos, buf, len, SCAN_CHUNK + SCAN_AHEAD))
+			if (len > SCAN_CHUNK + SCAN_LOOKAHEAD)
+				len = SCAN_CHUNK + SCAN_LOOKAHEAD;
+			if (!load_bytes(skb, off + pos, buf, len, SCAN_CHUNK + SCAN_LOOKAHEAD))
 				return 0;
 			s->base = pos;
 			s->filled = pos + SCAN_CHUNK;
@@ -234,13 +234,13 @@ found:
  */
 __noinline __u64 scan_head(struct __sk_buff *skb, __u32 off, __u32 n, __u32 is_response)
 {
-	struct sock_state *st = state_of(skb);
+	struct sock_state *st = find_state(skb);
 	__u64 found;
 
-	if (!st || !begin_scan(st))
+	if (!st || !lock_scan(st))
 		return 0;
 	found = scan_chunks(skb, st, off, n, is_response);
-	end_scan(st);
+	unlock_scan(st);
 	return found;
 }
 

@@ -146,16 +146,16 @@ static __always_inline void remove_first_subflow(struct bpf_sock *sk)
 /* Mutes a connection that has no struct sock_state. */
 static __always_inline void mute_without_state(struct bpf_sock *sk, __u64 id, bool is_midstream)
 {
-	struct muted_state *rest;
+	struct muted_state *muted_st;
 
-	rest = bpf_sk_storage_get(&muted, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!rest) {
+	muted_st = bpf_sk_storage_get(&muted, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!muted_st) {
 		count_exact(SL_C_LOST_STORAGE);
 		return;
 	}
-	rest->id = id;
-	rest->is_released = true;
-	rest->is_midstream = is_midstream;
+	muted_st->id = id;
+	muted_st->is_released = true;
+	muted_st->is_midstream = is_midstream;
 	send_mute(id, SL_MUTE_MPTCP);
 }
 

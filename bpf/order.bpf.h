@@ -25,67 +25,68 @@
  */
 static __always_inline bool needs_lock(const struct sock_state *st, __u8 dir)
 {
-	return dir == SL_INGRESS || !st->is_sure;
+	return dir == SL_INGRESS || !st->is_confirmed;
 }
 
 /*
  * The direction's first bytes in HTTP/2 are at seq. While the other direction still scans a head,
  * in the same memory, it does not begin yet.
  */
-static __always_inline void begin_once(struct sock_state *st, __u8 dir, __u32 seq)
+static __always_inline void init_parser_once(struct sock_state *st, __u8 dir, __u32 seq)
 {
 	bpf_spin_lock(&st->lock);
-	if (st->half[dir].walk == WALK_UNBEGUN && !st->is_scanning)
-		begin_direction(st, dir, seq);
+	if (st->direction[dir].parser_state == PARSER_UNUSED && !st->is_scanning)
+		init_parser(st, dir, seq);
 	bpf_spin_unlock(&st->lock);
 }
 
-static __always_inline bool take_walk(struct half *h, const struct frames *f, __u32 seq,
-				      bool is_settled)
+static __always_inline bool try_parser(struct direction *d, const struct frame_parser *p, __u32 seq,
+				       bool is_received)
 {
-	__s32 missing = seq - f->at_seq;
+	__s32 missing = seq - p->at_seq;
 
-	if (h->walk != WALK_IDLE || missing < 0 ||
-	    (missing > 0 && !is_settled && !is_payload(f, seq, 0)))
+	if (d->parser_state != PARSER_IDLE || missing < 0 ||
+	    (missing > 0 && !is_received && !is_skipped_payload(p, seq, 0)))
 		return false;
-	h->walk = WALK_BUSY;
+	d->parser_state = PARSER_BUSY;
 	return true;
 }
 
 /*
  * May the caller walk the direction's frames from seq on? Not while another does, nor before the
- * place; and behind the place only if what is between was seen (is_settled), or is payload.
- * Without it, struct frames is not to be touched; with it, until end_walk(). The lock also
- * shows what the other CPU has written, where stores may pass each other.
+ * place; and behind the place only if what is between was seen (is_received), or is payload.
+ * Without it, struct frame_parser is not to be touched; with it, until release_parser(). The lock
+ * also shows what the other CPU has written, where stores may pass each other.
  */
-static __always_inline bool begin_walk(struct sock_state *st, __u8 dir, __u32 seq, bool is_settled)
+static __always_inline bool acquire_parser(struct sock_state *st, __u8 dir, __u32 seq,
+					   bool is_received)
 {
-	struct frames *f = &st->frames[dir];
-	struct half *h = &st->half[dir];
+	struct frame_parser *p = &st->parser[dir];
+	struct direction *d = &st->direction[dir];
 	bool is_ours;
 
 	if (!needs_lock(st, dir))
-		return take_walk(h, f, seq, is_settled);
+		return try_parser(d, p, seq, is_received);
 	bpf_spin_lock(&st->lock);
-	is_ours = take_walk(h, f, seq, is_settled);
+	is_ours = try_parser(d, p, seq, is_received);
 	bpf_spin_unlock(&st->lock);
 	return is_ours;
 }
 
 /* Who begins at seq from now on sends behind all that was sent before this. */
-static __always_inline void end_walk(struct sock_state *st, __u8 dir, __u32 seq)
+static __always_inline void release_parser(struct sock_state *st, __u8 dir, __u32 seq)
 {
-	struct half *h = &st->half[dir];
+	struct direction *d = &st->direction[dir];
 
 	if (!needs_lock(st, dir)) {
-		h->walk = st->is_http2 ? WALK_IDLE : WALK_UNBEGUN;
-		st->frames[dir].at_seq = seq;
+		d->parser_state = st->is_http2 ? PARSER_IDLE : PARSER_UNUSED;
+		st->parser[dir].at_seq = seq;
 		return;
 	}
 	bpf_spin_lock(&st->lock);
 	/* The other direction may have found that it is not HTTP/2. */
-	h->walk = st->is_http2 ? WALK_IDLE : WALK_UNBEGUN;
-	st->frames[dir].at_seq = seq;
+	d->parser_state = st->is_http2 ? PARSER_IDLE : PARSER_UNUSED;
+	st->parser[dir].at_seq = seq;
 	bpf_spin_unlock(&st->lock);
 }
 

@@ -14,12 +14,12 @@
 #include "state.bpf.h"
 
 /* Room kept behind the bytes of a piece: its first words are read whole. */
-#define PIECE_SLACK 8
+#define SLICE_PADDING 8
 
-/* Of classify_turn(): it may be HTTP/2, and is nothing of what is in this file. */
-#define MAYBE_HTTP2 SL_MUTE_MAX
+/* Of classify_flight(): it may be HTTP/2, and is nothing of what is in this file. */
+#define FLIGHT_HTTP2 SL_MUTE_MAX
 /* Likewise: a PROXY header may begin. */
-#define MAYBE_PROXY (SL_MUTE_MAX + 1)
+#define FLIGHT_PROXY (SL_MUTE_MAX + 1)
 
 /*
  * Which of the first eight bytes are those of a piece of n: what is behind them is left from an
@@ -38,13 +38,13 @@ static __always_inline __u64 first_mask(__u64 n)
 
 /*
  * What begins with the n first bytes of a turn, of which `first` has up to eight, on a connection
- * without a response of HTTP/1 so far? As classify_turn(). A global function: the verifier takes it
- * by itself, see scan_head().
+ * without a response of HTTP/1 so far? As classify_flight(). A global function: the verifier takes
+ * it by itself, see scan_head().
  */
 __noinline __u32 classify_first_bytes(struct __sk_buff *skb, __u32 is_egress, __u32 seq,
 				      __u64 first, __u32 n)
 {
-	struct sock_state *st = state_of(skb);
+	struct sock_state *st = find_state(skb);
 	__u8 dir = is_egress ? SL_EGRESS : SL_INGRESS;
 	bool is_from_client;
 
@@ -53,14 +53,15 @@ __noinline __u32 classify_first_bytes(struct __sk_buff *skb, __u32 is_egress, __
 	is_from_client = st->role && dir == (st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS);
 	if ((first & 0xffff) == (0x16 | 0x03 << 8))
 		return SL_MUTE_TLS;
-	if ((!st->role || is_from_client) && proxy_begins(&st->half[dir], seq, first, n))
-		return MAYBE_PROXY;
-	if (http2_begins(st, dir, seq, first, n))
-		return MAYBE_HTTP2;
+	if ((!st->role || is_from_client) &&
+	    starts_proxy_header(&st->direction[dir], seq, first, n))
+		return FLIGHT_PROXY;
+	if (starts_http2(st, dir, seq, first, n))
+		return FLIGHT_HTTP2;
 	/* Answers tell what is spoken; one that is cut short proves nothing. */
 	if (may_start_response(first, n) || is_from_client)
 		return 0;
-	if (++st->unknown_turns >= UNKNOWN_TURNS)
+	if (++st->unknown_flights >= UNKNOWN_FLIGHTS)
 		return SL_MUTE_UNKNOWN;
 	return 0;
 }
@@ -74,8 +75,8 @@ static __always_inline bool is_request_dir(const struct sock_state *st, __u8 dir
  * Looks at the first bytes of a turn. Returns the reason to mute before these
  * bytes are sent, or 0; SL_MUTE_UPGRADE is one to mute after them.
  */
-static __always_inline __u8 classify_turn(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
-					  __u32 seq, const __u8 *buf, __u32 n, bool is_response)
+static __always_inline __u8 classify_flight(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
+					    __u32 seq, const __u8 *buf, __u32 n, bool is_response)
 {
 	__u64 first = *(const __u64 *)buf & first_mask(n);
 
@@ -92,7 +93,7 @@ static __always_inline __u8 classify_turn(struct __sk_buff *skb, struct sock_sta
 	set_flag(&st->is_connect[dir], first == WORD_CONNECT);
 	/* An upload is none of the pipelined messages that came before it. */
 	if ((first & 0xff) == 'P' && is_request_dir(st, dir))
-		st->half[dir].budget = TURN_BUDGET;
+		st->direction[dir].budget = FLIGHT_BUDGET;
 	if (st->is_http)
 		return 0;
 	return classify_first_bytes(skb, dir == SL_EGRESS, seq, first, n);
@@ -136,57 +137,59 @@ static __always_inline bool starts_request(const __u8 *data)
 	       first == WORD_4('D', 'E', 'L', 'E') || first == WORD_4('P', 'A', 'T', 'C');
 }
 
-#define RAW_PIECE (SL_DATA_LARGE - PIECE_SLACK)
+#define PIPELINED_SLICE (SL_DATA_LARGE - SLICE_PADDING)
 
 /*
  * A loopback device has segments of 131 KB, more than 33 tail calls reach with one piece each. The
- * first CUT_CALLS of them cut behind each message; then a call sends 1 + RAW_PIECES pieces.
+ * first CUT_CALLS of them cut behind each message; then a call sends 1 + PIPELINED_SLICES pieces.
  */
-#define CUT_CALLS  24
-#define RAW_PIECES 7
+#define CUT_CALLS	 24
+#define PIPELINED_SLICES 7
 
 /*
- * Sends the next RAW_PIECE bytes at off in the packet, which are of pipelined messages. Returns how
- * many bytes it has sent; 0: send_piece() finds out why not. A global function: see scan_head().
+ * Sends the next PIPELINED_SLICE bytes at off in the packet, which are of pipelined messages.
+ * Returns how many bytes it has sent; 0: send_slice() finds out why not. A global function: see
+ * scan_head().
  */
-__noinline __u32 send_raw_piece(struct __sk_buff *skb, __u32 is_egress, __u32 off, __u32 seq)
+__noinline __u32 send_pipelined_slice(struct __sk_buff *skb, __u32 is_egress, __u32 off, __u32 seq)
 {
 	__u8 dir = is_egress ? SL_EGRESS : SL_INGRESS;
-	struct sock_state *st = state_of(skb);
+	struct sock_state *st = find_state(skb);
 	struct sl_data *rec;
-	struct half *h;
+	struct direction *d;
 
 	if (!st)
 		return 0;
-	h = &st->half[dir];
-	if (h->budget <= TURN_BUDGET || h->at_start || h->is_turn || st->is_http2 ||
-	    st->upgrade_by || st->mute)
+	d = &st->direction[dir];
+	if (d->budget <= FLIGHT_BUDGET || d->at_message_start || d->is_flight_start ||
+	    st->is_http2 || st->upgrade_by || st->mute)
 		return 0;
 	rec = ring_reserve(sizeof(*rec) + SL_DATA_LARGE);
 	if (!rec)
 		return 0;
-	if (bpf_skb_load_bytes(skb, off, rec->data, RAW_PIECE)) {
+	if (bpf_skb_load_bytes(skb, off, rec->data, PIPELINED_SLICE)) {
 		ring_discard(&rec->h);
 		return 0;
 	}
-	begin_data(rec, skb, st, dir);
-	end_data(rec, dir, 0, told_before(h, seq), seq, RAW_PIECE, seq + RAW_PIECE);
-	h->told_seq = seq + RAW_PIECE;
-	h->budget -= RAW_PIECE;
-	h->records++;
-	h->bytes_sent += RAW_PIECE;
+	fill_data_source(rec, skb, st, dir);
+	fill_data_range(rec, dir, 0, unreported_start(d, seq), seq, PIPELINED_SLICE,
+			seq + PIPELINED_SLICE);
+	d->reported_seq = seq + PIPELINED_SLICE;
+	d->budget -= PIPELINED_SLICE;
+	d->records++;
+	d->bytes_sent += PIPELINED_SLICE;
 	ring_submit(&rec->h);
-	return RAW_PIECE;
+	return PIPELINED_SLICE;
 }
 
 /*
  * Sends the first piece of what is left of the segment, and takes it off.
  * False: nothing more of this segment is to be sent.
  */
-static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
+static __always_inline bool send_slice(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
 				       struct segment *seg)
 {
-	struct half *h = &st->half[dir];
+	struct direction *d = &st->direction[dir];
 	__u32 left = seg->len;
 	__u32 off = seg->off;
 	__u32 seq = seg->seq;
@@ -200,38 +203,38 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	bool is_known = false;
 	__u8 why = 0;
 
-	if (IS_RINGBUF && left <= SL_DATA_SMALL - PIECE_SLACK) {
+	if (IS_RINGBUF && left <= SL_DATA_SMALL - SLICE_PADDING) {
 		rec = ring_reserve(sizeof(*rec) + SL_DATA_SMALL);
 		cap = SL_DATA_SMALL;
-	} else if (IS_RINGBUF && left <= SL_DATA_MEDIUM - PIECE_SLACK) {
+	} else if (IS_RINGBUF && left <= SL_DATA_MEDIUM - SLICE_PADDING) {
 		rec = ring_reserve(sizeof(*rec) + SL_DATA_MEDIUM);
 		cap = SL_DATA_MEDIUM;
 	} else {
 		cap = SL_DATA_LARGE;
-		if (n > cap - PIECE_SLACK)
-			n = cap - PIECE_SLACK;
+		if (n > cap - SLICE_PADDING)
+			n = cap - SLICE_PADDING;
 		rec = ring_reserve(sizeof(*rec) + (IS_RINGBUF ? cap : n));
 	}
 	if (!rec) {
 		bool is_request = st->role == SL_ROLE_CLIENT ? dir == SL_EGRESS : dir == SL_INGRESS;
 
-		if (is_request && (h->at_start || h->is_turn))
+		if (is_request && (d->at_message_start || d->is_flight_start))
 			count_exact(SL_C_LOST_REQUEST);
 		else
 			count_exact(SL_C_LOST_DATA);
 		goto give_up;
 	}
-	if (!load_bytes(skb, off, rec->data, n, cap - PIECE_SLACK)) {
+	if (!load_bytes(skb, off, rec->data, n, cap - SLICE_PADDING)) {
 		count_exact(SL_C_LOST_HELPER);
 		goto discard;
 	}
-	begin_data(rec, skb, st, dir);
+	fill_data_source(rec, skb, st, dir);
 	is_response = n >= 12 && starts_response(*(__u64 *)rec->data);
-	if (h->is_turn) {
-		why = classify_turn(skb, st, dir, seq, rec->data, n, is_response);
+	if (d->is_flight_start) {
+		why = classify_flight(skb, st, dir, seq, rec->data, n, is_response);
 		if (why && why != SL_MUTE_UPGRADE) {
 			ring_discard(&rec->h);
-			if (why == MAYBE_HTTP2 || why == MAYBE_PROXY)
+			if (why == FLIGHT_HTTP2 || why == FLIGHT_PROXY)
 				return true;
 			mute(skb, st, why);
 			return false;
@@ -243,14 +246,14 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	 * that were written alone. Requests only with a method that has a
 	 * body, which all begin with P; others are copied up to the budget.
 	 */
-	if ((is_response || rec->data[0] == 'P') && h->at_start | h->is_turn) {
+	if ((is_response || rec->data[0] == 'P') && d->at_message_start | d->is_flight_start) {
 		__u64 end = n - 4; /* below zero it is very large */
 		__u32 last4 = 0;
 
 		opaque(end);
-		if (end <= cap - PIECE_SLACK - 4)
+		if (end <= cap - SLICE_PADDING - 4)
 			last4 = *(__u32 *)(rec->data + end);
-		if (left > SL_DATA_MEDIUM - PIECE_SLACK || why ||
+		if (left > SL_DATA_MEDIUM - SLICE_PADDING || why ||
 		    last4 == ('\r' | '\n' << 8 | '\r' << 16 | '\n' << 24)) {
 			__u64 found = scan_head(skb, off, n, is_response);
 			__u64 head = SCAN_HEAD(found);
@@ -276,10 +279,10 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 					n = head + length;
 				} else {
 					is_known = false;
-					h->budget = PIPELINE_BUDGET;
+					d->budget = PIPELINE_BUDGET;
 				}
-			} else if (head && h->budget <= TURN_BUDGET) {
-				h->budget = BODY_BUDGET;
+			} else if (head && d->budget <= FLIGHT_BUDGET) {
+				d->budget = BODY_BUDGET;
 			}
 			if (why && head) {
 				n = head;
@@ -288,15 +291,15 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 			}
 		}
 	} else if (is_response || starts_request(rec->data) ||
-		   (h->is_turn && rec->data[0] == 'G')) {
+		   (d->is_flight_start && rec->data[0] == 'G')) {
 		/*
 		 * A response or request that did not wait for its turn; or a request without body,
 		 * behind which there may be others.
 		 */
-		h->budget = PIPELINE_BUDGET;
+		d->budget = PIPELINE_BUDGET;
 	}
 
-	h->at_start = is_known;
+	d->at_message_start = is_known;
 	/* Through map memory, so that the verifier has one state behind it. */
 	*(volatile __u64 *)&rec->seq = skip;
 	*(volatile __u32 *)&rec->to_seq = n;
@@ -308,31 +311,31 @@ static __always_inline bool send_piece(struct __sk_buff *skb, struct sock_state 
 	left -= n;
 	off += n;
 	to_seq = seq + n;
-	h->budget = h->budget > n ? h->budget - n : 0;
-	h->is_turn = false;
+	d->budget = d->budget > n ? d->budget - n : 0;
+	d->is_flight_start = false;
 	if (skip) {
-		h->is_skip_new = left == 0;
+		d->is_body_expected = left == 0;
 		if (skip > left) {
-			h->skip_to = position(h, to_seq) + skip;
+			d->skip_to = position(d, to_seq) + skip;
 			skip = left;
 		}
 		left -= skip;
 		off += skip;
 		to_seq += skip;
 	}
-	from_seq = told_before(h, seq);
-	h->told_seq = to_seq;
-	h->records++;
-	h->bytes_sent += n;
-	end_data(rec, dir, left == 0 && seg->tcp_flags & TCP_FIN ? SL_F_FIN : 0, from_seq, seq, n,
-		 to_seq);
+	from_seq = unreported_start(d, seq);
+	d->reported_seq = to_seq;
+	d->records++;
+	d->bytes_sent += n;
+	fill_data_range(rec, dir, left == 0 && seg->tcp_flags & TCP_FIN ? SL_F_FIN : 0, from_seq,
+			seq, n, to_seq);
 	ring_submit(&rec->h);
 	if (why) {
 		if (st->is_connect[!dir]) {
 			mute(skb, st, why);
 			return false;
 		}
-		http2_upgrade(st, dir, h->at_start ? to_seq : 0);
+		upgrade_to_http2(st, dir, d->at_message_start ? to_seq : 0);
 	}
 	seg->seq = to_seq;
 	seg->len = left;
@@ -343,9 +346,9 @@ discard:
 	ring_discard(&rec->h);
 give_up:
 	/* Not vouched for: user space sees a gap, and does not take it for body. */
-	h->told_seq = h->next;
-	h->at_start = false;
-	h->is_turn = false;
+	d->reported_seq = d->next;
+	d->at_message_start = false;
+	d->is_flight_start = false;
 	return false;
 }
 
@@ -353,21 +356,21 @@ give_up:
  * Sends the next of what is left of the segment: a piece, or, with the budget
  * spent, the last bytes of a write. False: done with this segment.
  */
-static __always_inline bool send_next(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
-				      struct segment *seg)
+static __always_inline bool send_next_slice(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
+					    struct segment *seg)
 {
-	struct half *h = &st->half[dir];
+	struct direction *d = &st->direction[dir];
 
 	/* A response that did not wait for its turn: its request was pipelined. */
-	if (h->budget == 0 && !h->at_start && response_at(skb, seg->off, seg->len)) {
-		h->budget = TURN_BUDGET;
-		h->at_start = true;
+	if (d->budget == 0 && !d->at_message_start && response_at(skb, seg->off, seg->len)) {
+		d->budget = FLIGHT_BUDGET;
+		d->at_message_start = true;
 	}
-	if (h->budget == 0 && !h->at_start) {
-		__u32 tail = SL_DATA_SMALL - PIECE_SLACK;
+	if (d->budget == 0 && !d->at_message_start) {
+		__u32 tail = SL_DATA_SMALL - SLICE_PADDING;
 
 		if (!(seg->tcp_flags & (TCP_PSH | TCP_FIN)) &&
-		    (__u32)h->next - h->told_seq < 1u << 30)
+		    (__u32)d->next - d->reported_seq < 1u << 30)
 			return false;
 		if (seg->len > tail) {
 			seg->seq += seg->len - tail;
@@ -375,12 +378,12 @@ static __always_inline bool send_next(struct __sk_buff *skb, struct sock_state *
 			seg->len = tail;
 		}
 	}
-	if (!send_piece(skb, st, dir, seg))
+	if (!send_slice(skb, st, dir, seg))
 		return false;
-	if (h->budget <= TURN_BUDGET || h->at_start)
+	if (d->budget <= FLIGHT_BUDGET || d->at_message_start)
 		return true;
-	for (int i = 0; i < RAW_PIECES && seg->len > 2 * RAW_PIECE; i++) {
-		__u32 n = send_raw_piece(skb, dir == SL_EGRESS, seg->off, seg->seq);
+	for (int i = 0; i < PIPELINED_SLICES && seg->len > 2 * PIPELINED_SLICE; i++) {
+		__u32 n = send_pipelined_slice(skb, dir == SL_EGRESS, seg->off, seg->seq);
 
 		if (!n)
 			break;

@@ -72,7 +72,7 @@ static __always_inline void send_mute(__u64 id, __u8 why)
 __noinline __u32 shrink_state(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
-	struct muted_state *rest;
+	struct muted_state *muted_st;
 	struct sock_state *st;
 
 	if (!sk)
@@ -81,21 +81,21 @@ __noinline __u32 shrink_state(struct __sk_buff *skb)
 	if (!st)
 		return 0;
 	/* Without memory for that, the state stays, and says that it is muted. */
-	rest = bpf_sk_storage_get(&muted, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!rest)
+	muted_st = bpf_sk_storage_get(&muted, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!muted_st)
 		return 0;
-	rest->id = st->id;
-	rest->is_open = st->is_open;
-	rest->is_midstream = st->is_midstream;
-	rest->ends = st->ends;
-	rest->role = st->role;
-	rest->is_finished[SL_INGRESS] = st->half[SL_INGRESS].is_finished;
-	rest->is_finished[SL_EGRESS] = st->half[SL_EGRESS].is_finished;
-	tell_volume(&st->half[SL_INGRESS]);
-	tell_volume(&st->half[SL_EGRESS]);
+	muted_st->id = st->id;
+	muted_st->is_open = st->is_open;
+	muted_st->is_midstream = st->is_midstream;
+	muted_st->ends = st->ends;
+	muted_st->role = st->role;
+	muted_st->is_finished[SL_INGRESS] = st->direction[SL_INGRESS].is_finished;
+	muted_st->is_finished[SL_EGRESS] = st->direction[SL_EGRESS].is_finished;
+	flush_volume(&st->direction[SL_INGRESS]);
+	flush_volume(&st->direction[SL_EGRESS]);
 	/* No callback will tell of its end. */
-	rest->is_released = st->is_midstream && !st->is_closed;
-	if (rest->is_released)
+	muted_st->is_released = st->is_midstream && !st->is_closed;
+	if (muted_st->is_released)
 		release_state();
 	return bpf_sk_storage_delete(&socks, sk) == 0;
 }
@@ -112,16 +112,16 @@ static __always_inline void fill_close(struct sl_close *rec, const struct sock_s
 				       bool is_reset, __u64 bytes_in, __u64 bytes_out,
 				       __u32 srtt_us, __u32 retransmits)
 {
-	const struct half *in = &st->half[SL_INGRESS];
-	const struct half *out = &st->half[SL_EGRESS];
+	const struct direction *in = &st->direction[SL_INGRESS];
+	const struct direction *out = &st->direction[SL_EGRESS];
 
 	fill_header(&rec->h, SL_CLOSE | FIRST_FLAGS(is_reset ? SL_F_RESET : 0), st->id);
 	rec->bytes[SL_INGRESS] = bytes_in;
 	rec->bytes[SL_EGRESS] = bytes_out;
 	rec->to_seq[SL_INGRESS] = in->next;
 	rec->to_seq[SL_EGRESS] = out->next;
-	rec->told_seq[SL_INGRESS] = in->told_seq;
-	rec->told_seq[SL_EGRESS] = out->told_seq;
+	rec->told_seq[SL_INGRESS] = in->reported_seq;
+	rec->told_seq[SL_EGRESS] = out->reported_seq;
 	rec->srtt_us = srtt_us;
 	rec->retransmits = retransmits;
 }
@@ -172,7 +172,8 @@ static __always_inline void send_close(const struct sock_state *st, bool is_rese
  * When the segment passed. TCP writes into what it sends when that departs, by the clock that we
  * would read (skb_mstamp_ns, in __tcp_transmit_skb() since 4.20), and reading it is not for free.
  */
-static __always_inline __u64 time_of(const struct __sk_buff *skb, struct sock_state *st, __u8 dir)
+static __always_inline __u64 segment_time(const struct __sk_buff *skb, struct sock_state *st,
+					  __u8 dir)
 {
 	__u64 now;
 
@@ -190,19 +191,19 @@ static __always_inline __u64 time_of(const struct __sk_buff *skb, struct sock_st
  * Whose a record of data is: all that does not depend on its bytes. To be called between their copy
  * and the first look at them, which waits for the lines of the ring that they are written to.
  */
-static __always_inline void begin_data(struct sl_data *rec, const struct __sk_buff *skb,
-				       struct sock_state *st, __u8 dir)
+static __always_inline void fill_data_source(struct sl_data *rec, const struct __sk_buff *skb,
+					     struct sock_state *st, __u8 dir)
 {
 	rec->h.id = st->id;
-	rec->peer_seq = st->half[dir].ack;
-	rec->h.time_ns = time_of(skb, st, dir);
+	rec->peer_seq = st->direction[dir].ack;
+	rec->h.time_ns = segment_time(skb, st, dir);
 	/* Both ids at once, as the helper returns them. */
 	*(__u64 *)&rec->tid = dir == SL_EGRESS && has_current_pid ? bpf_get_current_pid_tgid() : 0;
 }
 
 /* n bytes from seq on; news up to to_seq. */
-static __always_inline void end_data(struct sl_data *rec, __u8 dir, __u32 flags, __u32 from_seq,
-				     __u32 seq, __u32 n, __u32 to_seq)
+static __always_inline void fill_data_range(struct sl_data *rec, __u8 dir, __u32 flags,
+					    __u32 from_seq, __u32 seq, __u32 n, __u32 to_seq)
 {
 	*(__u64 *)&rec->h = SL_DATA | dir << 8 | FIRST_FLAGS(flags) | (__u64)n << 32;
 	rec->seq = seq;
@@ -215,22 +216,23 @@ static __always_inline void send_progress(struct sock_state *st, __u8 dir, __u32
 					  bool is_fin)
 {
 	struct sl_data *rec = ring_reserve(sizeof(*rec));
-	struct half *h = &st->half[dir];
+	struct direction *d = &st->direction[dir];
 
 	if (!rec) {
 		count_exact(SL_C_LOST_DATA);
-		h->told_seq = to_seq;
+		d->reported_seq = to_seq;
 		return;
 	}
-	begin_data(rec, NULL, st, dir);
-	end_data(rec, dir, is_fin ? SL_F_FIN : 0, told_before(h, to_seq), to_seq, 0, to_seq);
-	h->told_seq = to_seq;
-	h->records++;
+	fill_data_source(rec, NULL, st, dir);
+	fill_data_range(rec, dir, is_fin ? SL_F_FIN : 0, unreported_start(d, to_seq), to_seq, 0,
+			to_seq);
+	d->reported_seq = to_seq;
+	d->records++;
 	ring_submit(&rec->h);
 }
 
 /* Bytes from seq up to to_seq reached the listener's socket, and are not copied. */
-static __always_inline void send_early_rest(__u64 id, __u32 seq, __u32 to_seq, __u32 peer_seq)
+static __always_inline void send_early_uncopied(__u64 id, __u32 seq, __u32 to_seq, __u32 peer_seq)
 {
 	struct sl_data *rec = ring_reserve(sizeof(*rec));
 

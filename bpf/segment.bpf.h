@@ -14,9 +14,9 @@
 #include "window.bpf.h"
 
 /* Bytes below next. True if the segment has new bytes behind them. */
-static __always_inline bool take_old(const struct half *h, struct segment *seg)
+static __always_inline bool trim_retransmitted(const struct direction *d, struct segment *seg)
 {
-	__u32 behind = (__u32)h->next - seg->seq;
+	__u32 behind = (__u32)d->next - seg->seq;
 
 	if (behind >= seg->len) {
 		count(SL_C_RETRANSMITTED, 1);
@@ -28,22 +28,22 @@ static __always_inline bool take_old(const struct half *h, struct segment *seg)
 	return true;
 }
 
-static __always_inline bool open_conn(struct __sk_buff *skb, struct sock_state *st, __u8 dir)
+static __always_inline bool send_open_of(struct __sk_buff *skb, struct sock_state *st, __u8 dir)
 {
 	struct tuple t;
 
 	if (!tuple_of_packet(skb, dir == SL_EGRESS, &t))
 		return false;
-	return send_open(&t, st->id, st->role, 0, st->half[SL_INGRESS].first_seq,
-			 st->half[SL_EGRESS].first_seq);
+	return send_open(&t, st->id, st->role, 0, st->direction[SL_INGRESS].first_seq,
+			 st->direction[SL_EGRESS].first_seq);
 }
 
 /* A global function: see scan_head(). */
-__noinline __u32 open_ended(struct __sk_buff *skb, __u32 is_egress)
+__noinline __u32 open_at_end(struct __sk_buff *skb, __u32 is_egress)
 {
-	struct sock_state *st = state_of(skb);
+	struct sock_state *st = find_state(skb);
 
-	return st ? open_conn(skb, st, is_egress ? SL_EGRESS : SL_INGRESS) : false;
+	return st ? send_open_of(skb, st, is_egress ? SL_EGRESS : SL_INGRESS) : false;
 }
 
 /* Counts an end that no callback tells of. */
@@ -59,7 +59,7 @@ static __always_inline void count_end(bool is_reset)
  * has cleared the socket's callback flags, and then it did not come before, either. Should it come
  * all the same, on_closed() finds is_closed.
  */
-static __always_inline bool has_callback(__u32 ends, bool is_reset)
+static __always_inline bool expects_callback(__u32 ends, bool is_reset)
 {
 	return is_reset ? ends >= ENDS_ESTABLISHED : ends & ENDS_CLOSING_ALL;
 }
@@ -79,7 +79,7 @@ static __always_inline bool add_fin(struct bpf_sock *sk, __u32 *ends, __u8 role,
 }
 
 /* False: another CPU has seen the end, too, and tells of it. */
-static __always_inline bool close_state(struct sock_state *st)
+static __always_inline bool claim_close(struct sock_state *st)
 {
 	bool is_first;
 
@@ -91,20 +91,21 @@ static __always_inline bool close_state(struct sock_state *st)
 }
 
 /* The connection has ended, and no callback will tell. */
-static __always_inline void end_untold(struct __sk_buff *skb, struct sock_state *st,
-				       struct bpf_tcp_sock *tcp, __u8 dir, bool is_reset)
+static __always_inline void close_without_callback(struct __sk_buff *skb, struct sock_state *st,
+						   struct bpf_tcp_sock *tcp, __u8 dir,
+						   bool is_reset)
 {
-	const struct half *in = &st->half[SL_INGRESS];
-	const struct half *out = &st->half[SL_EGRESS];
+	const struct direction *in = &st->direction[SL_INGRESS];
+	const struct direction *out = &st->direction[SL_EGRESS];
 
 	count_end(is_reset);
 	if (has_first_subflows && skb->sk)
 		remove_first_subflow(skb->sk);
-	if (in->ahead != AHEAD_NONE)
-		confirm_ack(skb, tcp->rcv_nxt);
+	if (in->order != ORDER_KEPT)
+		confirm_by_ack(skb, tcp->rcv_nxt);
 	/* Its only data was seen on the listener's socket. */
 	if (!st->is_open && tcp->bytes_received && st->role == SL_ROLE_SERVER)
-		st->is_open = open_ended(skb, dir == SL_EGRESS);
+		st->is_open = open_at_end(skb, dir == SL_EGRESS);
 	if (st->is_open)
 		send_close(st, is_reset, in->next - in->first_seq, out->next - out->first_seq,
 			   tcp->srtt_us >> 3, tcp->total_retrans);
@@ -118,30 +119,30 @@ static __always_inline void end_untold(struct __sk_buff *skb, struct sock_state 
 __noinline __u32 end_direction(struct __sk_buff *skb, __u32 is_egress, __u32 is_reset)
 {
 	__u8 dir = is_egress ? SL_EGRESS : SL_INGRESS;
-	struct sock_state *st = state_of(skb);
+	struct sock_state *st = find_state(skb);
 	struct bpf_sock *sk = skb->sk;
 	struct bpf_tcp_sock *tcp;
-	struct half *h;
+	struct direction *d;
 
 	if (!sk || !st || st->mute || st->is_closed)
 		return 0;
-	h = &st->half[dir];
+	d = &st->direction[dir];
 	if (!is_reset) {
-		if (h->is_finished)
+		if (d->is_finished)
 			return 0;
-		h->is_finished = true;
+		d->is_finished = true;
 		if (!add_fin(sk, &st->ends, st->role, dir))
 			return 0;
 	}
-	if (!st->is_midstream && has_callback(st->ends, is_reset))
+	if (!st->is_midstream && expects_callback(st->ends, is_reset))
 		return 0;
 	tcp = bpf_tcp_sock(sk);
-	if (!tcp || !close_state(st))
+	if (!tcp || !claim_close(st))
 		return 0;
-	tell_volume(&st->half[SL_INGRESS]);
-	tell_volume(&st->half[SL_EGRESS]);
+	flush_volume(&st->direction[SL_INGRESS]);
+	flush_volume(&st->direction[SL_EGRESS]);
 	if (!st->is_midstream)
-		end_untold(skb, st, tcp, dir, is_reset);
+		close_without_callback(skb, st, tcp, dir, is_reset);
 	else if (st->is_open)
 		send_close(st, is_reset, 0, 0, 0, 0);
 	release_state();
@@ -150,57 +151,57 @@ __noinline __u32 end_direction(struct __sk_buff *skb, __u32 is_egress, __u32 is_
 }
 
 /* A FIN or RST at seq, of a connection that may be muted. A global function: see scan_head(). */
-__noinline __u32 end_muted(struct __sk_buff *skb, __u32 is_egress, __u32 is_reset, __u32 seq)
+__noinline __u32 close_muted(struct __sk_buff *skb, __u32 is_egress, __u32 is_reset, __u32 seq)
 {
 	__u8 dir = is_egress ? SL_EGRESS : SL_INGRESS;
 	struct bpf_sock *sk = skb->sk;
-	struct muted_state *rest;
+	struct muted_state *muted_st;
 	struct bpf_tcp_sock *tcp;
 
 	if (!sk)
 		return 0;
-	rest = bpf_sk_storage_get(&muted, sk, NULL, 0);
+	muted_st = bpf_sk_storage_get(&muted, sk, NULL, 0);
 	tcp = bpf_tcp_sock(sk);
-	if (!rest || !tcp || rest->is_closed || rest->is_midstream)
+	if (!muted_st || !tcp || muted_st->is_closed || muted_st->is_midstream)
 		return 0;
 	/* As the socket believes it: in sequence. */
 	if (dir == SL_INGRESS && tcp->rcv_nxt != seq)
 		return 0;
 	if (!is_reset) {
-		__u8 *is_finished = &rest->is_finished[dir];
+		__u8 *is_finished = &muted_st->is_finished[dir];
 
 		if (*is_finished)
 			return 0;
 		*is_finished = true;
-		if (!add_fin(sk, &rest->ends, rest->role, dir))
+		if (!add_fin(sk, &muted_st->ends, muted_st->role, dir))
 			return 0;
 	}
-	if (has_callback(rest->ends, is_reset))
+	if (expects_callback(muted_st->ends, is_reset))
 		return 0;
-	rest->is_closed = true;
+	muted_st->is_closed = true;
 	count_end(is_reset);
-	if (rest->is_open)
-		send_muted_close(rest->id, is_reset, tcp->bytes_received, tcp->bytes_acked,
+	if (muted_st->is_open)
+		send_muted_close(muted_st->id, is_reset, tcp->bytes_received, tcp->bytes_acked,
 				 tcp->srtt_us >> 3, tcp->total_retrans);
-	if (!rest->is_released)
+	if (!muted_st->is_released)
 		release_state();
-	rest->is_released = true;
+	muted_st->is_released = true;
 	return 1;
 }
 
 /* The direction's FIN without data, or an RST. */
-static __always_inline void take_fin(struct __sk_buff *skb, struct sock_state *st,
-				     const struct segment *seg, __u8 dir)
+static __always_inline void process_fin(struct __sk_buff *skb, struct sock_state *st,
+					const struct segment *seg, __u8 dir)
 {
-	struct half *h = &st->half[dir];
+	struct direction *d = &st->direction[dir];
 	__u8 request_dir = st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS;
 	bool is_reset = seg->tcp_flags & TCP_RST;
-	__u32 next = h->next;
+	__u32 next = d->next;
 
 	if (st->is_midstream)
-		tell_volume(h);
+		flush_volume(d);
 	/* Who has sent its FIN, and gets data all the same, answers with an RST behind that. */
-	if (is_reset && h->is_finished)
+	if (is_reset && d->is_finished)
 		next++;
 	if (st->mute || st->is_closed)
 		return;
@@ -210,8 +211,8 @@ static __always_inline void take_fin(struct __sk_buff *skb, struct sock_state *s
 		if (seg->seq != next)
 			return;
 		/* A single byte may be a FIN, which is none of the stream. */
-		if (st->is_open && next - (__u32)h->next > 1)
-			h->told_seq = next;
+		if (st->is_open && next - (__u32)d->next > 1)
+			d->reported_seq = next;
 	}
 	/* In sequence, as the socket itself believes an RST (RFC 5961 section 3). */
 	if (seg->seq != next)
@@ -223,95 +224,96 @@ static __always_inline void take_fin(struct __sk_buff *skb, struct sock_state *s
 }
 
 /* The first data of either direction is a turn. */
-static __always_inline void start_half(struct half *h, __u32 seq, __u32 other_first_seq)
+static __always_inline void init_direction(struct direction *d, __u32 seq, __u32 other_first_seq)
 {
-	h->next = seq;
-	h->first_seq = seq;
-	h->told_seq = seq;
-	h->ack = other_first_seq;
-	h->turn_ack = other_first_seq - 1;
+	d->next = seq;
+	d->first_seq = seq;
+	d->reported_seq = seq;
+	d->ack = other_first_seq;
+	d->flight_ack = other_first_seq - 1;
 }
 
-enum take {
-	TAKE_NOTHING, /* of it is to be sent */
-	TAKE_REST, /* what is left in *seg */
-	TAKE_AHEAD, /* bytes before it are missing: for sl_ahead(); nothing was changed */
+enum segment_action {
+	SEGMENT_DONE, /* of it is to be sent */
+	SEGMENT_SEND, /* what is left in *seg */
+	SEGMENT_OUT_OF_ORDER, /* bytes before it are missing: for sl_out_of_order(); nothing was
+				 changed */
 };
 
 /*
  * What a segment changes, before anything of it is sent: sequence numbers,
  * turn, body bytes known as such.
  */
-static __always_inline enum take take_segment(struct __sk_buff *skb, struct sock_state *st,
-					      __u8 dir, struct segment *seg)
+static __always_inline enum segment_action
+process_segment(struct __sk_buff *skb, struct sock_state *st, __u8 dir, struct segment *seg)
 {
-	struct half *h = &st->half[dir];
-	bool is_turn;
+	struct direction *d = &st->direction[dir];
+	bool is_flight_start;
 	__s32 ahead;
 	__u64 at; /* position of its first new byte */
 
 	if (dir == SL_EGRESS) {
-		h->ack = seg->ack;
-	} else if (!take_ack(skb, st, seg)) {
+		d->ack = seg->ack;
+	} else if (!check_ack(skb, st, seg)) {
 		count(SL_C_OUT_OF_WINDOW, 1);
-		return TAKE_NOTHING;
+		return SEGMENT_DONE;
 	}
 	if (seg->len == 0 || seg->tcp_flags & TCP_RST) {
-		take_fin(skb, st, seg, dir);
-		return TAKE_NOTHING;
+		process_fin(skb, st, seg, dir);
+		return SEGMENT_DONE;
 	}
-	at = h->next;
+	at = d->next;
 	ahead = seg->seq - (__u32)at;
 	if (ahead < 0) {
-		if (!take_old(h, seg))
-			return TAKE_NOTHING;
+		if (!trim_retransmitted(d, seg))
+			return SEGMENT_DONE;
 	}
 	if (ahead > 0) {
 		if (dir == SL_INGRESS)
-			return TAKE_AHEAD;
+			return SEGMENT_OUT_OF_ORDER;
 		at += ahead;
-		h->told_seq = seg->seq;
-		h->at_start = false;
+		d->reported_seq = seg->seq;
+		d->at_message_start = false;
 	}
-	if (++h->segments >= VOLUME_SEGMENTS)
-		tell_volume(h);
-	h->next = at + seg->len;
-	h->bytes_seen += seg->len;
+	if (++d->segments >= VOLUME_SEGMENTS)
+		flush_volume(d);
+	d->next = at + seg->len;
+	d->bytes_seen += seg->len;
 	if (!st->is_open)
-		st->is_open = open_conn(skb, st, dir);
+		st->is_open = send_open_of(skb, st, dir);
 	if (st->is_http2)
-		return TAKE_REST;
+		return SEGMENT_SEND;
 
-	is_turn = h->turn_ack != h->ack;
-	if (is_turn) {
-		h->turn_ack = h->ack;
+	is_flight_start = d->flight_ack != d->ack;
+	if (is_flight_start) {
+		d->flight_ack = d->ack;
 		/* While messages are pipelined, a turn may begin inside of one. */
-		h->budget = h->budget > TURN_BUDGET ? PIPELINE_BUDGET : TURN_BUDGET;
-		h->is_turn = true;
+		d->budget = d->budget > FLIGHT_BUDGET ? PIPELINE_BUDGET : FLIGHT_BUDGET;
+		d->is_flight_start = true;
 	}
-	if (h->skip_to <= at)
-		return TAKE_REST;
-	if (((is_turn || h->is_skip_new) && response_at(skb, seg->off, seg->len)) ||
-	    (is_turn && h->is_skip_new && request_at(skb, seg->off, seg->len))) {
-		h->skip_to = at;
-		return TAKE_REST;
+	if (d->skip_to <= at)
+		return SEGMENT_SEND;
+	if (((is_flight_start || d->is_body_expected) && response_at(skb, seg->off, seg->len)) ||
+	    (is_flight_start && d->is_body_expected && request_at(skb, seg->off, seg->len))) {
+		d->skip_to = at;
+		return SEGMENT_SEND;
 	}
-	h->is_skip_new = false;
-	h->is_turn = false;
-	if (h->skip_to >= h->next) {
+	d->is_body_expected = false;
+	d->is_flight_start = false;
+	if (d->skip_to >= d->next) {
 		bool is_fin = seg->tcp_flags & TCP_FIN;
 
-		if (h->skip_to == h->next || is_fin || (__u32)h->next - h->told_seq > 1u << 30)
-			send_progress(st, dir, h->next, is_fin);
+		if (d->skip_to == d->next || is_fin || (__u32)d->next - d->reported_seq > 1u << 30)
+			send_progress(st, dir, d->next, is_fin);
 		if (is_fin)
 			end_direction(skb, dir == SL_EGRESS, false);
-		return TAKE_NOTHING;
+		return SEGMENT_DONE;
 	}
-	at = h->skip_to - at;
+	at = d->skip_to - at;
 	seg->seq += at;
 	seg->off += at;
 	seg->len -= at;
-	return TAKE_REST;
+	return SEGMENT_SEND;
 }
 
 #endif

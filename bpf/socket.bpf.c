@@ -10,7 +10,7 @@
  * A segment is sent in pieces of at most SL_DATA_LARGE bytes. For each further
  * piece a program tail-calls itself, so that the verifier sees no loop and
  * kernel 5.10 takes it; 33 times 2 KiB is more than the largest segment of a
- * network device. For a loopback device's see send_raw_piece().
+ * network device. For a loopback device's see send_pipelined_slice().
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -39,15 +39,15 @@ int sl_http2_egress(struct __sk_buff *skb);
 int sl_proxy_ingress(struct __sk_buff *skb);
 int sl_proxy_egress(struct __sk_buff *skb);
 int sl_early(struct __sk_buff *skb);
-int sl_ahead(struct __sk_buff *skb);
+int sl_out_of_order(struct __sk_buff *skb);
 
 /* Where the programs of a hook go on. */
 enum next {
-	NEXT_PIECE,
+	NEXT_MAIN,
 	NEXT_HTTP2,
 	NEXT_PROXY,
 	NEXT_EARLY, /* this and those behind it: ingress only */
-	NEXT_AHEAD,
+	NEXT_OUT_OF_ORDER,
 	NEXT_MAX,
 };
 
@@ -58,7 +58,7 @@ struct {
 	__type(key, __u32);
 	__array(values, int(struct __sk_buff *));
 } next_egress SEC(".maps") = {
-	.values = {[NEXT_PIECE] = (void *)&sl_egress,
+	.values = {[NEXT_MAIN] = (void *)&sl_egress,
 		   [NEXT_HTTP2] = (void *)&sl_http2_egress,
 		   [NEXT_PROXY] = (void *)&sl_proxy_egress},
 };
@@ -69,15 +69,15 @@ struct {
 	__type(key, __u32);
 	__array(values, int(struct __sk_buff *));
 } next_ingress SEC(".maps") = {
-	.values = {[NEXT_PIECE] = (void *)&sl_ingress,
+	.values = {[NEXT_MAIN] = (void *)&sl_ingress,
 		   [NEXT_HTTP2] = (void *)&sl_http2_ingress,
 		   [NEXT_PROXY] = (void *)&sl_proxy_ingress,
 		   [NEXT_EARLY] = (void *)&sl_early,
-		   [NEXT_AHEAD] = (void *)&sl_ahead},
+		   [NEXT_OUT_OF_ORDER] = (void *)&sl_out_of_order},
 };
 
 /* Has the segment what the socket wants next, and an acknowledgement of what it has sent? */
-static __always_inline bool is_next_of(struct bpf_sock *sk, const struct segment *seg)
+static __always_inline bool is_in_sequence(struct bpf_sock *sk, const struct segment *seg)
 {
 	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
 
@@ -94,7 +94,7 @@ static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, 
 	if (seg->len == 0 || !is_attached())
 		return NULL;
 	if ((seg->tcp_flags & (TCP_ACK | TCP_RST | TCP_SYN)) == TCP_SYN) {
-		keep_syn(skb, dir == SL_EGRESS);
+		store_syn_data(skb, dir == SL_EGRESS);
 		return NULL;
 	}
 	if ((seg->tcp_flags & (TCP_ACK | TCP_RST | TCP_SYN)) != TCP_ACK ||
@@ -110,7 +110,7 @@ static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, 
 		return NULL;
 	}
 	/* Who sends something else may be anybody. The next segment will do. */
-	if (dir == SL_INGRESS && !is_next_of(sk, seg))
+	if (dir == SL_INGRESS && !is_in_sequence(sk, seg))
 		return NULL;
 	/* Egress first: on loopback the other end may join with this very segment. */
 	if (dir == SL_EGRESS)
@@ -119,17 +119,17 @@ static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, 
 		id = (__u64)seg->ack << 32 | seg->seq;
 	if (mute_midstream(skb, id))
 		return NULL;
-	st = make_state(sk);
+	st = create_state(sk);
 	if (!st)
 		return NULL;
 	st->is_midstream = true;
 	st->id = id;
-	start_half(&st->half[dir], seg->seq, seg->ack);
-	start_half(&st->half[!dir], seg->ack, seg->seq);
+	init_direction(&st->direction[dir], seg->seq, seg->ack);
+	init_direction(&st->direction[!dir], seg->ack, seg->seq);
 	return st;
 }
 
-static __always_inline void keep_place(struct __sk_buff *skb, const struct segment *seg)
+static __always_inline void save_cursor(struct __sk_buff *skb, const struct segment *seg)
 {
 	skb->cb[CB_OFF] = seg->off;
 	skb->cb[CB_LEFT] = seg->len;
@@ -138,7 +138,7 @@ static __always_inline void keep_place(struct __sk_buff *skb, const struct segme
 	skb->cb[CB_CALLS]++;
 }
 
-static __always_inline void find_kept_place(const struct __sk_buff *skb, struct segment *seg)
+static __always_inline void load_cursor(const struct __sk_buff *skb, struct segment *seg)
 {
 	seg->off = skb->cb[CB_OFF];
 	seg->len = skb->cb[CB_LEFT];
@@ -147,7 +147,7 @@ static __always_inline void find_kept_place(const struct __sk_buff *skb, struct 
 }
 
 /* Returns only if there were too many calls. */
-static __always_inline void go_on(struct __sk_buff *skb, __u8 dir, enum next next)
+static __always_inline void call_next(struct __sk_buff *skb, __u8 dir, enum next next)
 {
 	if (dir == SL_INGRESS)
 		bpf_tail_call(skb, &next_ingress, next);
@@ -163,23 +163,23 @@ static __always_inline int end_segment(struct __sk_buff *skb, const struct segme
 	return PASS;
 }
 
-/* Likewise; the program for NEXT_PIECE does it, so that the verifier sees it there only. */
-static __always_inline int leave_segment(struct __sk_buff *skb, struct segment *seg, __u8 dir)
+/* Likewise; the program for NEXT_MAIN does it, so that the verifier sees it there only. */
+static __always_inline int end_segment_in_main(struct __sk_buff *skb, struct segment *seg, __u8 dir)
 {
 	if (seg->tcp_flags & TCP_FIN) {
 		seg->len = 0;
-		keep_place(skb, seg);
-		go_on(skb, dir, NEXT_PIECE);
+		save_cursor(skb, seg);
+		call_next(skb, dir, NEXT_MAIN);
 	}
 	return PASS;
 }
 
 /* The rest, after 33 tail calls: it is not vouched for. */
-static __always_inline int give_up(struct sock_state *st, __u8 dir)
+static __always_inline int abandon_segment(struct sock_state *st, __u8 dir)
 {
 	count_exact(SL_C_LOST_CHAIN);
-	st->half[dir].told_seq = st->half[dir].next;
-	st->half[dir].at_start = false;
+	st->direction[dir].reported_seq = st->direction[dir].next;
+	st->direction[dir].at_message_start = false;
 	return PASS;
 }
 
@@ -187,10 +187,10 @@ static __always_inline int give_up(struct sock_state *st, __u8 dir)
  * The same for HTTP/1: the next record says that the rest was not copied, as at the end of the
  * budget. User space then counts requests among those bytes when their responses come.
  */
-static __always_inline void give_up_piece(struct sock_state *st, __u8 dir)
+static __always_inline void abandon_slices(struct sock_state *st, __u8 dir)
 {
 	count_exact(SL_C_LOST_CHAIN);
-	st->half[dir].at_start = false;
+	st->direction[dir].at_message_start = false;
 }
 
 static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
@@ -199,17 +199,17 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 	struct segment seg = {};
 	struct sock_state *st;
 	struct bpf_sock *sk;
-	enum take take;
+	enum segment_action action;
 
 	if (is_next) {
-		find_kept_place(skb, &seg);
+		load_cursor(skb, &seg);
 		if (!seg.len)
 			return end_segment(skb, &seg, dir);
 	} else {
 		if (!segment_parse(skb, &seg))
 			return PASS;
-		if (dir == SL_EGRESS && has_ahead)
-			confirm_ack(skb, seg.ack);
+		if (dir == SL_EGRESS && has_out_of_order)
+			confirm_by_ack(skb, seg.ack);
 		if (seg.len == 0 && !(seg.tcp_flags & (TCP_FIN | TCP_RST))) {
 			if ((seg.tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && has_first_subflows)
 				mute_first_subflow(skb, dir == SL_EGRESS);
@@ -223,74 +223,75 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 	if (!is_next) {
 		if (!st) {
 			if (seg.tcp_flags & (TCP_FIN | TCP_RST))
-				end_muted(skb, dir == SL_EGRESS, seg.tcp_flags & TCP_RST, seg.seq);
+				close_muted(skb, dir == SL_EGRESS, seg.tcp_flags & TCP_RST,
+					    seg.seq);
 			st = join_midstream(skb, sk, &seg, dir);
 			if (!st)
 				return PASS;
 		}
 		if (st->mute)
 			return PASS;
-		take = take_segment(skb, st, dir, &seg);
-		if (take == TAKE_AHEAD) {
-			bpf_tail_call(skb, &next_ingress, NEXT_AHEAD);
+		action = process_segment(skb, st, dir, &seg);
+		if (action == SEGMENT_OUT_OF_ORDER) {
+			bpf_tail_call(skb, &next_ingress, NEXT_OUT_OF_ORDER);
 			count_exact(SL_C_LOST_DATA);
 		}
-		if (take != TAKE_REST)
+		if (action != SEGMENT_SEND)
 			return PASS;
 	}
 	if (!st)
 		return PASS;
 	if (st->is_http2) {
-		if (http2_short(skb, st, dir, &seg))
+		if (send_short_frames(skb, st, dir, &seg))
 			return PASS;
-		keep_place(skb, &seg);
-		go_on(skb, dir, NEXT_HTTP2);
-		return give_up(st, dir);
+		save_cursor(skb, &seg);
+		call_next(skb, dir, NEXT_HTTP2);
+		return abandon_segment(st, dir);
 	}
-	if (is_proxy(&st->half[dir])) {
-		keep_place(skb, &seg);
-		go_on(skb, dir, NEXT_PROXY);
-		return give_up(st, dir);
+	if (expects_proxy_header(&st->direction[dir])) {
+		save_cursor(skb, &seg);
+		call_next(skb, dir, NEXT_PROXY);
+		return abandon_segment(st, dir);
 	}
-	if (send_next(skb, st, dir, &seg)) {
-		keep_place(skb, &seg);
-		go_on(skb, dir, NEXT_PIECE);
-		give_up_piece(st, dir);
+	if (send_next_slice(skb, st, dir, &seg)) {
+		save_cursor(skb, &seg);
+		call_next(skb, dir, NEXT_MAIN);
+		abandon_slices(st, dir);
 	}
 	return end_segment(skb, &seg, dir);
 }
 
-static __always_inline int on_frames(struct __sk_buff *skb, __u8 dir)
+static __always_inline int on_http2(struct __sk_buff *skb, __u8 dir)
 {
-	struct sock_state *st = state_of(skb);
+	struct sock_state *st = find_state(skb);
 	struct segment seg;
 
 	if (!st)
 		return PASS;
-	find_kept_place(skb, &seg);
-	if (!http2_next(skb, st, dir, &seg))
-		return leave_segment(skb, &seg, dir);
-	keep_place(skb, &seg);
+	load_cursor(skb, &seg);
+	if (!send_http2_slices(skb, st, dir, &seg))
+		return end_segment_in_main(skb, &seg, dir);
+	save_cursor(skb, &seg);
 	if (st->is_http2)
-		go_on(skb, dir, NEXT_HTTP2);
+		call_next(skb, dir, NEXT_HTTP2);
 	else
-		go_on(skb, dir, NEXT_PIECE);
-	return give_up(st, dir);
+		call_next(skb, dir, NEXT_MAIN);
+	return abandon_segment(st, dir);
 }
 
 static __always_inline int on_proxy(struct __sk_buff *skb, __u8 dir)
 {
-	struct sock_state *st = state_of(skb);
+	struct sock_state *st = find_state(skb);
 	struct segment seg;
 
 	if (!st)
 		return PASS;
-	find_kept_place(skb, &seg);
-	if (!proxy_next(skb, st, dir, &seg))
-		return leave_segment(skb, &seg, dir);
-	keep_place(skb, &seg);
-	go_on(skb, dir, is_proxy(&st->half[dir]) ? NEXT_PROXY : NEXT_PIECE);
-	return give_up(st, dir);
+	load_cursor(skb, &seg);
+	if (!send_proxy_slice(skb, st, dir, &seg))
+		return end_segment_in_main(skb, &seg, dir);
+	save_cursor(skb, &seg);
+	call_next(skb, dir, expects_proxy_header(&st->direction[dir]) ? NEXT_PROXY : NEXT_MAIN);
+	return abandon_segment(st, dir);
 }
 
 SEC("cgroup_skb/ingress")
@@ -305,17 +306,17 @@ int sl_egress(struct __sk_buff *skb)
 	return on_segment(skb, SL_EGRESS);
 }
 
-/* Segments of an HTTP/2 connection that http2_short() does not take. */
+/* Segments of an HTTP/2 connection that send_short_frames() does not take. */
 SEC("cgroup_skb/ingress")
 int sl_http2_ingress(struct __sk_buff *skb)
 {
-	return on_frames(skb, SL_INGRESS);
+	return on_http2(skb, SL_INGRESS);
 }
 
 SEC("cgroup_skb/egress")
 int sl_http2_egress(struct __sk_buff *skb)
 {
-	return on_frames(skb, SL_EGRESS);
+	return on_http2(skb, SL_EGRESS);
 }
 
 /* The PROXY header before the first byte of a connection. */
@@ -332,7 +333,8 @@ int sl_proxy_egress(struct __sk_buff *skb)
 }
 
 /* The child socket will not see the preface, and is to know of it. */
-static __always_inline void note_preface(struct __sk_buff *skb, const struct segment *seg, __u64 id)
+static __always_inline void store_preface(struct __sk_buff *skb, const struct segment *seg,
+					  __u64 id)
 {
 	struct sl_verdict v = {.is_http2 = true};
 	__u64 first;
@@ -346,7 +348,7 @@ static __always_inline void note_preface(struct __sk_buff *skb, const struct seg
  * Is there more for these addresses than the listener: a handshake under way, or its child by now?
  * Else anybody may have sent it, and the socket answers with a reset.
  */
-static __always_inline bool is_expected(struct __sk_buff *skb, const struct tuple *t)
+static __always_inline bool has_connection(struct __sk_buff *skb, const struct tuple *t)
 {
 	struct bpf_sock_tuple tuple = {};
 	struct bpf_sock *sk;
@@ -390,7 +392,7 @@ int sl_early(struct __sk_buff *skb)
 		return PASS;
 	id = tuple_id(&t, seg.ack);
 	if (done == 0) {
-		if (!is_expected(skb, &t)) {
+		if (!has_connection(skb, &t)) {
 			count(SL_C_OUT_OF_WINDOW, 1);
 			return PASS;
 		}
@@ -400,12 +402,12 @@ int sl_early(struct __sk_buff *skb)
 			count_exact(SL_C_LOST_REQUEST);
 			return PASS;
 		}
-		note_preface(skb, &seg, id);
+		store_preface(skb, &seg, id);
 	}
 	if (done >= seg.len)
 		return PASS;
-	if (done >= TURN_BUDGET) {
-		send_early_rest(id, seg.seq + done, seg.seq + seg.len, seg.ack);
+	if (done >= FLIGHT_BUDGET) {
+		send_early_uncopied(id, seg.seq + done, seg.seq + seg.len, seg.ack);
 		return PASS;
 	}
 	n = send_raw(skb, id, 0, seg.off + done, seg.seq + done, seg.seq + done, seg.len - done,
@@ -419,10 +421,10 @@ int sl_early(struct __sk_buff *skb)
 
 /* Data that is ahead: of a gap, or of what another CPU is about to hand in. */
 SEC("cgroup_skb/ingress")
-int sl_ahead(struct __sk_buff *skb)
+int sl_out_of_order(struct __sk_buff *skb)
 {
 	__u32 done = skb->cb[CB_LEFT]; /* of the payload, by the calls before this one */
-	struct sock_state *st = state_of(skb);
+	struct sock_state *st = find_state(skb);
 	struct segment seg;
 	__u32 received;
 	__u32 skip;
@@ -430,30 +432,30 @@ int sl_ahead(struct __sk_buff *skb)
 	if (!st || !segment_parse(skb, &seg))
 		return PASS;
 	if (done == 0) {
-		received = received_seq(skb, st->half[SL_INGRESS].next);
+		received = received_seq(skb, st->direction[SL_INGRESS].next);
 		if ((__s32)(received - seg.seq) >= 0) {
-			jump(st, seg.seq);
-			bpf_tail_call(skb, &next_ingress, NEXT_PIECE);
-			return give_up(st, SL_INGRESS);
+			advance_over_gap(st, seg.seq);
+			bpf_tail_call(skb, &next_ingress, NEXT_MAIN);
+			return abandon_segment(st, SL_INGRESS);
 		}
 		if (seg.seq + seg.len - received > window_max) {
 			count(SL_C_OUT_OF_WINDOW, 1);
 			return PASS;
 		}
 		if (!st->is_open)
-			st->is_open = open_conn(skb, st, SL_INGRESS);
+			st->is_open = send_open_of(skb, st, SL_INGRESS);
 	}
-	if (!is_ahead_worth(st, &seg, &skip))
+	if (!is_worth_sending(st, &seg, &skip))
 		return PASS;
-	note_ahead(&st->half[SL_INGRESS], AHEAD_OF_GAP);
+	mark_out_of_order(&st->direction[SL_INGRESS], ORDER_GAP);
 	if (skip == seg.len) {
-		send_ahead_skipped(st, &seg);
+		send_out_of_order_progress(st, &seg);
 		return PASS;
 	}
-	if (!send_ahead(skb, &seg, skip, &done))
+	if (!send_out_of_order(skb, &seg, skip, &done))
 		return PASS;
 	skb->cb[CB_LEFT] = done;
-	bpf_tail_call(skb, &next_ingress, NEXT_AHEAD);
+	bpf_tail_call(skb, &next_ingress, NEXT_OUT_OF_ORDER);
 	count_exact(SL_C_LOST_CHAIN);
 	return PASS;
 }
@@ -464,7 +466,7 @@ int sl_sockops(struct bpf_sock_ops *ctx)
 	switch (ctx->op) {
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
 		if (is_attached())
-			want_state_changes(ctx);
+			request_state_callbacks(ctx);
 		break;
 	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
 		if (is_attached())

@@ -52,7 +52,7 @@ static __always_inline void tuple_of_sock(struct bpf_sock_ops *ctx, struct tuple
 	}
 }
 
-static __always_inline void want_state_changes(struct bpf_sock_ops *ctx)
+static __always_inline void request_state_callbacks(struct bpf_sock_ops *ctx)
 {
 	/* Other programs of the cgroup may want their own callbacks: keep their flags. */
 	(void)bpf_sock_ops_cb_flags_set(ctx, (int)ctx->bpf_sock_ops_cb_flags |
@@ -109,45 +109,46 @@ static __always_inline void on_established(struct bpf_sock_ops *ctx, __u8 role)
 		count_exact(SL_C_ACCEPTED);
 	else
 		count_exact(SL_C_CONNECTED);
-	want_state_changes(ctx);
+	request_state_callbacks(ctx);
 	if (!sk)
 		return;
 	tuple_of_sock(ctx, &t);
 	id = tuple_id(&t, ctx->snd_nxt);
 	if (has_more_options(ctx) && !accept_mptcp(ctx, role, id))
 		return;
-	st = make_state(sk);
+	st = create_state(sk);
 	if (!st)
 		return;
 	st->id = id;
 	st->role = role;
 	st->ends = had_callbacks ? ENDS_ESTABLISHED : 0;
-	start_half(&st->half[SL_INGRESS], ctx->rcv_nxt, ctx->snd_nxt);
-	start_half(&st->half[SL_EGRESS], ctx->snd_nxt, ctx->rcv_nxt);
+	init_direction(&st->direction[SL_INGRESS], ctx->rcv_nxt, ctx->snd_nxt);
+	init_direction(&st->direction[SL_EGRESS], ctx->snd_nxt, ctx->rcv_nxt);
 	if (has_syn_data)
-		take_syn(st, &t);
+		use_syn_data(st, &t);
 }
 
 static __always_inline void on_muted_closed(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
-					    const struct muted_state *rest, bool is_reset)
+					    const struct muted_state *muted_st, bool is_reset)
 {
-	if (rest->is_open)
-		send_muted_close(rest->id, is_reset, ctx->bytes_received, ctx->bytes_acked,
+	if (muted_st->is_open)
+		send_muted_close(muted_st->id, is_reset, ctx->bytes_received, ctx->bytes_acked,
 				 ctx->srtt_us >> 3, ctx->total_retrans);
-	if (!rest->is_released)
+	if (!muted_st->is_released)
 		release_state();
 	(void)bpf_sk_storage_delete(&muted, sk); /* it was there */
 }
 
 /* Was the end counted when its last segment passed? The storage goes with the socket then. */
-static __always_inline bool is_told(const struct sock_state *st, const struct muted_state *rest)
+static __always_inline bool is_close_reported(const struct sock_state *st,
+					      const struct muted_state *muted_st)
 {
-	return (st && st->is_closed && !st->is_midstream) || (rest && rest->is_closed);
+	return (st && st->is_closed && !st->is_midstream) || (muted_st && muted_st->is_closed);
 }
 
 static __always_inline void on_closed(struct bpf_sock_ops *ctx, __u32 old)
 {
-	struct muted_state *rest = NULL;
+	struct muted_state *muted_st = NULL;
 	struct bpf_sock *sk = ctx->sk;
 	struct sock_state *st = NULL;
 	bool is_reset;
@@ -163,23 +164,23 @@ static __always_inline void on_closed(struct bpf_sock_ops *ctx, __u32 old)
 	if (sk)
 		st = bpf_sk_storage_get(&socks, sk, NULL, 0);
 	if (sk && !st)
-		rest = bpf_sk_storage_get(&muted, sk, NULL, 0);
+		muted_st = bpf_sk_storage_get(&muted, sk, NULL, 0);
 	if (sk && has_first_subflows)
 		remove_first_subflow(sk);
-	if (is_told(st, rest))
+	if (is_close_reported(st, muted_st))
 		return;
 	count_end(is_reset);
 	if (!st) {
-		if (rest)
-			on_muted_closed(ctx, sk, rest, is_reset);
+		if (muted_st)
+			on_muted_closed(ctx, sk, muted_st, is_reset);
 		return;
 	}
 	if (st->is_closed)
 		return;
-	if (st->half[SL_INGRESS].ahead)
-		confirm(st, ctx->rcv_nxt);
-	tell_volume(&st->half[SL_INGRESS]);
-	tell_volume(&st->half[SL_EGRESS]);
+	if (st->direction[SL_INGRESS].order)
+		confirm_out_of_order(st, ctx->rcv_nxt);
+	flush_volume(&st->direction[SL_INGRESS]);
+	flush_volume(&st->direction[SL_EGRESS]);
 	if (!st->is_open) {
 		struct tuple t;
 
@@ -187,8 +188,8 @@ static __always_inline void on_closed(struct bpf_sock_ops *ctx, __u32 old)
 		if (!ctx->bytes_received || st->role != SL_ROLE_SERVER || st->mute)
 			goto out;
 		tuple_of_sock(ctx, &t);
-		if (!send_open(&t, st->id, st->role, 0, st->half[SL_INGRESS].first_seq,
-			       st->half[SL_EGRESS].first_seq))
+		if (!send_open(&t, st->id, st->role, 0, st->direction[SL_INGRESS].first_seq,
+			       st->direction[SL_EGRESS].first_seq))
 			goto out;
 	}
 	st->is_closed = true;
@@ -200,10 +201,10 @@ out:
 	release_state();
 }
 
-/* The kernel calls for this connection's changes of state: has_callback() asks for that. */
-static __always_inline void note_callback(struct bpf_sock *sk, __u32 ends)
+/* The kernel calls for this connection's changes of state: expects_callback() asks for that. */
+static __always_inline void count_callback(struct bpf_sock *sk, __u32 ends)
 {
-	struct muted_state *rest;
+	struct muted_state *muted_st;
 	struct sock_state *st;
 
 	if (!sk)
@@ -213,9 +214,9 @@ static __always_inline void note_callback(struct bpf_sock *sk, __u32 ends)
 		__sync_fetch_and_add(&st->ends, ends);
 		return;
 	}
-	rest = bpf_sk_storage_get(&muted, sk, NULL, 0);
-	if (rest)
-		__sync_fetch_and_add(&rest->ends, ends);
+	muted_st = bpf_sk_storage_get(&muted, sk, NULL, 0);
+	if (muted_st)
+		__sync_fetch_and_add(&muted_st->ends, ends);
 }
 
 static __always_inline void on_state(struct bpf_sock_ops *ctx, __u32 old, __u32 state)
@@ -227,7 +228,7 @@ static __always_inline void on_state(struct bpf_sock_ops *ctx, __u32 old, __u32 
 	else if (state == BPF_TCP_ESTABLISHED && old == BPF_TCP_SYN_RECV)
 		ends = ENDS_ESTABLISHED;
 	if (ends)
-		note_callback(ctx->sk, ends);
+		count_callback(ctx->sk, ends);
 	else if (state == BPF_TCP_CLOSE)
 		on_closed(ctx, old);
 }

@@ -12,7 +12,7 @@
 #include "event.h"
 
 /* Copied per turn before only tails follow: the head limit of user space. */
-#define TURN_BUDGET (16u << 10)
+#define FLIGHT_BUDGET (16u << 10)
 /* Likewise once a head ended and its body's length is not known. */
 #define BODY_BUDGET (4u << 10)
 /*
@@ -21,11 +21,11 @@
  */
 #define PIPELINE_BUDGET (1u << 20)
 /* Turns without HTTP before a connection is muted. */
-#define UNKNOWN_TURNS 8
+#define UNKNOWN_FLIGHTS 8
 
 /* Bytes of a head that are loaded together, and how far behind one of them is read. */
-#define SCAN_CHUNK 184
-#define SCAN_AHEAD 48
+#define SCAN_CHUNK     184
+#define SCAN_LOOKAHEAD 48
 
 /*
  * Working space of scan_head(), here because the verifier allows no unaligned
@@ -37,26 +37,26 @@ struct scan {
 	__u32 filled; /* positions below are in buf */
 	__u32 length_at; /* where the value of Content-Length starts; 0: not seen */
 	__u32 coding_at; /* where Transfer-Encoding, which overrides it, was seen */
-	__u8 buf[SCAN_CHUNK + SCAN_AHEAD];
+	__u8 buf[SCAN_CHUNK + SCAN_LOOKAHEAD];
 };
 
 /*
  * Was anything of ingress ever sent out of order, which the socket has to confirm? WITHOUT_WALK:
  * what was sent last, for another CPU was at the frames before it.
  */
-enum ahead { AHEAD_NONE, AHEAD_OF_GAP, AHEAD_WITHOUT_WALK };
+enum order { ORDER_KEPT, ORDER_GAP, ORDER_PARSER_BUSY };
 
 /* Of one direction in HTTP/2: are its frames set up, and is a CPU at them? */
-enum walk { WALK_UNBEGUN, WALK_IDLE, WALK_BUSY };
+enum parser_state { PARSER_UNUSED, PARSER_IDLE, PARSER_BUSY };
 
 /* Of the PROXY header, which may be before the first byte of a connection. See proxy.bpf.h. */
 enum proxy {
-	PROXY_UNSEEN, /* none has begun */
-	PROXY_OVER, /* it has ended, or was none */
-	PROXY_BEGUN, /* one may begin with the next byte */
+	PROXY_NOT_SEEN, /* none has begun */
+	PROXY_DONE, /* it has ended, or was none */
+	PROXY_FIRST_BYTES, /* one may begin with the next byte */
 	PROXY_V1, /* a line may have begun */
 	PROXY_V2,
-	PROXY_COUNTED, /* likewise of version 2, and its length is known */
+	PROXY_V2_ADDRESSES, /* likewise of version 2, and its length is known */
 };
 
 /*
@@ -64,7 +64,7 @@ enum proxy {
  * duplicate of it may be at work on two CPUs at once: what they set are
  * positions, to which both come, and no differences, which would add up.
  */
-struct half {
+struct direction {
 	__u64 next; /* end of what was seen: a sequence number that goes on beyond 2^32 */
 	/*
 	 * Bytes from next to here, counted alike, are known to be body. After a 101 of this
@@ -73,74 +73,74 @@ struct half {
 	__u64 skip_to;
 	union {
 		__u64 ask_ns; /* when the last question where frames start was asked; 0: never */
-		/* Before HTTP/2: see proxy.bpf.h. PROXY_OVER reads as a question of long ago. */
+		/* Before HTTP/2: see proxy.bpf.h. PROXY_DONE reads as a question of long ago. */
 		struct {
 			__u8 proxy; /* enum proxy */
 			__u8 proxy_pos; /* bytes of the header that were before */
-			__u16 proxy_left; /* PROXY_COUNTED: bytes of it that follow */
+			__u16 proxy_left; /* PROXY_V2_ADDRESSES: bytes of it that follow */
 			__u32 proxy_seq; /* the header goes on here */
 		};
 	};
-	__u32 told_seq; /* end of what user space was told */
+	__u32 reported_seq; /* end of what user space was told */
 	__u32 first_seq; /* of the direction, or of what was seen of it */
 	__u32 ack; /* the highest acknowledgement that was acceptable; may count a FIN */
-	__u32 turn_ack; /* likewise the last one that had new data */
+	__u32 flight_ack; /* likewise the last one that had new data */
 	__u32 budget; /* bytes that may still be copied in this turn */
-	/* What the cgroup's counters were not told yet: tell_volume() */
+	/* What the cgroup's counters were not told yet: flush_volume() */
 	__u32 bytes_seen;
 	__u32 bytes_sent;
 	__u16 segments;
 	__u16 records;
-	bool is_turn; /* the next byte to send is the first of a turn */
-	bool at_start; /* a message starts with the next byte, by the length of the last */
-	bool is_skip_new; /* skip_to was set with the body's first byte still to come */
+	bool is_flight_start; /* the next byte to send is the first of a turn */
+	bool at_message_start; /* a message starts with the next byte, by the length of the last */
+	bool is_body_expected; /* skip_to was set with the body's first byte still to come */
 	bool is_finished; /* its FIN was seen in sequence */
-	bool is_unplaced; /* frames began before us, and nobody has said yet where they start */
-	__u8 walk; /* enum walk; frames belong to who made it WALK_BUSY */
-	__u8 ahead; /* enum ahead */
+	bool is_unsynced; /* frames began before us, and nobody has said yet where they start */
+	__u8 parser_state; /* enum parser_state; frames belong to who made it PARSER_BUSY */
+	__u8 order; /* enum order */
 	__u8 ask_backoff; /* the next question may come after ASK_LEAST_NS << ask_backoff */
 };
 
-enum frames_state { FRAMES_KNOWN, FRAMES_LOST, FRAMES_TRIAL };
+enum frames_sync { FRAMES_SYNCED, FRAMES_UNSYNCED, FRAMES_TENTATIVE };
 
 /* Bytes of a piece in which frame headers are looked for together. */
-#define WALK_CHUNK 48
+#define HEADERS_CHUNK 48
 
 /* Of one direction in HTTP/2: the place among its frames. See frames.bpf.h. */
-struct frames {
+struct frame_parser {
 	union {
 		struct {
-			__u32 keep; /* bytes of the frame that are sent, */
-			__u32 skip; /* and behind them, those that are not */
+			__u32 copy_left; /* bytes of the frame that are sent, */
+			__u32 skip_left; /* and behind them, those that are not */
 		};
-		__u64 rest; /* 0: a frame starts here, if is_odd says no */
+		__u64 frame_left; /* 0: a frame starts here, if is_exceptional says no */
 	};
 	union {
 		struct {
-			__u8 state; /* enum frames_state */
+			__u8 sync; /* enum frames_sync */
 			__u8 head_len; /* bytes in head */
 			__u8 preface_left; /* bytes of the preface still to be compared */
-			bool is_first; /* the next frame has to be SETTINGS */
+			bool expects_settings; /* the next frame has to be SETTINGS */
 		};
-		__u32 is_odd;
+		__u32 is_exceptional;
 	};
 	__u32 at_seq; /* all that is true of the byte with this sequence number */
 	__u32 ask_seq; /* what the last question was about; valid if has_asked */
 	bool has_asked;
-	bool is_end; /* the last DATA frame ends its stream */
+	bool ends_stream; /* the last DATA frame ends its stream */
 	__u8 flags; /* of the record of the piece at hand, */
-	bool is_quiet; /* which is not sent, */
+	bool is_withheld; /* which is not sent, */
 	/* and from its first byte on: what is sent ends here, */
-	__u32 useful;
+	__u32 copy_end;
 	__u32 pos; /* and what was walked here; */
-	__u32 chunk_at; /* chunk starts here; */
+	__u32 chunk_pos; /* chunk starts here; */
 	__u32 cut_above; /* size of a DATA frame that may be cut, */
-	__u32 ends_above; /* so much more if it ends its stream; */
-	__u32 ignored; /* frames that are left out, a bit for each type */
-	__u32 allowed; /* what the next frame may be, likewise */
-	__u32 allowed_next; /* and those after it */
+	__u32 end_stream_extra; /* so much more if it ends its stream; */
+	__u32 skipped_types; /* frames that are left out, a bit for each type */
+	__u32 allowed_types; /* what the next frame may be, likewise */
+	__u32 later_types; /* and those after it */
 	__u8 head[24]; /* what has come of a frame header, and room to write at any place of it */
-	__u8 chunk[WALK_CHUNK];
+	__u8 chunk[HEADERS_CHUNK];
 };
 
 /*
@@ -161,7 +161,7 @@ struct sock_state {
 	/* Seldom written: */
 	__u64 id;
 	__u8 role;
-	__u8 unknown_turns;
+	__u8 unknown_flights;
 	__u8 mute; /* enum sl_mute, or SL_MUTE_MAX once CLOSE was sent; 0 while captured */
 	bool is_open; /* OPEN was sent */
 	bool is_http; /* a response was seen to start like HTTP/1 */
@@ -171,19 +171,20 @@ struct sock_state {
 	bool is_closed; /* its end is counted, and CLOSE was sent */
 	__u8 upgrade_by; /* 1 + enum sl_dir that sent a 101: HTTP/1 is over; 0: none did */
 	bool is_http2; /* it is taken for HTTP/2, */
-	bool is_sure; /* and it is: set once, and by itself, for both directions may be at it */
-	bool was_maybe; /* it was looked at as HTTP/2 before */
+	bool is_confirmed; /* and it is: set once, and by itself, for both directions may be at it
+			    */
+	bool was_candidate; /* it was looked at as HTTP/2 before */
 	bool is_scanning; /* a CPU is in scan_head(); under the lock */
-	__u32 maybe_left[2]; /* bytes that may be sent while it is not known to be HTTP/2 */
-	__u64 maybe_ns; /* since then it may be */
+	__u32 candidate_budget[2]; /* bytes that may be sent while it is not known to be HTTP/2 */
+	__u64 candidate_ns; /* since then it may be */
 	__u64 clock_ns; /* a reading of the clock, not much older than the newest */
 	__u32 ends; /* ENDS_* */
-	/* Of is_scanning, is_closed, and a direction becoming or ceasing to be WALK_BUSY. */
+	/* Of is_scanning, is_closed, and a direction becoming or ceasing to be PARSER_BUSY. */
 	struct bpf_spin_lock lock;
-	struct half half[2]; /* by enum sl_dir */
+	struct direction direction[2]; /* by enum sl_dir */
 	union {
 		struct scan scan; /* HTTP/1 */
-		struct frames frames[2]; /* HTTP/2; by enum sl_dir */
+		struct frame_parser parser[2]; /* HTTP/2; by enum sl_dir */
 	};
 };
 
@@ -219,8 +220,9 @@ _Static_assert(sizeof(struct muted_state) <= 96 - 72, "a slab of 96 bytes");
 #define LINE		   64
 #define STARTS_LINE(field) ((8 + __builtin_offsetof(struct sock_state, field)) % LINE == 0)
 
-_Static_assert(STARTS_LINE(half[SL_INGRESS]) && STARTS_LINE(half[SL_EGRESS]), "lines of its own");
-_Static_assert(STARTS_LINE(frames[SL_INGRESS]) && STARTS_LINE(frames[SL_EGRESS]), "likewise");
+_Static_assert(STARTS_LINE(direction[SL_INGRESS]) && STARTS_LINE(direction[SL_EGRESS]),
+	       "lines of its own");
+_Static_assert(STARTS_LINE(parser[SL_INGRESS]) && STARTS_LINE(parser[SL_EGRESS]), "likewise");
 
 /* For what both directions read: not written to without need. */
 static __always_inline void set_flag(bool *flag, bool value)
@@ -230,19 +232,19 @@ static __always_inline void set_flag(bool *flag, bool value)
 }
 
 /* The segment's byte at seq, not above next, in the numbers of next. */
-static __always_inline __u64 position(const struct half *h, __u32 seq)
+static __always_inline __u64 position(const struct direction *d, __u32 seq)
 {
-	__u64 next = h->next;
+	__u64 next = d->next;
 
 	return next - ((__u32)next - seq);
 }
 
 /* Where news that go up to seq begin; another CPU may be ahead, with a copy of the segment. */
-static __always_inline __u32 told_before(const struct half *h, __u32 seq)
+static __always_inline __u32 unreported_start(const struct direction *d, __u32 seq)
 {
-	__u32 told_seq = h->told_seq;
+	__u32 reported_seq = d->reported_seq;
 
-	return (__s32)(seq - told_seq) < 0 ? seq : told_seq;
+	return (__s32)(seq - reported_seq) < 0 ? seq : reported_seq;
 }
 
 struct {
@@ -260,7 +262,7 @@ struct {
 } muted SEC(".maps");
 
 /* Of the packet's socket. NULL: it is no full socket, or not followed. */
-static __always_inline struct sock_state *state_of(struct __sk_buff *skb)
+static __always_inline struct sock_state *find_state(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
 
@@ -310,7 +312,7 @@ volatile __u64 storages SEC(".data.count"); /* not shared with who reads the rin
 const volatile __u64 storages_max;
 
 /* Some connection has had something ahead: egress segments may confirm it. */
-volatile __u32 has_ahead;
+volatile __u32 has_out_of_order;
 
 /* No receive window is larger: from tcp_rmem and rmem_max. */
 const volatile __u32 window_max;
@@ -342,16 +344,16 @@ static __always_inline void count(enum sl_counter which, __u64 n)
 }
 
 /* Bytes of ingress are sent out of order. */
-static __always_inline void note_ahead(struct half *h, enum ahead ahead)
+static __always_inline void mark_out_of_order(struct direction *d, enum order order)
 {
-	if (h->ahead < ahead)
-		h->ahead = ahead;
-	if (!has_ahead)
-		has_ahead = 1;
+	if (d->order < order)
+		d->order = order;
+	if (!has_out_of_order)
+		has_out_of_order = 1;
 }
 
 /* A state for the socket, or NULL, which is counted. A new one is all zeros. */
-static __always_inline struct sock_state *make_state(void *sk)
+static __always_inline struct sock_state *create_state(void *sk)
 {
 	struct sock_state *st;
 
@@ -382,18 +384,18 @@ static __always_inline void release_state(void)
 
 /* Volume is added up by socket and told in lots, so that the counters need not be found for each
  * segment. */
-static __always_inline void tell_volume(struct half *h)
+static __always_inline void flush_volume(struct direction *d)
 {
 	struct sl_cgroup *cg = bpf_get_local_storage(&cgroups, 0);
 
-	cg->counter[SL_C_SEGMENTS] += h->segments;
-	cg->counter[SL_C_RECORDS] += h->records;
-	cg->counter[SL_C_BYTES_SEEN] += h->bytes_seen;
-	cg->counter[SL_C_BYTES_SENT] += h->bytes_sent;
-	h->segments = 0;
-	h->records = 0;
-	h->bytes_seen = 0;
-	h->bytes_sent = 0;
+	cg->counter[SL_C_SEGMENTS] += d->segments;
+	cg->counter[SL_C_RECORDS] += d->records;
+	cg->counter[SL_C_BYTES_SEEN] += d->bytes_seen;
+	cg->counter[SL_C_BYTES_SENT] += d->bytes_sent;
+	d->segments = 0;
+	d->records = 0;
+	d->bytes_seen = 0;
+	d->bytes_sent = 0;
 }
 
 #endif
