@@ -19,7 +19,7 @@
 #include "event.h"
 #include "fastopen.bpf.h"
 #include "mptcp.bpf.h"
-#include "order.bpf.h"
+#include "parser_lock.bpf.h"
 #include "packet.bpf.h"
 #include "piece.bpf.h"
 #include "proxy.bpf.h"

@@ -1,22 +1,36 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Is a connection HTTP/2, and how much of it is sent until that is known? See http2.bpf.h.
+ * Detection of HTTP/2: whether a connection uses it, and how much is copied until that is known.
+ *
+ * A connection becomes a candidate (is_http2) with the start of the client's preface, and with
+ * first bytes of other kinds: if the server sends first, after a 101, or if the connection is older
+ * than this process. Until HTTP/2 is confirmed, no bytes are reported as body, and only a limited
+ * number is copied.
+ *
+ *     not is_http2 --> is_http2 --> is_http2, is_confirmed
+ *                          |        by the preface, or by a verdict of user space
+ *                          v
+ *                      not is_http2, or muted: by other bytes, or by too many of them
  */
-#ifndef SIDELIGHT_PROOF_BPF_H
-#define SIDELIGHT_PROOF_BPF_H
+#ifndef SIDELIGHT_HTTP2_DETECTION_BPF_H
+#define SIDELIGHT_HTTP2_DETECTION_BPF_H
 
-#include "frames.bpf.h"
+#include "frame_parser.bpf.h"
+#include "frame_sync.bpf.h"
 #include "http1.bpf.h"
 #include "packet.bpf.h"
 #include "record.bpf.h"
 #include "state.bpf.h"
 
 /*
- * Bytes of a direction that are sent while it is not known to be HTTP/2. Each has its own: one of
- * large bodies shows nothing, while the other has a head in each segment.
+ * Bytes of a candidate that are copied. Each direction has a budget of its own, since one that
+ * carries large bodies contains no evidence while the other has a frame header in each segment.
  */
 #define CANDIDATE_BUDGET (64u << 10)
-/* How long nothing more is sent then: who is busy has used that up before anybody reads it. */
+/*
+ * How long a candidate with a spent budget waits for a verdict. A busy connection spends its budget
+ * before user space reads any of it.
+ */
 #define CANDIDATE_WAIT_NS (200ull * 1000 * 1000)
 
 static __always_inline void start_candidate(struct sock_state *st)
@@ -26,7 +40,7 @@ static __always_inline void start_candidate(struct sock_state *st)
 	st->candidate_ns = bpf_ktime_get_ns();
 }
 
-/* Is it known otherwise: by user space, or by what was seen on the listener's socket? */
+/* Is it HTTP/2 by a verdict: of user space, or of the program that saw the listener's socket? */
 static __always_inline bool is_http2_by_verdict(const struct sock_state *st)
 {
 	const struct sl_verdict *v = bpf_map_lookup_elem(&verdicts, &st->id);
@@ -34,9 +48,25 @@ static __always_inline bool is_http2_by_verdict(const struct sock_state *st)
 	return v && v->is_http2;
 }
 
+/* A frame header of SETTINGS: less than 256 bytes, no flags, stream 0. */
+static __always_inline bool is_settings_head(__u64 first, __u32 n)
+{
+	return n >= FRAME_HEAD && (first & ~WORD(0, 0, 0xff, 0, 0, 0, 0, 0)) ==
+					  WORD(0, 0, 0, FRAME_SETTINGS, 0, 0, 0, 0);
+}
+
 /*
- * May HTTP/2 begin with the first n bytes of a turn, at seq? Then they are left to
- * send_http2_slice().
+ * A frame header at the start of a flight, on a connection of unknown role. Text has a first byte
+ * that would be a far too large length.
+ */
+static __always_inline bool may_be_frame_head(__u64 first)
+{
+	return (first & 0xff) <= 8 && (first >> 24 & 0xff) <= FRAME_LAST;
+}
+
+/*
+ * May HTTP/2 begin with the first n bytes of a flight, at seq? Then the connection becomes a
+ * candidate, and send_http2_slice() takes these bytes.
  */
 static __always_inline bool starts_http2(struct sock_state *st, __u8 dir, __u32 seq, __u64 first,
 					 __u32 n)
@@ -46,26 +76,19 @@ static __always_inline bool starts_http2(struct sock_state *st, __u8 dir, __u32 
 	const struct direction *d = &st->direction[dir];
 
 	if (((first ^ WORD_PRI) & mask) == 0 && (st->role ? dir == request_dir : n >= 8)) {
-		/* Who sends the preface is the client, whoever opened the connection. */
+		/* The end that sends the preface is the client, whoever opened the connection. */
 		if (!st->role)
 			st->role = dir == SL_EGRESS ? SL_ROLE_CLIENT : SL_ROLE_SERVER;
 	} else if (st->was_candidate) {
-		/* The answer may have come too late. */
+		/* The verdict may have come after the connection was rejected. */
 		if (!is_http2_by_verdict(st))
 			return false;
 	} else if (st->role && dir != request_dir) {
-		/* SETTINGS of less than 256 bytes, no flags, stream 0 */
-		if ((first & ~WORD(0, 0, 0xff, 0, 0, 0, 0, 0)) !=
-			    WORD(0, 0, 0, FRAME_SETTINGS, 0, 0, 0, 0) ||
-		    n < FRAME_HEAD || d->first_seq != seq)
+		if (!is_settings_head(first, n) || d->first_seq != seq)
 			return false;
 		if (is_http2_by_verdict(st))
 			st->is_confirmed = true;
-	} else if (!st->role) {
-		/* Turns begin with frames; text does not, by what its first byte is as a length. */
-		if ((first & 0xff) > 8 || (first >> 24 & 0xff) > FRAME_LAST)
-			return false;
-	} else {
+	} else if (st->role || !may_be_frame_head(first)) {
 		return false;
 	}
 	start_candidate(st);
@@ -75,9 +98,9 @@ static __always_inline bool starts_http2(struct sock_state *st, __u8 dir, __u32 
 }
 
 /*
- * After a 101, whose head ends at server_seq; 0: it is not known where. The frames are begun with
- * their first byte, by init_parser_once(): the other direction may still scan a head in their
- * memory.
+ * Makes the connection a candidate after a 101 whose head ends at server_seq; 0: the end is
+ * unknown. The parsers are initialised later, with their first bytes (init_parser_once()), since
+ * the other direction may still scan a head in their memory.
  */
 static __always_inline void upgrade_to_http2(struct sock_state *st, __u8 dir, __u32 server_seq)
 {
@@ -90,9 +113,9 @@ static __always_inline void upgrade_to_http2(struct sock_state *st, __u8 dir, __
 }
 
 /*
- * Ends what the caller, who walks the frames of dir, has taken for HTTP/2. The other direction may
- * be at its own: it keeps them, and until it is done nobody scans a head in their memory. False:
- * the other direction has proved that it is HTTP/2.
+ * Ends the candidate; the caller owns the parser of dir. If the other direction's parser is busy,
+ * its owner keeps it, and until it is released no head is scanned in its memory. Returns false if
+ * the other direction has confirmed HTTP/2.
  */
 static __always_inline bool reject_http2(struct sock_state *st, __u8 dir)
 {
@@ -110,7 +133,7 @@ static __always_inline bool reject_http2(struct sock_state *st, __u8 dir)
 	return is_over;
 }
 
-/* It is not HTTP/2. False: it is, see reject_http2(). */
+/* Returns to HTTP/1, or mutes after a 101. Returns false if it is HTTP/2, see reject_http2(). */
 static __always_inline bool leave_http2(struct __sk_buff *skb, struct sock_state *st, __u8 dir)
 {
 	struct direction *d = &st->direction[dir];
@@ -127,7 +150,7 @@ static __always_inline bool leave_http2(struct __sk_buff *skb, struct sock_state
 	return true;
 }
 
-/* Compares the start of the preface as far as it goes. False: that is something else. */
+/* Compares the beginning of the preface, as far as its bytes are here. */
 static __always_inline bool compare_preface(struct __sk_buff *skb, struct sock_state *st,
 					    struct frame_parser *p, __u32 off, __u32 len)
 {
@@ -145,12 +168,12 @@ static __always_inline bool compare_preface(struct __sk_buff *skb, struct sock_s
 }
 
 enum http2_check {
-	HTTP2_REJECTED, /* it is no HTTP/2 */
-	HTTP2_UNDECIDED, /* nobody has said yet what it is, and enough was sent */
-	HTTP2_ACCEPTED,
+	HTTP2_REJECTED,
+	HTTP2_UNDECIDED, /* the budget is spent, and there is no verdict yet */
+	HTTP2_ACCEPTED, /* it is HTTP/2, or a candidate with budget */
 };
 
-/* Is the connection still taken for HTTP/2 with the next len bytes? */
+/* Checks whether a candidate may still be HTTP/2, with its next len bytes. */
 static __always_inline enum http2_check check_candidate(struct __sk_buff *skb,
 							struct sock_state *st, __u8 dir,
 							struct frame_parser *p, __u32 off,
