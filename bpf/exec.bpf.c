@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * Tells when a process of our PID namespace executes a program in a cgroup
- * that nobody has looked at yet: the start of a container.
+ * Reports that a process of this PID namespace executes a program in a cgroup that user space does
+ * not know yet: the start of a container.
  *
- * A process outside of the namespace costs one comparison; one in a cgroup
- * that is known, one look-up more. Neither wakes anybody.
+ * A process outside of the namespace costs one comparison, and a process in a known cgroup costs
+ * one look-up more. Neither wakes user space.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -13,11 +13,11 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* As the kernel has them: of the namespace's file. */
+/* Device and inode of the namespace's file, as the kernel encodes them. */
 const volatile __u64 ns_dev;
 const volatile __u64 ns_ino;
 
-/* Execs that found the ring full. */
+/* Executions for which the ring had no room. */
 volatile __u32 lost;
 
 struct {
@@ -32,7 +32,7 @@ struct {
 	__uint(max_entries, 4096);
 } execs SEC(".maps");
 
-/* Raw, because a container has no tracefs to find another kind in. */
+/* A raw tracepoint, because other kinds need tracefs, which a container does not have. */
 SEC("raw_tracepoint/sched_process_exec")
 int sl_exec(void *ctx)
 {

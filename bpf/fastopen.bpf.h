@@ -2,11 +2,10 @@
 /*
  * Data in a SYN (TCP Fast Open, RFC 7413).
  *
- * When the SYN passes, the server has no socket for the connection yet, and nobody knows whether
- * there will be one: anybody may have sent it. So the data is kept, in one of a few slots, until
- * the connection is established, on either side: on the server's that is at once, on the client's
- * after one round trip. Data that the server did not take is sent again by the client, in order,
- * and is then known already.
+ * When the SYN passes, the server has no socket for the connection yet, and there may never be one,
+ * since the SYN may be forged. So the data is stored in one of a few slots until the connection is
+ * established: at once on the server's side, after one round trip on the client's. If the server
+ * did not accept the data, the client retransmits it, and it is dropped as seen before.
  */
 #ifndef SIDELIGHT_FASTOPEN_BPF_H
 #define SIDELIGHT_FASTOPEN_BPF_H
@@ -20,13 +19,13 @@
 
 struct syn_data {
 	struct bpf_spin_lock lock; /* of is_busy */
-	__u32 is_busy; /* a CPU is at what follows */
-	__u64 key; /* of the addresses; 0: nothing is kept */
+	__u32 is_busy; /* a CPU uses the members below */
+	__u64 key; /* hash of the addresses; 0: the slot is empty */
 	__u64 time_ns;
 	__u64 thread; /* tid and tgid, as in struct sl_data */
 	__u32 seq;
-	__u32 len; /* in the SYN */
-	__u64 data[SL_DATA_LARGE / 8]; /* the first bytes of it */
+	__u32 len; /* of the data in the SYN */
+	__u64 data[SL_DATA_LARGE / 8]; /* its first bytes */
 };
 
 struct {
@@ -36,7 +35,7 @@ struct {
 	__type(value, struct syn_data);
 } syn_data SEC(".maps");
 
-/* Some SYN had data. */
+/* Set once, with the first SYN that has data: without it no look-up is needed. */
 volatile __u32 has_syn_data;
 
 static __always_inline struct syn_data *syn_slot(__u64 key)
@@ -65,7 +64,7 @@ static __always_inline void unlock_syn_slot(struct syn_data *v, __u64 key)
 	bpf_spin_unlock(&v->lock);
 }
 
-/* A SYN with data passes. A global function: the verifier takes it by itself, see scan_head(). */
+/* Stores the data of a SYN. A global function, see README.md. */
 __noinline __u32 store_syn_data(struct __sk_buff *skb, __u32 is_egress)
 {
 	struct segment seg;
@@ -99,7 +98,7 @@ __noinline __u32 store_syn_data(struct __sk_buff *skb, __u32 is_egress)
 	return 1;
 }
 
-/* The bytes that were kept, as one record; what is beyond them is not vouched for. */
+/* Sends the stored bytes in one record. Bytes beyond them count as lost, not as body. */
 static __always_inline void send_syn_data(struct sock_state *st, const struct syn_data *v, __u8 dir)
 {
 	__u64 n = v->len < SL_DATA_LARGE ? v->len : SL_DATA_LARGE;
@@ -111,7 +110,8 @@ static __always_inline void send_syn_data(struct sock_state *st, const struct sy
 		count_exact(SL_C_LOST_REQUEST);
 		return;
 	}
-	/* All of the room, so that the verifier has one way through it: h.len is what counts. */
+	/* Copies the whole slot, so that the verifier sees one path; h.len says how much is valid.
+	 */
 #pragma unroll 25
 	for (__u64 i = 0; i < SL_DATA_LARGE / 8; i++)
 		((__u64 *)rec->data)[i] = v->data[i];
@@ -125,7 +125,7 @@ static __always_inline void send_syn_data(struct sock_state *st, const struct sy
 	d->bytes_sent += n;
 }
 
-/* The connection begins with v. False: it does not. */
+/* Opens the connection with the data of its SYN. Returns false if the data is not its own. */
 static __always_inline bool open_with_syn_data(struct sock_state *st, const struct syn_data *v,
 					       const struct tuple *t, __u8 dir)
 {
@@ -158,7 +158,7 @@ static __always_inline bool open_with_syn_data(struct sock_state *st, const stru
 	return true;
 }
 
-/* A connection is established, and its state is new: was there data in its SYN? */
+/* Looks for data of the SYN when a connection is established; its state is new. */
 static __always_inline void use_syn_data(struct sock_state *st, const struct tuple *t)
 {
 	__u8 dir = st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS;

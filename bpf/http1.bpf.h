@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Just enough HTTP/1 to know which bytes are body and need no copy: where
- * heads end, and Content-Length. Everything else is user space's business; a
- * mistake here may cost copies, or bytes that user space misses and counts,
- * never a wrong number.
+ * Parses as much of HTTP/1 as is needed to know which bytes are body and need not be copied: the
+ * end of a head, and Content-Length. User space parses everything else. A mistake here may cost
+ * additional copies, or bytes that user space counts as lost, but never a wrong number.
  */
 #ifndef SIDELIGHT_HTTP1_BPF_H
 #define SIDELIGHT_HTTP1_BPF_H
@@ -15,7 +14,7 @@
 #include "packet.bpf.h"
 #include "state.bpf.h"
 
-/* Words of eight characters as they read from memory, little endian. */
+/* Eight characters as one little-endian word. */
 #define WORD(a, b, c, d, e, f, g, h)                                                               \
 	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 |   \
 	 (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
@@ -34,7 +33,7 @@ static __always_inline bool starts_response(__u64 first)
 	return (first & WORD_7) == WORD_HTTP1;
 }
 
-/* The same of what n bytes can tell. */
+/* Likewise, as far as n bytes can tell. */
 static __always_inline bool may_start_response(__u64 first, __u32 n)
 {
 	__u64 mask = n < 7 ? (1ull << (n & 7) * 8) - 1 : WORD_7;
@@ -42,40 +41,44 @@ static __always_inline bool may_start_response(__u64 first, __u32 n)
 	return ((first ^ WORD_HTTP1) & mask) == 0;
 }
 
-/* The top bit of each byte that is a line feed; exact for the lowest one. */
+/* Sets the top bit of each byte that is a line feed; only the lowest one is exact. */
 static __always_inline __u64 newline_marks(__u64 w)
 {
 	w ^= WORD_ALL('\n');
 	return (w - WORD_ALL(1)) & ~w & WORD_ALL(0x80);
 }
 
-/* Positions in a scanned piece are below this; a power of two, so that a mask bounds them. */
+/* Positions in the scanned bytes are below this; a power of two, so that a mask bounds them. */
 #define SCAN_MAX 2048
 /*
- * Loads of a chunk, lines, and words that are looked at together: a head of 800 bytes with 30
- * lines, or 1,400 bytes with few. Longer ones are copied with what follows, up to the budget.
+ * Limit of the steps of a scan. A step loads a chunk, or searches SCAN_WORDS words for the end of a
+ * line. This is enough for a head of 800 bytes with 30 lines, or 1,400 bytes with few. After a
+ * longer head, the body is copied as well, up to the budget.
  */
 #define SCAN_STEPS 57
 #define SCAN_WORDS 4
 
-/* What scan_head() answers, in one number: the only thing that a global function may return. */
-#define SCAN_HEAD(result)   ((__u32)(result) & (SCAN_MAX - 1)) /* 0: no whole head there */
-#define SCAN_LENGTH(result) ((result) >> 12) /* Content-Length + 1; 0: none, or not decisive */
+/* The result of scan_head() in one number, since a global function can't return more. */
+#define SCAN_HEAD(result)                                                                          \
+	((__u32)(result) & (SCAN_MAX - 1)) /* length of the head; 0: it is incomplete */
+#define SCAN_LENGTH(result)                                                                        \
+	((result) >> 12) /* Content-Length + 1; 0: none, or it does not apply                      \
+			  */
 
-/* Index of the lowest byte whose top bit is set in marks (top bits only, not 0). */
+/* Index of the lowest byte whose top bit is set. marks has only top bits, and is not 0. */
 static __always_inline __u64 lowest_mark(__u64 marks)
 {
-	/* 1 << 8k times the constant puts k on top. */
+	/* The product of 1 << 8k and the constant has k in its highest byte. */
 	return (((marks & -marks) >> 7) * 0x0001020304050607ull >> 56) & 7;
 }
 
-/* The top bit of each byte of x (digits less '0') that is no digit; exact for the lowest one. */
+/* Sets the top bit of each byte of x (less '0') that is no digit; only the lowest one is exact. */
 static __always_inline __u64 nondigit_marks(__u64 x)
 {
 	return (x | (x + WORD_ALL(0x76))) & WORD_ALL(0x80);
 }
 
-/* Eight digits less '0', the first in the lowest byte: pairs, fours, all. */
+/* Value of eight digits (less '0'), the first in the lowest byte: pairs, then fours, then all. */
 static __always_inline __u64 eight_digits(__u64 x)
 {
 	x = x * 10 + (x >> 8);
@@ -84,9 +87,8 @@ static __always_inline __u64 eight_digits(__u64 x)
 }
 
 /*
- * Content-Length + 1 from the sixteen characters behind the colon; 0 if it is none, or has
- * more than 13 digits. Words and not a loop: the verifier would follow
- * every way through it.
+ * Parses Content-Length from the sixteen characters after the colon. Returns the length + 1, or 0
+ * if it is no number, or has more than 13 digits. No loop over bytes, see README.md.
  */
 static __always_inline __u64 parse_length(__u64 first, __u64 second)
 {
@@ -144,9 +146,10 @@ static __always_inline void unlock_scan(struct sock_state *st)
 	bpf_spin_unlock(&st->lock);
 }
 
-/* For scan_head(), which has the lock of it. What is kept between steps lives in map memory, of
- * which the verifier tracks no values: one step is then verified once, and not once for every way
- * to get there.
+/*
+ * Scans a head for its end and Content-Length; the caller has locked the scan. What is kept between
+ * steps passes through map memory (see README.md), so that one step is verified once, and not once
+ * for each path that leads to it.
  */
 static __always_inline __u64 scan_chunks(struct __sk_buff *skb, struct sock_state *st, __u32 off,
 					 __u32 n, __u32 is_response)
@@ -187,7 +190,7 @@ static __always_inline __u64 scan_chunks(struct __sk_buff *skb, struct sock_stat
 			continue;
 		}
 		s->pos = s->base + at + lowest_mark(w) + 1;
-		/* Read again: in whichever word it was, the verifier sees one way from here on. */
+		/* Through map memory: one path, in whichever word the line feed was. */
 		pos = s->pos;
 		at = pos - s->base;
 		opaque(at);
@@ -226,11 +229,8 @@ found:
 }
 
 /*
- * Where does the head end that starts at off in the packet, and how long is
- * its body? n bytes are there, n < SCAN_MAX.
- *
- * A global function: the verifier takes it by itself, once, and not again for
- * every path that calls it.
+ * Finds the end of the head that starts at off in the packet, and the length of its body. n: bytes
+ * of the head that are there, n < SCAN_MAX. A global function, see README.md.
  */
 __noinline __u64 scan_head(struct __sk_buff *skb, __u32 off, __u32 n, __u32 is_response)
 {

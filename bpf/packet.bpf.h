@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * From an __sk_buff that starts at the IP header to one TCP segment.
+ * Parses an __sk_buff that starts at the IP header into one TCP segment.
  *
- * Contract of everything here: inlined, bounds-checked against the packet,
- * results in host byte order, false when the packet is not what is asked for.
- * Headers are read in place: in both cgroup_skb hooks the linear part of the
- * packet holds them. Payload is not: it may sit in page fragments.
+ * All functions here are inlined, check bounds against the packet, return results in host byte
+ * order, and return false if the packet is not of the expected kind. Headers are read in place,
+ * because in both cgroup_skb hooks they are in the linear part of the packet. Payload may be in
+ * page fragments, and is loaded by a helper.
  */
 #ifndef SIDELIGHT_PACKET_BPF_H
 #define SIDELIGHT_PACKET_BPF_H
@@ -36,7 +36,7 @@ struct segment {
 	__u8 tcp_flags;
 };
 
-/* Takes one extension header off, if that is what stands at *at. False: it is not for us. */
+/* Skips the extension header at *at. Returns false if no TCP header can follow. */
 static __always_inline bool ipv6_skip_extension(struct __sk_buff *skb, __u8 *next, __u32 *at)
 {
 	__u8 ext[2];
@@ -52,7 +52,7 @@ static __always_inline bool ipv6_skip_extension(struct __sk_buff *skb, __u8 *nex
 	return true;
 }
 
-/* Behind the extension headers; 0 if TCP is not there, or behind more than four. */
+/* Offset of the TCP header behind at most four extension headers; 0: there is none. */
 static __always_inline __u32 ipv6_skip_extensions(struct __sk_buff *skb, __u8 next)
 {
 	__u32 at = sizeof(struct ipv6hdr);
@@ -63,12 +63,12 @@ static __always_inline __u32 ipv6_skip_extensions(struct __sk_buff *skb, __u8 ne
 	return next == IPPROTO_TCP ? at : 0;
 }
 
-/* The words of a TCP header that matter: in registers, where a copy of it would be in memory. */
+/* The words of a TCP header that are needed, as values that fit into registers. */
 struct tcp_words {
-	__u32 ports; /* network order, as the next two */
+	__u32 ports; /* in network order, likewise seq and ack */
 	__u32 seq;
 	__u32 ack;
-	__u32 flags; /* bytes as they stand: header length, flags, window */
+	__u32 flags; /* the bytes of header length, flags and window */
 };
 
 static __always_inline void read_tcp(const __u32 *tcp, struct tcp_words *ret)
@@ -79,8 +79,7 @@ static __always_inline void read_tcp(const __u32 *tcp, struct tcp_words *ret)
 	ret->flags = tcp[3];
 }
 
-/* The first bytes of the packet, as many as are there with any TCP. NULL: there are not that many.
- */
+/* The IP header, with as many bytes as any packet with TCP has. NULL: the packet is shorter. */
 static __always_inline void *ip_header(struct __sk_buff *skb)
 {
 	void *data = (void *)(long)skb->data;
@@ -90,7 +89,7 @@ static __always_inline void *ip_header(struct __sk_buff *skb)
 	return data;
 }
 
-/* A TCP header right behind that of IPv6 is read where it stands; false: it has to be copied. */
+/* Reads a TCP header in place that follows the IPv6 header. False: it has to be copied. */
 static __always_inline bool read_tcp_in_place(struct __sk_buff *skb, struct tcp_words *ret_tcp)
 {
 	void *data = (void *)(long)skb->data;
@@ -102,8 +101,8 @@ static __always_inline bool read_tcp_in_place(struct __sk_buff *skb, struct tcp_
 }
 
 /*
- * Finds the TCP header: its offset, or 0, and its words. In packets without
- * options it stands at one of two places and is read there.
+ * Finds the TCP header. Returns its offset, or 0. In packets without IP options it is at one of two
+ * offsets, and is read in place.
  */
 static __always_inline __u32 find_tcp(struct __sk_buff *skb, struct tcp_words *ret_tcp)
 {
@@ -150,13 +149,12 @@ static __always_inline bool segment_parse(struct __sk_buff *skb, struct segment 
 	return true;
 }
 
-/* Keeps the compiler from proving, and then dropping, what the verifier wants to see. */
+/* Hides a value from the compiler, see README.md. */
 #define opaque(x) asm volatile("" : "+r"(x))
 
 /*
- * n bytes of the packet, 1 <= n <= 2048 and n <= cap; false if they are not
- * there. Verifiers before 6.8 learn from a comparison with zero nothing, and the
- * compiler makes one of any check of a lower bound: hence the mask.
+ * Copies n bytes of the packet, 1 <= n <= 2048 and n <= cap. Returns false if they are not there.
+ * The mask is for the verifier, see README.md.
  */
 static __always_inline bool load_bytes(struct __sk_buff *skb, __u32 off, void *to, __u64 n,
 				       __u64 cap)
@@ -170,7 +168,7 @@ static __always_inline bool load_bytes(struct __sk_buff *skb, __u32 off, void *t
 	return bpf_skb_load_bytes(skb, off, to, n) == 0;
 }
 
-/* How far the packet's socket has received in order; `otherwise` if it does not tell. */
+/* The next sequence number that the packet's socket expects; `otherwise` if it is unknown. */
 static __always_inline __u32 received_seq(struct __sk_buff *skb, __u32 otherwise)
 {
 	struct bpf_sock *sk = skb->sk;
@@ -179,7 +177,7 @@ static __always_inline __u32 received_seq(struct __sk_buff *skb, __u32 otherwise
 	return tcp ? tcp->rcv_nxt : otherwise;
 }
 
-/* Addresses as the observed side names them. */
+/* Addresses and ports of a connection, as the observed side sees them. */
 struct tuple {
 	__u32 local_addr[4];
 	__u32 remote_addr[4];
@@ -188,7 +186,7 @@ struct tuple {
 	__u8 family; /* 4 or 6 */
 };
 
-/* is_egress: the packet's source is the local side. */
+/* is_egress: the packet's source is the observed side. */
 static __always_inline bool tuple_of_packet(struct __sk_buff *skb, bool is_egress, struct tuple *t)
 {
 	void *data = ip_header(skb);
@@ -220,8 +218,8 @@ static __always_inline bool tuple_of_packet(struct __sk_buff *skb, bool is_egres
 }
 
 /*
- * The connection's name (see event.h). For one pair of addresses it is unique
- * by construction: sequence number and both ports are in it unmixed.
+ * The id of a connection (see event.h). It is unique for each pair of addresses, since it contains
+ * the sequence number and both ports unmixed.
  */
 static __always_inline __u64 tuple_id(const struct tuple *t, __u32 first_egress_seq)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The PROXY header before the first byte of a connection: where it ends. All of it is sent, and
- * what follows is looked at as the first bytes of the connection.
+ * Finds the end of a PROXY header before the first byte of a connection. The whole header is sent,
+ * and the bytes behind it are classified as the first bytes of the connection.
  *
- * Whether the header is well formed is user space's business. What only looks like one costs
- * nothing: it is sent as it would be without this.
+ * User space checks whether the header is well formed. Bytes that only resemble a header are sent
+ * like any others.
  */
 #ifndef SIDELIGHT_PROXY_BPF_H
 #define SIDELIGHT_PROXY_BPF_H
@@ -14,19 +14,21 @@
 #include "record.bpf.h"
 #include "state.bpf.h"
 
-#define WORD_PROXY    WORD('P', 'R', 'O', 'X', 'Y', ' ', 0, 0)
-#define WORD_PROXY_V2 WORD('\r', '\n', '\r', '\n', 0, '\r', '\n', 'Q') /* of twelve bytes */
+#define WORD_PROXY WORD('P', 'R', 'O', 'X', 'Y', ' ', 0, 0)
+#define WORD_PROXY_V2                                                                              \
+	WORD('\r', '\n', '\r', '\n', 0, '\r', '\n', 'Q') /* the first eight of twelve bytes */
 
-#define PROXY_V1_START 6 /* bytes of WORD_PROXY */
-#define PROXY_V1_MAX   107 /* CR LF included */
-#define PROXY_V2_HEAD  16 /* the last two are the length of what follows */
+#define PROXY_V1_START 6 /* length of WORD_PROXY */
+#define PROXY_V1_MAX   107 /* with CR LF */
+#define PROXY_V2_HEAD  16 /* its last two bytes are the length of the addresses */
 #define PROXY_CHUNK    128
 
-_Static_assert(PROXY_CHUNK >= PROXY_V1_MAX && PROXY_CHUNK <= SCAN_CHUNK, "a line, in scan.buf");
+_Static_assert(PROXY_CHUNK >= PROXY_V1_MAX && PROXY_CHUNK <= SCAN_CHUNK,
+	       "a line fits into scan.buf");
 
 /*
- * Does a PROXY header begin, with the n first bytes of a turn, at seq? It may also have begun one
- * or two bytes before: "P" and "PR" are taken for the preface of HTTP/2 until more comes.
+ * Does a PROXY header begin with the first n bytes of a flight, at seq? It may also have begun one
+ * or two bytes before, since "P" and "PR" are taken for the HTTP/2 preface until more bytes come.
  */
 static __always_inline bool starts_proxy_header(struct direction *d, __u32 seq, __u64 first,
 						__u32 n)
@@ -49,7 +51,7 @@ static __always_inline bool starts_proxy_header(struct direction *d, __u32 seq, 
 	return true;
 }
 
-/* Do the n bytes at the place agree with the signature, as far as its first eight bytes go? */
+/* Do the next n bytes agree with the first eight bytes of the signature? */
 static __always_inline bool is_signature(volatile struct direction *d, __u64 bytes, __u64 n)
 {
 	__u64 pos = d->proxy_pos;
@@ -72,7 +74,10 @@ static __always_inline bool is_signature(volatile struct direction *d, __u64 byt
 	return ((bytes ^ word >> (pos & 7) * 8) & mask) == 0;
 }
 
-/* The line ends with a line feed. Returns how many of the n bytes in s->buf are of it; 0: none. */
+/*
+ * Finds the line feed that ends a header of version 1. Returns how many of the n bytes in s->buf
+ * belong to the header; 0: it is none.
+ */
 static __always_inline __u64 scan_line(volatile struct direction *d, volatile struct scan *s,
 				       __u64 n)
 {
@@ -93,7 +98,7 @@ static __always_inline __u64 scan_line(volatile struct direction *d, volatile st
 	return d->proxy_pos <= PROXY_V1_MAX ? n : 0;
 }
 
-/* Likewise of version 2, up to its length, of which the place is below. */
+/* Likewise for version 2, up to the end of its length field, which is parsed. */
 static __always_inline __u64 scan_length(volatile struct direction *d, volatile struct scan *s,
 					 __u64 n)
 {
@@ -113,9 +118,8 @@ static __always_inline __u64 scan_length(volatile struct direction *d, volatile 
 }
 
 /*
- * How many of the n bytes at off are of the header whose length is not known yet; 0: it is none. A
- * global function: the verifier takes it by itself, see scan_head(). Words, and no loop over
- * bytes: the verifier would follow every way through each of them.
+ * Returns how many of the n bytes at off belong to a header whose length is not known yet; 0: it is
+ * none. A global function without loops over bytes, see README.md.
  */
 __noinline __u32 scan_proxy_header(struct __sk_buff *skb, __u32 off, __u32 n, __u32 is_egress)
 {
@@ -138,7 +142,7 @@ __noinline __u32 scan_proxy_header(struct __sk_buff *skb, __u32 off, __u32 n, __
 	return len;
 }
 
-/* One record of the n bytes at off, which are of the header. False: they are lost. */
+/* Sends n bytes of the header in one record. Returns false if they are lost. */
 static __always_inline bool send_proxy_record(struct __sk_buff *skb, struct sock_state *st,
 					      __u8 dir, __u32 flags, __u32 off, __u32 seq, __u64 n)
 {
@@ -160,9 +164,7 @@ static __always_inline bool send_proxy_record(struct __sk_buff *skb, struct sock
 	return true;
 }
 
-/*
- * How many of the next n bytes of the segment are of the header. 0: none, and the header is over.
- */
+/* Returns how many of the next n bytes of the segment belong to the header; 0: it has ended. */
 static __always_inline __u64 take_proxy_bytes(struct __sk_buff *skb, struct sock_state *st,
 					      __u8 dir, const struct segment *seg, __u64 n)
 {
@@ -179,8 +181,8 @@ static __always_inline __u64 take_proxy_bytes(struct __sk_buff *skb, struct sock
 }
 
 /*
- * Sends the next bytes of the header, and takes them off the segment. False: all of the segment is
- * dealt with.
+ * Sends the next bytes of the header, and advances seg. Returns false at the end of the segment, or
+ * if the header is lost.
  */
 static __always_inline bool send_proxy_slice(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
 					     struct segment *seg)
@@ -215,7 +217,7 @@ static __always_inline bool send_proxy_slice(struct __sk_buff *skb, struct sock_
 	return seg->len > 0;
 }
 
-/* Is the next byte of the direction one of a PROXY header, or may it be? */
+/* Does the next byte of the direction belong to a PROXY header, or may it? */
 static __always_inline bool expects_proxy_header(const struct direction *d)
 {
 	return d->proxy >= PROXY_FIRST_BYTES;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Filling and sending the records of event.h.
+ * Fills and sends the records of event.h.
  */
 #ifndef SIDELIGHT_RECORD_BPF_H
 #define SIDELIGHT_RECORD_BPF_H
@@ -9,9 +9,9 @@
 #include "ring.bpf.h"
 #include "state.bpf.h"
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "first words are put together so");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first word of a record");
 
-/* The first word is put together in a register: one store for five fields. */
+/* first: the first five fields in one word, see README.md. */
 static __always_inline void fill_header(struct sl_header *h, __u64 first, __u64 id)
 {
 	*(__u64 *)h = first;
@@ -46,7 +46,7 @@ static __always_inline bool send_open(const struct tuple *t, __u64 id, __u8 role
 	rec->first_seq[SL_INGRESS] = first_ingress;
 	rec->first_seq[SL_EGRESS] = first_egress;
 	ring_submit(&rec->h);
-	/* Else the compiler tests rec again, which may not be touched any more. */
+	/* Otherwise the compiler tests rec again, which the verifier refuses after the submit. */
 	opaque(is_sent);
 	return is_sent;
 }
@@ -65,9 +65,8 @@ static __always_inline void send_mute(__u64 id, __u8 why)
 }
 
 /*
- * Of a muted connection, a few bytes are kept in place of the state. Who is at it on another CPU
- * may go on: the kernel frees it when no program runs that was there. A global function: the
- * verifier takes it by itself.
+ * Replaces the state of a muted connection by a few bytes. A program on another CPU may still use
+ * the state: the kernel frees it by RCU. A global function, see README.md.
  */
 __noinline __u32 shrink_state(struct __sk_buff *skb)
 {
@@ -80,7 +79,7 @@ __noinline __u32 shrink_state(struct __sk_buff *skb)
 	st = bpf_sk_storage_get(&socks, sk, NULL, 0);
 	if (!st)
 		return 0;
-	/* Without memory for that, the state stays, and says that it is muted. */
+	/* Without memory, the state stays, and its member mute says that it is muted. */
 	muted_st = bpf_sk_storage_get(&muted, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!muted_st)
 		return 0;
@@ -93,7 +92,7 @@ __noinline __u32 shrink_state(struct __sk_buff *skb)
 	muted_st->is_finished[SL_EGRESS] = st->direction[SL_EGRESS].is_finished;
 	flush_volume(&st->direction[SL_INGRESS]);
 	flush_volume(&st->direction[SL_EGRESS]);
-	/* No callback will tell of its end. */
+	/* No callback will report its end. */
 	muted_st->is_released = st->is_midstream && !st->is_closed;
 	if (muted_st->is_released)
 		release_state();
@@ -126,7 +125,7 @@ static __always_inline void fill_close(struct sl_close *rec, const struct sock_s
 	rec->retransmits = retransmits;
 }
 
-/* The end of a muted connection: its numbers of TCP, and no place in a stream. */
+/* Reports the end of a muted connection: TCP's counters, without positions in the stream. */
 static __always_inline void send_muted_close(__u64 id, bool is_reset, __u64 bytes_in,
 					     __u64 bytes_out, __u32 srtt_us, __u32 retransmits)
 {
@@ -165,31 +164,31 @@ static __always_inline void send_close(const struct sock_state *st, bool is_rese
 	count(SL_C_RECORDS, 1);
 }
 
-/* A segment's own time is believed up to so long after the clock was read. */
+/* A segment's own time stamp is used if it is at most this much newer than st->clock_ns. */
 #define RECENT_NS (1000ull * 1000 * 1000)
 
 /*
- * When the segment passed. TCP writes into what it sends when that departs, by the clock that we
- * would read (skb_mstamp_ns, in __tcp_transmit_skb() since 4.20), and reading it is not for free.
+ * The time when the segment passed. TCP writes the time of departure into each segment it sends, by
+ * the same clock (skb_mstamp_ns, in __tcp_transmit_skb() since 4.20), which saves reading it.
  */
 static __always_inline __u64 segment_time(const struct __sk_buff *skb, struct sock_state *st,
 					  __u8 dir)
 {
 	__u64 now;
 
-	/* Less one: where neither is known, both are zero. */
+	/* Minus one, because both are zero if neither is known. */
 	if (skb && dir == SL_EGRESS && skb->tstamp - st->clock_ns - 1 < RECENT_NS)
 		return skb->tstamp;
 	now = bpf_ktime_get_ns();
-	/* The other direction reads that line, too. */
+	/* Rarely, because the other direction reads this cache line, too. */
 	if (now - st->clock_ns > RECENT_NS / 2)
 		st->clock_ns = now;
 	return now;
 }
 
 /*
- * Whose a record of data is: all that does not depend on its bytes. To be called between their copy
- * and the first look at them, which waits for the lines of the ring that they are written to.
+ * Fills the members of a data record that do not depend on its bytes. The caller calls this between
+ * the copy of the bytes and the first access to them, which has to wait for their cache lines.
  */
 static __always_inline void fill_data_source(struct sl_data *rec, const struct __sk_buff *skb,
 					     struct sock_state *st, __u8 dir)
@@ -197,11 +196,11 @@ static __always_inline void fill_data_source(struct sl_data *rec, const struct _
 	rec->h.id = st->id;
 	rec->peer_seq = st->direction[dir].ack;
 	rec->h.time_ns = segment_time(skb, st, dir);
-	/* Both ids at once, as the helper returns them. */
+	/* Both ids in one word, see README.md. */
 	*(__u64 *)&rec->tid = dir == SL_EGRESS && has_current_pid ? bpf_get_current_pid_tgid() : 0;
 }
 
-/* n bytes from seq on; news up to to_seq. */
+/* The record contains n bytes from seq on, and reports the direction up to to_seq. */
 static __always_inline void fill_data_range(struct sl_data *rec, __u8 dir, __u32 flags,
 					    __u32 from_seq, __u32 seq, __u32 n, __u32 to_seq)
 {
@@ -211,7 +210,7 @@ static __always_inline void fill_data_range(struct sl_data *rec, __u8 dir, __u32
 	rec->to_seq = to_seq;
 }
 
-/* News without bytes: the direction has come to to_seq. */
+/* Sends a record without bytes, which reports the direction up to to_seq. */
 static __always_inline void send_progress(struct sock_state *st, __u8 dir, __u32 to_seq,
 					  bool is_fin)
 {
@@ -231,7 +230,7 @@ static __always_inline void send_progress(struct sock_state *st, __u8 dir, __u32
 	ring_submit(&rec->h);
 }
 
-/* Bytes from seq up to to_seq reached the listener's socket, and are not copied. */
+/* Reports bytes of the listener's socket, from seq to to_seq, that are not copied. */
 static __always_inline void send_early_uncopied(__u64 id, __u32 seq, __u32 to_seq, __u32 peer_seq)
 {
 	struct sl_data *rec = ring_reserve(sizeof(*rec));
@@ -251,8 +250,8 @@ static __always_inline void send_early_uncopied(__u64 id, __u32 seq, __u32 to_se
 }
 
 /*
- * As many of the n bytes at off in the packet as one record takes, whatever they are.
- * Returns how many, 0 if they are lost, which is counted.
+ * Sends as many of the n bytes at off as one record takes, without parsing them. Returns how many,
+ * or 0 if they are lost, which is counted.
  */
 static __always_inline __u32 send_raw(struct __sk_buff *skb, __u64 id, __u32 flags, __u32 off,
 				      __u32 from_seq, __u32 seq, __u64 n, __u32 peer_seq,

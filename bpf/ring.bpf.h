@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The ring: how records reach user space, and when it is woken for them.
+ * The ring that carries records to user space, and wakes the reader.
  *
- * ring_reserve() gives room for a record, in which nothing is yet, or NULL: the ring is full. What
- * was given is to be filled and submitted, or discarded, on every way; the next ones wait for it.
+ * ring_reserve() returns memory for a record, uninitialised, or NULL if the ring is full. The
+ * caller must submit or discard the record on every path, because the reader waits for it.
  *
- * Records live in an array that user space maps. Room is taken by moving `produced` forward, which
- * takes one atomic operation; a record is there once the word before it is sealed (event.h),
- * which takes another. The kernel's own ring does the same with a lock, in two calls, and for
- * records of constant sizes only. Kernels before 5.12 know no such operations (commit
- * 5ffa25502b5a): objects made with SL_RINGBUF send everything through the kernel's ring. Their
- * verifier sees also that no record is left on any way, which holds for the others as well.
+ * Records are in an array that user space maps. A producer reserves memory by moving `produced`
+ * forward, with one atomic operation, and publishes the record by sealing the word before it
+ * (event.h), with another. The kernel's ring buffer does the same with a lock, in two calls, and
+ * for constant sizes only. Kernels before 5.12 have no such atomic operations for programs (commit
+ * 5ffa25502b5a): objects compiled with SL_RINGBUF send all records through the kernel's ring
+ * buffer. Their verifier also proves that every record is submitted or discarded, which then holds
+ * for both kinds of objects, since they have the same source.
  */
 #ifndef SIDELIGHT_RING_BPF_H
 #define SIDELIGHT_RING_BPF_H
@@ -21,13 +22,13 @@
 
 #include "event.h"
 
-/* The kernel's ring: for all records, or only to wake the reader. */
+/* The kernel's ring buffer: for all records, or only to wake the reader. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 12);
 } ringbuf SEC(".maps");
 
-/* Records, and behind them room for one that starts before the end. */
+/* The ring, followed by room for the end of a record that starts before the ring's end. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -39,8 +40,8 @@ struct {
 volatile struct sl_shared shared SEC(".data.shared");
 
 const volatile __u64 ring_bytes; /* a power of two */
-const volatile __u64 ring_mask; /* to find a position in it: ring_bytes - 8 */
-const volatile __u64 ring_seal; /* by chance */
+const volatile __u64 ring_mask; /* ring_bytes - 8: masks a position */
+const volatile __u64 ring_seal; /* a random number */
 
 #ifdef SL_RINGBUF
 #define IS_RINGBUF 1
@@ -52,10 +53,10 @@ static __always_inline void *ring_reserve(const __u64 size)
 }
 
 /*
- * Waking the reader costs more than capturing a request. Asleep, it is woken
- * by the record that finds the ring empty (flags 0); awake, only by a ring that
- * fills faster than its timer drains. How full it is, one record in eight asks, by chance: on
- * average one in at most 16 KiB. The multiplication takes chance from clocks of any step.
+ * Waking the reader costs more than capturing a request. A reader that sleeps is woken by the
+ * record that finds the ring empty (flags 0). A reader that drains on its timer is woken only if
+ * the ring fills faster. One record in eight, chosen at random, checks how full the ring is: on
+ * average one in at most 16 KiB. The multiplication gives random bits for clocks of any resolution.
  */
 static __always_inline __u64 wake_flags(const struct sl_header *h)
 {
@@ -79,8 +80,8 @@ static __always_inline void ring_submit_urgent(struct sl_header *rec)
 }
 
 /*
- * The kernel wakes a reader that has read all before a record, so one that is taken back
- * must do so too: it stands before the next.
+ * The kernel wakes the reader for a record if all records before it are consumed. So a discarded
+ * record has to wake it as well, because the next record comes behind it.
  */
 static __always_inline void ring_discard(struct sl_header *rec)
 {
@@ -92,19 +93,19 @@ static __always_inline void ring_discard(struct sl_header *rec)
 
 #define NO_ROOM (~0ull)
 
-/* Signed: `consumed` may have been read later than `at`, and be beyond it. */
+/* A signed comparison: `consumed` may have been read later than `at`, and be larger. */
 static __always_inline bool has_room_at(__u64 at, __u64 whole, __u64 consumed)
 {
 	return (__s64)(at + whole - consumed) <= (__s64)ring_bytes;
 }
 
-/* Moves `produced` from at behind a record of so many bytes. False: somebody else has moved it. */
+/* Moves `produced` from at behind a record. Returns false if another producer has moved it. */
 static __always_inline bool take_room(__u64 at, __u64 whole)
 {
 	return __sync_val_compare_and_swap(&shared.produced, at, at + whole) == at;
 }
 
-/* False: to be tried again. True: *ret_at is where the record will be, or NO_ROOM. */
+/* True: *ret_at is the position of the record, or NO_ROOM. False: the caller tries again. */
 static __always_inline bool try_room(__u64 whole, __u64 *ret_at)
 {
 	__u64 consumed = shared.consumed;
@@ -115,7 +116,7 @@ static __always_inline bool try_room(__u64 whole, __u64 *ret_at)
 		return take_room(at, whole);
 	}
 	*ret_at = NO_ROOM;
-	/* Full, unless by a `consumed` that was old when `at` was read. */
+	/* The ring is full, unless `consumed` has moved since it was read. */
 	return shared.consumed == consumed;
 }
 
@@ -126,9 +127,9 @@ static __always_inline bool try_room_four_times(__u64 whole, __u64 *ret_at)
 }
 
 /*
- * When it was not possible at once: sixteen others may come first. A global function: the verifier
- * takes it by itself, see scan_head(). No loop: verifiers of 6.1 let none go on by running into
- * its beginning, which is how compilers may lay it out.
+ * Reserves memory if the first attempt failed: up to sixteen other producers may come first. A
+ * global function, see README.md. Not a loop, because the verifier of 6.1 refuses a loop that is
+ * continued by falling through into its beginning, as compilers may lay it out.
  */
 __noinline __u64 find_room(__u64 whole)
 {
@@ -140,7 +141,7 @@ __noinline __u64 find_room(__u64 whole)
 	return NO_ROOM;
 }
 
-/* At most SL_RECORD_MAX, as far as the verifier cares; what is written has to be within size. */
+/* The verifier only checks writes against SL_RECORD_MAX: the caller has to stay within size. */
 static __always_inline void *ring_reserve(__u64 size)
 {
 	__u64 whole = (sizeof(__u64) + size + 7) & ~7ull;
@@ -167,17 +168,17 @@ static __always_inline void wake_reader(void)
 	const __u64 nothing = 0;
 
 	shared.has_woken = 1;
-	/* If it has no room, the reader was woken for what is in it, and did not come yet. */
+	/* It fails if the reader was woken before, and has not read the record of that yet. */
 	(void)bpf_ringbuf_output(&ringbuf, (void *)&nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);
 }
 
 /*
- * A record is there. Waking the reader costs more than capturing a request: awake, it comes by its
- * timer, unless the ring fills faster.
+ * Publishes a record. Waking the reader costs more than capturing a request, so a reader that
+ * drains on its timer is woken only if the ring fills faster.
  */
 static __always_inline void seal(__u64 *word, __u64 record, bool is_urgent)
 {
-	/* A full barrier: a reader that goes to sleep sees the record, or we see that it sleeps. */
+	/* A full barrier, which pairs with ring_sleep() and ring_drain(), see README.md. */
 	__sync_lock_test_and_set(word, record ^ ring_seal);
 	if (shared.has_woken)
 		return;
@@ -200,7 +201,7 @@ static __always_inline void ring_submit_urgent(struct sl_header *rec)
 	seal(word, *word, true);
 }
 
-/* Wakes, too: a reader that was woken for what is behind it may have found this one unsealed. */
+/* Wakes the reader, too: it may have been woken before, and have found this record unsealed. */
 static __always_inline void ring_discard(struct sl_header *rec)
 {
 	__u64 *word = (__u64 *)rec - 1;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * Lists the established TCP sockets of a network namespace that are in a BPF
- * sockmap: what programs redirect there from socket to socket passes no hook.
+ * Lists the established TCP sockets of a network namespace that are in a BPF sockmap. Data that
+ * programs redirect there from socket to socket passes no hook.
  *
- * An iterator: it runs when user space reads it, in the process that reads,
- * and costs nobody else anything. The kernel tells of no other way whether a
- * socket is in a sockmap, and none of the counters of such a socket advances.
+ * This is an iterator: it runs only when user space reads it, in the reading process. The kernel
+ * has no other interface that shows whether a socket is in a sockmap, and the counters of such a
+ * socket do not advance.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -13,7 +13,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Of the kernel's types, the members that are read; the loader finds where they are. */
+/* The members of kernel types that are read; the loader finds their offsets (CO-RE). */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 typedef struct {
@@ -47,7 +47,7 @@ struct bpf_iter__tcp {
 
 #pragma clang attribute pop
 
-/* The pointer's lowest bits are flags (SK_USER_DATA_PTRMASK, include/net/sock.h). */
+/* The lowest bits of the pointer are flags (SK_USER_DATA_PTRMASK, include/net/sock.h). */
 #define POINTER(p) ((void *)((unsigned long)(p) & ~7ul))
 
 SEC("iter/tcp")
@@ -62,10 +62,10 @@ int sl_sockmap(struct bpf_iter__tcp *ctx)
 		return 0;
 	sk = (struct sock *)common; /* established: it is a full socket */
 	psock = POINTER(BPF_CORE_READ(sk, sk_user_data));
-	/* Others keep other things there. */
+	/* Other users of the socket store other objects there. */
 	if (!psock || BPF_CORE_READ(psock, sk) != sk)
 		return 0;
-	cookie = (__u64)BPF_CORE_READ(common, skc_cookie.counter); /* 0: it was not asked for yet */
+	cookie = (__u64)BPF_CORE_READ(common, skc_cookie.counter); /* 0: none was generated yet */
 	(void)bpf_seq_write(ctx->meta->seq, &cookie, sizeof(cookie)); /* full: it is called again */
 	return 0;
 }
