@@ -20,6 +20,7 @@
 #include "fastopen.bpf.h"
 #include "mptcp.bpf.h"
 #include "parser_lock.bpf.h"
+#include "out_of_order.bpf.h"
 #include "packet.bpf.h"
 #include "piece.bpf.h"
 #include "proxy.bpf.h"
