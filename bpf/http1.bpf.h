@@ -146,86 +146,126 @@ static __always_inline void unlock_scan(struct sock_state *st)
 	bpf_spin_unlock(&st->lock);
 }
 
-/*
- * Scans a head for its end and Content-Length; the caller has locked the scan. What is kept between
- * steps passes through map memory (see README.md), so that one step is verified once, and not once
- * for each path that leads to it.
- */
-static __always_inline __u64 scan_chunks(struct __sk_buff *skb, struct sock_state *st, __u32 off,
-					 __u32 n, __u32 is_response)
+/* Loads the next chunk of the head, at s->pos. n: bytes of the head that are there. */
+static __always_inline bool load_chunk(struct __sk_buff *skb, volatile struct scan *s, __u8 *buf,
+				       __u32 off, __u32 n)
 {
-	volatile struct scan *s = &st->scan;
-	__u64 pos;
-	__u64 at;
+	__u64 pos = s->pos;
+	__u64 len = n - pos;
+
+	if (len > SCAN_CHUNK + SCAN_LOOKAHEAD)
+		len = SCAN_CHUNK + SCAN_LOOKAHEAD;
+	if (!load_bytes(skb, off + pos, buf, len, SCAN_CHUNK + SCAN_LOOKAHEAD))
+		return false;
+	s->base = pos;
+	s->filled = pos + SCAN_CHUNK;
+	return true;
+}
+
+/*
+ * Searches a few words for a line feed, and moves s->pos: behind it, or behind the words. Returns
+ * whether there was one.
+ */
+static __always_inline bool find_line(volatile struct scan *s, const __u8 *buf)
+{
+	__u64 at = s->pos - s->base;
+	__u64 marks;
+
+	opaque(at);
+	if (at >= SCAN_CHUNK)
+		return false;
+	marks = newline_marks(*(__u64 *)(buf + at));
+	for (int i = 1; !marks && i < SCAN_WORDS; i++) {
+		at += 8;
+		marks = newline_marks(*(__u64 *)(buf + at));
+	}
+	if (!marks) {
+		s->pos = s->base + at + 8;
+		return false;
+	}
+	s->pos = s->base + at + lowest_mark(marks) + 1;
+	return true;
+}
+
+/*
+ * Parses the beginning of the line at s->pos, and notes where Content-Length and Transfer-Encoding
+ * are. Returns the length of an empty line, which ends the head, or 0.
+ */
+static __always_inline __u32 parse_line(volatile struct scan *s, const __u8 *buf)
+{
+	__u64 pos = s->pos; /* through map memory: one path, whichever word had the line feed */
+	__u64 at = pos - s->base;
 	__u64 w;
-	__u8 *buf = st->scan.buf;
+
+	opaque(at);
+	if (at > SCAN_CHUNK + SCAN_WORDS * 8)
+		return 0;
+	w = *(__u64 *)(buf + at);
+	if ((w & 0xff) == '\n')
+		return 1;
+	if ((w & 0xffff) == ('\r' | '\n' << 8))
+		return 2;
+	w |= WORD_LOWER;
+	if (w == WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-')) {
+		w = *(__u64 *)(buf + at + 8) | WORD_LOWER;
+		if (w << 8 == WORD('l', 'e', 'n', 'g', 't', 'h', ':', 0) << 8)
+			s->length_at = pos + 15;
+	} else if (w == WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r')) {
+		s->coding_at = pos;
+	}
+	return 0;
+}
+
+/*
+ * Finds the end of a head. Returns its length, or 0. What is kept between steps passes through map
+ * memory (see README.md), so that one step is verified once, and not once for each path that leads
+ * to it.
+ */
+static __always_inline __u64 find_head_end(struct __sk_buff *skb, volatile struct scan *s,
+					   __u8 *buf, __u32 off, __u32 n)
+{
+	__u32 empty_line;
 
 	s->pos = s->base = s->filled = s->length_at = s->coding_at = 0;
 	for (int i = 0; i < SCAN_STEPS; i++) {
-		pos = s->pos;
-		if (pos >= n)
+		if (s->pos >= n)
 			return 0;
-		if (pos >= s->filled) {
-			__u64 len = n - pos;
-
-			if (len > SCAN_CHUNK + SCAN_LOOKAHEAD)
-				len = SCAN_CHUNK + SCAN_LOOKAHEAD;
-			if (!load_bytes(skb, off + pos, buf, len, SCAN_CHUNK + SCAN_LOOKAHEAD))
+		if (s->pos >= s->filled) {
+			if (!load_chunk(skb, s, buf, off, n))
 				return 0;
-			s->base = pos;
-			s->filled = pos + SCAN_CHUNK;
 			continue;
 		}
-		at = pos - s->base;
-		opaque(at);
-		if (at >= SCAN_CHUNK)
-			return 0;
-		w = newline_marks(*(__u64 *)(buf + at));
-		for (int k = 1; !w && k < SCAN_WORDS; k++) {
-			at += 8;
-			w = newline_marks(*(__u64 *)(buf + at));
-		}
-		if (!w) {
-			s->pos = s->base + at + 8;
+		if (!find_line(s, buf))
 			continue;
-		}
-		s->pos = s->base + at + lowest_mark(w) + 1;
-		/* Through map memory: one path, in whichever word the line feed was. */
-		pos = s->pos;
-		at = pos - s->base;
-		opaque(at);
-		if (at > SCAN_CHUNK + SCAN_WORDS * 8)
-			return 0;
-		w = *(__u64 *)(buf + at);
-		if ((w & 0xff) == '\n' || (w & 0xffff) == ('\r' | '\n' << 8)) {
-			pos += (w & 0xff) == '\n' ? 1 : 2;
-			goto found;
-		}
-		w |= WORD_LOWER;
-		if (w == WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-')) {
-			w = *(__u64 *)(buf + at + 8) | WORD_LOWER;
-			if (w << 8 == WORD('l', 'e', 'n', 'g', 't', 'h', ':', 0) << 8)
-				s->length_at = pos + 15;
-		} else if (w == WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r')) {
-			s->coding_at = pos;
-		}
+		empty_line = parse_line(s, buf);
+		if (empty_line)
+			return s->pos + empty_line;
 	}
 	return 0;
+}
 
-found:
-	pos &= SCAN_MAX - 1;
-	if (pos > n)
+/* Scans a head as scan_head() does; the caller has locked the scan. */
+static __always_inline __u64 scan_locked(struct __sk_buff *skb, struct sock_state *st, __u32 off,
+					 __u32 n, __u32 is_response)
+{
+	volatile struct scan *s = &st->scan;
+	__u8 *buf = st->scan.buf;
+	__u64 head = find_head_end(skb, s, buf, off, n);
+	__u64 len;
+
+	head &= SCAN_MAX - 1;
+	if (!head || head > n)
 		return 0;
 	if (s->coding_at)
-		return pos;
+		return head;
 	if (!s->length_at)
-		return is_response ? pos : pos | 1 << 12;
-	at = n - s->length_at;
-	if (at > 16)
-		at = 16;
-	if (!load_bytes(skb, off + s->length_at, buf, at, 16))
-		return pos;
-	return (parse_length(*(__u64 *)buf, *(__u64 *)(buf + 8)) << 12) | pos;
+		return is_response ? head : head | 1 << 12;
+	len = n - s->length_at;
+	if (len > 16)
+		len = 16;
+	if (!load_bytes(skb, off + s->length_at, buf, len, 16))
+		return head;
+	return (parse_length(*(__u64 *)buf, *(__u64 *)(buf + 8)) << 12) | head;
 }
 
 /*
@@ -239,7 +279,7 @@ __noinline __u64 scan_head(struct __sk_buff *skb, __u32 off, __u32 n, __u32 is_r
 
 	if (!st || !lock_scan(st))
 		return 0;
-	found = scan_chunks(skb, st, off, n, is_response);
+	found = scan_locked(skb, st, off, n, is_response);
 	unlock_scan(st);
 	return found;
 }

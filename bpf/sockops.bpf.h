@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Connections that begin and end, as sock_ops tells.
+ * Connections that are established and closed: the callbacks of sock_ops.
  */
 #ifndef SIDELIGHT_SOCKOPS_BPF_H
 #define SIDELIGHT_SOCKOPS_BPF_H
@@ -14,7 +14,7 @@
 
 #define AF_INET6 10
 
-/* An IPv4 connection of an IPv6 socket has mapped addresses (and IPv4 packets). */
+/* Is it an IPv4-mapped address? An IPv6 socket has them for its IPv4 connections. */
 static __always_inline bool is_mapped(const __u32 *addr)
 {
 	return addr[0] == 0 && addr[1] == 0 && addr[2] == bpf_htonl(0xffff);
@@ -22,7 +22,7 @@ static __always_inline bool is_mapped(const __u32 *addr)
 
 static __always_inline void tuple_of_sock(struct bpf_sock_ops *ctx, struct tuple *t)
 {
-	/* volatile: the verifier takes only plain offsets from ctx, so no address may be shared. */
+	/* volatile: the verifier accepts only constant offsets from ctx. */
 	volatile struct bpf_sock_ops *c = ctx;
 
 	__builtin_memset(t, 0, sizeof(*t));
@@ -54,7 +54,7 @@ static __always_inline void tuple_of_sock(struct bpf_sock_ops *ctx, struct tuple
 
 static __always_inline void request_state_callbacks(struct bpf_sock_ops *ctx)
 {
-	/* Other programs of the cgroup may want their own callbacks: keep their flags. */
+	/* Keeps the flags that other programs of the cgroup have set. */
 	(void)bpf_sock_ops_cb_flags_set(ctx, (int)ctx->bpf_sock_ops_cb_flags |
 						     BPF_SOCK_OPS_STATE_CB_FLAG);
 }
@@ -97,7 +97,7 @@ static __always_inline bool has_more_options(struct bpf_sock_ops *ctx)
 
 static __always_inline void on_established(struct bpf_sock_ops *ctx, __u8 role)
 {
-	/* Of a client, whose socket was in TCP_CONNECT_CB: it is established already. */
+	/* A client's socket requested them in TCP_CONNECT_CB, before it was established. */
 	bool had_callbacks =
 		role == SL_ROLE_CLIENT && ctx->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG;
 	struct bpf_sock *sk = ctx->sk;
@@ -136,14 +136,47 @@ static __always_inline void on_muted_closed(struct bpf_sock_ops *ctx, struct bpf
 				 ctx->srtt_us >> 3, ctx->total_retrans);
 	if (!muted_st->is_released)
 		release_state();
-	(void)bpf_sk_storage_delete(&muted, sk); /* it was there */
+	(void)bpf_sk_storage_delete(&muted, sk); /* it exists */
 }
 
-/* Was the end counted when its last segment passed? The storage goes with the socket then. */
+/* Was the end reported when the last segment passed? Then the storage is freed with the socket. */
 static __always_inline bool is_close_reported(const struct sock_state *st,
 					      const struct muted_state *muted_st)
 {
 	return (st && st->is_closed && !st->is_midstream) || (muted_st && muted_st->is_closed);
+}
+
+/* Was OPEN sent? A connection whose only data the listener's socket had gets it at its end. */
+static __always_inline bool is_open_at_close(struct bpf_sock_ops *ctx, struct sock_state *st)
+{
+	struct tuple t;
+
+	if (st->is_open)
+		return true;
+	if (!ctx->bytes_received || st->role != SL_ROLE_SERVER || st->mute)
+		return false;
+	tuple_of_sock(ctx, &t);
+	return send_open(&t, st->id, st->role, 0, st->direction[SL_INGRESS].first_seq,
+			 st->direction[SL_EGRESS].first_seq);
+}
+
+static __always_inline void on_followed_closed(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
+					       struct sock_state *st, bool is_reset)
+{
+	if (st->is_closed)
+		return;
+	if (st->direction[SL_INGRESS].order)
+		confirm_out_of_order(st, ctx->rcv_nxt);
+	flush_volume(&st->direction[SL_INGRESS]);
+	flush_volume(&st->direction[SL_EGRESS]);
+	if (is_open_at_close(ctx, st)) {
+		st->is_closed = true;
+		send_close(st, is_reset, ctx->bytes_received, ctx->bytes_acked, ctx->srtt_us >> 3,
+			   ctx->total_retrans);
+	}
+	/* The socket may live long, if the program does not close it. */
+	(void)bpf_sk_storage_delete(&socks, sk); /* it exists */
+	release_state();
 }
 
 static __always_inline void on_closed(struct bpf_sock_ops *ctx, __u32 old)
@@ -158,7 +191,7 @@ static __always_inline void on_closed(struct bpf_sock_ops *ctx, __u32 old)
 			count_exact(SL_C_CONNECT_FAILED);
 		return;
 	}
-	/* In order, a connection passes LAST_ACK, CLOSING or FIN_WAIT2 first. */
+	/* An orderly end passes LAST_ACK, CLOSING or FIN_WAIT2. */
 	is_reset =
 		old == BPF_TCP_ESTABLISHED || old == BPF_TCP_CLOSE_WAIT || old == BPF_TCP_FIN_WAIT1;
 	if (sk)
@@ -170,38 +203,13 @@ static __always_inline void on_closed(struct bpf_sock_ops *ctx, __u32 old)
 	if (is_close_reported(st, muted_st))
 		return;
 	count_end(is_reset);
-	if (!st) {
-		if (muted_st)
-			on_muted_closed(ctx, sk, muted_st, is_reset);
-		return;
-	}
-	if (st->is_closed)
-		return;
-	if (st->direction[SL_INGRESS].order)
-		confirm_out_of_order(st, ctx->rcv_nxt);
-	flush_volume(&st->direction[SL_INGRESS]);
-	flush_volume(&st->direction[SL_EGRESS]);
-	if (!st->is_open) {
-		struct tuple t;
-
-		/* Its only data was seen on the listener's socket. */
-		if (!ctx->bytes_received || st->role != SL_ROLE_SERVER || st->mute)
-			goto out;
-		tuple_of_sock(ctx, &t);
-		if (!send_open(&t, st->id, st->role, 0, st->direction[SL_INGRESS].first_seq,
-			       st->direction[SL_EGRESS].first_seq))
-			goto out;
-	}
-	st->is_closed = true;
-	send_close(st, is_reset, ctx->bytes_received, ctx->bytes_acked, ctx->srtt_us >> 3,
-		   ctx->total_retrans);
-out:
-	/* The socket may stay for long, if nobody closes it. */
-	(void)bpf_sk_storage_delete(&socks, sk); /* it was there */
-	release_state();
+	if (st)
+		on_followed_closed(ctx, sk, st, is_reset);
+	else if (muted_st)
+		on_muted_closed(ctx, sk, muted_st, is_reset);
 }
 
-/* The kernel calls for this connection's changes of state: expects_callback() asks for that. */
+/* Counts a state callback of the connection, for expects_callback(). */
 static __always_inline void count_callback(struct bpf_sock *sk, __u32 ends)
 {
 	struct muted_state *muted_st;
