@@ -10,7 +10,7 @@
 #ifndef SIDELIGHT_FASTOPEN_BPF_H
 #define SIDELIGHT_FASTOPEN_BPF_H
 
-#include "http1.bpf.h"
+#include "http1_head.bpf.h"
 #include "packet.bpf.h"
 #include "record.bpf.h"
 #include "state.bpf.h"

@@ -17,7 +17,7 @@
 
 #include "frame_parser.bpf.h"
 #include "frame_sync.bpf.h"
-#include "http1.bpf.h"
+#include "http1_head.bpf.h"
 #include "packet.bpf.h"
 #include "record.bpf.h"
 #include "state.bpf.h"

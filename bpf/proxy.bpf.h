@@ -9,7 +9,7 @@
 #ifndef SIDELIGHT_PROXY_BPF_H
 #define SIDELIGHT_PROXY_BPF_H
 
-#include "http1.bpf.h"
+#include "http1_head.bpf.h"
 #include "packet.bpf.h"
 #include "record.bpf.h"
 #include "state.bpf.h"

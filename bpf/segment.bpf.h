@@ -7,7 +7,7 @@
 #define SIDELIGHT_SEGMENT_BPF_H
 
 #include "close.bpf.h"
-#include "piece.bpf.h"
+#include "http1_slice.bpf.h"
 #include "packet.bpf.h"
 #include "record.bpf.h"
 #include "state.bpf.h"

@@ -2,12 +2,12 @@
 /*
  * Sends the bytes of HTTP/2, slice by slice: a slice is what one record carries of a segment.
  */
-#ifndef SIDELIGHT_HTTP2_BPF_H
-#define SIDELIGHT_HTTP2_BPF_H
+#ifndef SIDELIGHT_HTTP2_SLICE_BPF_H
+#define SIDELIGHT_HTTP2_SLICE_BPF_H
 
 #include "frame_parser.bpf.h"
 #include "frame_sync.bpf.h"
-#include "http1.bpf.h"
+#include "http1_head.bpf.h"
 #include "http2_detection.bpf.h"
 #include "packet.bpf.h"
 #include "parser_lock.bpf.h"

@@ -4,8 +4,8 @@
  * end of a head, and Content-Length. User space parses everything else. A mistake here may cost
  * additional copies, or bytes that user space counts as lost, but never a wrong number.
  */
-#ifndef SIDELIGHT_HTTP1_BPF_H
-#define SIDELIGHT_HTTP1_BPF_H
+#ifndef SIDELIGHT_HTTP1_HEAD_BPF_H
+#define SIDELIGHT_HTTP1_HEAD_BPF_H
 
 #include <stdbool.h>
 #include <linux/bpf.h>
