@@ -5,6 +5,7 @@
 #ifndef SIDELIGHT_HTTP1_SLICE_BPF_H
 #define SIDELIGHT_HTTP1_SLICE_BPF_H
 
+#include "cursor.bpf.h"
 #include "first_bytes.bpf.h"
 #include "http1_head.bpf.h"
 #include "packet.bpf.h"
@@ -126,7 +127,7 @@ static __always_inline void cut_message(struct __sk_buff *skb, struct direction 
 	if (length > s->n - head) {
 		s->n = head;
 		s->skip = length;
-	} else if (length == s->n - head || skb->cb[CB_CALLS] < CUT_CALLS) {
+	} else if (length == s->n - head || cursor_calls(skb) < CUT_CALLS) {
 		s->n = head + length;
 	} else {
 		s->is_end_known = false;

@@ -25,9 +25,6 @@
 #define TCP_PSH 0x08
 #define TCP_ACK 0x10
 
-/* What skb->cb is for: where a tail call goes on in the segment, zero when a packet comes in. */
-enum { CB_OFF, CB_LEFT, CB_TCP_FLAGS, CB_SEQ, CB_CALLS };
-
 struct segment {
 	__u32 seq; /* of the first payload byte */
 	__u32 ack;

@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * Capture of one cgroup's TCP connections: two cgroup_skb hooks see every
- * segment, sock_ops sees connections begin and end.
+ * The BPF programs that capture the TCP connections of one cgroup. Two cgroup_skb hooks see every
+ * segment, and sock_ops sees connections that are established and closed.
  *
- * What is sent: all bytes, except those known to be message bodies, those
- * over the budget of a turn, and those seen before. The rules that skip are
- * in http1.bpf.h; user space checks everything by sequence number.
+ * All bytes are sent except body whose end is known, bytes behind the budget of a flight, and
+ * retransmissions. The rules are in http1_slice.bpf.h and frame_parser.bpf.h. User space checks
+ * every sequence number.
  *
- * A segment is sent in pieces of at most SL_DATA_LARGE bytes. For each further
- * piece a program tail-calls itself, so that the verifier sees no loop and
- * kernel 5.10 takes it; 33 times 2 KiB is more than the largest segment of a
- * network device. For a loopback device's see send_pipelined_slice().
+ * A segment is sent in slices of at most SL_DATA_LARGE bytes. A program tail-calls itself for each
+ * further slice, so that the verifier sees no loop and kernel 5.10 accepts it. 33 times 2 KiB is
+ * more than the largest segment of a network device. For the segments of a loopback device see
+ * send_pipelined_slice().
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
 
+#include "close.bpf.h"
+#include "cursor.bpf.h"
 #include "event.h"
 #include "fastopen.bpf.h"
 #include "mptcp.bpf.h"
@@ -32,7 +34,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define PASS 1 /* of a cgroup program: never drop, never refuse */
+#define PASS 1 /* the result of each program: the packet passes */
 
 int sl_ingress(struct __sk_buff *skb);
 int sl_egress(struct __sk_buff *skb);
@@ -43,12 +45,12 @@ int sl_proxy_egress(struct __sk_buff *skb);
 int sl_early(struct __sk_buff *skb);
 int sl_out_of_order(struct __sk_buff *skb);
 
-/* Where the programs of a hook go on. */
+/* Programs that are tail-called. */
 enum next {
 	NEXT_MAIN,
 	NEXT_HTTP2,
 	NEXT_PROXY,
-	NEXT_EARLY, /* this and those behind it: ingress only */
+	NEXT_EARLY, /* for ingress only, likewise NEXT_OUT_OF_ORDER */
 	NEXT_OUT_OF_ORDER,
 	NEXT_MAX,
 };
@@ -78,7 +80,8 @@ struct {
 		   [NEXT_OUT_OF_ORDER] = (void *)&sl_out_of_order},
 };
 
-/* Has the segment what the socket wants next, and an acknowledgement of what it has sent? */
+/* Is the segment the next one that the socket expects, and does it acknowledge data that was sent?
+ */
 static __always_inline bool is_in_sequence(struct bpf_sock *sk, const struct segment *seg)
 {
 	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
@@ -86,39 +89,22 @@ static __always_inline bool is_in_sequence(struct bpf_sock *sk, const struct seg
 	return tcp && tcp->rcv_nxt == seg->seq && tcp->snd_nxt - seg->ack < ACK_BEHIND;
 }
 
-/* The state of a socket that was there before us, or NULL: this segment is not captured. */
-static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, struct bpf_sock *sk,
-							 const struct segment *seg, __u8 dir)
+/* The id of a connection that is older than this process. */
+static __always_inline __u64 midstream_id(const struct segment *seg, __u8 dir)
 {
-	struct sock_state *st;
-	__u64 id;
-
-	if (seg->len == 0 || !is_attached())
-		return NULL;
-	if ((seg->tcp_flags & (TCP_ACK | TCP_RST | TCP_SYN)) == TCP_SYN) {
-		store_syn_data(skb, dir == SL_EGRESS);
-		return NULL;
-	}
-	if ((seg->tcp_flags & (TCP_ACK | TCP_RST | TCP_SYN)) != TCP_ACK ||
-	    bpf_sk_storage_get(&muted, sk, NULL, 0))
-		return NULL;
-	sk = bpf_sk_fullsock(sk);
-	if (!sk)
-		return NULL;
-	/* The second: a child in the making, which another CPU has not told us of yet. */
-	if (sk->state == BPF_TCP_LISTEN || sk->state == BPF_TCP_SYN_RECV) {
-		if (dir == SL_INGRESS)
-			bpf_tail_call(skb, &next_ingress, NEXT_EARLY);
-		return NULL;
-	}
-	/* Who sends something else may be anybody. The next segment will do. */
-	if (dir == SL_INGRESS && !is_in_sequence(sk, seg))
-		return NULL;
 	/* Egress first: on loopback the other end may join with this very segment. */
 	if (dir == SL_EGRESS)
-		id = (__u64)seg->seq << 32 | seg->ack;
-	else
-		id = (__u64)seg->ack << 32 | seg->seq;
+		return (__u64)seg->seq << 32 | seg->ack;
+	return (__u64)seg->ack << 32 | seg->seq;
+}
+
+/* Creates the state of a connection that is older than this process. NULL: it is not followed. */
+static __always_inline struct sock_state *
+create_midstream(struct __sk_buff *skb, struct bpf_sock *sk, const struct segment *seg, __u8 dir)
+{
+	__u64 id = midstream_id(seg, dir);
+	struct sock_state *st;
+
 	if (mute_midstream(skb, id))
 		return NULL;
 	st = create_state(sk);
@@ -131,24 +117,38 @@ static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, 
 	return st;
 }
 
-static __always_inline void save_cursor(struct __sk_buff *skb, const struct segment *seg)
+/*
+ * Handles a segment of a socket without a state: data in a SYN, data of a listener's socket, or an
+ * older connection, of which the state is returned. NULL: the segment is not captured here.
+ */
+static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, struct bpf_sock *sk,
+							 const struct segment *seg, __u8 dir)
 {
-	skb->cb[CB_OFF] = seg->off;
-	skb->cb[CB_LEFT] = seg->len;
-	skb->cb[CB_TCP_FLAGS] = seg->tcp_flags;
-	skb->cb[CB_SEQ] = seg->seq;
-	skb->cb[CB_CALLS]++;
+	if (seg->len == 0 || !is_attached())
+		return NULL;
+	if ((seg->tcp_flags & (TCP_ACK | TCP_RST | TCP_SYN)) == TCP_SYN) {
+		store_syn_data(skb, dir == SL_EGRESS);
+		return NULL;
+	}
+	if ((seg->tcp_flags & (TCP_ACK | TCP_RST | TCP_SYN)) != TCP_ACK ||
+	    bpf_sk_storage_get(&muted, sk, NULL, 0))
+		return NULL;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
+		return NULL;
+	/* SYN_RECV: a child socket whose callback has not come yet, on another CPU. */
+	if (sk->state == BPF_TCP_LISTEN || sk->state == BPF_TCP_SYN_RECV) {
+		if (dir == SL_INGRESS)
+			bpf_tail_call(skb, &next_ingress, NEXT_EARLY);
+		return NULL;
+	}
+	/* A segment out of sequence may be forged. The connection is joined with a later one. */
+	if (dir == SL_INGRESS && !is_in_sequence(sk, seg))
+		return NULL;
+	return create_midstream(skb, sk, seg, dir);
 }
 
-static __always_inline void load_cursor(const struct __sk_buff *skb, struct segment *seg)
-{
-	seg->off = skb->cb[CB_OFF];
-	seg->len = skb->cb[CB_LEFT];
-	seg->tcp_flags = skb->cb[CB_TCP_FLAGS];
-	seg->seq = skb->cb[CB_SEQ];
-}
-
-/* Returns only if there were too many calls. */
+/* Tail-calls the next program. Returns only if there were too many calls. */
 static __always_inline void call_next(struct __sk_buff *skb, __u8 dir, enum next next)
 {
 	if (dir == SL_INGRESS)
@@ -157,7 +157,7 @@ static __always_inline void call_next(struct __sk_buff *skb, __u8 dir, enum next
 		bpf_tail_call(skb, &next_egress, next);
 }
 
-/* Nothing more of the segment is to be sent. */
+/* Ends the processing of a segment of which nothing more has to be sent. */
 static __always_inline int end_segment(struct __sk_buff *skb, const struct segment *seg, __u8 dir)
 {
 	if (seg->tcp_flags & TCP_FIN)
@@ -165,7 +165,7 @@ static __always_inline int end_segment(struct __sk_buff *skb, const struct segme
 	return PASS;
 }
 
-/* Likewise; the program for NEXT_MAIN does it, so that the verifier sees it there only. */
+/* Likewise, in the program for NEXT_MAIN, so that the verifier checks it there only. */
 static __always_inline int end_segment_in_main(struct __sk_buff *skb, struct segment *seg, __u8 dir)
 {
 	if (seg->tcp_flags & TCP_FIN) {
@@ -176,7 +176,7 @@ static __always_inline int end_segment_in_main(struct __sk_buff *skb, struct seg
 	return PASS;
 }
 
-/* The rest, after 33 tail calls: it is not vouched for. */
+/* The rest of the segment, after 33 tail calls, is lost: user space sees a sequence gap. */
 static __always_inline int abandon_segment(struct sock_state *st, __u8 dir)
 {
 	count_exact(SL_C_LOST_CHAIN);
@@ -186,8 +186,8 @@ static __always_inline int abandon_segment(struct sock_state *st, __u8 dir)
 }
 
 /*
- * The same for HTTP/1: the next record says that the rest was not copied, as at the end of the
- * budget. User space then counts requests among those bytes when their responses come.
+ * Likewise for HTTP/1, but the next record reports the rest as uncopied, as behind a spent budget.
+ * User space then counts requests among these bytes when their responses come.
  */
 static __always_inline void abandon_slices(struct sock_state *st, __u8 dir)
 {
@@ -195,72 +195,95 @@ static __always_inline void abandon_slices(struct sock_state *st, __u8 dir)
 	st->direction[dir].at_message_start = false;
 }
 
-static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
+/*
+ * Applies a new segment to the state of its connection. Returns the state if *seg has to be sent,
+ * or else NULL.
+ */
+static __always_inline struct sock_state *accept_segment(struct __sk_buff *skb, __u8 dir,
+							 struct segment *seg)
 {
-	bool is_next = skb->cb[CB_OFF];
-	struct segment seg = {};
+	struct bpf_sock *sk = skb->sk;
 	struct sock_state *st;
-	struct bpf_sock *sk;
-	enum segment_action action;
 
-	if (is_next) {
-		load_cursor(skb, &seg);
-		if (!seg.len)
-			return end_segment(skb, &seg, dir);
-	} else {
-		if (!segment_parse(skb, &seg))
-			return PASS;
-		if (dir == SL_EGRESS && has_out_of_order)
-			confirm_by_ack(skb, seg.ack);
-		if (seg.len == 0 && !(seg.tcp_flags & (TCP_FIN | TCP_RST))) {
-			if ((seg.tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && has_first_subflows)
-				mute_first_subflow(skb, dir == SL_EGRESS);
-			return PASS;
-		}
-	}
-	sk = skb->sk;
 	if (!sk)
-		return PASS;
-	st = bpf_sk_storage_get(&socks, sk, NULL, 0); /* NULL too if it is no full socket */
-	if (!is_next) {
-		if (!st) {
-			if (seg.tcp_flags & (TCP_FIN | TCP_RST))
-				close_muted(skb, dir == SL_EGRESS, seg.tcp_flags & TCP_RST,
-					    seg.seq);
-			st = join_midstream(skb, sk, &seg, dir);
-			if (!st)
-				return PASS;
-		}
-		if (st->mute)
-			return PASS;
-		action = process_segment(skb, st, dir, &seg);
-		if (action == SEGMENT_OUT_OF_ORDER) {
-			bpf_tail_call(skb, &next_ingress, NEXT_OUT_OF_ORDER);
-			count_exact(SL_C_LOST_DATA);
-		}
-		if (action != SEGMENT_SEND)
-			return PASS;
+		return NULL;
+	st = bpf_sk_storage_get(&socks, sk, NULL, 0); /* NULL also if it is no full socket */
+	if (!st) {
+		if (seg->tcp_flags & (TCP_FIN | TCP_RST))
+			close_muted(skb, dir == SL_EGRESS, seg->tcp_flags & TCP_RST, seg->seq);
+		st = join_midstream(skb, sk, seg, dir);
+		if (!st)
+			return NULL;
 	}
-	if (!st)
-		return PASS;
+	if (st->mute)
+		return NULL;
+	switch (process_segment(skb, st, dir, seg)) {
+	case SEGMENT_DONE:
+		return NULL;
+	case SEGMENT_SEND:
+		return st;
+	case SEGMENT_OUT_OF_ORDER:
+		bpf_tail_call(skb, &next_ingress, NEXT_OUT_OF_ORDER);
+		count_exact(SL_C_LOST_DATA);
+		return NULL;
+	}
+	return NULL;
+}
+
+/* Parses a new packet. Returns whether it can change the state of its connection. */
+static __always_inline bool parse_packet(struct __sk_buff *skb, __u8 dir, struct segment *seg)
+{
+	if (!segment_parse(skb, seg))
+		return false;
+	if (dir == SL_EGRESS && has_out_of_order)
+		confirm_by_ack(skb, seg->ack);
+	if (seg->len != 0 || seg->tcp_flags & (TCP_FIN | TCP_RST))
+		return true;
+	if ((seg->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && has_first_subflows)
+		mute_first_subflow(skb, dir == SL_EGRESS);
+	return false;
+}
+
+/* Sends the rest of a segment, here or in the program for its protocol. */
+static __always_inline int send_segment(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
+					struct segment *seg)
+{
 	if (st->is_http2) {
-		if (send_short_frames(skb, st, dir, &seg))
+		if (send_short_frames(skb, st, dir, seg))
 			return PASS;
-		save_cursor(skb, &seg);
+		save_cursor(skb, seg);
 		call_next(skb, dir, NEXT_HTTP2);
 		return abandon_segment(st, dir);
 	}
 	if (expects_proxy_header(&st->direction[dir])) {
-		save_cursor(skb, &seg);
+		save_cursor(skb, seg);
 		call_next(skb, dir, NEXT_PROXY);
 		return abandon_segment(st, dir);
 	}
-	if (send_next_slice(skb, st, dir, &seg)) {
-		save_cursor(skb, &seg);
+	if (send_next_slice(skb, st, dir, seg)) {
+		save_cursor(skb, seg);
 		call_next(skb, dir, NEXT_MAIN);
 		abandon_slices(st, dir);
 	}
-	return end_segment(skb, &seg, dir);
+	return end_segment(skb, seg, dir);
+}
+
+static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
+{
+	struct segment seg = {};
+	struct sock_state *st;
+
+	if (has_cursor(skb)) {
+		load_cursor(skb, &seg);
+		if (!seg.len)
+			return end_segment(skb, &seg, dir);
+		st = find_state(skb);
+	} else {
+		if (!parse_packet(skb, dir, &seg))
+			return PASS;
+		st = accept_segment(skb, dir, &seg);
+	}
+	return st ? send_segment(skb, st, dir, &seg) : PASS;
 }
 
 static __always_inline int on_http2(struct __sk_buff *skb, __u8 dir)
@@ -308,7 +331,7 @@ int sl_egress(struct __sk_buff *skb)
 	return on_segment(skb, SL_EGRESS);
 }
 
-/* Segments of an HTTP/2 connection that send_short_frames() does not take. */
+/* Segments of HTTP/2 that send_short_frames() does not take. */
 SEC("cgroup_skb/ingress")
 int sl_http2_ingress(struct __sk_buff *skb)
 {
@@ -334,7 +357,7 @@ int sl_proxy_egress(struct __sk_buff *skb)
 	return on_proxy(skb, SL_EGRESS);
 }
 
-/* The child socket will not see the preface, and is to know of it. */
+/* Stores that the preface was seen, since the child socket will not see it. */
 static __always_inline void store_preface(struct __sk_buff *skb, const struct segment *seg,
 					  __u64 id)
 {
@@ -347,8 +370,8 @@ static __always_inline void store_preface(struct __sk_buff *skb, const struct se
 }
 
 /*
- * Is there more for these addresses than the listener: a handshake under way, or its child by now?
- * Else anybody may have sent it, and the socket answers with a reset.
+ * Has the segment a connection: a handshake in progress, or already the child socket? Otherwise it
+ * may be forged, and the listener answers with a reset.
  */
 static __always_inline bool has_connection(struct __sk_buff *skb, const struct tuple *t)
 {
@@ -377,14 +400,14 @@ static __always_inline bool has_connection(struct __sk_buff *skb, const struct t
 }
 
 /*
- * Data that reached the listener's socket: with it the handshake is complete,
- * and the child socket, made in a moment, will have this id. It has sent
- * nothing yet, so the ACK is its first sequence number.
+ * Data that is seen with the listener's socket. It completes the handshake, and the child socket,
+ * which the kernel is about to create, will compute the same id. It has sent nothing yet, so the
+ * acknowledgement is its first sequence number.
  */
 SEC("cgroup_skb/ingress")
 int sl_early(struct __sk_buff *skb)
 {
-	__u32 done = skb->cb[CB_LEFT]; /* of the payload, by the calls before this one */
+	__u32 done = load_done(skb);
 	struct segment seg;
 	struct tuple t;
 	__u64 id;
@@ -416,16 +439,16 @@ int sl_early(struct __sk_buff *skb)
 		     seg.ack, done == 0);
 	if (n == 0)
 		return PASS;
-	skb->cb[CB_LEFT] = done + n;
+	save_done(skb, done + n);
 	bpf_tail_call(skb, &next_ingress, NEXT_EARLY);
 	return PASS;
 }
 
-/* Data that is ahead: of a gap, or of what another CPU is about to hand in. */
+/* Data behind a sequence gap, or behind a segment that another CPU has not finished. */
 SEC("cgroup_skb/ingress")
 int sl_out_of_order(struct __sk_buff *skb)
 {
-	__u32 done = skb->cb[CB_LEFT]; /* of the payload, by the calls before this one */
+	__u32 done = load_done(skb);
 	struct sock_state *st = find_state(skb);
 	struct segment seg;
 	__u32 received;
@@ -456,7 +479,7 @@ int sl_out_of_order(struct __sk_buff *skb)
 	}
 	if (!send_out_of_order(skb, &seg, skip, &done))
 		return PASS;
-	skb->cb[CB_LEFT] = done;
+	save_done(skb, done);
 	bpf_tail_call(skb, &next_ingress, NEXT_OUT_OF_ORDER);
 	count_exact(SL_C_LOST_CHAIN);
 	return PASS;
