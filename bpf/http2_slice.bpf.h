@@ -322,6 +322,17 @@ static __always_inline bool is_short_segment(const struct sock_state *st, __u8 d
 	return len != 13 && len != 26 && len != 17 && len != 30;
 }
 
+/* Reserves a record for a short segment of len bytes; *ret_cap: bytes that it has room for. */
+static __always_inline struct sl_data *reserve_short(__u32 len, __u64 *ret_cap)
+{
+	if (IS_RINGBUF && len <= SL_DATA_SMALL) {
+		*ret_cap = SL_DATA_SMALL;
+		return ring_reserve(sizeof(struct sl_data) + SL_DATA_SMALL);
+	}
+	*ret_cap = SL_DATA_MEDIUM;
+	return ring_reserve(sizeof(struct sl_data) + (IS_RINGBUF ? SL_DATA_MEDIUM : len));
+}
+
 /*
  * Parses the frames of a short segment in its record. Returns how many bytes are copied, 0 if none
  * are; -1 if the segment does not end with a frame, or has too many.
@@ -354,7 +365,6 @@ static __always_inline __s64 parse_short_frames(const struct sl_data *rec, __u32
 static __always_inline bool send_short_frames(struct __sk_buff *skb, struct sock_state *st,
 					      __u8 dir, const struct segment *seg)
 {
-	bool is_small = IS_RINGBUF && seg->len <= SL_DATA_SMALL;
 	struct direction *d = &st->direction[dir];
 	__u32 end_seq = seg->seq + seg->len;
 	struct sl_data *rec;
@@ -363,13 +373,7 @@ static __always_inline bool send_short_frames(struct __sk_buff *skb, struct sock
 
 	if (!is_short_segment(st, dir, seg))
 		return false;
-	if (is_small) {
-		rec = ring_reserve(sizeof(*rec) + SL_DATA_SMALL);
-		cap = SL_DATA_SMALL;
-	} else {
-		cap = SL_DATA_MEDIUM;
-		rec = ring_reserve(sizeof(*rec) + (IS_RINGBUF ? cap : seg->len));
-	}
+	rec = reserve_short(seg->len, &cap);
 	if (!rec)
 		return false;
 	if (!load_bytes(skb, seg->off, rec->data, seg->len, cap))

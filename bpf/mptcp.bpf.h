@@ -253,26 +253,6 @@ static __always_inline enum mptcp classify_mptcp(struct bpf_sock_ops *ctx, __u8 
 	return MPTCP_FIRST_SUBFLOW;
 }
 
-static __always_inline void fill_first_subflow(const struct tuple *t, __u64 id,
-					       struct first_subflow *ret_first)
-{
-	__builtin_memset(ret_first, 0, sizeof(*ret_first));
-	ret_first->id = id;
-	if (t->family == 4) {
-		ret_first->tuple_size = sizeof(ret_first->tuple.ipv4);
-		ret_first->tuple.ipv4.saddr = t->remote_addr[0];
-		ret_first->tuple.ipv4.daddr = t->local_addr[0];
-		ret_first->tuple.ipv4.sport = bpf_htons(t->remote_port);
-		ret_first->tuple.ipv4.dport = bpf_htons(t->local_port);
-	} else {
-		ret_first->tuple_size = sizeof(ret_first->tuple.ipv6);
-		__builtin_memcpy(ret_first->tuple.ipv6.saddr, t->remote_addr, 16);
-		__builtin_memcpy(ret_first->tuple.ipv6.daddr, t->local_addr, 16);
-		ret_first->tuple.ipv6.sport = bpf_htons(t->remote_port);
-		ret_first->tuple.ipv6.dport = bpf_htons(t->local_port);
-	}
-}
-
 /* Adds a connection to first_subflows. Returns false if there is no room. */
 static __always_inline bool add_first_subflow(struct bpf_sock *sk, const struct mptcp_key *key,
 					      const struct tuple *t, __u64 id)
@@ -283,7 +263,10 @@ static __always_inline bool add_first_subflow(struct bpf_sock *sk, const struct 
 	stored = bpf_sk_storage_get(&mptcp_keys, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!stored)
 		return false;
-	fill_first_subflow(t, id, &first);
+	__builtin_memset(&first, 0, sizeof(first));
+	first.id = id;
+	first.tuple_size = t->family == 4 ? sizeof(first.tuple.ipv4) : sizeof(first.tuple.ipv6);
+	fill_sock_tuple(t, &first.tuple);
 	if (bpf_map_update_elem(&first_subflows, key, &first, BPF_ANY))
 		return false;
 	*stored = *key;

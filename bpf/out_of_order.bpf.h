@@ -8,8 +8,8 @@
 
 #include "frame_parser.bpf.h"
 #include "frame_sync.bpf.h"
-#include "packet.bpf.h"
 #include "http1_slice.bpf.h"
+#include "packet.bpf.h"
 #include "record.bpf.h"
 #include "state.bpf.h"
 

@@ -214,6 +214,23 @@ static __always_inline bool tuple_of_packet(struct __sk_buff *skb, bool is_egres
 	return true;
 }
 
+/* The addresses in the form that socket look-ups take; the peer is the source. */
+static __always_inline void fill_sock_tuple(const struct tuple *t, struct bpf_sock_tuple *ret_tuple)
+{
+	__builtin_memset(ret_tuple, 0, sizeof(*ret_tuple));
+	if (t->family == 4) {
+		ret_tuple->ipv4.saddr = t->remote_addr[0];
+		ret_tuple->ipv4.daddr = t->local_addr[0];
+		ret_tuple->ipv4.sport = bpf_htons(t->remote_port);
+		ret_tuple->ipv4.dport = bpf_htons(t->local_port);
+	} else {
+		__builtin_memcpy(ret_tuple->ipv6.saddr, t->remote_addr, 16);
+		__builtin_memcpy(ret_tuple->ipv6.daddr, t->local_addr, 16);
+		ret_tuple->ipv6.sport = bpf_htons(t->remote_port);
+		ret_tuple->ipv6.dport = bpf_htons(t->local_port);
+	}
+}
+
 /*
  * The id of a connection (see event.h). It is unique for each pair of addresses, since it contains
  * the sequence number and both ports unmixed.

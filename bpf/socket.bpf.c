@@ -18,14 +18,16 @@
 
 #include "close.bpf.h"
 #include "cursor.bpf.h"
+#include "early_data.bpf.h"
 #include "event.h"
 #include "fastopen.bpf.h"
-#include "mptcp.bpf.h"
-#include "parser_lock.bpf.h"
-#include "out_of_order.bpf.h"
-#include "packet.bpf.h"
 #include "http1_slice.bpf.h"
 #include "http2_slice.bpf.h"
+#include "midstream.bpf.h"
+#include "mptcp.bpf.h"
+#include "out_of_order.bpf.h"
+#include "packet.bpf.h"
+#include "parser_lock.bpf.h"
 #include "proxy.bpf.h"
 #include "record.bpf.h"
 #include "segment.bpf.h"
@@ -79,43 +81,6 @@ struct {
 		   [NEXT_EARLY] = (void *)&sl_early,
 		   [NEXT_OUT_OF_ORDER] = (void *)&sl_out_of_order},
 };
-
-/* Is the segment the next one that the socket expects, and does it acknowledge data that was sent?
- */
-static __always_inline bool is_in_sequence(struct bpf_sock *sk, const struct segment *seg)
-{
-	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
-
-	return tcp && tcp->rcv_nxt == seg->seq && tcp->snd_nxt - seg->ack < ACK_BEHIND;
-}
-
-/* The id of a connection that is older than this process. */
-static __always_inline __u64 midstream_id(const struct segment *seg, __u8 dir)
-{
-	/* Egress first: on loopback the other end may join with this very segment. */
-	if (dir == SL_EGRESS)
-		return (__u64)seg->seq << 32 | seg->ack;
-	return (__u64)seg->ack << 32 | seg->seq;
-}
-
-/* Creates the state of a connection that is older than this process. NULL: it is not followed. */
-static __always_inline struct sock_state *
-create_midstream(struct __sk_buff *skb, struct bpf_sock *sk, const struct segment *seg, __u8 dir)
-{
-	__u64 id = midstream_id(seg, dir);
-	struct sock_state *st;
-
-	if (mute_midstream(skb, id))
-		return NULL;
-	st = create_state(sk);
-	if (!st)
-		return NULL;
-	st->is_midstream = true;
-	st->id = id;
-	init_direction(&st->direction[dir], seg->seq, seg->ack);
-	init_direction(&st->direction[!dir], seg->ack, seg->seq);
-	return st;
-}
 
 /*
  * Handles a segment of a socket without a state: data in a SYN, data of a listener's socket, or an
@@ -355,48 +320,6 @@ SEC("cgroup_skb/egress")
 int sl_proxy_egress(struct __sk_buff *skb)
 {
 	return on_proxy(skb, SL_EGRESS);
-}
-
-/* Stores that the preface was seen, since the child socket will not see it. */
-static __always_inline void store_preface(struct __sk_buff *skb, const struct segment *seg,
-					  __u64 id)
-{
-	struct sl_verdict v = {.is_http2 = true};
-	__u64 first;
-
-	if (seg->len >= sizeof(first) &&
-	    !bpf_skb_load_bytes(skb, seg->off, &first, sizeof(first)) && first == WORD_PRI)
-		bpf_map_update_elem(&verdicts, &id, &v, BPF_NOEXIST);
-}
-
-/*
- * Has the segment a connection: a handshake in progress, or already the child socket? Otherwise it
- * may be forged, and the listener answers with a reset.
- */
-static __always_inline bool has_connection(struct __sk_buff *skb, const struct tuple *t)
-{
-	struct bpf_sock_tuple tuple = {};
-	struct bpf_sock *sk;
-	bool is_listener;
-
-	if (t->family == 4) {
-		tuple.ipv4.saddr = t->remote_addr[0];
-		tuple.ipv4.daddr = t->local_addr[0];
-		tuple.ipv4.sport = bpf_htons(t->remote_port);
-		tuple.ipv4.dport = bpf_htons(t->local_port);
-		sk = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
-	} else {
-		__builtin_memcpy(tuple.ipv6.saddr, t->remote_addr, 16);
-		__builtin_memcpy(tuple.ipv6.daddr, t->local_addr, 16);
-		tuple.ipv6.sport = bpf_htons(t->remote_port);
-		tuple.ipv6.dport = bpf_htons(t->local_port);
-		sk = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
-	}
-	if (!sk)
-		return false;
-	is_listener = sk->state == BPF_TCP_LISTEN;
-	bpf_sk_release(sk);
-	return !is_listener;
 }
 
 /*
