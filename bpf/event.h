@@ -1,26 +1,21 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The contract between the kernel half and the user half: the records that
- * travel through the ring buffer, and the counters both sides name.
+ * The contract between the BPF programs and user space: the records in the ring, and the counters.
  *
- * This is the only header that both halves include. Types have fixed widths
- * and no implicit padding; every layout is asserted below. All integers are
- * in host byte order.
+ * Both sides include this header. Types have fixed widths and no implicit padding, and every layout
+ * is asserted below. All integers are in host byte order.
  *
- * A connection is named by `id`, a 64-bit mix of its address 4-tuple and its
- * first egress sequence number. The data of a segment that completes a
- * handshake is seen on the *listener's* socket (always so with
- * TCP_DEFER_ACCEPT), where the child's cookie does not exist yet; the id can
- * be computed on both, so nothing has to be handed over.
+ * `id` identifies a connection: a 64-bit mix of its addresses, its ports and its first egress
+ * sequence number. The segment that completes a handshake is seen with the listener's socket if it
+ * contains data, as it always does with TCP_DEFER_ACCEPT, and then the child socket's cookie does
+ * not exist yet. The id can be computed from both sockets.
  *
- * HTTP/2: from the client's preface on (RFC 9113 section 3.4) the kernel half
- * walks the frames of both directions. All bytes are sent but the payloads of
- * long DATA frames behind their first bytes, and whole frames that say nothing
- * of a stream (WINDOW_UPDATE, PING, PRIORITY), which then make a gap of
- * uncopied bytes that starts and ends between frames. A DATA frame with
- * END_STREAM is told as soon as its last byte was seen.
- * Where the kernel half does not know a direction's frames (an older
- * connection, a lost segment) it sends everything, and asks.
+ * HTTP/2: from the client's preface on (RFC 9113 section 3.4) the programs parse the frames of both
+ * directions. They send all bytes except the payload of long DATA frames behind its first bytes,
+ * and whole frames without meaning for a stream (WINDOW_UPDATE, PING, PRIORITY). Skipped frames
+ * make a range of uncopied bytes that starts and ends at frame boundaries. A DATA frame with
+ * END_STREAM is reported as soon as its last byte was seen. If frame boundaries are unknown (on an
+ * older connection, or after a lost segment), the programs send everything, and ask for them.
  */
 #ifndef SIDELIGHT_BPF_EVENT_H
 #define SIDELIGHT_BPF_EVENT_H
@@ -30,9 +25,9 @@
 #include <linux/types.h>
 
 enum sl_kind {
-	SL_OPEN = 1, /* struct sl_open: sent before the first data of a connection */
-	SL_DATA = 2, /* struct sl_data: bytes, or news about bytes, of one direction */
-	SL_CLOSE = 3, /* struct sl_close: the socket is gone */
+	SL_OPEN = 1, /* struct sl_open: precedes the first data of a connection */
+	SL_DATA = 2, /* struct sl_data: reports bytes of one direction, copied or not */
+	SL_CLOSE = 3, /* struct sl_close: the connection has ended */
 	SL_MUTE = 4, /* struct sl_header: no more data of this connection will be sent */
 };
 
@@ -48,17 +43,17 @@ enum sl_role {
 enum {
 	SL_F_FIN = 1 << 0, /* DATA: the direction ends after to_seq */
 	/*
-	 * DATA, ingress: out of order. When it was seen, the socket did not have the bytes below
-	 * from_seq: they may still come, or these bytes may never become part of the stream.
+	 * DATA, ingress: when the segment was seen, the socket had not received all bytes before
+	 * from_seq. They may still come, or these bytes may never become part of the stream.
 	 */
-	SL_F_AHEAD = 1 << 1,
+	SL_F_OUT_OF_ORDER = 1 << 1,
 	SL_F_RESET = 1 << 2, /* CLOSE: ended by RST */
-	SL_F_EARLY =
-		1 << 3, /* OPEN: data came before the socket; OPEN comes again with the socket */
+	SL_F_EARLY = 1 << 3, /* OPEN: data came before the socket exists; OPEN comes again with the
+				socket */
 	SL_F_FRAME = 1 << 4, /* DATA: data[0] starts an HTTP/2 frame, or the preface */
 	/*
-	 * DATA: it is not known to the kernel where the frames of this direction
-	 * start. Wanted is a verdict with the first frame that starts at seq or behind it.
+	 * DATA: the program does not know where frames of this direction begin, and asks for a
+	 * verdict with the first frame that begins at seq or behind it.
 	 */
 	SL_F_ASK = 1 << 5,
 };
@@ -66,7 +61,7 @@ enum {
 /* sl_header.why of SL_MUTE */
 enum sl_mute {
 	SL_MUTE_TLS = 1, /* starts with a TLS handshake record */
-	SL_MUTE_UNKNOWN = 2, /* several turns and no HTTP among them */
+	SL_MUTE_UNKNOWN = 2, /* several flights without HTTP */
 	SL_MUTE_UPGRADE = 3, /* 101 Switching Protocols, or 2xx to CONNECT: a tunnel from here on */
 	SL_MUTE_MPTCP = 4, /* a subflow of an MPTCP connection with several */
 	SL_MUTE_MAX,
@@ -84,7 +79,7 @@ struct sl_header {
 
 struct sl_open {
 	struct sl_header h;
-	__u64 container; /* the number user space gave the cgroup when it attached */
+	__u64 container; /* number that user space gave the cgroup when it attached */
 	__u32 local_addr[4]; /* network order; IPv4 in [0], the rest zero */
 	__u32 remote_addr[4];
 	__u16 local_port; /* host order */
@@ -92,22 +87,21 @@ struct sl_open {
 	__u8 family; /* 4 or 6 */
 	__u8 role; /* enum sl_role */
 	__u8 pad[2];
-	__u32 first_seq[2]; /* by enum sl_dir: where the stream begins; with EARLY, egress only */
+	__u32 first_seq[2]; /* by enum sl_dir: start of the stream; with EARLY, egress only */
 };
 
 /*
- * from_seq <= seq <= seq + len <= to_seq, modulo 2^32. The bytes
- * [seq, seq + len) are in data[]; those of [from_seq, seq) and
- * [seq + len, to_seq) were seen, are body bytes, and were not copied.
- * len may be 0: then the record only tells how far the direction has come.
- * to_seq - from_seq is below 2^31: longer bodies are reported in parts.
+ * The record reports the bytes from from_seq to to_seq of its direction. It contains the len bytes
+ * from seq on; the others are body, and were seen but not copied. len may be 0.
+ * from_seq <= seq <= seq + len <= to_seq, modulo 2^32, and to_seq - from_seq is below 2^31: longer
+ * bodies are reported in parts.
  */
 struct sl_data {
 	struct sl_header h;
 	__u32 seq;
 	__u32 from_seq;
 	__u32 to_seq;
-	__u32 peer_seq; /* what its sender had of the other direction, in order; 0: unknown */
+	__u32 peer_seq; /* the sender's acknowledgement of the other direction; 0: unknown */
 	__u32 tid; /* egress: the thread that wrote, in the initial PID namespace; 0 unknown */
 	__u32 tgid;
 	__u8 data[];
@@ -117,7 +111,8 @@ struct sl_close {
 	struct sl_header h;
 	__u64 bytes[2]; /* payload bytes, by enum sl_dir, without retransmissions */
 	__u32 to_seq[2]; /* end of what was seen, by enum sl_dir */
-	__u32 told_seq[2]; /* end of what records told of, lost ones included; the rest is body */
+	__u32 reported_seq[2]; /* end of what records have reported, lost ones included; the rest is
+				  body */
 	__u32 srtt_us; /* smoothed round-trip time; 0 unknown */
 	__u32 retransmits; /* segments retransmitted by the observed side */
 };
@@ -126,25 +121,25 @@ struct sl_close {
 #define SL_LATE_CLOSES 1024
 
 /*
- * The answer to SL_F_ASK, in the map `verdicts` by the connection's id; the kernel half itself
- * notes there a preface that only the listener's socket saw. An answer that
- * comes late serves too, if it names the very seq of the newest record that asked:
- * the kernel half walks on from there as if it were the start of a frame, but skips nothing.
+ * The answer to SL_F_ASK, in the map `verdicts` by the connection's id. The programs themselves
+ * store there that a preface was seen with the listener's socket. After a question, the parser
+ * assumes that a frame begins at seq, and skips nothing. So a late answer is still of use if it
+ * names exactly the seq of the newest question.
  */
 struct sl_verdict {
-	__u64 time_ns[2]; /* by enum sl_dir: when it was given, CLOCK_MONOTONIC; 0: never */
-	__u32 seq[2]; /* likewise: a frame starts there */
-	__u8 is_http2; /* what may be HTTP/2 now is */
+	__u64 time_ns[2]; /* by enum sl_dir: time of the answer, CLOCK_MONOTONIC; 0: none */
+	__u32 seq[2]; /* likewise: a frame begins there */
+	__u8 is_http2; /* the connection is HTTP/2 */
 	__u8 pad[7];
 };
 
 _Static_assert(sizeof(struct sl_verdict) == 32, "layout");
 
-/* A program was executed in a cgroup that is not known. The only record of its ring: no header. */
+/* A program was executed in an unknown cgroup. The only record of its ring, so it has no header. */
 struct sl_exec {
-	__u64 cgroup; /* as bpf_get_current_cgroup_id() has it */
+	__u64 cgroup; /* from bpf_get_current_cgroup_id() */
 	__u64 time_ns; /* CLOCK_MONOTONIC */
-	__u32 pid; /* of the process, in our PID namespace */
+	__u32 pid; /* of the process, in the PID namespace of sidelight */
 	__u32 pad;
 };
 
@@ -156,67 +151,70 @@ _Static_assert(sizeof(struct sl_data) == 24 + 24, "layout");
 _Static_assert(sizeof(struct sl_close) == 24 + 40, "layout");
 
 /*
- * The largest is the most data that one record carries; longer segments are sent as several
- * records. In the kernel's ring, which takes constants only, a record is one of these sizes.
+ * Sizes of the data of a record. A record carries at most the largest: longer segments are sent in
+ * several records. In the kernel's ring buffer, which takes only constants, it is one of these
+ * sizes.
  */
 enum {
-	SL_DATA_TINY = 80 - (int)sizeof(struct sl_data), /* HTTP/2: what is kept of a DATA frame */
+	SL_DATA_TINY =
+		80 -
+		(int)sizeof(struct sl_data), /* HTTP/2: the part of a DATA frame that is copied */
 	SL_DATA_SMALL = 256 - (int)sizeof(struct sl_data),
 	SL_DATA_MEDIUM = 1024 - (int)sizeof(struct sl_data),
 	SL_DATA_LARGE = 2048 - (int)sizeof(struct sl_data),
 };
 
 /*
- * Records that do not travel through the kernel's ring (bpf/ring.bpf.h) stand one behind the other
- * in an array. Before each is a word: the position where that word stands, counted from the first
- * record of all, and the record's size with it, a multiple of 8. The record is there once the word
- * is sealed: exclusive or with a number that nobody else knows, since what stands there till then
- * are bytes of older records, which may come from the wire.
+ * Without the kernel's ring buffer (bpf/ring.bpf.h), records follow each other in an array. Before
+ * each record is a word with its position, counted from the first record ever, and the size of
+ * both, a multiple of 8. The record is published when the word is sealed: exclusive or with a
+ * secret random number, because until then the word has bytes of older records, which may come from
+ * the network.
  */
 #define SL_RECORD(at, size)  ((__u64)(at) << 16 | (size))
 #define SL_RECORD_AT(word)   ((word) >> 16) /* modulo 2^48 */
 #define SL_RECORD_SIZE(word) ((__u32)(word)&0x7fff)
 #define SL_RECORD_DISCARDED  0x8000u
-/* The most that one takes, and how far it may reach beyond the end of the ring. */
+/* The largest size, and so the number of bytes that a record may reach beyond the end of the ring.
+ */
 #define SL_RECORD_MAX (8 + 2048)
 
-/* Shared by mmap. What one side writes often has lines of its own. */
+/* Shared by mmap. Each side has cache lines of its own for the members that it writes often. */
 struct sl_shared {
-	/* Where the next record will be. User space moves it, too: mapped_rewind(). */
+	/* Position of the next record. User space moves it as well, in mapped_rewind(). */
 	__u64 produced;
 	__u64 pad[7];
-	/* By user space: */
-	__u64 consumed; /* what was before is read */
-	__u32 reader_awake; /* it drains on a timer: do not wake it for one record */
-	__u32 wake_bytes; /* ... unless this much waits */
-	__u32 has_woken; /* and it was woken for that: once is enough until it drains; by both */
+	/* Written by user space: */
+	__u64 consumed; /* all records before this position are read */
+	__u32 reader_awake; /* the reader drains on a timer, and is not woken for one record */
+	__u32 wake_bytes; /* it is woken if so many bytes wait */
+	__u32 has_woken; /* it was woken, and has not drained yet; written by both sides */
 	__u32 pad2[11];
 };
 
-_Static_assert(sizeof(struct sl_shared) == 128, "two lines");
+_Static_assert(sizeof(struct sl_shared) == 128, "two cache lines");
 
-/* Per-CPU counters of one cgroup, kept by the kernel half, read on scrape. */
+/* Per-CPU counters of one cgroup; user space reads them for each scrape. */
 enum sl_counter {
 	SL_C_SEGMENTS, /* segments with payload that were looked at */
 	SL_C_RECORDS, /* records sent */
 	SL_C_BYTES_SEEN, /* payload bytes of those segments, retransmissions excluded */
 	SL_C_BYTES_SENT, /* payload bytes copied into records */
 	SL_C_RETRANSMITTED, /* segments seen before and dropped */
-	SL_C_LOST_OPEN, /* OPEN records the ring had no room for */
-	SL_C_LOST_REQUEST, /* DATA records that started a request, likewise */
-	SL_C_LOST_DATA, /* other DATA records, likewise */
-	SL_C_LOST_CLOSE, /* CLOSE records that the queue had no room for either */
-	SL_C_LOST_MUTE, /* MUTE records */
-	SL_C_LOST_HELPER, /* a kernel helper refused: segment not copied */
+	SL_C_LOST_OPEN, /* OPEN records for which the ring had no room */
+	SL_C_LOST_REQUEST, /* likewise, DATA records that started a request */
+	SL_C_LOST_DATA, /* likewise, other DATA records */
+	SL_C_LOST_CLOSE, /* CLOSE records for which the queue had no room, either */
+	SL_C_LOST_MUTE, /* likewise, MUTE records */
+	SL_C_LOST_HELPER, /* segments that were not copied because a kernel helper failed */
 	SL_C_LOST_STORAGE, /* no memory for the state of a socket */
-	SL_C_LOST_CAP, /* sockets that are not followed: as many as may be are */
+	SL_C_LOST_CAP, /* sockets that are not followed because the cap is reached */
 	SL_C_LOST_CHAIN, /* more records of one segment than tail calls allow */
-	SL_C_OUT_OF_WINDOW, /* ingress segments that the socket drops: nothing of them is believed
-			     */
-	SL_C_FOLLOWED, /* sockets that got a state, */
-	SL_C_RELEASED, /* and that gave it back */
-	SL_C_ASKED, /* questions where frames start: records with SL_F_ASK */
-	SL_C_ACCEPTED, /* connections, by who opened them */
+	SL_C_OUT_OF_WINDOW, /* ingress segments that the socket drops, and that change nothing */
+	SL_C_FOLLOWED, /* sockets that got a state */
+	SL_C_RELEASED, /* sockets whose state was released */
+	SL_C_ASKED, /* records with SL_F_ASK */
+	SL_C_ACCEPTED, /* connections, by the end that opened them; likewise SL_C_CONNECTED */
 	SL_C_CONNECTED,
 	SL_C_CONNECT_FAILED,
 	SL_C_CLOSED,
@@ -227,7 +225,7 @@ enum sl_counter {
 struct sl_cgroup {
 	/* Both set by user space, to the same value on every CPU: */
 	__u64 container;
-	__u64 is_attached; /* all programs are there: now connections may be followed */
+	__u64 is_attached; /* all programs are attached, so connections may be followed */
 	__u64 counter[SL_C_MAX];
 };
 

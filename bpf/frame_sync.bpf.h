@@ -30,7 +30,7 @@
 /* May directions that were never synchronised still send records before the reader drains? */
 static __always_inline bool has_unsynced_budget(void)
 {
-	return unplaced_bytes < unplaced_max;
+	return unsynced_bytes < unsynced_max;
 }
 
 /* Sets the parser by an answer of user space: a frame begins at the sequence number `answer`. */

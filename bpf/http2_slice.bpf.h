@@ -199,7 +199,7 @@ static __always_inline void report_slice(struct sock_state *st, __u8 dir, struct
 	if (p->is_withheld)
 		s->copy_end = 0;
 	if (d->is_unsynced)
-		unplaced_bytes += s->copy_end;
+		unsynced_bytes += s->copy_end;
 	if (!st->is_confirmed)
 		st->candidate_budget[dir] -= s->copy_end;
 }
@@ -282,7 +282,7 @@ static __always_inline __u32 send_http2_slice(struct __sk_buff *skb, __u8 dir, _
 		}
 	} else if (dir == SL_INGRESS) {
 		mark_out_of_order(d, ORDER_PARSER_BUSY);
-		s.flags = SL_F_AHEAD;
+		s.flags = SL_F_OUT_OF_ORDER;
 	}
 	send_slice_record(skb, st, dir, &s, tcp_flags);
 	if (is_ours)

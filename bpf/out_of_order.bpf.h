@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * Sends ingress segments that are out of order: behind a sequence gap, or behind a segment that
- * another CPU has not finished. They are sent without parsing (SL_F_AHEAD).
+ * another CPU has not finished. They are sent without parsing (SL_F_OUT_OF_ORDER).
  */
 #ifndef SIDELIGHT_OUT_OF_ORDER_BPF_H
 #define SIDELIGHT_OUT_OF_ORDER_BPF_H
@@ -59,8 +59,9 @@ static __always_inline void send_out_of_order_progress(struct sock_state *st,
 		return;
 	}
 	fill_data_source(rec, NULL, st, SL_INGRESS);
-	fill_data_range(rec, SL_INGRESS, SL_F_AHEAD | (seg->tcp_flags & TCP_FIN ? SL_F_FIN : 0),
-			seg->seq, end, 0, end);
+	fill_data_range(rec, SL_INGRESS,
+			SL_F_OUT_OF_ORDER | (seg->tcp_flags & TCP_FIN ? SL_F_FIN : 0), seg->seq,
+			end, 0, end);
 	ring_submit(&rec->h);
 	count(SL_C_RECORDS, 1);
 }
@@ -81,8 +82,9 @@ __noinline __u32 send_out_of_order_record(struct __sk_buff *skb, __u32 off, __u3
 
 	if (!st || !n)
 		return 0;
-	return send_raw(skb, st->id, SL_F_AHEAD | (n <= SL_DATA_LARGE ? n_flags & SL_F_FIN : 0),
-			off, from_seq, seq, n, st->direction[SL_INGRESS].ack, false);
+	return send_raw(skb, st->id,
+			SL_F_OUT_OF_ORDER | (n <= SL_DATA_LARGE ? n_flags & SL_F_FIN : 0), off,
+			from_seq, seq, n, st->direction[SL_INGRESS].ack, false);
 }
 
 /*

@@ -6,8 +6,9 @@
  * that lock is taken (tcp_v4_rcv()). On loopback, or between Pods of one node, a sender's process
  * hands in a segment on one CPU, while acknowledgements that reach it on another CPU hand in the
  * next. The frame boundary behind a segment is known only when the segment is parsed, and no
- * program waits for that: the later segment is sent whole and marked as out of order (SL_F_AHEAD).
- * The parser then has to synchronise again behind it, unless the bytes are payload that is skipped.
+ * program waits for that: the later segment is sent whole and marked as out of order
+ * (SL_F_OUT_OF_ORDER). The parser then has to synchronise again behind it, unless the bytes are
+ * payload that is skipped.
  */
 #ifndef SIDELIGHT_PARSER_LOCK_BPF_H
 #define SIDELIGHT_PARSER_LOCK_BPF_H

@@ -119,8 +119,8 @@ static __always_inline void fill_close(struct sl_close *rec, const struct sock_s
 	rec->bytes[SL_EGRESS] = bytes_out;
 	rec->to_seq[SL_INGRESS] = in->next;
 	rec->to_seq[SL_EGRESS] = out->next;
-	rec->told_seq[SL_INGRESS] = in->reported_seq;
-	rec->told_seq[SL_EGRESS] = out->reported_seq;
+	rec->reported_seq[SL_INGRESS] = in->reported_seq;
+	rec->reported_seq[SL_EGRESS] = out->reported_seq;
 	rec->srtt_us = srtt_us;
 	rec->retransmits = retransmits;
 }

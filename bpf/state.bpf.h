@@ -317,8 +317,8 @@ volatile __u32 has_late_close; /* late_closes is not empty */
  * Bytes of directions that were never synchronised, sent since the reader drained, and their limit.
  * Many such connections at once would fill the ring. The count is not exact.
  */
-volatile __u32 unplaced_bytes;
-volatile __u32 unplaced_max;
+volatile __u32 unsynced_bytes;
+volatile __u32 unsynced_max;
 
 /*
  * Number of sockets with a state, in both maps and of all cgroups, and its limit. When user space

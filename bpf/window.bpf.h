@@ -5,8 +5,9 @@
  * Ingress programs run before the socket checks a segment, and anybody may have sent it. So a
  * segment changes state only if it starts exactly where the stream goes on, and acknowledges data
  * that was sent (RFC 9293 section 3.10.7.4, RFC 5961). A segment behind a sequence gap is sent to
- * user space without parsing, marked SL_F_AHEAD (out_of_order.bpf.h), and changes no positions. A
- * later segment shows that the socket has received it: then the stream goes on behind it.
+ * user space without parsing, marked SL_F_OUT_OF_ORDER (out_of_order.bpf.h), and changes no
+ * positions. A later segment shows that the socket has received it: then the stream goes on behind
+ * it.
  */
 #ifndef SIDELIGHT_WINDOW_BPF_H
 #define SIDELIGHT_WINDOW_BPF_H

@@ -22,7 +22,7 @@
 /* A reader that drains on its timer is woken early when this share of the ring is full. */
 #define WAKE_SHARE 4
 /* The share of the ring for connections whose frame starts are not known yet. */
-#define UNPLACED_SHARE 4
+#define UNSYNCED_SHARE 4
 
 /* Shows libbpf's messages only at a log level for them; our own error is one line. */
 static int print_debug(enum libbpf_print_level level, const char *fmt, va_list args)
@@ -94,7 +94,7 @@ static void configure(const struct loaded *l, struct socket_bpf *bpf)
 	bpf->rodata->ring_mask = ring->bytes - 8;
 	bpf->rodata->ring_seal = ring->seal;
 	bpf->data_shared->shared.wake_bytes = (__u32)(ring->bytes / WAKE_SHARE);
-	bpf->bss->unplaced_max = (__u32)(ring->bytes / UNPLACED_SHARE);
+	bpf->bss->unsynced_max = (__u32)(ring->bytes / UNSYNCED_SHARE);
 	bpf->rodata->storages_max = l->storages_max;
 	bpf->rodata->window_max = window_max();
 }

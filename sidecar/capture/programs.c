@@ -208,7 +208,7 @@ int programs_counters(const struct programs *p, uint64_t id, uint64_t ret_counte
 
 bool programs_is_full(const struct programs *p)
 {
-	/* Signed, as in make_state(): the count may be slightly too low. */
+	/* Signed, as in create_state(): the count may be slightly too low. */
 	return (int64_t)p->count->storages >= (int64_t)p->loaded.storages_max;
 }
 

@@ -67,7 +67,7 @@ static int read_data(const struct sl_data *rec, size_t size, struct event *ev)
 	ev->data.is_frame = rec->h.flags & SL_F_FRAME;
 	if (rec->h.flags & ~SL_F_FRAME) {
 		ev->data.is_fin = rec->h.flags & SL_F_FIN;
-		ev->data.is_ahead = rec->h.flags & SL_F_AHEAD;
+		ev->data.is_ahead = rec->h.flags & SL_F_OUT_OF_ORDER;
 		ev->data.wants_frame_start = rec->h.flags & SL_F_ASK;
 	}
 	return 0;
@@ -82,7 +82,7 @@ static int read_close(const struct sl_close *rec, size_t size, struct event *ev)
 		.is_reset = rec->h.flags & SL_F_RESET,
 		.bytes = {rec->bytes[SL_INGRESS], rec->bytes[SL_EGRESS]},
 		.to_seq = {rec->to_seq[SL_INGRESS], rec->to_seq[SL_EGRESS]},
-		.reported_seq = {rec->told_seq[SL_INGRESS], rec->told_seq[SL_EGRESS]},
+		.reported_seq = {rec->reported_seq[SL_INGRESS], rec->reported_seq[SL_EGRESS]},
 		.has_end = true,
 		.srtt_us = rec->srtt_us,
 		.retransmits = rec->retransmits,

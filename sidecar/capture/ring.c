@@ -117,7 +117,7 @@ static int ring_drain(struct source *s, event_fn fn, void *ctx)
 		n += hand_out_late_closes(r, fn, ctx);
 	if (n > 0) {
 		r->shared->reader_awake = 1;
-		r->bss->unplaced_bytes = 0;
+		r->bss->unsynced_bytes = 0;
 	}
 	return n;
 }

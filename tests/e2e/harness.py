@@ -268,7 +268,7 @@ class Case(unittest.TestCase):
     def on_one_cpu(self):
         """
         For what depends on segments in order, with all processes from now on: on several CPUs one
-        may overtake another, which is asked about (bpf/order.bpf.h).
+        may overtake another, which is asked about (bpf/parser_lock.bpf.h).
         """
         self.stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

@@ -31,8 +31,8 @@ static char byte_at(uint32_t pos)
 }
 
 /*
- * The rules of bpf/socket.bpf.c for one ingress direction, without budgets: take_old(),
- * jump_ahead(), learn_ack(). Positions are relative to `isn`.
+ * The rules of bpf/socket.bpf.c for one ingress direction, without budgets: trim_retransmitted(),
+ * advance_over_gap(), check_ack(). Positions are relative to `isn`.
  */
 struct kernel {
 	uint32_t isn;

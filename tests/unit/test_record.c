@@ -131,7 +131,7 @@ static const struct {
 } datas[] = {
 	{"bytes", 1, 1, 5, 6, 5, SL_EGRESS, true, 0},
 	{"the direction ends", 1, 1, 5, 6, 5, SL_EGRESS, true, SL_F_FIN},
-	{"segments are missing", 1, 1, 5, 6, 5, SL_EGRESS, true, SL_F_AHEAD},
+	{"segments are missing", 1, 1, 5, 6, 5, SL_EGRESS, true, SL_F_OUT_OF_ORDER},
 	{"a frame", 1, 1, 5, 6, 5, SL_EGRESS, true, SL_F_FRAME},
 	{"the programs ask for a frame start", 1, 1, 5, 6, 5, SL_EGRESS, true, SL_F_ASK},
 	{"room behind the bytes: records have few sizes", 1, 1, 5, 6, 8, SL_EGRESS, true, 0},
@@ -185,7 +185,7 @@ static void test_data(void **state)
 		assert_int_equal(ev.data.tgid, 99);
 		assert_true(ev.data.has_peer);
 		assert_int_equal(ev.data.is_fin, !!(datas[i].flags & SL_F_FIN));
-		assert_int_equal(ev.data.is_ahead, !!(datas[i].flags & SL_F_AHEAD));
+		assert_int_equal(ev.data.is_ahead, !!(datas[i].flags & SL_F_OUT_OF_ORDER));
 		assert_int_equal(ev.data.is_frame, !!(datas[i].flags & SL_F_FRAME));
 		assert_int_equal(ev.data.wants_frame_start, !!(datas[i].flags & SL_F_ASK));
 		assert_int_equal(ev.data.peer_seq, 77);
