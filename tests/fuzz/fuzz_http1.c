@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * HTTP/1 parser. The first byte of the input is a digit: bit 0 says that it is a response, bits 1
- * and 2 the result of head() (enum http1_body). The rest of the input is data, except that
- * the byte 0xff begins a command:
+ * and 2 the result of head() for responses (see body_of()). The rest of the input is data, except
+ * that the byte 0xff begins a command:
  *
  *     | a segment ends here   s N  skip N    l N  lose N    c  cut the head    f  fin
  *
@@ -10,7 +10,8 @@
  *   - calls pair: head, then end, or a fail that says so, then the next head;
  *   - bodies do not have more bytes than came in;
  *   - memory stays under the limit of a head;
- *   - as long as there was data only, and nothing failed, segmentation changes nothing;
+ *   - as long as there was data only, and nothing failed, segmentation changes nothing (but for
+ *     HTTP1_BODY_OPTIONAL, where a start line counts only at the start of a segment);
  *   - a cached head equals the parsed head.
  */
 #include <string.h>
@@ -47,9 +48,17 @@ static void feed(struct run *r, const uint8_t *data, size_t n)
 	check(r);
 }
 
+static enum http1_body body_of(uint8_t flags)
+{
+	static const enum http1_body bodies[] = {HTTP1_BODY_FRAMED, HTTP1_BODY_NONE,
+						 HTTP1_BODY_TUNNEL, HTTP1_BODY_OPTIONAL};
+
+	return bodies[flags >> 1 & 3];
+}
+
 static void begin(struct run *r, uint8_t flags)
 {
-	*r = (struct run){.t.answer = (enum http1_body)((flags >> 1 & 3) % 3)};
+	*r = (struct run){.t.answer = body_of(flags)};
 	http1_init(&r->p, flags & 1);
 	text_init(&r->t.text);
 }
@@ -167,7 +176,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	script(data[0], data + 1, size - 1);
 	mark = memchr(data + 1, 0xff, size - 1);
-	cuts(data[0], data + 1, mark ? (size_t)(mark - data) - 1 : size - 1);
+	if (body_of(data[0]) != HTTP1_BODY_OPTIONAL)
+		cuts(data[0], data + 1, mark ? (size_t)(mark - data) - 1 : size - 1);
 	memory(data[0] & 1, data + 1, size - 1);
 	return 0;
 }
