@@ -73,6 +73,13 @@ static __always_inline bool is_upgrade(const __u8 *response, bool is_connect)
 	       (is_connect && response[9] == '2');
 }
 
+/* Does a request start whose method has a body? A flight may also begin within "HTTP/1.1". */
+static __always_inline bool starts_upload(__u32 first)
+{
+	return first == WORD_4('P', 'O', 'S', 'T') || first == WORD_4('P', 'U', 'T', ' ') ||
+	       first == WORD_4('P', 'A', 'T', 'C');
+}
+
 /*
  * Classifies the first bytes of a flight. Returns a reason to mute the connection, FLIGHT_HTTP2,
  * FLIGHT_PROXY, or 0. SL_MUTE_UPGRADE applies after these bytes are sent, the others before.
@@ -89,7 +96,7 @@ static __always_inline __u8 classify_flight(struct __sk_buff *skb, struct sock_s
 	set_flag(&st->is_head[dir], (__u32)first == ('H' | 'E' << 8 | 'A' << 16 | 'D' << 24));
 	set_flag(&st->is_connect[dir], first == WORD_CONNECT);
 	/* An upload does not belong to the pipelined messages before it. */
-	if ((first & 0xff) == 'P' && is_request_dir(st, dir))
+	if (starts_upload((__u32)first) && is_request_dir(st, dir))
 		st->direction[dir].budget = FLIGHT_BUDGET;
 	if (st->is_http)
 		return 0;
@@ -130,9 +137,8 @@ static __always_inline bool starts_request(const __u8 *data)
 {
 	__u32 first = *(const __u32 *)data;
 
-	return first == WORD_4('G', 'E', 'T', ' ') || first == WORD_4('P', 'O', 'S', 'T') ||
-	       first == WORD_4('P', 'U', 'T', ' ') || first == WORD_4('H', 'E', 'A', 'D') ||
-	       first == WORD_4('D', 'E', 'L', 'E') || first == WORD_4('P', 'A', 'T', 'C');
+	return starts_upload(first) || first == WORD_4('G', 'E', 'T', ' ') ||
+	       first == WORD_4('H', 'E', 'A', 'D') || first == WORD_4('D', 'E', 'L', 'E');
 }
 
 #endif

@@ -135,6 +135,14 @@ static __always_inline void cut_message(struct __sk_buff *skb, struct direction 
 	}
 }
 
+/* data: at least 12 bytes of a response. 204 and 304 have no body (RFC 9110 section 6.4.1). */
+static __always_inline bool is_status_without_body(const __u8 *data)
+{
+	__u32 status = *(const __u32 *)(data + 8) >> 8;
+
+	return status == ('2' | '0' << 8 | '4' << 16) || status == ('3' | '0' << 8 | '4' << 16);
+}
+
 /* Scans the head at the start of the slice, and decides how much of its body is copied. */
 static __always_inline void scan_message(struct __sk_buff *skb, const struct sock_state *st,
 					 __u8 dir, struct direction *d, struct http1_slice *s,
@@ -144,7 +152,7 @@ static __always_inline void scan_message(struct __sk_buff *skb, const struct soc
 	__u64 head = SCAN_HEAD(found);
 	__u64 length = SCAN_LENGTH(found);
 
-	if (s->is_response && st->is_head[!dir])
+	if (s->is_response && (st->is_head[!dir] || is_status_without_body(s->rec->data)))
 		length = 1;
 	if (head && head <= s->n && length)
 		cut_message(skb, d, s, seg, head, length - 1);
