@@ -56,12 +56,6 @@ struct lines {
 	struct text cell; /* reused */
 };
 
-/* There was no memory for the words of the wire. */
-static struct span method_of(const struct transaction *t)
-{
-	return t->http.method.len ? t->http.method : span_of(t->known_method);
-}
-
 static struct span shown_target(const struct lines *l, const struct transaction *t)
 {
 	const char *query =
@@ -232,7 +226,7 @@ static void add_value(struct lines *l, const struct transaction *t, enum column 
 		add_endpoint(cell, is_server ? t->local : t->remote);
 		break;
 	case COLUMN_METHOD:
-		lines_escape(cell, method_of(t));
+		lines_escape(cell, txn_method(t));
 		break;
 	case COLUMN_STATUS:
 		add_status(cell, t);
@@ -326,7 +320,7 @@ static void json_fill(struct lines *l, cJSON *o, const struct transaction *t)
 	json_text(o, "client", cell);
 	add_endpoint(cell, is_server ? t->local : t->remote);
 	json_text(o, "server", cell);
-	lines_escape(cell, method_of(t));
+	lines_escape(cell, txn_method(t));
 	json_text(o, "method", cell);
 	if (t->http.target.len) {
 		lines_escape(cell, shown_target(l, t));

@@ -19,7 +19,8 @@ static struct span copy(char *to, size_t size, struct span s)
 {
 	if (s.len > size)
 		s.len = size;
-	memcpy(to, s.ptr, s.len);
+	if (s.len)
+		memcpy(to, s.ptr, s.len);
 	return (struct span){to, s.len};
 }
 
@@ -103,6 +104,20 @@ static void clear_cache(struct http2_heads *h)
 		h->cached[i].len = 0;
 }
 
+/* Of both heads. */
+static void remember_target(struct http2_cached_block *m, struct http2_head *head)
+{
+	head->keeps_target = head->method.len + head->path.len <= sizeof(m->text);
+	m->head.keeps_target = head->keeps_target;
+	m->head.authority = (struct span){NULL, 0};
+	m->head.method = m->head.path = (struct span){m->text, 0};
+	if (!head->keeps_target)
+		return;
+	m->head.method = copy(m->text, sizeof(m->text), head->method);
+	m->head.path =
+		copy(m->text + head->method.len, sizeof(m->text) - head->method.len, head->path);
+}
+
 static void remember(struct http2_heads *h, struct span block, struct http2_head *head)
 {
 	struct http2_cached_block *m = &h->cached[h->next++ % HTTP2_CACHED_BLOCKS];
@@ -112,7 +127,7 @@ static void remember(struct http2_heads *h, struct span block, struct http2_head
 	m->attributes = (struct http2_attributes){0};
 	head->attributes = &m->attributes;
 	m->head = *head;
-	m->head.method = m->head.path = m->head.authority = (struct span){NULL, 0};
+	remember_target(m, head);
 }
 
 /* Not inlined: few blocks come here, and each caller would save registers for it. */

@@ -48,25 +48,29 @@ struct http2_head {
 	uint16_t unknown; /* number of fields that could not be decoded */
 	uint8_t content; /* enum http2_content */
 	bool is_request; /* the block has :method, :scheme or :path */
-	bool has_method; /* method is set; a cached block has no spans */
-	bool has_path;
+	bool has_method; /* method is set, or was when the block was cached */
+	bool has_path; /* likewise */
 	bool is_connect;
 	bool is_probe; /* the user-agent is a kubelet's */
+	bool keeps_target; /* method and path stay set when the block is cached */
 	struct http2_attributes *attributes; /* for the owner to fill in; never NULL */
-	struct span method;
-	struct span path;
-	struct span authority; /* :authority, else host */
+	struct span method; /* of a cached block: empty unless keeps_target */
+	struct span path; /* likewise */
+	struct span authority; /* :authority, else host; of a cached block: empty */
 };
 
 /* Longer blocks are not cached: they rarely repeat byte by byte. */
 #define HTTP2_CACHED_BLOCK_MAX 60
 #define HTTP2_CACHED_BLOCKS    2
+/* Size of the cached method and path: nine in ten are shorter. */
+#define HTTP2_CACHED_TEXT 96
 
 struct http2_cached_block {
 	struct http2_attributes attributes;
 	uint8_t len; /* 0: the entry is free */
 	char bytes[HTTP2_CACHED_BLOCK_MAX];
-	struct http2_head head; /* its spans are empty */
+	struct http2_head head; /* its spans point into text */
+	char text[HTTP2_CACHED_TEXT];
 };
 
 /*

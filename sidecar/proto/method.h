@@ -6,6 +6,8 @@
 #ifndef SIDELIGHT_PROTO_METHOD_H
 #define SIDELIGHT_PROTO_METHOD_H
 
+#include <stdbool.h>
+
 #include "base/span.h"
 
 #define METHOD_OTHER "_OTHER"
@@ -14,5 +16,12 @@
  * Returns the known method as a static string, else METHOD_OTHER. Equal names are equal pointers.
  */
 const char *method_known(struct span method);
+
+/* Is that an answer other than METHOD_OTHER? Known methods are upper case; other words that stand
+ * for a method begin with another character. */
+static inline bool method_is_known(const char *known_method)
+{
+	return *known_method >= 'A' && *known_method <= 'Z';
+}
 
 #endif

@@ -93,8 +93,8 @@ const struct http2_attributes *attributes_find_http2(struct conn *c, enum role r
 	is_final = !attributes->candidates && attributes->route != label_other &&
 		   attributes->rpc_method != label_other &&
 		   attributes->server_address != label_other;
-	/* A cached head is not decoded again, so it has no target. */
-	if (is_final && !session_needs_target(env_of(c)))
+	/* A head of this generation is not decoded again: without a cached target it has none. */
+	if (is_final && (head->keeps_target || !session_needs_target(env_of(c))))
 		attributes->generation = number;
 	return attributes;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/http2_head.h"
 #include "txn/transaction.h"
 
 /* The maximum number of unused calls in the pool. */
@@ -125,6 +126,20 @@ struct call *calls_find_other(struct calls *calls, uint32_t stream)
 	return c;
 }
 
+/* The larger of two is kept. */
+static inline void give_wire(struct calls *calls, char *wire, uint16_t size)
+{
+	char *rest = wire;
+
+	if (size > calls->spare_size) {
+		rest = calls->spare;
+		calls->spare = wire;
+		calls->spare_size = size;
+	}
+	if (rest)
+		memory_free(calls->memory, rest);
+}
+
 void calls_remove(struct calls *calls, struct call_pool *pool, struct call *c)
 {
 	struct call **at = slot_of(calls, c->stream);
@@ -138,15 +153,28 @@ void calls_remove(struct calls *calls, struct call_pool *pool, struct call *c)
 		calls->last = NULL;
 	calls->count--;
 	if (c->wire)
-		memory_free(calls->memory, c->wire);
+		give_wire(calls, c->wire, c->wire_size);
 	pool_give(pool, c);
 }
+
+/* Paths of one client differ by a few bytes: with this rounding, most of them fit. */
+#define WIRE_STEP 64u
+
+_Static_assert(HTTP2_METHOD_MAX + TXN_TARGET_MAX + WIRE_STEP <= UINT16_MAX, "sizes have 16 bits");
 
 void calls_keep(struct calls *calls, struct call *c, struct span method, struct span target)
 {
 	if (target.len > TXN_TARGET_MAX)
 		target.len = TXN_TARGET_MAX;
-	c->wire = memory_alloc(calls->memory, method.len + target.len + 1);
+	if (method.len + target.len < calls->spare_size) {
+		c->wire = calls->spare;
+		c->wire_size = calls->spare_size;
+		calls->spare = NULL;
+		calls->spare_size = 0;
+	} else {
+		c->wire_size = (uint16_t)((method.len + target.len + WIRE_STEP) & ~(WIRE_STEP - 1));
+		c->wire = memory_alloc(calls->memory, c->wire_size);
+	}
 	if (!c->wire)
 		return;
 	if (method.len)
@@ -162,6 +190,8 @@ void calls_release(struct calls *calls, struct call_pool *pool)
 	while (calls->oldest)
 		calls_remove(calls, pool, calls->oldest);
 	memory_free(calls->memory, calls->slots);
+	if (calls->spare)
+		memory_free(calls->memory, calls->spare);
 	memory_credit(calls->memory, calls->size * sizeof(struct call));
 	*calls = (struct calls){.memory = calls->memory};
 }

@@ -49,6 +49,7 @@ struct call {
 	bool has_response; /* a final response head was seen */
 	uint16_t wire_method_len;
 	uint16_t wire_target_len;
+	uint16_t wire_size; /* of the allocation */
 	uint64_t request_bytes;
 	uint64_t response_bytes;
 	char *wire; /* owned: method, then target, as on the wire; NULL if no sink needs them */
@@ -75,7 +76,10 @@ struct calls {
 	struct call *newest;
 	struct call *oldest;
 	struct call *last; /* result of the last lookup; may be NULL */
-	struct memory_account *memory; /* charged for calls and slots; borrowed; may be NULL */
+	char *spare; /* the wire of a call that has ended, for the next one; NULL: none */
+	uint16_t spare_size;
+	struct memory_account
+		*memory; /* charged for calls, slots and wire; borrowed; may be NULL */
 };
 
 /*

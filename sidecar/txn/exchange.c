@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/copy.h"
+#include "proto/method.h"
 #include "txn/transaction.h"
 
 static void free_ring(struct exchanges *q)
@@ -43,7 +45,9 @@ void exchanges_pop(struct exchanges *q)
 {
 	struct exchange *e = exchanges_oldest(q);
 
-	if (e->wire)
+	if (e->wire && e->wire == q->buffer)
+		q->is_buffer_used = false;
+	else if (e->wire)
 		memory_free(q->memory, e->wire);
 	q->first = (uint16_t)((q->first + 1u) & (q->alloc - 1u));
 	q->count--;
@@ -54,7 +58,27 @@ void exchanges_release(struct exchanges *q)
 	while (q->count)
 		exchanges_pop(q);
 	free_ring(q);
+	if (q->buffer)
+		memory_free(q->memory, q->buffer);
 	*q = (struct exchanges){.memory = q->memory};
+}
+
+/* Targets of one client differ by a few bytes: with this rounding, most of them fit. */
+#define BUFFER_STEP 64u
+
+_Static_assert(UINT8_MAX + TXN_TARGET_MAX + BUFFER_STEP <= UINT16_MAX, "buffer_size has 16 bits");
+
+/* NULL: no memory. */
+static __attribute__((noinline)) char *allocate_wire(struct exchanges *q, size_t size)
+{
+	if (q->is_buffer_used)
+		return memory_alloc(q->memory, size);
+	size = (size + BUFFER_STEP) & ~(size_t)(BUFFER_STEP - 1);
+	if (q->buffer)
+		memory_free(q->memory, q->buffer);
+	q->buffer = memory_alloc(q->memory, size);
+	q->buffer_size = (uint16_t)(q->buffer ? size : 0);
+	return q->buffer;
 }
 
 void exchanges_keep(struct exchanges *q, struct exchange *e, const struct message *m)
@@ -62,12 +86,30 @@ void exchanges_keep(struct exchanges *q, struct exchange *e, const struct messag
 	size_t method = m->method.len < UINT8_MAX ? m->method.len : UINT8_MAX;
 	size_t target = m->target.len < TXN_TARGET_MAX ? m->target.len : TXN_TARGET_MAX;
 
-	e->wire = memory_alloc(q->memory, method + target + 1);
+	if (method_is_known(e->known_method))
+		method = 0;
+	if (!q->is_buffer_used && method + target < q->buffer_size)
+		e->wire = q->buffer;
+	else
+		e->wire = allocate_wire(q, method + target + 1);
 	if (!e->wire)
 		return;
-	memcpy(e->wire, m->method.ptr, method);
-	if (target)
-		memcpy(e->wire + method, m->target.ptr, target);
+	q->is_buffer_used |= e->wire == q->buffer;
+	copy_short(e->wire, m->method.ptr, method);
+	copy_short(e->wire + method, m->target.ptr, target);
 	e->wire_method_len = (uint8_t)method;
 	e->wire_target_len = (uint16_t)target;
+}
+
+char *exchanges_take_wire(struct exchanges *q, struct exchange *e)
+{
+	char *wire = e->wire;
+
+	e->wire = NULL;
+	if (wire && wire == q->buffer) {
+		q->buffer = NULL;
+		q->buffer_size = 0;
+		q->is_buffer_used = false;
+	}
+	return wire;
 }

@@ -47,7 +47,15 @@ struct exchanges {
 	uint16_t alloc; /* power of two, or 0 */
 	uint16_t first;
 	uint16_t count;
-	struct memory_account *memory; /* charged for ring and wire; borrowed; may be NULL */
+	uint16_t buffer_size;
+	/*
+	 * For the words of one open request at a time, kept from request to request: a client that
+	 * waits for its responses costs no allocation. NULL: none was needed yet.
+	 */
+	char *buffer;
+	bool is_buffer_used; /* it is the wire of an exchange */
+	struct memory_account *memory; /* charged for ring, buffer and wire; borrowed; may be NULL
+					*/
 };
 
 /*
@@ -70,9 +78,11 @@ void exchanges_pop(struct exchanges *q);
 void exchanges_release(struct exchanges *q);
 
 /*
- * Copies method and target of a request, truncated to UINT8_MAX and TXN_TARGET_MAX; omits them if
- * there is no memory.
+ * Copies the target of a request, truncated to TXN_TARGET_MAX, and a method that is not
+ * known_method, truncated to UINT8_MAX; omits them if there is no memory.
  */
 void exchanges_keep(struct exchanges *q, struct exchange *e, const struct message *m);
+/* The wire of e becomes the caller's, to be freed with the account of q; may be NULL. */
+char *exchanges_take_wire(struct exchanges *q, struct exchange *e);
 
 #endif

@@ -271,13 +271,13 @@ void http2_streams_upgrade(struct http2_streams *s, struct conn *c, struct excha
 	call->request_bytes = e->request_bytes;
 	call->grpc_status = GRPC_STATUS_NONE;
 	call->tid = e->tid;
-	call->wire = e->wire;
+	call->wire = exchanges_take_wire(&((struct session *)c->user)->open, e);
+	call->wire_size = 0; /* it is not known: it serves no other call */
 	call->wire_method_len = e->wire_method_len;
 	call->wire_target_len = e->wire_target_len;
 	call->active = e->active;
 	call->candidates = e->candidates;
 	e->candidates = 0;
-	e->wire = NULL;
 	e->active = NULL;
 }
 

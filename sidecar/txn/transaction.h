@@ -50,8 +50,10 @@ struct txn_http {
 	enum http_version version; /* of the request */
 	uint16_t status; /* 0: none */
 	uint32_t stream; /* of HTTP/2; 0: HTTP/1 */
-	struct span method; /* as on the wire; empty without TXN_NEED_TARGET */
-	struct span target; /* as on the wire, truncated to TXN_TARGET_MAX; empty likewise */
+	/* As on the wire; may be empty where known_method is the same: see txn_method(). */
+	struct span method;
+	/* As on the wire, truncated to TXN_TARGET_MAX; empty without TXN_NEED_TARGET. */
+	struct span target;
 };
 
 /* A gRPC call. */
@@ -113,6 +115,12 @@ _Static_assert(offsetof(struct transaction, http) == offsetof(struct transaction
 		       offsetof(struct transaction, http) ==
 			       offsetof(struct transaction, added.http),
 	       "one place for all");
+
+/* As on the wire, if some sink has TXN_NEED_TARGET. */
+static inline struct span txn_method(const struct transaction *t)
+{
+	return t->http.method.len ? t->http.method : span_of(t->known_method);
+}
 
 #define TXN_TARGET_MAX 512
 

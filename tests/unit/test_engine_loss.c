@@ -36,7 +36,7 @@ static void check(void *ctx, const struct transaction *t)
 		fail_msg("request %u reported twice", n);
 	x->is_reported = true;
 	assert_int_equal(t->role, p->role);
-	assert_true(span_is(t->http.method, x->method));
+	assert_true(span_is(txn_method(t), x->method));
 	assert_int_equal(t->start_ns, x->begin_ns);
 	/* The last bytes before a reset may be lost, or unreported body: sizes are not checked. */
 	if (!is_whole || (w->loss && p->is_reset && t->error && t->http.status)) {

@@ -246,6 +246,85 @@ static void test_viewer(void **state)
 	script_finish(&s);
 }
 
+/* A request for a path of that many characters more than a slash. */
+static void ask_for(struct wire *w, size_t len)
+{
+	struct text request;
+
+	text_init(&request);
+	text_add(&request, "GET /");
+	for (size_t i = 0; i < len; i++)
+		text_add_char(&request, (char)('a' + len % 26));
+	text_add(&request, " HTTP/1.1\r\nHost: h\r\nUser-Agent: long-enough\r\n\r\n");
+	wire_record(w, DIR_INGRESS, text_span(&request), 0, false, false);
+	text_release(&request);
+}
+
+/* What ask_for() and the script of the same length must show. */
+static void add_path(struct text *want, size_t len)
+{
+	text_add_char(want, '/');
+	for (size_t i = 0; i < len; i++)
+		text_add_char(want, (char)('a' + len % 26));
+	text_add_char(want, ' ');
+}
+
+/*
+ * The memory of one request is used again for the next, larger ones and smaller ones, and for one
+ * of several that are open.
+ */
+static void test_targets_of_any_length(void **state)
+{
+	static const size_t lengths[] = {3, 3, 40, 5, 70, 69, 70, 1, 200, 199, 3, 400, 3};
+	struct script s = {.has_flags = true};
+	struct viewer v;
+	struct wire http1;
+	struct text want;
+
+	(void)state;
+	script_begin(&s, 1, false);
+	v = (struct viewer){.engine = s.wire.engine};
+	text_init(&v.targets);
+	text_init(&want);
+	assert_int_equal(engine_add_sink(s.wire.engine, &viewer_sink, &v), 0);
+	http1 = wire_new(s.wire.engine, &s.now_ns, 2);
+	wire_open(&http1, ROLE_SERVER);
+	for (unsigned depth = 1; depth <= 4; depth++) {
+		for (size_t i = 0; i + depth <= sizeof(lengths) / sizeof(lengths[0]); i++) {
+			for (unsigned k = 0; k < depth; k++) {
+				ask_for(&http1, lengths[i + k]);
+				add_path(&want, lengths[i + k]);
+			}
+			for (unsigned k = 0; k < depth; k++)
+				wire_data(&http1, DIR_EGRESS, HTTP1_OK);
+		}
+	}
+	expect(&v, want.ptr);
+	text_clear(&want);
+
+	script_run(&s, "open server\nc P | S\ns S\n");
+	for (unsigned i = 0; i < 60; i++) {
+		size_t len = lengths[i / 2 % 13]; /* each twice: blocks are remembered */
+		struct text script;
+
+		text_init(&script);
+		text_addf(&script, "c H%ue :method=GET :scheme=http :path=/", 2 * i + 1);
+		for (size_t k = 0; k < len; k++)
+			text_add_char(&script, (char)('a' + len % 26));
+		text_addf(&script, "\ns H%ue :status=200\n", 2 * i + 1);
+		script_run(&s, script.ptr);
+		text_release(&script);
+		add_path(&want, len);
+	}
+	expect(&v, want.ptr);
+	wire_close(&http1, false);
+	script_run(&s, "close");
+	assert_int_equal(engine_stats(s.wire.engine)->memory_used, 0);
+	text_release(&v.targets);
+	text_release(&want);
+	script_finish(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +332,7 @@ int main(void)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_needs),
 		cmocka_unit_test(test_viewer),
+		cmocka_unit_test(test_targets_of_any_length),
 	};
 
 	return cmocka_run_group_tests_name("sinks", tests, NULL, NULL);

@@ -127,7 +127,7 @@ static inline void wire_log(void *ctx, const struct transaction *t)
 
 	if (t->role == ROLE_CLIENT)
 		text_addf(text, "client %s:%u ", t->server_address, t->server_port);
-	text_addf(text, "%.*s %.*s %u", SPAN_ARG(t->http.method), SPAN_ARG(t->http.target),
+	text_addf(text, "%.*s %.*s %u", SPAN_ARG(txn_method(t)), SPAN_ARG(t->http.target),
 		  t->http.status);
 	if (t->error)
 		text_addf(text, " %s", txn_error_name(t->error));
