@@ -15,6 +15,8 @@
 #include "cmd/options.h"
 #include "cmd/replay.h"
 #include "cmd/run.h"
+#include "cmd/top.h"
+#include "cmd/trace.h"
 #include "pod/privilege.h"
 
 /* Bad use, or a machine that cannot do what was asked: one line, this status. */
@@ -43,7 +45,8 @@ static int command_doctor(const struct options *o)
 
 static int (*const commands[COMMAND_MAX])(const struct options *o) = {
 	[COMMAND_DOCTOR] = command_doctor, [COMMAND_REPLAY] = command_replay,
-	[COMMAND_RUN] = command_run,	   [COMMAND_VERSION] = command_version,
+	[COMMAND_RUN] = command_run,	   [COMMAND_TRACE] = command_trace,
+	[COMMAND_TOP] = command_top,	   [COMMAND_VERSION] = command_version,
 	[COMMAND_HELP] = command_help,
 };
 

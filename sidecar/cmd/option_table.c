@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "cmd/control_socket.h"
+
 #define AT(member) offsetof(struct options, member)
 #define MILLION	   1000000u
 #define DAY_MS	   (24u * 3600 * 1000)
@@ -13,7 +15,7 @@ const struct option option_table[] = {
 	{NULL, "cgroup", NULL, "DIR", NULL, "the cgroup v2 directory DIR, with all below it",
 	 KIND_TEXT, IN_RUN, AT(cgroup), 0, 0},
 	{NULL, "containers", "SIDELIGHT_CONTAINERS", "LIST", NULL,
-	 "in a Pod: only these containers [all but mesh proxies]", KIND_TEXT, IN_RUN,
+	 "in a Pod: only these containers [all but mesh proxies]", KIND_TEXT, IN_RUN | IN_TRACE,
 	 AT(containers), 0, 0},
 	/* Read early: it counts for whatever is wrong in the rows below. */
 	{NULL, "on-error", "SIDELIGHT_ON_ERROR", "exit|wait", "exit",
@@ -27,8 +29,8 @@ const struct option option_table[] = {
 	 KIND_TEXT, IN_RUN, AT(podinfo), 0, 0},
 	{NULL, "for", NULL, "DURATION", NULL,
 	 "stop after so long, with status 0; a program started with -- CMD gets SIGTERM, and what "
-	 "is left of it two seconds later SIGKILL",
-	 KIND_DURATION, IN_RUN, AT(for_ms), 1, 365ull * DAY_MS},
+	 "is left of it two seconds later SIGKILL; top: count for so long [2s]",
+	 KIND_DURATION, IN_RUN | IN_TRACE | IN_TOP, AT(for_ms), 1, 365ull * DAY_MS},
 	{NULL, "side", NULL, "server|client", "server",
 	 "which end of the connections is the observed one", KIND_WORD, IN_REPLAY, AT(side), 0, 0},
 	{NULL, "keylog", NULL, "FILE", NULL,
@@ -43,10 +45,16 @@ const struct option option_table[] = {
 	{NULL, "metrics", NULL, NULL, NULL, "print the metrics instead of the requests", KIND_BOOL,
 	 IN_REPLAY, AT(wants_metrics), 0, 0},
 	{NULL, "format", NULL, "table|ndjson|json", "table", "how to print", KIND_WORD,
-	 IN_REPLAY | IN_DOCTOR, AT(format), 0, 0},
+	 IN_REPLAY | IN_TRACE | IN_TOP | IN_DOCTOR, AT(format), 0, 0},
 	{NULL, "query", NULL, NULL, NULL,
-	 "print targets with their query strings, which may hold secrets", KIND_BOOL, IN_REPLAY,
-	 AT(wants_query), 0, 0},
+	 "print targets with their query strings, which may hold secrets; trace redacts those that "
+	 "it knows",
+	 KIND_BOOL, IN_REPLAY | IN_TRACE, AT(wants_query), 0, 0},
+	{NULL, "once", NULL, NULL, NULL,
+	 "print one table, or one object with --format json, and end", KIND_BOOL, IN_TOP,
+	 AT(is_once), 0, 0},
+	{NULL, "sort", NULL, "requests|errors|p50|p90|p99|max|route", "requests",
+	 "by which column, the largest first", KIND_WORD, IN_TOP, AT(sort), 0, 0},
 	{NULL, "log-level", "SIDELIGHT_LOG_LEVEL", "error|warn|info|debug|trace", "info",
 	 "what to report on standard error; debug: connections and requests, trace: libbpf, too",
 	 KIND_WORD, IN_ALL | OPTION_IS_LIVE, AT(log_level), 0, 0},
@@ -71,6 +79,10 @@ const struct option option_table[] = {
 	{NULL, "ring-bytes", "SIDELIGHT_RING_BYTES", "BYTES", "2M",
 	 "buffer between kernel and user space; rounded up to a power of two", KIND_BYTES,
 	 IN_RUN | IN_DOCTOR, AT(ring_bytes), 64u << 10, 1u << 30},
+	{NULL, "recorder", "SIDELIGHT_RECORDER", "off|N", "2000",
+	 "keep the last N requests, and a fourth of that beside them for older errors and the "
+	 "slowest of each route; some 480 bytes for each of N, at most a quarter of --memory",
+	 KIND_TEXT, IN_RUN, AT(recorder), 0, 0},
 	{NULL, "body-sizes", "SIDELIGHT_BODY_SIZES", NULL, NULL,
 	 "histograms of the sizes of request and response bodies too", KIND_BOOL, IN_ENGINE,
 	 AT(has_body_sizes), 0, 0},
@@ -104,6 +116,35 @@ const struct option option_table[] = {
 	 "file that holds a bearer token; read again for each push", KIND_TEXT, IN_RUN,
 	 AT(push_token_file), 0, 0},
 
+	{NULL, "control", "SIDELIGHT_CONTROL", "PATH", NULL,
+	 "Unix socket, for its owner only, at which run answers trace and top; off: none "
+	 "[" CONTROL_PATH ", if its directory is there]",
+	 KIND_TEXT, IN_RUN | IN_TRACE | IN_TOP, AT(control), 0, 0},
+
+	{"Which requests to print", "last", NULL, "DURATION", NULL,
+	 "those that ended no longer ago, as far as the recorder has them; then end, unless "
+	 "--follow",
+	 KIND_TEXT, IN_TRACE, AT(last), 0, 0},
+	{NULL, "follow", NULL, NULL, NULL,
+	 "those that end from now on, until it is interrupted [without --last]", KIND_BOOL,
+	 IN_TRACE, AT(wants_follow), 0, 0},
+	{NULL, "status", NULL, "LIST", NULL,
+	 "with one of these statuses: 404, 5xx, UNAVAILABLE (of gRPC), none, or any error",
+	 KIND_TEXT, IN_TRACE, AT(status), 0, 0},
+	{NULL, "min-duration", NULL, "DURATION", NULL, "that took at least so long", KIND_TEXT,
+	 IN_TRACE, AT(min_duration), 0, 0},
+	{NULL, "route", NULL, "LIST", NULL,
+	 "of one of these routes, or methods of gRPC; a * stands for any characters", KIND_TEXT,
+	 IN_TRACE, AT(route), 0, 0},
+	{NULL, "method", NULL, "LIST", NULL, "with one of these methods; GRPC: calls of gRPC",
+	 KIND_TEXT, IN_TRACE, AT(method), 0, 0},
+	{NULL, "peer", NULL, "LIST", NULL,
+	 "of these addresses of the other end, with or without a port: '10.1.*'", KIND_TEXT,
+	 IN_TRACE, AT(peer), 0, 0},
+	{NULL, "count", NULL, "N", NULL,
+	 "so many of them: the last ones; with --follow, end when they were printed", KIND_TEXT,
+	 IN_TRACE, AT(count), 0, 0},
+
 	{"Labels", "job", "SIDELIGHT_JOB", "NAME", NULL,
 	 "job of the series (default: the workload, else \"sidelight\")", KIND_TEXT, IN_ENGINE,
 	 AT(job), 0, 0},
@@ -130,6 +171,10 @@ static const struct option_command option_commands[COMMAND_MAX] = {
 	[COMMAND_REPLAY] =
 		{"replay", "[OPTIONS] FILE.pcap",
 		 "the same on a capture file (pcap or pcapng, also gzipped; - is standard input)"},
+	[COMMAND_TRACE] = {"trace", "[OPTIONS]",
+			   "requests that a running sidecar sees, or has seen, one line each"},
+	[COMMAND_TOP] = {"top", "--once [OPTIONS]",
+			 "rate, errors and durations by route, of a running sidecar"},
 	[COMMAND_DOCTOR] = {"doctor", "[OPTIONS]", "what this kernel and these capabilities allow"},
 	[COMMAND_VERSION] = {"version", "", "print the version"},
 	[COMMAND_HELP] = {"help", "[COMMAND]", "this page, or that of one command"},

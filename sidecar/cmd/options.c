@@ -9,6 +9,10 @@
 #include "base/push_url.h"
 #include "base/value.h"
 #include "cmd/option_table.h"
+#include "export/request_filter.h"
+
+#define RECORDER_MIN 16u
+#define RECORDER_MAX 1000000u
 
 static int read_operand(struct options *o, const char *arg, struct text *error)
 {
@@ -84,6 +88,16 @@ static void check_push(struct options *o, struct text *error)
 	o->push = NULL;
 }
 
+static void check_recorder(struct options *o, struct text *error)
+{
+	if (strcmp(o->recorder, "off") == 0)
+		o->recorder_recent = 0;
+	else if (value_number(o->recorder, &o->recorder_recent) ||
+		 o->recorder_recent < RECORDER_MIN || o->recorder_recent > RECORDER_MAX)
+		text_addf(error, "--recorder: \"%s\" is neither off nor a number from %u to %u",
+			  o->recorder, RECORDER_MIN, RECORDER_MAX);
+}
+
 static int check_run(struct options *o, uint64_t given, struct text *error)
 {
 	int targets = (o->argv != NULL) + (o->pid != 0) + (o->cgroup != NULL);
@@ -100,12 +114,42 @@ static int check_run(struct options *o, uint64_t given, struct text *error)
 				"give one");
 	else
 		check_push(o, error);
+	if (!error->len)
+		check_recorder(o, error);
 	if (error->len)
 		return -EINVAL;
 	if (!is_given(given, "summary"))
 		o->has_summary = o->argv || (isatty(STDERR_FILENO) && (o->pid || o->cgroup) &&
 					     !o->metrics_listen && !o->push);
 	return 0;
+}
+
+static int check_trace(struct options *o, struct text *error)
+{
+	const struct {
+		const char *key;
+		const char *value;
+	} words[] = {{"last", o->last},	  {"status", o->status}, {"min-duration", o->min_duration},
+		     {"route", o->route}, {"method", o->method}, {"peer", o->peer},
+		     {"count", o->count}};
+	struct request_filter filter = {0};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]) && !error->len; i++)
+		if (words[i].value)
+			(void)request_filter_set(&filter, words[i].key, words[i].value, error);
+	if (!error->len && o->format == FORMAT_JSON)
+		text_add(error, "--format json: trace prints table or ndjson");
+	o->wants_follow |= !o->last;
+	return error->len ? -EINVAL : 0;
+}
+
+static int check_top(const struct options *o, struct text *error)
+{
+	if (!o->is_once)
+		text_add(error, "top prints once only: sidelight top --once [--for 5s]");
+	else if (o->format == FORMAT_NDJSON)
+		text_add(error, "--format ndjson: top prints table or json");
+	return error->len ? -EINVAL : 0;
 }
 
 int options_parse(struct options *o, int argc, char **argv, char *const *environ,
@@ -134,6 +178,10 @@ int options_parse(struct options *o, int argc, char **argv, char *const *environ
 	given |= o->flags_given;
 	if (!err && o->command == COMMAND_RUN)
 		err = check_run(o, given, error);
+	if (!err && o->command == COMMAND_TRACE)
+		err = check_trace(o, error);
+	if (!err && o->command == COMMAND_TOP)
+		err = check_top(o, error);
 	o->ring_bytes = value_round_up(o->ring_bytes);
 	if (!err && o->command == COMMAND_REPLAY && !o->file) {
 		text_add(error, "no capture file; usage: sidelight replay [OPTIONS] FILE.pcap");

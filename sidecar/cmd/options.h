@@ -23,6 +23,8 @@
 enum command {
 	COMMAND_RUN,
 	COMMAND_REPLAY,
+	COMMAND_TRACE,
+	COMMAND_TOP,
 	COMMAND_DOCTOR,
 	COMMAND_VERSION,
 	COMMAND_HELP,
@@ -52,12 +54,26 @@ struct options {
 	/* replay */
 	const char *file; /* never NULL after options_parse(); "-" is standard input */
 	const char *keylog; /* file */
-	bool wants_query;
+	bool wants_query; /* also trace */
 	bool wants_metrics;
 	int side; /* enum option_side */
 
-	/* replay, doctor */
+	/* replay, trace, top, doctor */
 	int format; /* enum option_format */
+
+	/* trace: words of export/request_filter.h, checked; NULL: not asked for */
+	bool wants_follow; /* also without --last */
+	const char *last;
+	const char *status;
+	const char *min_duration;
+	const char *route;
+	const char *method;
+	const char *peer;
+	const char *count;
+
+	/* top */
+	bool is_once;
+	int sort; /* enum top_sort of top_table.h */
 
 	/* requests */
 	bool has_body_sizes;
@@ -67,8 +83,11 @@ struct options {
 	uint64_t conn_cap;
 	uint64_t memory_bytes; /* 0: to be chosen */
 	uint64_t ring_bytes; /* a power of two */
+	const char *recorder; /* "off" or a number */
+	uint64_t recorder_recent; /* requests, as that says; 0: off */
 
 	/* export */
+	const char *control; /* path of the control socket, or "off" (run); NULL: the usual one */
 	const char *metrics_listen; /* HOST:PORT, [IPv6]:PORT or :PORT; checked */
 	const char *push; /* checked by base/push_url.h */
 	bool is_push_refused; /* there is one in the environment, which cannot be used */

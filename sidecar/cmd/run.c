@@ -22,6 +22,7 @@
 #include "agent/annotations.h"
 #include "agent/debug_log.h"
 #include "agent/labels.h"
+#include "agent/live.h"
 #include "agent/no_requests_log.h"
 #include "agent/reader.h"
 #include "base/log.h"
@@ -30,6 +31,7 @@
 #include "broker/broker.h"
 #include "broker/link.h"
 #include "capture/source.h"
+#include "cmd/control_socket.h"
 #include "cmd/run_options.h"
 #include "export/closing.h"
 #include "export/push.h"
@@ -70,6 +72,7 @@ struct run {
 	struct no_requests_log no_requests_log;
 	struct summary *summary;
 	struct engine *engine;
+	struct live live;
 	struct scrape *scrape;
 	struct push *push;
 	struct annotations annotations;
@@ -174,6 +177,7 @@ static void refresh(void *ctx)
 		self_metrics_source(r->self, source_counters(r->source));
 	if (r->scrape)
 		self_metrics_scrape(r->self, scrape_stats(r->scrape));
+	live_refresh(&r->live);
 	self_metrics_memory(r->self, memory_cgroup_read_usage(r->memory_fd));
 	self_metrics_refresh(r->self, engine_stats(r->engine),
 			     r->push ? push_stats(r->push) : NULL);
@@ -194,6 +198,7 @@ static const char *unready(void *ctx)
 static void close_all(struct run *r)
 {
 	r->push = NULL;
+	live_stop(&r->live);
 	scrape_close(r->scrape);
 	r->scrape = NULL;
 	link_stop(&r->link);
@@ -240,20 +245,6 @@ static const struct link_ops link_ops = {
 	.stop = stop,
 };
 
-/*
- * Bytes for the state of connections. A quarter of the container's limit leaves room for what this
- * process has beside it (12 MB with its libraries, series, a page of metrics), for the kernel's
- * maps, ring and socket storage, which are charged to the same cgroup, and for the heap's gaps.
- */
-static size_t memory_cap(const struct options *o)
-{
-	uint64_t quarter = memory_cgroup_limit("") / 4;
-
-	if (o->memory_bytes)
-		return o->memory_bytes;
-	return quarter && quarter < ENGINE_MEMORY_DEFAULT ? quarter : ENGINE_MEMORY_DEFAULT;
-}
-
 static void warn_of_route(struct span template, const char *why)
 {
 	log_warn("run: route template %.*s: %s", SPAN_ARG(template), why);
@@ -263,6 +254,7 @@ static void warn_of_route(struct span template, const char *why)
 static int make_engine(struct run *r)
 {
 	const struct options *o = r->o;
+	const struct run_memory memory = run_options_memory(o);
 	const char *error = "out of memory";
 
 	r->registry = registry_new(o->series_cap);
@@ -276,7 +268,7 @@ static int make_engine(struct run *r)
 	if (!r->red || !r->self || !r->watch || !r->no_requests || !r->summary)
 		goto fail;
 	r->engine = engine_new(&(struct engine_options){.conn_cap = o->conn_cap,
-							.memory_cap = memory_cap(o),
+							.memory_cap = memory.connections,
 							.route_templates = o->routes,
 							.route_cap = o->route_cap,
 							.on_frame = on_frame,
@@ -284,6 +276,12 @@ static int make_engine(struct run *r)
 			       &error);
 	if (!r->engine)
 		goto fail;
+	if (live_init(&r->live, &(struct live_options){.registry = r->registry,
+						       .engine = r->engine,
+						       .red = r->red,
+						       .recent = memory.recorder_recent}))
+		goto fail;
+	self_metrics_reserve(r->self, memory.recorder);
 	/* There is room for these. */
 	(void)engine_add_sink(r->engine, &red_sink, r->red);
 	if (o->has_summary)
@@ -412,12 +410,14 @@ static void release(struct run *r)
 		reader_stop(&r->reader);
 	annotations_stop(&r->annotations);
 	no_requests_log_stop(&r->no_requests_log);
+	live_stop(&r->live);
 	scrape_close(r->scrape);
 	push_close(r->push);
 	link_stop(&r->link);
 	(void)uv_run(&r->loop, UV_RUN_DEFAULT); /* lets closed handles go */
 	(void)uv_loop_close(&r->loop);
 	engine_free(r->engine);
+	live_release(&r->live);
 	summary_free(r->summary);
 	watch_free(r->watch);
 	self_metrics_free(r->self);
@@ -430,10 +430,16 @@ static void release(struct run *r)
 		(void)close(r->memory_fd); /* nothing was written */
 }
 
+struct run_context {
+	const struct options *o;
+	struct control_socket control;
+};
+
 /* The worker's process: see broker/broker.h. */
 static int work(void *ctx, int channel)
 {
-	const struct options *o = ctx;
+	const struct run_context *context = ctx;
+	const struct options *o = context->o;
 	struct run r = {.o = o, .annotations.fd = -1, .memory_fd = memory_cgroup_open_usage()};
 	const struct label_options labels = run_options_labels(o);
 	int status = EXIT_USE;
@@ -445,6 +451,8 @@ static int work(void *ctx, int channel)
 	}
 	if (labels_init(&r.labels, &labels) || make_engine(&r) || open_capture(&r) ||
 	    make_exports(&r))
+		goto out;
+	if (context->control.fd >= 0 && live_listen(&r.live, &r.loop, context->control.fd))
 		goto out;
 	follow_annotations(&r);
 	no_requests_log_start(&r.no_requests_log, &r.loop, r.engine, &r.world, refresh, &r);
@@ -478,6 +486,12 @@ int command_run(const struct options *o)
 					  .for_ms = o->for_ms,
 					  .ring_bytes = o->ring_bytes,
 					  .conn_cap = o->conn_cap};
+	struct run_context context = {.o = o};
+	int status;
 
-	return broker_run(&bo, work, (void *)o);
+	if (control_socket_open(&context.control, o))
+		return EXIT_USE;
+	status = broker_run(&bo, work, &context);
+	control_socket_close(&context.control);
+	return status;
 }

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/run_options.h"
 
+#include "base/log.h"
+#include "metrics/recorder.h"
+#include "pod/memory_cgroup.h"
+#include "txn/engine.h"
+
+/* The share of --memory that the flight recorder may have. */
+#define RECORDER_SHARE 4
+
 struct label_options run_options_labels(const struct options *o)
 {
 	return (struct label_options){.job = o->job,
@@ -14,6 +22,38 @@ struct label_options run_options_labels(const struct options *o)
 				      .pid = o->pid,
 				      .command = o->argv ? o->argv[0] : NULL,
 				      .is_pushed = o->push != NULL};
+}
+
+/*
+ * A quarter of the container's limit leaves room for what this process has beside it (12 MB with
+ * its libraries, series, a page of metrics), for the kernel's maps, ring and socket storage, which
+ * are charged to the same cgroup, and for the heap's gaps.
+ */
+static size_t memory_budget(const struct options *o)
+{
+	uint64_t quarter = memory_cgroup_limit("") / 4;
+
+	if (o->memory_bytes)
+		return o->memory_bytes;
+	return quarter && quarter < ENGINE_MEMORY_DEFAULT ? quarter : ENGINE_MEMORY_DEFAULT;
+}
+
+struct run_memory run_options_memory(const struct options *o)
+{
+	size_t budget = memory_budget(o);
+	size_t fit = recorder_fit(budget / RECORDER_SHARE);
+	struct run_memory ret = {.recorder_recent = o->recorder_recent};
+
+	if (o->recorder_recent > fit) {
+		ret.recorder_recent = fit;
+		log_info("run: the recorder keeps the last %zu requests, not %zu: it has a quarter "
+			 "of --memory",
+			 fit, (size_t)o->recorder_recent);
+	}
+	if (ret.recorder_recent)
+		ret.recorder = recorder_bytes(ret.recorder_recent);
+	ret.connections = budget - ret.recorder;
+	return ret;
 }
 
 struct settings run_options_settings(const struct options *o)

@@ -12,6 +12,14 @@
 
 /* All strings are borrowed from o. */
 struct label_options run_options_labels(const struct options *o);
+/* How --memory is divided, in bytes. */
+struct run_memory {
+	size_t connections;
+	size_t recorder;
+	size_t recorder_recent; /* requests; 0: the recorder is off */
+};
+
+struct run_memory run_options_memory(const struct options *o);
 struct settings run_options_settings(const struct options *o);
 
 /*

@@ -150,9 +150,11 @@ static struct MHD_Daemon *start(struct httpd *s, int fd)
 {
 	const struct httpd_options *o = &s->options;
 	/* Without a thread and without a poll of its own: MHD_run() is called by the loop. */
-	return MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, s,
-				MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-				o->connections_max, MHD_OPTION_CONNECTION_TIMEOUT, o->idle_seconds,
+	unsigned flags = MHD_USE_EPOLL | (o->has_feeds ? MHD_ALLOW_SUSPEND_RESUME : 0u);
+
+	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, fd,
+				MHD_OPTION_CONNECTION_LIMIT, o->connections_max,
+				MHD_OPTION_CONNECTION_TIMEOUT, o->idle_seconds,
 				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONN,
 				MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_END);
 }
@@ -162,6 +164,8 @@ static bool limit_socket(const struct httpd_options *o, int fd)
 {
 	unsigned timeout_ms = o->unread_seconds * 1000;
 
+	if (!o->listen)
+		return true; /* what a Unix socket keeps is bounded by net.core.wmem_default */
 	return (!o->socket_bytes ||
 		(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &o->socket_bytes, sizeof(int)) == 0 &&
 		 setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &o->socket_bytes, sizeof(int)) == 0)) &&
@@ -174,7 +178,7 @@ struct httpd *httpd_new(uv_loop_t *loop, const struct httpd_options *options,
 {
 	struct httpd *s;
 	const union MHD_DaemonInfo *info;
-	int fd = listen_open(options->listen, ret_error);
+	int fd = options->listen ? listen_open(options->listen, ret_error) : options->fd;
 
 	if (fd < 0)
 		return NULL;
@@ -185,7 +189,7 @@ struct httpd *httpd_new(uv_loop_t *loop, const struct httpd_options *options,
 		return NULL;
 	}
 	s->options = *options;
-	s->port = listen_port(fd);
+	s->port = options->listen ? listen_port(fd) : 0;
 	for (size_t i = 0; i < options->connections_max; i++)
 		s->clients[i].fd = -1;
 	if (limit_socket(options, fd))
@@ -212,6 +216,11 @@ struct httpd *httpd_new(uv_loop_t *loop, const struct httpd_options *options,
 	s->timer.data = s;
 	(void)uv_poll_start(&s->poll, UV_READABLE, on_readable); /* is not closing */
 	return s;
+}
+
+void httpd_flush(struct httpd *s)
+{
+	httpd_run(s);
 }
 
 uint16_t httpd_port(const struct httpd *s)

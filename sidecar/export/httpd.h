@@ -11,6 +11,7 @@
 #define SIDELIGHT_EXPORT_HTTPD_H
 
 #include <microhttpd.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -18,7 +19,9 @@
 #include "base/text.h"
 
 struct httpd_options {
-	const char *listen; /* HOST:PORT as base/listen.h takes it */
+	const char *listen; /* HOST:PORT as base/listen.h takes it; NULL: fd */
+	int fd; /* a Unix socket that listens; owned from the call on */
+	bool has_feeds; /* answers may rest: feed.h */
 	unsigned connections_max;
 	unsigned idle_seconds; /* after which a silent connection is closed */
 	/* What the kernel may keep of a connection in each direction; 0: what it likes. */
@@ -60,6 +63,9 @@ enum MHD_Result httpd_answer(struct MHD_Connection *c, unsigned status, struct t
 /* Takes the response. What it returns is for the request callback to return. */
 enum MHD_Result httpd_queue(struct MHD_Connection *c, unsigned status, struct MHD_Response *r,
 			    const struct httpd_field *fields, size_t field_count);
+
+/* Lets connections that do not rest any more go on, without waiting for the loop. */
+void httpd_flush(struct httpd *s);
 
 /* The connection's socket; valid until its answer is released. */
 int httpd_fd(struct MHD_Connection *c);

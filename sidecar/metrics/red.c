@@ -129,7 +129,7 @@ static struct container *container_find(struct red *red, uint64_t id)
 	return NULL;
 }
 
-static const char *container_name(struct red *red, uint64_t id)
+const char *red_container_name(struct red *red, uint64_t id)
 {
 	const struct container *c = container_find(red, id);
 
@@ -138,7 +138,7 @@ static const char *container_name(struct red *red, uint64_t id)
 
 static const char *name_of(void *ctx, uint64_t container)
 {
-	return container_name(ctx, container);
+	return red_container_name(ctx, container);
 }
 
 struct red *red_new(struct registry *r, const struct red_options *options)
@@ -238,7 +238,7 @@ static cold void probe_done(struct red *red, const struct transaction *t)
 {
 	char digits[STATUS_LABEL_SIZE];
 	const char *status = status_labels_find(red->statuses, t, digits);
-	const char *container = container_name(red, t->container);
+	const char *container = red_container_name(red, t->container);
 	const char *values[] = {container, t->route, status, error_label(t, status)};
 
 	series_add(family_series_about(red->probe, values, subject_key(container, t)), 1);
@@ -252,7 +252,7 @@ static cold struct cell *cell_fill(struct red *red, struct cell *cell, const str
 	struct family *const *families = t->role == ROLE_CLIENT ? red->client : red->server;
 	char digits[STATUS_LABEL_SIZE];
 	const char *status = status_labels_find(red->statuses, t, digits);
-	const char *container = container_name(red, t->container);
+	const char *container = red_container_name(red, t->container);
 	uint64_t subject = subject_key(container, t);
 	char port[PORT_SIZE] = "";
 	const char *values[] = {
@@ -339,7 +339,7 @@ void red_active(struct red *red, const struct active *cells, size_t count)
 	rpc_active_clear(red->rpc);
 	for (size_t i = 0; i < count; i++) {
 		const struct active *a = &cells[i];
-		const char *values[] = {container_name(red, a->container), a->known_method,
+		const char *values[] = {red_container_name(red, a->container), a->known_method,
 					scheme_of(a->is_tls)};
 
 		if (a->known_method && a->is_rpc)

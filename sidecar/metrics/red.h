@@ -43,6 +43,9 @@ void red_free(struct red *red);
  */
 int red_container(struct red *red, uint64_t id, const char *name);
 
+/* The name of a container, as above; "": it is not known. */
+const char *red_container_name(struct red *red, uint64_t id);
+
 /*
  * The gauge of open requests, of those that count open requests together: from all cells of an
  * engine. To be called when somebody is about to read the registry.

@@ -144,7 +144,7 @@ static const struct family_desc descs[FAMILIES] = {
 	[MEMORY_USED] = SINGLE(METRIC_GAUGE, "sidelight_memory_used_bytes",
 			       "Memory that connections take of the budget."),
 	[MEMORY_BUDGET] = SINGLE(METRIC_GAUGE, "sidelight_memory_budget_bytes",
-				 "Memory that all connections together may take."),
+				 "Memory that all connections and the recorder together may take."),
 	[SCRAPE_EVICTED] = LABELLED(METRIC_COUNTER, reason_labels,
 				    "sidelight_scrape_connections_evicted_total",
 				    "Connections to /metrics ended to bound what they cost."),
@@ -280,6 +280,7 @@ struct self_metrics {
 	struct usage broker;
 	uint64_t reports;
 	uint64_t connections; /* accepted and made */
+	size_t reserved_bytes; /* of --memory, for others than connections */
 	struct kernel kernels[KERNELS_MAX];
 	const struct registry *registry;
 };
@@ -382,7 +383,7 @@ static void refresh_engine(struct self_metrics *self, const struct engine_stats 
 	set(self, MEMORY_EVICTED, (double)e->conns_evicted_memory);
 	set(self, MEMORY_REFUSED, (double)e->memory_refused);
 	set(self, MEMORY_USED, (double)e->memory_used);
-	set(self, MEMORY_BUDGET, (double)e->memory_cap);
+	set(self, MEMORY_BUDGET, (double)(e->memory_cap + self->reserved_bytes));
 	set_by(self, EVENTS_REFUSED, "memory", e->events_refused);
 	set_by(self, EVENTS_REFUSED, "out_of_order", e->ahead_dropped);
 	set(self, BYTES_LOST, (double)e->bytes_lost);
@@ -411,6 +412,11 @@ void self_metrics_source(struct self_metrics *self, struct source_counters count
 {
 	set_by(self, EVENTS_REFUSED, "malformed", counters.malformed);
 	set(self, HTTP2_ANSWERS, (double)counters.answers);
+}
+
+void self_metrics_reserve(struct self_metrics *self, size_t bytes)
+{
+	self->reserved_bytes = bytes;
 }
 
 void self_metrics_memory(struct self_metrics *self, uint64_t charged_bytes)

@@ -39,6 +39,8 @@ uint64_t self_metrics_connections(const struct self_metrics *self);
 /* Since the start: malformed records of the source, and its requests for a frame boundary that were
  * answered. */
 void self_metrics_source(struct self_metrics *self, struct source_counters counters);
+/* What others than connections have of the memory budget. */
+void self_metrics_reserve(struct self_metrics *self, size_t bytes);
 /* What our memory cgroup is charged; 0: there is none. */
 void self_metrics_memory(struct self_metrics *self, uint64_t charged_bytes);
 

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/control_socket.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/unix_socket.h"
+
+static bool has_directory(void)
+{
+	char path[] = CONTROL_PATH;
+
+	return access(dirname(path), F_OK) == 0;
+}
+
+int control_socket_open(struct control_socket *s, const struct options *o)
+{
+	const char *path = o->control ? o->control : CONTROL_PATH;
+	const char *error;
+	int fd;
+
+	*s = (struct control_socket){.fd = -1};
+	if (o->control && strcmp(o->control, "off") == 0)
+		return 0;
+	if (!o->control && !has_directory()) {
+		log_debug("run: no control socket: there is no directory of " CONTROL_PATH);
+		return 0;
+	}
+	fd = unix_socket_listen(path, &error);
+	if (fd < 0 && o->control) {
+		log_error("run: --control %s: %s", path, error);
+		return fd;
+	}
+	if (fd < 0) {
+		log_warn("run: no control socket: %s: %s; choose another with --control PATH", path,
+			 error);
+		return 0;
+	}
+	s->path = path;
+	s->fd = fd;
+	return 0;
+}
+
+void control_socket_close(struct control_socket *s)
+{
+	if (s->fd < 0)
+		return;
+	(void)unlink(s->path); /* one that stays is replaced by the next */
+	(void)close(s->fd); /* of the worker's, a copy */
+	s->fd = -1;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a running sidecar tells those who may read its control socket, by HTTP:
+ *
+ *     GET /requests   recorded requests, a line of NDJSON each (record_line.h)
+ *         last, status, min-duration, route, method, peer, container, count   see request_filter.h
+ *         past=1|0      begin with what is recorded [1]
+ *         follow=1|0    go on with what comes, until the client ends it [0]
+ *         query=1|0     targets with their query strings [0]
+ *     GET /routes     rate, errors and durations of a window of time (route_stream.h)
+ *         for=2s        how long it is
+ *         follow=1|0    one window after the other, until the client ends it [0]
+ *     GET /settings   what runs, and what it keeps: one object of JSON
+ *
+ * An answer of NDJSON may have lines {"lost":N}: so many requests were gone when the client could
+ * take them; and empty lines, which mean nothing. What is wrong with a question is one line of text
+ * with status 400; 503: there are too many readers.
+ *
+ * It lives in the caller's loop, and does nothing at all while nobody is connected. Nothing here
+ * waits for a client.
+ */
+#ifndef SIDELIGHT_EXPORT_CONTROL_H
+#define SIDELIGHT_EXPORT_CONTROL_H
+
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/text.h"
+#include "metrics/control_stats.h"
+#include "metrics/recorder.h"
+#include "txn/engine.h"
+
+struct control;
+
+/* Everything is borrowed until control_close(). */
+struct control_options {
+	int fd; /* a Unix socket that listens; owned from the call on */
+	struct recorder *recorder; /* NULL: off */
+	struct engine *engine;
+	const char *(*container)(void *ctx, uint64_t id); /* its name */
+	/* Appends members of the object of /settings: `,"name":value` each. */
+	void (*settings)(void *ctx, struct text *out);
+	void *ctx;
+};
+
+/* NULL: *ret_error says why in a few words; valid until the next call of anything. */
+struct control *control_new(uv_loop_t *loop, const struct control_options *options,
+			    const char **ret_error);
+
+/* Ends all answers, and all connections. Memory goes when the loop has run. Accepts NULL. */
+void control_close(struct control *c);
+
+/* Valid until the next call. */
+const struct control_stats *control_stats(struct control *c);
+
+#endif

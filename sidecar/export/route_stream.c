@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/route_stream.h"
+
+#include <stdlib.h>
+
+#include "export/feed.h"
+#include "export/httpd.h"
+#include "export/lines.h"
+#include "metrics/summary.h"
+#include "proto/grpc.h"
+
+/* A client that does not read gets no more windows until it does. */
+#define WAITING_MAX (256u << 10)
+
+struct route_reader {
+	struct feed feed; /* first */
+	struct route_streams *streams;
+	struct route_reader *next;
+	uv_timer_t timer;
+	struct summary *summary; /* of the window at hand; NULL: no memory for one */
+	uint64_t window_ms;
+	uint64_t began_ns;
+	bool is_following;
+};
+
+static void stop_counting(struct route_reader *r)
+{
+	if (!r->summary)
+		return;
+	engine_remove_sink(r->streams->engine, &summary_sink, r->summary);
+	summary_free(r->summary);
+	r->summary = NULL;
+}
+
+static bool count_anew(struct route_reader *r)
+{
+	stop_counting(r);
+	r->began_ns = uv_hrtime();
+	r->summary = summary_new(ROUTE_ROWS_MAX);
+	if (!r->summary)
+		return false;
+	if (engine_add_sink(r->streams->engine, &summary_sink, r->summary) == 0)
+		return true;
+	summary_free(r->summary);
+	r->summary = NULL;
+	return false;
+}
+
+/* Words of ours, and those of strangers escaped: neither has a quotation mark unescaped. */
+static void add_string(struct text *out, const char *name, const char *value)
+{
+	struct text escaped;
+
+	text_init(&escaped);
+	lines_escape(&escaped, span_of(value));
+	text_addf(out, "\"%s\":\"", name);
+	for (const char *at = escaped.ptr; *at; at++) {
+		if (*at == '"' || *at == '\\')
+			text_add_char(out, '\\');
+		text_add_char(out, *at);
+	}
+	text_add(out, "\",");
+	text_release(&escaped);
+}
+
+static void add_statuses(struct text *out, const struct summary_row *row)
+{
+	char digits[GRPC_STATUS_SIZE];
+
+	text_add(out, "\"statuses\":{");
+	for (size_t i = 0; i < SUMMARY_STATUSES && row->status[i].count; i++) {
+		unsigned status = row->status[i].status;
+
+		text_add(out, i ? ",\"" : "\"");
+		if (row->is_rpc)
+			text_add(out, grpc_status_name(status, digits));
+		else
+			text_addf(out, "%u", status);
+		text_addf(out, "\":%llu", (unsigned long long)row->status[i].count);
+	}
+	text_add(out, "}}");
+}
+
+static void add_row(struct text *out, const struct summary_row *row, double seconds)
+{
+	const struct latency *l = &row->latency;
+
+	text_add_char(out, '{');
+	add_string(out, "role", row->role == ROLE_CLIENT ? "client" : "server");
+	add_string(out, "method", row->method);
+	add_string(out, "route", row->route);
+	text_addf(out,
+		  "\"requests\":%llu,\"rate\":%.3f,\"errors\":%llu,\"p50_ns\":%llu,"
+		  "\"p90_ns\":%llu,\"p99_ns\":%llu,\"max_ns\":%llu,",
+		  (unsigned long long)l->count, (double)l->count / seconds,
+		  (unsigned long long)row->errors, (unsigned long long)latency_quantile(l, .5),
+		  (unsigned long long)latency_quantile(l, .9),
+		  (unsigned long long)latency_quantile(l, .99), (unsigned long long)l->max_ns);
+	add_statuses(out, row);
+}
+
+static void add_window(struct text *out, const struct route_reader *r)
+{
+	const struct engine_stats *e = engine_stats(r->streams->engine);
+	double seconds = (double)(uv_hrtime() - r->began_ns + 1) / 1e9;
+	uint64_t requests = 0;
+
+	for (size_t i = 0; i < summary_row_count(r->summary); i++)
+		requests += summary_row(r->summary, i)->latency.count;
+	text_addf(out,
+		  "{\"seconds\":%.3f,\"requests\":%llu,\"requests_open\":%llu,"
+		  "\"connections_open\":%llu,\"routes\":[",
+		  seconds, (unsigned long long)requests, (unsigned long long)e->requests_open,
+		  (unsigned long long)e->conns_open);
+	for (size_t i = 0; i < summary_row_count(r->summary); i++) {
+		if (i)
+			text_add_char(out, ',');
+		add_row(out, summary_row(r->summary, i), seconds);
+	}
+	text_add(out, "]}\n");
+}
+
+static void end_window(struct route_reader *r)
+{
+	struct text *buf = &r->feed.buf;
+	size_t before = buf->len;
+
+	if (feed_waiting(&r->feed) < WAITING_MAX && r->summary)
+		add_window(buf, r);
+	if (buf->has_failed) {
+		buf->has_failed = false;
+		text_truncate(buf, before);
+	}
+	if (!r->is_following || !count_anew(r)) {
+		r->feed.is_ended = true;
+		(void)uv_timer_stop(&r->timer); /* cannot fail */
+	}
+	feed_wake(&r->feed);
+}
+
+static void on_window(uv_timer_t *timer)
+{
+	struct route_reader *r = timer->data;
+	struct httpd *httpd = r->streams->httpd;
+
+	end_window(r);
+	httpd_flush(httpd); /* r may be gone then */
+}
+
+static void on_fill(struct feed *f)
+{
+	(void)f; /* the timer does it */
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static void on_gone(struct feed *f)
+{
+	struct route_reader *r = (struct route_reader *)f;
+	struct route_reader **at = &r->streams->readers;
+
+	while (*at != r)
+		at = &(*at)->next;
+	*at = r->next;
+	r->streams->count--;
+	stop_counting(r);
+	uv_close((uv_handle_t *)&r->timer, on_closed);
+}
+
+enum MHD_Result route_streams_answer(struct route_streams *s, struct MHD_Connection *c,
+				     uint64_t window_ms, bool is_following)
+{
+	struct route_reader *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return MHD_NO; /* closes the connection: there is no memory for an answer */
+	r->streams = s;
+	r->window_ms = window_ms;
+	r->is_following = is_following;
+	r->feed.connection = c;
+	r->feed.fill = on_fill;
+	r->feed.gone = on_gone;
+	if (!count_anew(r)) {
+		free(r);
+		return MHD_NO;
+	}
+	(void)uv_timer_init(s->loop, &r->timer); /* cannot fail, as the next */
+	r->timer.data = r;
+	(void)uv_timer_start(&r->timer, on_window, window_ms, window_ms);
+	r->next = s->readers;
+	s->readers = r;
+	s->count++;
+	return feed_answer(&r->feed, "application/x-ndjson");
+}
+
+void route_streams_end(struct route_streams *s)
+{
+	for (struct route_reader *r = s->readers; r; r = r->next) {
+		r->is_following = false;
+		end_window(r);
+	}
+	httpd_flush(s->httpd);
+}
