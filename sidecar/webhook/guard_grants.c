@@ -2,6 +2,7 @@
 #include "webhook/guard_grants.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "webhook/cel.h"
@@ -225,15 +226,28 @@ static void write_native_entries(struct cel *c)
 	}
 }
 
-static void write_volume_entry(struct cel *c)
+/* The last ones of the list. */
+static void write_volume_entries(struct cel *c)
 {
-	const cJSON *volume = part("volume");
-	const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(volume, "name"));
+	const cJSON *volume;
+	char entry[64];
 
-	text_addf(c->out, "variables.volumes.filter(v, v.name == \"%s\").all(v,", name ? name : "");
-	cel_newline(c);
-	cel_match(c, "v", volume);
-	text_addf(c->out, ") ? \"\" : \"volume %s\"]", name ? name : "");
+	cJSON_ArrayForEach(volume, part("volumes"))
+	{
+		const char *name =
+			cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(volume, "name"));
+
+		text_addf(c->out, "variables.volumes.filter(v, v.name == \"%s\").all(v,",
+			  name ? name : "");
+		cel_newline(c);
+		cel_match(c, "v", volume);
+		text_add_char(c->out, ')');
+		(void)snprintf(entry, sizeof(entry), "volume %s", name ? name : "");
+		if (volume->next)
+			end_entry(c, entry);
+		else
+			text_addf(c->out, " ? \"\" : \"%s\"]", entry);
+	}
 }
 
 /* The end of the list: members that are none of these. */
@@ -281,7 +295,7 @@ static void write_wrong(struct text *out)
 	}
 	write_defaults_entries(&c);
 	write_native_entries(&c);
-	write_volume_entry(&c);
+	write_volume_entries(&c);
 	end_wrong(&c, &members);
 	text_release(&members);
 }

@@ -81,13 +81,20 @@ static bool is_windows(const cJSON *spec)
 		       0;
 }
 
-/* A volume of our name that is another one would be mounted into the container. */
-static bool has_other_volume(const cJSON *spec)
+/* A volume of our name that is another one would be mounted into the container. NULL: none. */
+static const char *other_volume(const cJSON *spec)
 {
-	const cJSON *ours = member(template_document(), "volume");
-	const cJSON *volume = find_named(member(spec, "volumes"), string_member(ours, "name"));
+	const cJSON *ours;
 
-	return volume && !template_is_volume(volume);
+	cJSON_ArrayForEach(ours, member(template_document(), "volumes"))
+	{
+		const char *name = string_member(ours, "name");
+		const cJSON *volume = find_named(member(spec, "volumes"), name);
+
+		if (volume && !template_is_volume(ours, volume))
+			return name;
+	}
+	return NULL;
 }
 
 const char *injection_refused_by_namespace(const struct injection *in)
@@ -130,8 +137,8 @@ bool injection_is_possible(const struct injection *in, const cJSON *pod, const s
 		text_add(why, REASON_CONTAINER);
 	else if (!image_is_permitted(v->of[PARAM_IMAGE], in->defaults))
 		text_add(why, REASON_IMAGE);
-	else if (has_other_volume(spec))
-		text_add(why, REASON_VOLUME);
+	else if (other_volume(spec))
+		text_addf(why, REASON_VOLUME, other_volume(spec));
 	else if (owner)
 		text_addf(why, REASON_PORT, port, owner);
 	return why->len == 0;
@@ -162,11 +169,11 @@ static cJSON *list_of(cJSON *spec, struct patch *p, const char *name)
 static void change_spec(cJSON *spec, const struct values *v, struct patch *p)
 {
 	bool is_native = strcmp(v->of[PARAM_NATIVE], "true") == 0;
-	cJSON *volume = template_volume(v);
+	cJSON *volumes = template_volumes(v);
 	cJSON *pod = template_pod(v);
 	cJSON *item;
 
-	if (!pod || !volume)
+	if (!pod || !volumes)
 		p->has_failed = true;
 	while (pod && pod->child) {
 		item = cJSON_DetachItemViaPointer(pod, pod->child);
@@ -176,10 +183,14 @@ static void change_spec(cJSON *spec, const struct values *v, struct patch *p)
 			patch_set(p, "/spec", spec, item->string, item);
 	}
 	cJSON_Delete(pod);
-	if (is_named(member(spec, "volumes"), string_member(volume, "name")))
-		cJSON_Delete(volume);
-	else
-		patch_append(p, "/spec/volumes", list_of(spec, p, "volumes"), volume);
+	while (volumes && volumes->child) {
+		item = cJSON_DetachItemViaPointer(volumes, volumes->child);
+		if (is_named(member(spec, "volumes"), string_member(item, "name")))
+			cJSON_Delete(item);
+		else
+			patch_append(p, "/spec/volumes", list_of(spec, p, "volumes"), item);
+	}
+	cJSON_Delete(volumes);
 	pod_resources_raise(spec, v, p);
 	item = template_container(v, is_native);
 	if (is_native)

@@ -49,7 +49,7 @@
 	"it has a container " TEMPLATE_CONTAINER " of its own; the injected one needs that name"
 #define REASON_IMAGE                                                                               \
 	"sidelight.dev/image names an image that the cluster's administrator does not permit"
-#define REASON_VOLUME "volume sidelight-podinfo is not the one that would be injected"
+#define REASON_VOLUME "volume %s is not the one that would be injected" /* its name */
 /* Takes the port and the container's name. */
 #define REASON_PORT "port %s is used by container %.63s; sidelight.dev/metrics-port chooses another"
 

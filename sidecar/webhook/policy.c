@@ -263,18 +263,27 @@ static void write_parameter(struct text *out, enum parameter_id id, const struct
 	write_said(out, id, defaults, !parameter_table[id].is_administrators);
 }
 
-/* The volume of our name that the Pod has by itself must be ours. */
-static void write_volume_reason(struct text *out)
+static const char *volume_name(const cJSON *volume)
 {
-	const cJSON *volume = cJSON_GetObjectItemCaseSensitive(template_document(), "volume");
 	const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(volume, "name"));
-	struct cel cel = {.out = out, .indent = VARIABLE_INDENT};
 
-	text_add(out, "variables.volumes.exists(v, v.name == ");
-	cel_string(out, name ? name : "");
-	text_add(out, " && !(");
-	cel_match(&cel, "v", volume);
-	text_add(out, "))\n      ? \"" REASON_VOLUME "\" :\n      ");
+	return name ? name : "";
+}
+
+/* A volume of one of our names that the Pod has by itself must be ours. */
+static void write_volume_reasons(struct text *out)
+{
+	struct cel cel = {.out = out, .indent = VARIABLE_INDENT};
+	const cJSON *volume;
+
+	cJSON_ArrayForEach(volume, cJSON_GetObjectItemCaseSensitive(template_document(), "volumes"))
+	{
+		text_add(out, "variables.volumes.exists(v, v.name == ");
+		cel_string(out, volume_name(volume));
+		text_add(out, " && !(");
+		cel_match(&cel, "v", volume);
+		text_addf(out, "))\n      ? \"" REASON_VOLUME "\" :\n      ", volume_name(volume));
+	}
 }
 
 static void write_image_reason(struct text *out)
@@ -293,7 +302,7 @@ static void write_reason(struct text *out)
 		text_add(out, " :\n      ");
 	}
 	write_image_reason(out);
-	write_volume_reason(out);
+	write_volume_reasons(out);
 	/* REASON_PORT with its two values put in. */
 	text_addf(out,
 		  "size(variables.port_owners) > 0\n      ? \"" REASON_PORT "\" :\n      \"\"\n",
@@ -374,19 +383,21 @@ static void write_list(struct writer *w, const char *list, const char *condition
 	cel_newline(&w->cel);
 }
 
-static void write_volume(struct writer *w)
+static void write_volumes(struct writer *w)
 {
-	const cJSON *volume = cJSON_GetObjectItemCaseSensitive(template_document(), "volume");
-	const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(volume, "name"));
+	const cJSON *volume;
 
 	write_list(w, "volumes", "");
-	text_add(w->out, "(variables.volumes.exists(v, v.name == ");
-	cel_string(w->out, name ? name : "");
-	text_add(w->out, ") ? [] : [");
-	begin_add(w->out, "\"/spec/volumes/-\"");
-	cel_node(&w->cel, volume);
-	text_add(w->out, ")}]) +");
-	cel_newline(&w->cel);
+	cJSON_ArrayForEach(volume, cJSON_GetObjectItemCaseSensitive(template_document(), "volumes"))
+	{
+		text_add(w->out, "(variables.volumes.exists(v, v.name == ");
+		cel_string(w->out, volume_name(volume));
+		text_add(w->out, ") ? [] : [");
+		begin_add(w->out, "\"/spec/volumes/-\"");
+		cel_node(&w->cel, volume);
+		text_add(w->out, ")}]) +");
+		cel_newline(&w->cel);
+	}
 }
 
 static void write_container(struct writer *w)
@@ -430,7 +441,7 @@ static void write_mutation(struct writer *w)
 			 "\"not injected: \" + variables.reason}] +\n"
 			 "        (variables.reason != \"\" ? [] :\n        ");
 	write_pod(w);
-	write_volume(w);
+	write_volumes(w);
 	write_container(w);
 	text_add(w->out, ")\n");
 }

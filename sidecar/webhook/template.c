@@ -172,9 +172,9 @@ fail:
 	return NULL;
 }
 
-cJSON *template_volume(const struct values *v)
+cJSON *template_volumes(const struct values *v)
 {
-	return part(v, "volume");
+	return part(v, "volumes");
 }
 
 cJSON *template_pod(const struct values *v)
@@ -239,9 +239,7 @@ static bool is_within(const cJSON *wanted, const cJSON *got)
 	return cJSON_IsArray(got);
 }
 
-bool template_is_volume(const cJSON *volume)
+bool template_is_volume(const cJSON *wanted, const cJSON *volume)
 {
-	const cJSON *wanted = cJSON_GetObjectItemCaseSensitive(template_document(), "volume");
-
-	return wanted && is_within(wanted, volume);
+	return is_within(wanted, volume);
 }

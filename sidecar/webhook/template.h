@@ -7,7 +7,7 @@
  * Members of the document:
  *   container  the container
  *   native     what it has in addition as an init container
- *   volume     the volume that it mounts
+ *   volumes    the volumes that it mounts
  *   pod        members of the Pod's spec
  *   defaults   what the API server adds by itself, by the name of the member it
  *              adds to; null: with any value
@@ -37,14 +37,14 @@ const cJSON *template_document(void);
 
 /* Parts of it with the values filled in. The caller's; NULL when memory is short. */
 cJSON *template_container(const struct values *v, bool is_native);
-cJSON *template_volume(const struct values *v);
+cJSON *template_volumes(const struct values *v); /* an array */
 cJSON *template_pod(const struct values *v);
 
 /*
- * Is this volume the one of the template, with nothing added but the API
+ * Is `volume` this one of the template's volumes, with nothing added but the API
  * server's defaults?
  */
-bool template_is_volume(const cJSON *volume);
+bool template_is_volume(const cJSON *wanted, const cJSON *volume);
 
 /* The defaults of the API server for the member `name`; NULL: it has none. */
 const cJSON *template_defaults(const char *name);

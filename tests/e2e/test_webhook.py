@@ -41,9 +41,9 @@ def without_injection(obj):
     obj = copy.deepcopy(obj)
     spec = obj["spec"]
     obj["metadata"]["annotations"].pop("sidelight.dev/status", None)
-    for name, key in (("initContainers", "sidelight"), ("containers", "sidelight"),
-                      ("volumes", "sidelight-podinfo")):
-        spec[name] = [item for item in spec.get(name, []) if item["name"] != key]
+    for name, keys in (("initContainers", ["sidelight"]), ("containers", ["sidelight"]),
+                       ("volumes", ["sidelight-podinfo", "sidelight-run"])):
+        spec[name] = [item for item in spec.get(name, []) if item["name"] not in keys]
         if not spec[name]:
             del spec[name]
     spec.pop("shareProcessNamespace", None)
@@ -89,6 +89,7 @@ SKIPPED = [
     ({"sidelight.dev/image": "registry.example/mine:1"}, {}, "administrator does not permit"),
     ({}, {"volumes": [{"name": "sidelight-podinfo", "configMap": {"name": "mine"}}]},
      "volume sidelight-podinfo is not"),
+    ({}, {"volumes": [{"name": "sidelight-run", "emptyDir": {}}]}, "volume sidelight-run is not"),
     ({}, {"containers": [{"name": "sidelight", "image": "mine:1",
                           "ports": [{"containerPort": 9465}]}]}, "a container sidelight of its own"),
     ({}, {"initContainers": [{"name": "sidelight", "image": "mine:1"}]},
@@ -165,6 +166,10 @@ class Pods(Case):
         self.assertIn({"name": "sidelight-podinfo", "readOnly": True,
                        "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"},
                       container["volumeMounts"], "no service account token")
+        self.assertIn({"name": "sidelight-run", "mountPath": "/run/sidelight"},
+                      container["volumeMounts"], "the control socket's")
+        self.assertIn({"name": "sidelight-run", "emptyDir": {"medium": "Memory"}},
+                      now["spec"]["volumes"])
 
     def test_annotations(self):
         now, _ = after(Server(self, "--push", "http://default:9091"), SHAPES[-1][1])

@@ -49,25 +49,31 @@ static const struct {
 } pods[] = {
 	{"parents that are missing are made first", "{" ASKS ",\"spec\":{\"containers\":[]}}",
 	 OUTCOME_INJECTED,
-	 STATUS SHARED "add /spec/volumes\nadd /spec/volumes/-\n"
+	 STATUS SHARED "add /spec/volumes\nadd /spec/volumes/-\nadd /spec/volumes/-\n"
 		       "add /spec/initContainers\nadd /spec/initContainers/0\n"},
 	{"lists that are there grow",
 	 "{" ASKS ",\"spec\":{\"containers\":[],\"volumes\":[{\"name\":\"v\"}],"
 	 "\"initContainers\":[{\"name\":\"i\"}]}}",
-	 OUTCOME_INJECTED, STATUS SHARED "add /spec/volumes/-\nadd /spec/initContainers/0\n"},
+	 OUTCOME_INJECTED,
+	 STATUS SHARED "add /spec/volumes/-\nadd /spec/volumes/-\nadd /spec/initContainers/0\n"},
 	{"null counts as missing",
 	 "{" ASKS ",\"spec\":{\"containers\":[],\"volumes\":null,\"initContainers\":null}}",
 	 OUTCOME_INJECTED,
-	 STATUS SHARED "add /spec/volumes\nadd /spec/volumes/-\n"
+	 STATUS SHARED "add /spec/volumes\nadd /spec/volumes/-\nadd /spec/volumes/-\n"
 		       "add /spec/initContainers\nadd /spec/initContainers/0\n"},
-	{"our volume is not added again",
+	{"our volumes are not added again",
 	 "{" ASKS ",\"spec\":{\"containers\":[],\"shareProcessNamespace\":true,"
-	 "\"volumes\":[{\"name\":\"sidelight-podinfo\",\"downwardAPI\":{\"defaultMode\":420}}],"
+	 "\"volumes\":[{\"name\":\"sidelight-podinfo\",\"downwardAPI\":{\"defaultMode\":420}},"
+	 "{\"name\":\"sidelight-run\",\"emptyDir\":{\"medium\":\"Memory\"}}],"
 	 "\"initContainers\":[]}}",
 	 OUTCOME_INJECTED, STATUS "add /spec/initContainers/0\n"},
 	{"a volume of our name with a content of its own would be refused by the guard",
 	 "{" ASKS ",\"spec\":{\"containers\":[],"
 	 "\"volumes\":[{\"name\":\"sidelight-podinfo\",\"emptyDir\":{}}]}}",
+	 OUTCOME_SKIPPED, STATUS},
+	{"likewise one on a disk, in the place of the one in memory",
+	 "{" ASKS ",\"spec\":{\"containers\":[],"
+	 "\"volumes\":[{\"name\":\"sidelight-run\",\"emptyDir\":{}}]}}",
 	 OUTCOME_SKIPPED, STATUS},
 	{"a volume of our name without any content",
 	 "{" ASKS ",\"spec\":{\"containers\":[],"
@@ -97,7 +103,8 @@ static const struct {
 	 "{\"metadata\":{\"annotations\":{\"sidelight.dev/inject\":\"true\","
 	 "\"sidelight.dev/native\":\"false\"}},"
 	 "\"spec\":{\"containers\":[{\"name\":\"a\"}],\"volumes\":[]}}",
-	 OUTCOME_INJECTED, STATUS SHARED "add /spec/volumes/-\nadd /spec/containers/-\n"},
+	 OUTCOME_INJECTED,
+	 STATUS SHARED "add /spec/volumes/-\nadd /spec/volumes/-\nadd /spec/containers/-\n"},
 	{"an init container may hold the port as well",
 	 "{" ASKS ",\"spec\":{\"containers\":[],\"initContainers\":[{\"name\":\"p\","
 	 "\"ports\":[{\"containerPort\":9465}]}]}}",
