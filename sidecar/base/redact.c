@@ -38,6 +38,12 @@ static void put(struct output *o, struct span s)
 	o->len += s.len;
 }
 
+/* As strchr(), but no zero byte is one of them. */
+static bool is_one_of(char c, const char *characters)
+{
+	return memchr(characters, c, strlen(characters)) != NULL;
+}
+
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
@@ -153,7 +159,7 @@ static bool is_random(struct span s)
 	for (size_t i = 0; i < s.len; i++) {
 		char c = s.ptr[i];
 
-		if (!is_letter(c) && !is_digit(c) && !strchr("_-+/=.~", c))
+		if (!is_letter(c) && !is_digit(c) && !is_one_of(c, "_-+/=.~"))
 			return false;
 		has_digit |= is_digit(c);
 		has_upper |= is_letter(c) && c != lower(c);
@@ -191,7 +197,7 @@ static bool has_secret_inside(struct span s)
 
 		if (c == '@' && has((struct span){s.ptr, i}, "//"))
 			return true;
-		if (memchr(delimiters, c, sizeof(delimiters) - 1)) {
+		if (is_one_of(c, delimiters)) {
 			if (is_value && is_secret_value((struct span){s.ptr + start, i - start}))
 				return true;
 			start = i + 1;
@@ -245,7 +251,7 @@ static size_t put_userinfo(struct output *o, struct span rest)
 	size_t end = 0;
 	size_t at = 0; /* behind the last @ */
 
-	for (; end < rest.len && !strchr("/?#", rest.ptr[end]); end++) {
+	for (; end < rest.len && !is_one_of(rest.ptr[end], "/?#"); end++) {
 		if (rest.ptr[end] == '@')
 			at = end;
 		if (rest.len - end >= 3 && strncasecmp(rest.ptr + end, "%40", 3) == 0)
@@ -259,7 +265,13 @@ static size_t put_userinfo(struct output *o, struct span rest)
 
 static bool is_authority_form(struct span target)
 {
-	return target.len && target.ptr[0] != '/' && target.ptr[0] != '*' && !has(target, "://");
+	size_t scheme = 0;
+
+	while (scheme < target.len &&
+	       (is_letter(target.ptr[scheme]) || is_digit(target.ptr[scheme])))
+		scheme++;
+	return target.len && target.ptr[0] != '/' && target.ptr[0] != '*' &&
+	       !span_starts(span_from(target, scheme), "://");
 }
 
 size_t redact_target(struct span target, char *out, size_t size, bool *ret_cut)
@@ -280,14 +292,12 @@ size_t redact_target(struct span target, char *out, size_t size, bool *ret_cut)
 	for (size_t i = start; i <= target.len; i++) {
 		char c = i < target.len ? target.ptr[i] : '\0';
 
-		if (i < target.len && !strchr(is_query ? "?&;#" : "?;#/", c))
-			continue;
-		if (i < target.len && c == '\0')
+		if (i < target.len && !is_one_of(c, is_query ? "?&;#" : "?;#/"))
 			continue;
 		put_piece(&o, (struct span){target.ptr + start, i - start}, is_query);
 		if (i < target.len)
 			put(&o, (struct span){target.ptr + i, 1});
-		is_query |= c == '?' || c == '#';
+		is_query |= c == '?';
 		start = i + 1;
 		if (!is_query && i && target.ptr[i - 1] == '/' && c == '/') {
 			size_t used = put_userinfo(&o, span_from(target, start));

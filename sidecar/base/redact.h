@@ -28,7 +28,7 @@
 #define REDACT_PADDING 16
 
 /*
- * Whether redact_target() could change anything: there is one of `; < = > ? @` or `%`. The first
+ * Whether redact_target() could change anything: there is one of `: ; < = > ? @` or `%`. The first
  * REDACT_PADDING bytes behind the text must be readable, and zero.
  */
 static inline bool redact_may_change(const char *text, size_t len)
@@ -41,7 +41,7 @@ static inline bool redact_may_change(const char *text, size_t len)
 		bytes c;
 
 		memcpy(&c, text + i, sizeof(c));
-		found |= (bytes)(c - ';' <= '@' - ';') | (bytes)(c == '%');
+		found |= (bytes)(c - ':' <= '@' - ':') | (bytes)(c == '%');
 	}
 	memcpy(halves, &found, sizeof(halves));
 	return halves[0] | halves[1];

@@ -100,6 +100,8 @@ static const struct row rows[] = {
 	{"without a scheme", "//joe:" SECRET "@example.com/x", "//***@example.com/x"},
 	{"in a path", "/proxy/http://joe:" SECRET "@example.com/",
 	 "/proxy/http://***@example.com/"},
+	{"of authority-form, before another URL", "joe:" SECRET "@x?to=http://y",
+	 "***@x?to=http://y"},
 	{"userinfo and a query", "http://joe:" SECRET "@x/?token=" SECRET,
 	 "http://***@x/?token=***"},
 };
@@ -184,11 +186,11 @@ static void test_trigger(void **state)
 		memset(text, 'a', len);
 		assert_false(redact_may_change(text, len));
 		for (size_t at = 0; at < len; at++) {
-			for (const char *c = ";=?@%"; *c; c++) {
+			for (const char *c = ":;=?@%"; *c; c++) {
 				text[at] = *c;
 				assert_true(redact_may_change(text, len));
 			}
-			for (const char *c = "/&:.-_~+A\x01\xff"; *c; c++) {
+			for (const char *c = "/&.-_~+A\x01\xff"; *c; c++) {
 				text[at] = *c;
 				assert_false(redact_may_change(text, len));
 			}
