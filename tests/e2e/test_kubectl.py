@@ -25,7 +25,7 @@ PLUGIN = harness.ROOT / "kustomize" / "kubectl-sidelight"
 WEBHOOK = harness.ROOT / "build" / "sidelight-webhook"
 OUTPUT = "this is what sidelight prints\n"
 RESOURCES = [("pods", "Pod"), ("pods/ephemeralcontainers", "Pod"), ("pods/log", "Pod"),
-             ("pods/attach", "PodAttachOptions"), ("pods/portforward", "PodPortForwardOptions"),
+             ("pods/attach", "PodAttachOptions"), ("pods/exec", "PodExecOptions"), ("pods/portforward", "PodPortForwardOptions"),
              ("namespaces", "Namespace"), ("configmaps", "ConfigMap")]
 WORKLOADS = {"apps": [("deployments", "Deployment"), ("statefulsets", "StatefulSet"),
                       ("daemonsets", "DaemonSet")], "batch": [("cronjobs", "CronJob")]}
@@ -431,13 +431,32 @@ class Plugin(harness.Case):
         self.assertTrue(any("/web-0/portforward" in r[1] for r in self.api.requests)
                         or "9466" in process.text(), process.text())
 
+    def test_the_sidecar_is_asked_where_there_is_one(self):
+        """In its own container, with the arguments as they are; nothing is added to the Pod."""
+        for command, args, wanted in (
+            ("trace", ("--", "--last", "5m", "it's $HOME"), ["--last", "5m", "it's $HOME"]),
+            ("trace", ("-c", "app", "--", "--last=5m"), ["--containers", "app", "--last=5m"]),
+            ("top", ("-c", "app", "--", "--once"), ["--once"]),
+        ):
+            self.start(running({"sidelight.dev/status": "injected"},
+                               initContainers=[{"name": "sidelight", "image": "s:1"}]))
+            self.sidelight(command, "web-0", *args)  # the stand-in cannot execute anything
+            asked = [urllib.parse.urlparse(path) for _, path, _ in self.api.requests]
+            queries = [urllib.parse.parse_qs(url.query) for url in asked
+                       if url.path.endswith("/web-0/exec")]
+            self.assertTrue(queries, self.api.requests)
+            for query in queries:
+                self.assertEqual(query["container"], ["sidelight"])
+                self.assertEqual(query["command"], ["sidelight", command, *wanted])
+            self.assertEqual(self.api.told(), [])
+
     def test_help_lists_what_exists(self):
         self.start()
         help_ = self.sidelight("--help")
         self.assertEqual(help_.returncode, 0)
         commands = help_.stdout.split("\n\n")[1]
         names = re.findall(r"(?m)^  ([a-z]+) ", commands)
-        self.assertEqual(names, ["doctor", "check"])
+        self.assertEqual(names, ["trace", "top", "doctor", "check"])
         # `check` is the plugin's own; all others are of the program in the Pod.
         done = harness.run([harness.BINARY, "help", "doctor"])
         self.assertIn("usage: sidelight doctor", done.stdout)
