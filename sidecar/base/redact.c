@@ -41,7 +41,9 @@ static void put(struct output *o, struct span s)
 /* As strchr(), but no zero byte is one of them. */
 static bool is_one_of(char c, const char *characters)
 {
-	return memchr(characters, c, strlen(characters)) != NULL;
+	while (*characters && *characters != c)
+		characters++;
+	return *characters != '\0';
 }
 
 static bool is_digit(char c)

@@ -61,7 +61,7 @@ int unix_socket_listen(const char *path, const char **ret_error)
 		*ret_error = "the path of a socket has 1 to 107 bytes";
 		return -ENAMETOOLONG;
 	}
-	strcpy(addr.sun_path, path);
+	memcpy(addr.sun_path, path, strlen(path)); /* zeros follow */
 	err = clear_place(&addr, ret_error);
 	if (err)
 		return err;

@@ -56,13 +56,15 @@ struct options {
 	const char *keylog; /* file */
 	bool wants_query; /* also trace */
 	bool wants_metrics;
+	bool wants_follow; /* trace; also without --last */
+	bool is_once; /* top */
 	int side; /* enum option_side */
 
 	/* replay, trace, top, doctor */
 	int format; /* enum option_format */
+	int sort; /* top: enum top_sort of top_table.h */
 
 	/* trace: words of export/request_filter.h, checked; NULL: not asked for */
-	bool wants_follow; /* also without --last */
 	const char *last;
 	const char *status;
 	const char *min_duration;
@@ -70,10 +72,6 @@ struct options {
 	const char *method;
 	const char *peer;
 	const char *count;
-
-	/* top */
-	bool is_once;
-	int sort; /* enum top_sort of top_table.h */
 
 	/* requests */
 	bool has_body_sizes;

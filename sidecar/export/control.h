@@ -48,9 +48,9 @@ struct control *control_new(uv_loop_t *loop, const struct control_options *optio
 			    const char **ret_error);
 
 /* Ends all answers, and all connections. Memory goes when the loop has run. Accepts NULL. */
-void control_close(struct control *c);
+void control_close(struct control *s);
 
 /* Valid until the next call. */
-const struct control_stats *control_stats(struct control *c);
+const struct control_stats *control_stats(struct control *s);
 
 #endif
