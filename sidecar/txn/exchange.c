@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "base/copy.h"
-#include "proto/method.h"
 #include "txn/transaction.h"
 
 static void free_ring(struct exchanges *q)
@@ -46,7 +44,7 @@ void exchanges_pop(struct exchanges *q)
 	struct exchange *e = exchanges_oldest(q);
 
 	if (e->wire && e->wire == q->buffer)
-		q->is_buffer_used = false;
+		q->buffer_room = q->buffer_size;
 	else if (e->wire)
 		memory_free(q->memory, e->wire);
 	q->first = (uint16_t)((q->first + 1u) & (q->alloc - 1u));
@@ -66,35 +64,35 @@ void exchanges_release(struct exchanges *q)
 /* Targets of one client differ by a few bytes: with this rounding, most of them fit. */
 #define BUFFER_STEP 64u
 
-_Static_assert(UINT8_MAX + TXN_TARGET_MAX + BUFFER_STEP <= UINT16_MAX, "buffer_size has 16 bits");
-
 /* NULL: no memory. */
 static __attribute__((noinline)) char *allocate_wire(struct exchanges *q, size_t size)
 {
-	if (q->is_buffer_used)
+	if (size + BUFFER_STEP > TXN_TARGET_MAX || q->buffer_room != q->buffer_size)
 		return memory_alloc(q->memory, size);
 	size = (size + BUFFER_STEP) & ~(size_t)(BUFFER_STEP - 1);
 	if (q->buffer)
 		memory_free(q->memory, q->buffer);
 	q->buffer = memory_alloc(q->memory, size);
 	q->buffer_size = (uint16_t)(q->buffer ? size : 0);
+	q->buffer_room = q->buffer_size;
 	return q->buffer;
 }
 
-void exchanges_keep(struct exchanges *q, struct exchange *e, const struct message *m)
+void exchanges_keep_words(struct exchanges *q, struct exchange *e, const struct message *m)
 {
 	size_t method = m->method.len < UINT8_MAX ? m->method.len : UINT8_MAX;
 	size_t target = m->target.len < TXN_TARGET_MAX ? m->target.len : TXN_TARGET_MAX;
 
 	if (method_is_known(e->known_method))
 		method = 0;
-	if (!q->is_buffer_used && method + target < q->buffer_size)
+	if (method + target < q->buffer_room)
 		e->wire = q->buffer;
 	else
 		e->wire = allocate_wire(q, method + target + 1);
 	if (!e->wire)
 		return;
-	q->is_buffer_used |= e->wire == q->buffer;
+	if (e->wire == q->buffer)
+		q->buffer_room = 0;
 	copy_short(e->wire, m->method.ptr, method);
 	copy_short(e->wire + method, m->target.ptr, target);
 	e->wire_method_len = (uint8_t)method;
@@ -108,8 +106,7 @@ char *exchanges_take_wire(struct exchanges *q, struct exchange *e)
 	e->wire = NULL;
 	if (wire && wire == q->buffer) {
 		q->buffer = NULL;
-		q->buffer_size = 0;
-		q->is_buffer_used = false;
+		q->buffer_size = q->buffer_room = 0;
 	}
 	return wire;
 }

@@ -9,8 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/copy.h"
 #include "base/memory.h"
 #include "proto/message.h"
+#include "proto/method.h"
 
 struct active;
 
@@ -47,13 +49,13 @@ struct exchanges {
 	uint16_t alloc; /* power of two, or 0 */
 	uint16_t first;
 	uint16_t count;
-	uint16_t buffer_size;
+	uint16_t buffer_room; /* buffer_size; 0 while buffer is the wire of an exchange */
+	uint16_t buffer_size; /* at most TXN_TARGET_MAX */
 	/*
 	 * For the words of one open request at a time, kept from request to request: a client that
 	 * waits for its responses costs no allocation. NULL: none was needed yet.
 	 */
 	char *buffer;
-	bool is_buffer_used; /* it is the wire of an exchange */
 	struct memory_account *memory; /* charged for ring, buffer and wire; borrowed; may be NULL
 					*/
 };
@@ -77,11 +79,25 @@ static inline struct exchange *exchanges_oldest(struct exchanges *q)
 void exchanges_pop(struct exchanges *q);
 void exchanges_release(struct exchanges *q);
 
+/* The general case of exchanges_keep(). */
+void exchanges_keep_words(struct exchanges *q, struct exchange *e, const struct message *m);
+
 /*
  * Copies the target of a request, truncated to TXN_TARGET_MAX, and a method that is not
  * known_method, truncated to UINT8_MAX; omits them if there is no memory.
  */
-void exchanges_keep(struct exchanges *q, struct exchange *e, const struct message *m);
+static inline void exchanges_keep(struct exchanges *q, struct exchange *e, const struct message *m)
+{
+	if (__builtin_expect(m->target.len >= q->buffer_room, 0) ||
+	    __builtin_expect(!method_is_known(e->known_method), 0)) {
+		exchanges_keep_words(q, e, m);
+		return;
+	}
+	q->buffer_room = 0;
+	e->wire = q->buffer;
+	e->wire_target_len = (uint16_t)m->target.len;
+	copy_short(e->wire, m->target.ptr, m->target.len);
+}
 /* The wire of e becomes the caller's, to be freed with the account of q; may be NULL. */
 char *exchanges_take_wire(struct exchanges *q, struct exchange *e);
 
