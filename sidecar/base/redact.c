@@ -225,18 +225,18 @@ static void put_value(struct output *o, struct span value, bool is_query)
 		put(o, value);
 }
 
-/* A parameter, or a segment of the path. */
-static void put_piece(struct output *o, struct span piece, bool is_query)
+/* part: a parameter of the query, or a segment of the path. */
+static void put_part(struct output *o, struct span part, bool is_query)
 {
-	const char *equals = memchr(piece.ptr, '=', piece.len);
+	const char *equals = memchr(part.ptr, '=', part.len);
 	char buf[REDACT_TARGET_MAX];
 	struct span name;
 
 	if (!equals) {
-		put_value(o, piece, is_query);
+		put_value(o, part, is_query);
 		return;
 	}
-	name = (struct span){piece.ptr, (size_t)(equals - piece.ptr)};
+	name = (struct span){part.ptr, (size_t)(equals - part.ptr)};
 	if (is_secret_name(decode(name, buf))) {
 		put(o, name);
 		put(o, span_of("=" REDACTED));
@@ -244,7 +244,7 @@ static void put_piece(struct output *o, struct span piece, bool is_query)
 	}
 	put_value(o, name, false);
 	put(o, span_of("="));
-	put_value(o, span_from(piece, name.len + 1), true);
+	put_value(o, span_from(part, name.len + 1), true);
 }
 
 /* What comes before the @ of an authority that begins here. Returns how much of rest it was. */
@@ -296,7 +296,7 @@ size_t redact_target(struct span target, char *out, size_t size, bool *ret_cut)
 
 		if (i < target.len && !is_one_of(c, is_query ? "?&;#" : "?;#/"))
 			continue;
-		put_piece(&o, (struct span){target.ptr + start, i - start}, is_query);
+		put_part(&o, (struct span){target.ptr + start, i - start}, is_query);
 		if (i < target.len)
 			put(&o, (struct span){target.ptr + i, 1});
 		is_query |= c == '?';

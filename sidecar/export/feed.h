@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An answer of the HTTP server that is made piece by piece, as long as its client reads: nothing
- * waits for the client, and while there is nothing to send the connection rests.
+ * A response of the HTTP server that is generated while its client reads. Nothing waits for the
+ * client, and the connection is suspended while there is nothing to send.
  *
- *     RESTING  nothing is there: feed_wake() when there is
- *     SENDING  fill() is called whenever the client can take more than what is in buf
- *     ENDED    what is in buf goes out, and then the answer is complete
+ *     RESTING  there is nothing to send; feed_wake() ends this state
+ *     SENDING  fill() is called whenever the client can take more than buf contains
+ *     ENDED    the rest of buf is sent, and then the response is complete
  */
 #ifndef SIDELIGHT_EXPORT_FEED_H
 #define SIDELIGHT_EXPORT_FEED_H

@@ -28,7 +28,7 @@ struct request_reader {
 	uint64_t end; /* number at which it ends; UINT64_MAX: it does not */
 	uint64_t skip; /* matches before the last ones that were asked for */
 	uint64_t left; /* lines to be sent; UINT64_MAX: any number */
-	uint64_t lost; /* not told yet */
+	uint64_t lost; /* lines lost since the last report to the reader */
 };
 
 static struct request_reader *reader_of(struct feed *f)
@@ -139,7 +139,7 @@ static void pump_all(struct request_streams *s)
 
 static void on_recorded(void *ctx);
 
-/* To be told before too many are recorded, or at once while nothing else will tell. */
+/* Asks the recorder for a notification after so many requests, or at once if no timer runs. */
 static void arm(struct request_streams *s)
 {
 	uint64_t next = recorder_next_number(s->recorder);

@@ -5,9 +5,9 @@
  *     recorder --notify--> pump: a line for each match ----> feed.buf ----> client
  *                          of each reader, as far as there is room
  *
- * The ring of the recorder is what readers share. A reader that does not take its lines gets no
- * more, its place in the ring is overtaken, and the lines that are gone are counted, and told to it
- * as {"lost":N} once it reads again. Capture never waits for a reader.
+ * Readers share the ring of the recorder. While a reader does not take its lines, it gets no more;
+ * the recorder overwrites the records that it has not read. Lost lines are counted, and reported to
+ * the reader as {"lost":N} once it reads again. Capture never waits for a reader.
  */
 #ifndef SIDELIGHT_EXPORT_REQUEST_STREAM_H
 #define SIDELIGHT_EXPORT_REQUEST_STREAM_H

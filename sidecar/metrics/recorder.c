@@ -52,7 +52,7 @@ struct recorder {
 	struct recorder_stats stats;
 };
 
-/* Half of a fourth each, for errors and for the slowest; and one of each route at least. */
+/* Records of the slowest requests of one route: its share of an eighth of all, at least one. */
 static size_t slow_count(size_t recent)
 {
 	size_t count = recent / 8 / CELLS;
