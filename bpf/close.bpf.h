@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Ends of connections that segments show: a FIN in each direction, or an RST.
+ * Ends of connections that segments show: a FIN in each direction, the FIN of an observed server,
+ * the FIN of a socket in LAST_ACK, which has received the peer's, or an RST.
  */
 #ifndef SIDELIGHT_CLOSE_BPF_H
 #define SIDELIGHT_CLOSE_BPF_H
@@ -48,7 +49,7 @@ static __always_inline bool expects_callback(__u32 ends, bool is_reset)
 	return is_reset ? ends >= ENDS_ESTABLISHED : ends & ENDS_CLOSING_ALL;
 }
 
-/* Counts the FIN of a direction. Returns whether the connection has ended, see README.md. */
+/* Counts the FIN of a direction. Returns whether the connection has ended. */
 static __always_inline bool add_fin(struct bpf_sock *sk, __u32 *ends, __u8 role, __u8 dir)
 {
 	__sync_fetch_and_add(ends, ENDS_FIN);
@@ -96,7 +97,7 @@ static __always_inline void close_without_callback(struct __sk_buff *skb, struct
 }
 
 /*
- * Handles the end of a direction of which all bytes were sent. With both directions, or with an
+ * Handles the end of a direction of which all bytes were sent. If add_fin() says so, or with an
  * RST, the connection has ended. This function reports that end if no state callback will: for
  * connections that are older than this process, and for those whose callback flags another program
  * has cleared. A global function, see README.md.

@@ -6,9 +6,10 @@
  * is asserted below. All integers are in host byte order.
  *
  * `id` identifies a connection: a 64-bit mix of its addresses, its ports and its first egress
- * sequence number. The segment that completes a handshake is seen with the listener's socket if it
- * contains data, as it always does with TCP_DEFER_ACCEPT, and then the child socket's cookie does
- * not exist yet. The id can be computed from both sockets.
+ * sequence number; of a connection that is older than sidelight, the two sequence numbers (egress,
+ * ingress) of the segment with which it is joined. The segment that completes a handshake is seen
+ * with the listener's socket if it contains data, as it always does with TCP_DEFER_ACCEPT, and then
+ * the child socket's cookie does not exist yet. The id can be computed from both sockets.
  *
  * HTTP/2: from the client's preface on (RFC 9113 section 3.4) the programs parse the frames of both
  * directions. They send all bytes except the payload of long DATA frames behind its first bytes,
@@ -92,7 +93,8 @@ struct sl_open {
 
 /*
  * The record reports the bytes from from_seq to to_seq of its direction. It contains the len bytes
- * from seq on; the others are body, and were seen but not copied. len may be 0.
+ * from seq on. The others passed and were not copied: they are body, HTTP/2 frames that are not
+ * needed, or bytes behind a spent budget. len may be 0.
  * from_seq <= seq <= seq + len <= to_seq, modulo 2^32, and to_seq - from_seq is below 2^31: longer
  * bodies are reported in parts.
  */
@@ -111,13 +113,16 @@ struct sl_close {
 	struct sl_header h;
 	__u64 bytes[2]; /* payload bytes, by enum sl_dir, without retransmissions */
 	__u32 to_seq[2]; /* end of what was seen, by enum sl_dir */
-	__u32 reported_seq[2]; /* end of what records have reported, lost ones included; the rest is
-				  body */
+	__u32 reported_seq[2]; /* end of what records have reported, lost ones included; the rest
+				  passed and was not copied */
 	__u32 srtt_us; /* smoothed round-trip time; 0 unknown */
 	__u32 retransmits; /* segments retransmitted by the observed side */
 };
 
-/* CLOSE records for which the ring has no room wait in the queue `late_closes`, up to so many. */
+/*
+ * CLOSE records for which the ring has no room wait in the queue `late_closes`, up to so many. The
+ * CLOSE of a muted connection does not: it is counted as lost.
+ */
 #define SL_LATE_CLOSES 1024
 
 /*
@@ -204,8 +209,9 @@ enum sl_counter {
 	SL_C_LOST_OPEN, /* OPEN records for which the ring had no room */
 	SL_C_LOST_REQUEST, /* likewise, DATA records that started a request */
 	SL_C_LOST_DATA, /* likewise, other DATA records */
-	SL_C_LOST_CLOSE, /* CLOSE records for which the queue had no room, either */
-	SL_C_LOST_MUTE, /* likewise, MUTE records */
+	SL_C_LOST_CLOSE, /* CLOSE records for which the queue had no room, either, or which may not
+			    use it, because the connection was muted */
+	SL_C_LOST_MUTE, /* MUTE records for which the ring had no room */
 	SL_C_LOST_HELPER, /* segments that were not copied because a kernel helper failed */
 	SL_C_LOST_STORAGE, /* no memory for the state of a socket */
 	SL_C_LOST_CAP, /* sockets that are not followed because the cap is reached */

@@ -64,7 +64,10 @@ static __always_inline void unlock_syn_slot(struct syn_data *v, __u64 key)
 	bpf_spin_unlock(&v->lock);
 }
 
-/* Stores the data of a SYN. A global function, see README.md. */
+/*
+ * Stores the data of a SYN. Data of another SYN in the same slot is replaced and not counted, since
+ * either may be forged. A global function, see README.md.
+ */
 __noinline __u32 store_syn_data(struct __sk_buff *skb, __u32 is_egress)
 {
 	struct segment seg;
@@ -158,7 +161,10 @@ static __always_inline bool open_with_syn_data(struct sock_state *st, const stru
 	return true;
 }
 
-/* Looks for data of the SYN when a connection is established; its state is new. */
+/*
+ * Looks for data of the SYN when a connection is established; its state is new. If the slot is
+ * busy, the data is not used, and not counted as lost: user space sees a response without request.
+ */
 static __always_inline void use_syn_data(struct sock_state *st, const struct tuple *t)
 {
 	__u8 dir = st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS;

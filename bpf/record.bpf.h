@@ -125,7 +125,10 @@ static __always_inline void fill_close(struct sl_close *rec, const struct sock_s
 	rec->retransmits = retransmits;
 }
 
-/* Reports the end of a muted connection: TCP's counters, without positions in the stream. */
+/*
+ * Reports the end of a muted connection: TCP's counters, without positions in the stream. If the
+ * ring has no room, the record is counted as lost: no request depends on it.
+ */
 static __always_inline void send_muted_close(__u64 id, bool is_reset, __u64 bytes_in,
 					     __u64 bytes_out, __u32 srtt_us, __u32 retransmits)
 {

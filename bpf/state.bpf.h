@@ -70,9 +70,15 @@ enum proxy {
 };
 
 /*
- * One direction of a connection, written only by the programs of that direction. A segment and its
- * duplicate may be processed on two CPUs at once. So both store positions, which then are equal,
- * instead of adding differences.
+ * One direction of a connection. It is written by the programs of that direction, and by others
+ * only when an egress acknowledgement confirms out-of-order ingress bytes (confirm_by_ack()), when
+ * HTTP/2 is rejected (parser_state, under st->lock), and at the end of the connection.
+ *
+ * A segment and its duplicate may be processed on two CPUs at once. So both store positions, which
+ * then are equal, instead of adding differences. confirm_by_ack() stores positions too. It may
+ * store one that an ingress program on another CPU has just passed: then the next segment is sent
+ * as out of order until the next acknowledgement confirms it, and user space drops bytes that it
+ * has.
  */
 struct direction {
 	__u64 next; /* in-order offset: the next sequence number, extended beyond 2^32 */
@@ -83,7 +89,11 @@ struct direction {
 	__u64 skip_to;
 	union {
 		__u64 ask_ns; /* time of the last question to user space, SL_F_ASK; 0: never */
-		/* Before HTTP/2. The value PROXY_DONE reads as a question of long ago. */
+		/*
+		 * Before HTTP/2 the same bytes hold the state of the PROXY header. Storing
+		 * PROXY_DONE in ask_ns ends it and clears its other members; read as a time it is
+		 * 1 ns after boot, so the first question is not delayed.
+		 */
 		struct {
 			__u8 proxy; /* enum proxy */
 			__u8 proxy_pos; /* bytes of the header that have passed */
@@ -91,7 +101,7 @@ struct direction {
 			__u32 proxy_seq; /* sequence number of the next byte of the header */
 		};
 	};
-	__u32 reported_seq; /* records have reported all bytes before this */
+	__u32 reported_seq; /* bytes before this are reported, or their records were lost */
 	__u32 first_seq; /* where the direction begins, or where it was first seen */
 	__u32 ack; /* the highest acceptable acknowledgement; it may include a FIN */
 	__u32 flight_ack; /* the acknowledgement of the last segment with new data */
@@ -134,6 +144,10 @@ struct frame_parser {
 			__u8 preface_left; /* bytes of the preface that are still compared */
 			bool expects_settings; /* the next frame has to be SETTINGS */
 		};
+		/*
+		 * All four; not 0: not synchronised, inside of a frame header or the preface, or
+		 * before the first SETTINGS.
+		 */
 		__u32 is_exceptional;
 	};
 	__u32 at_seq; /* sequence number of the byte that this state describes */
@@ -190,7 +204,10 @@ struct sock_state {
 	__u64 candidate_ns; /* time when it became a candidate */
 	__u64 clock_ns; /* a recent reading of the clock */
 	__u32 ends; /* ENDS_* */
-	/* Guards is_scanning, is_closed, and changes from and to PARSER_BUSY. */
+	/*
+	 * Guards is_scanning; parser_state, but for egress of confirmed HTTP/2 (needs_lock());
+	 * is_closed among segments, but not between a segment and the callback of the end.
+	 */
 	struct bpf_spin_lock lock;
 	struct direction direction[2]; /* by enum sl_dir */
 	union {
@@ -303,7 +320,10 @@ struct {
 	__type(value, struct sl_verdict);
 } verdicts SEC(".maps");
 
-/* CLOSE records for which the ring had no room: no later record would report them. */
+/*
+ * CLOSE records for which the ring had no room, but for those of muted connections: no later record
+ * would report them.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_QUEUE);
 	__uint(max_entries, SL_LATE_CLOSES);
