@@ -37,15 +37,16 @@ struct event_open {
 	struct endpoint remote;
 	enum role role;
 	uint64_t container; /* of the target that owns the socket */
-	bool is_early; /* there is only a request socket: OPEN comes again with the full socket */
+	bool is_early; /* seen with the listener's socket: OPEN comes again with the child socket */
 	uint32_t first_seq[2]; /* by enum dir: of the stream's first byte; valid if has_first */
 	bool has_first[2];
 };
 
 /*
- * The bytes of one TCP segment of one direction. from_seq <= seq <= seq + data.len <= to_seq. The
- * bytes of [from_seq, seq) and [seq + data.len, to_seq) passed, belong to bodies, and were not
- * copied.
+ * A range of one direction that one record reports: a part of a TCP segment, or many segments, of
+ * which data is the part that was copied. from_seq <= seq <= seq + data.len <= to_seq. The bytes of
+ * [from_seq, seq) and [seq + data.len, to_seq) passed and were not copied: they are body, HTTP/2
+ * frames that are not needed, or bytes behind a spent budget (bpf/README.md).
  */
 struct segment_view {
 	enum dir dir;
@@ -60,12 +61,20 @@ struct segment_view {
 	uint32_t tgid;
 	bool has_peer;
 	bool is_fin; /* the direction ends after to_seq */
-	bool has_gap; /* sequence gap: bytes below from_seq are still to come */
-	bool is_ahead; /* likewise, or the socket may never accept the segment (flow/ahead.h) */
+	/*
+	 * Bytes below from_seq are still to come, and this segment is part of the stream: capture
+	 * files, and data that comes before the child socket exists.
+	 */
+	bool has_gap;
+	/*
+	 * Bytes below from_seq may still come, but the socket may never accept this segment
+	 * (SL_F_OUT_OF_ORDER, flow/ahead.h).
+	 */
+	bool is_ahead;
 	bool is_frame; /* data certainly starts an HTTP/2 frame, or the preface */
 	/* The source requests the position of the first frame start at or after seq. */
 	bool wants_frame_start;
-	bool is_derived; /* not from a source: see flow/segment_view.h */
+	bool is_derived; /* not exactly what the source delivered: see flow/segment_view.h */
 };
 
 struct event_close {
@@ -73,7 +82,7 @@ struct event_close {
 	uint64_t bytes[2]; /* by enum dir */
 	/* likewise: end of the stream as far as it was seen; valid if has_end */
 	uint32_t to_seq[2];
-	/* likewise: end of the bytes in reported segments; the rest is body */
+	/* likewise: end of the reported bytes; the rest passed and was not copied */
 	uint32_t reported_seq[2];
 	bool has_end;
 	uint32_t srtt_us; /* 0: not known */

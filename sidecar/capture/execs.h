@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reports the first program that is executed in each new cgroup of our PID namespace, by which a
- * started container is noticed. Costs nothing in between.
+ * Reports each execution of a program in our PID namespace, unless execs_ignore() was called for
+ * its cgroup: this is how a started container is noticed. All other executions cost a comparison or
+ * a look-up.
  *
  * Needs CAP_BPF and CAP_PERFMON; where attaching is refused nevertheless, pod/proc_poller.h
  * replaces it.

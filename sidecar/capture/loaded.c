@@ -182,8 +182,8 @@ int loaded_new(struct loaded *l, size_t ring_bytes, uint64_t storages_max)
 	memset(l->ring.fds, -1, sizeof(l->ring.fds));
 	libbpf_set_print(print_debug);
 	/*
-	 * Some kernels would load the programs nevertheless. The rule is the same for all: what
-	 * `doctor` reports.
+	 * Some kernels load the programs without CAP_PERFMON. It is required all the same, so that
+	 * `run` and `doctor` agree.
 	 */
 	if (!privilege_has(CAP_PERFMON))
 		return -EPERM;

@@ -61,6 +61,10 @@ static inline const char *mapped_next_sealed(struct mapped *m, uint32_t *ret_len
 
 	if (SL_RECORD_AT(word) != SL_RECORD_AT(SL_RECORD(m->at, 0)))
 		return NULL;
+	/*
+	 * The seal is secret, so only our programs can have written a word with this position:
+	 * stale bytes from the network would have to match 48 random bits.
+	 */
 	assert(size >= sizeof(word) && size <= SL_RECORD_MAX);
 	*ret_is_discarded = word & SL_RECORD_DISCARDED;
 	*ret_len = size - (uint32_t)sizeof(word);
@@ -115,8 +119,8 @@ static inline uint64_t mapped_produced(const struct mapped *m)
 
 /*
  * Rewinds an empty sealed ring to the front of its memory, so that only the part that is used
- * between two drains stays in the CPU caches. Until the second store, a producer sees only the free
- * room before `at`.
+ * between two drains stays in the CPU caches. Between the move of `produced` and mapped_release(),
+ * producers find less room than there is, never more.
  */
 #define MAPPED_REWIND_BYTES (64u << 10)
 static inline void mapped_rewind(struct mapped *m)

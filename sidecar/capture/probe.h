@@ -3,8 +3,9 @@
  * Checks what the kernel and our capabilities allow, by trying it. Versions are never compared,
  * since distributions backport features.
  *
- * The checks are independent, leave nothing behind, and take at most two milliseconds each;
- * `sidelight doctor` prints them all.
+ * The checks run in the order of causes; those that need bpf() are skipped when it is refused. They
+ * leave nothing behind, and take at most two milliseconds each, but for the two that look at all
+ * cgroups and at all listeners. `sidelight doctor` prints them all.
  */
 #ifndef SIDELIGHT_CAPTURE_PROBE_H
 #define SIDELIGHT_CAPTURE_PROBE_H

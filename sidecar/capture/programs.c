@@ -17,14 +17,14 @@
 #include "pod/memory_cgroup.h"
 #include "socket.skel.h"
 
-/*
- * The share of our memory limit for kernel state of connections, and the size of one state. The
- * kernel does not evict states, as the table of connections does, so it stores more of idle
- * connections.
- */
+/* The share of our memory limit for kernel state of connections, and the size of one state. */
 #define KERNEL_SHARE   4
 #define KERNEL_OF_CONN 768
-#define KERNEL_IDLE    4
+/*
+ * The table of connections evicts idle ones; the kernel cannot. So the kernel may hold the states
+ * of four times as many.
+ */
+#define KERNEL_IDLE 4
 
 struct attached {
 	uint64_t id; /* 0: free */
@@ -106,7 +106,10 @@ int programs_share_maps(const struct programs *p, struct bpf_object *object)
 	return shared_maps_reuse(&p->loaded.maps, object);
 }
 
-/* Creates the map value of a cgroup with its first attachment; with it the programs begin. */
+/*
+ * Sets the cgroup's map value, which the kernel created with the first attachment. From now on the
+ * programs follow connections.
+ */
 static int start_cgroup(struct programs *p, uint64_t id, uint64_t container)
 {
 	struct sl_cgroup *values = calloc((size_t)p->cpu_count, sizeof(*values));
@@ -141,7 +144,8 @@ static int attach(struct programs *p, struct attached *a, int cgroup_fd)
 			return -errno;
 	}
 	/*
-	 * A cgroup above the mount is affected: it was without its program for some microseconds.
+	 * Ours replaced a program of a cgroup above the visible mount, which did not run for some
+	 * microseconds: the caller detaches.
 	 */
 	return hooks_has_displaced(cgroup_fd, &before) ? -EBUSY : 0;
 }

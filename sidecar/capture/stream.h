@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The TCP connections of a capture file, and the table of them. streams.c defines the use of the
+ * The TCP connections of a capture file, and the table of them. segment.c and streams.c set the
  * members.
  *
  * Invariants of the table, true between any two calls:

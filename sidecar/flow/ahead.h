@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Segments that were seen before the bytes in front of them, and that the socket may never accept:
- * anyone can send such segments.
+ * Ingress segments that were seen before the bytes in front of them, and that the socket has not
+ * acknowledged. It may never accept them: anyone can send such segments.
  *
- * They are stored apart from the out-of-order queue, sorted, and are used only for sequence ranges
- * that the socket is known to have received and that were not seen in order. When there is no room,
- * the segments that are furthest ahead are dropped.
+ * They are stored apart from the reassembly queue (flow/bytes.h), sorted, and are used only for
+ * sequence ranges that the socket is known to have received and that were not seen in order. When
+ * there is no room, the segments that are furthest ahead are dropped.
  */
 #ifndef SIDELIGHT_FLOW_AHEAD_H
 #define SIDELIGHT_FLOW_AHEAD_H
@@ -17,7 +17,10 @@
 #include "capture/event.h"
 #include "flow/queued_segment.h"
 
-/* Memory limit of one direction: the receive window of a connection that opens its window early. */
+/*
+ * Memory limit of one direction: a receive window that has doubled twice from Linux's initial 64
+ * KiB (half of tcp_rmem's default of 128 KiB).
+ */
 #define AHEAD_MAX (256u << 10)
 
 /* All zeros: empty. */

@@ -113,8 +113,8 @@ static bool enqueue(struct bytes *b, const struct segment_view *segment, uint64_
 }
 
 /*
- * Emits queued segments that start before `to`, giving up the gaps before them, and those that
- * follow without a gap.
+ * Emits queued segments that start at or before `to`, giving up the gaps before them, and those
+ * that follow without a gap.
  */
 static void release_queue(struct output *out, uint32_t to)
 {

@@ -6,13 +6,13 @@
  * Every byte position comes out once, in sequence order, with a view of its segment
  * (segment_view.h), as
  *   - data:  the bytes;
- *   - skip:  bytes that passed and were not copied (body bytes);
+ *   - skip:  bytes that passed and were not copied;
  *   - lost:  bytes that will never come; a parser must resynchronise;
  *   - fin:   the end of the direction.
  *
  * Invariants, true between any two calls:
  *   - every position below `next` has gone out;
- *   - the out-of-order queue is sorted, none of its segments starts at or below `next`, and it
+ *   - the reassembly queue is sorted, none of its segments starts at or below `next`, and it
  *     takes at most BYTES_QUEUE_MAX bytes of memory;
  *   - after fin, nothing goes out.
  */
@@ -29,8 +29,8 @@
 #include "flow/queued_segment.h"
 
 /*
- * Memory limit of the out-of-order queue of one direction: the copied bytes of one receive window
- * of a connection that opens its window early.
+ * Memory limit of the reassembly queue of one direction: the copied bytes of one receive window
+ * that has doubled twice from Linux's initial 64 KiB (half of tcp_rmem's default of 128 KiB).
  */
 #define BYTES_QUEUE_MAX (256u << 10)
 
@@ -40,7 +40,7 @@ struct bytes {
 	bool is_finished;
 	uint64_t last_ns; /* time of the newest byte that went out */
 	uint32_t queue_bytes;
-	struct queued_segment *queue;
+	struct queued_segment *queue; /* the reassembly queue: segments behind a sequence gap */
 	struct memory_account *memory; /* charged for queue and ahead; borrowed; may be NULL */
 	struct ahead ahead; /* segments that the socket may never accept */
 };
@@ -87,7 +87,10 @@ static inline void bytes_push_in_order(struct bytes *b, const struct segment_vie
 	sink->data(ctx, segment->dir, segment, b->last_ns);
 }
 
-/* Gives up all sequence gaps: queued segments go out, the gaps before them as lost. */
+/*
+ * Gives up all sequence gaps: queued segments go out, the gaps before them as lost. Segments ahead
+ * (flow/ahead.h), which nobody confirmed, are dropped and not counted.
+ */
 void bytes_flush(struct bytes *b, enum dir dir, const struct bytes_sink *sink, void *ctx);
 
 /*
@@ -99,7 +102,7 @@ void bytes_give_up_gaps(struct bytes *b, const struct segment_view *data,
 
 /*
  * The direction ends at to_seq, and no further segment comes. Bytes below reported_seq are in
- * segments that were reported or lost; the rest are body bytes.
+ * segments that were reported or lost; the rest passed and was not copied.
  */
 void bytes_advance(struct bytes *b, enum dir dir, uint32_t reported_seq, uint32_t to_seq,
 		   uint64_t time_ns, const struct bytes_sink *sink, void *ctx);

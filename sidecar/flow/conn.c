@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connection ids are hashes already (bpf/packet.bpf.h): a multiplication is sufficient. */
+/*
+ * Connection ids are hashes, sequence numbers (bpf/event.h) or counters (capture files): a
+ * multiplication spreads all of them.
+ */
 #define HASH_FUNCTION(key, len, hash)                                                              \
 	do {                                                                                       \
 		uint64_t id_;                                                                      \
@@ -81,8 +84,8 @@ static void free_conn(struct conns *t, struct conn *c)
 static void end_conn(struct conns *t, struct conn *c, enum conn_end how, uint64_t time_ns)
 {
 	/*
-	 * The queues of an evicted connection are dropped: the current event belongs to another
-	 * one.
+	 * The queues of an evicted connection are dropped unreported: its sinks would run in the
+	 * middle of another connection's event.
 	 */
 	if (how != CONN_EVICTED && how != CONN_EVICTED_MEMORY) {
 		bytes_flush(&c->bytes[DIR_INGRESS], DIR_INGRESS, &t->sink->bytes, c);
@@ -225,8 +228,8 @@ static void open_conn(struct conns *t, const struct event *ev)
 }
 
 /*
- * Segments that come before the full socket exists may be out of order, and the first sequence
- * number is not known. They are queued until OPEN of the full socket gives it, or until the
+ * Segments that come before the child socket exists may be out of order, and the first sequence
+ * number is not known. They are queued until OPEN of the child socket gives it, or until the
  * socket's acknowledgement shows that nothing before them is missing.
  */
 static void push_early(struct conns *t, struct conn *c, const struct segment_view *data,
@@ -238,7 +241,7 @@ static void push_early(struct conns *t, struct conn *c, const struct segment_vie
 	bytes_push(&c->bytes[data->dir], &segment, time_ns, &t->sink->bytes, c);
 }
 
-/* The full socket exists and sends: the gaps below its acknowledgement will not be filled. */
+/* The child socket exists and sends: the gaps below its acknowledgement will not be filled. */
 static void leave_early(struct conns *t, struct conn *c, const struct segment_view *data)
 {
 	struct bytes *b = &c->bytes[DIR_INGRESS];

@@ -2,9 +2,9 @@
 /*
  * The table of connections. Input: events. Output: the bytes of each connection, in sequence order.
  *
- * Each connection has room for the state of the table's owner (the protocol), zeroed at the start.
- * The table is bounded in connections and by a memory budget. When either is exhausted, the
- * connection that has been idle for longest, to within a second, is evicted.
+ * Each connection has room for the state of its user (the session), zeroed at the start. The table
+ * is bounded in connections and by a memory budget. When either is exhausted, the connection that
+ * has been idle for longest, to within a second, is evicted.
  */
 #ifndef SIDELIGHT_FLOW_CONN_H
 #define SIDELIGHT_FLOW_CONN_H
@@ -24,7 +24,7 @@ enum conn_end {
 	CONN_CLOSED, /* closed in order */
 	CONN_RESET,
 	CONN_EVICTED, /* it goes on, unobserved: too many connections */
-	CONN_MUTED, /* it goes on, and is not HTTP (any more) */
+	CONN_MUTED, /* it goes on, and its source sends no more of it (enum sl_mute) */
 	CONN_UNDECRYPTABLE, /* it goes on, and cannot be decrypted (any more) */
 	CONN_CUT, /* the source has ended */
 	CONN_EVICTED_MEMORY, /* it goes on, unobserved: the memory budget is exhausted */
@@ -41,11 +41,11 @@ struct conn {
 	struct endpoint remote;
 	enum role role;
 	/*
-	 * The members that each event reads are contiguous, up to the first ones of the owner's
+	 * The members that each event reads are contiguous, up to the first ones of the user's
 	 * state.
 	 */
-	bool is_early; /* there is only a request socket so far (event_open.is_early) */
-	/* The full socket exists now; earlier segments may still be queued behind a gap. */
+	bool is_early; /* seen only with the listener's socket so far (event_open.is_early) */
+	/* The child socket exists now; earlier segments may still be queued behind a gap. */
 	bool was_early;
 	bool is_closing; /* CLOSE has come: data that goes out now passed before it */
 	uint64_t id;

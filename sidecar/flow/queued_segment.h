@@ -20,7 +20,7 @@ struct queued_segment {
 	uint32_t tid;
 	bool is_fin;
 	bool is_frame;
-	bool is_taken; /* for the owner's use */
+	bool is_taken; /* ahead.c only */
 	char data[];
 };
 

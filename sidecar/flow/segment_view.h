@@ -5,11 +5,12 @@
  * last ones. Borrowed during the callback.
  *
  * Nearly all of them are the source's own views. Others combine two segments: queued bytes go out
- * with the segment that fills the sequence gap before them, or that gives it up. Their data, tid
- * and is_frame are from the queued segment; from_seq and peer_seq are from the segment that
- * released them, because requests that go out together were in flight together, whatever their
- * senders had acknowledged before. A view without bytes is the view of the current segment; if
- * there is none, all members but dir and is_derived are zero.
+ * with data, seq, tid and is_frame of their own segment, and without wants_frame_start. All other
+ * members are from the segment that released them: the one that filled or gave up the sequence gap
+ * before them, or one of the other direction, reversed. So positions are those at the time of
+ * release, because requests that go out together were in flight together, whatever their senders
+ * had acknowledged before. A view without bytes is the view of the current segment; if there is
+ * none, all members but dir and is_derived are zero.
  *
  * is_derived: data is not exactly what the source delivered: it was queued, truncated, buffered or
  * decrypted.
