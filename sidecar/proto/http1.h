@@ -26,7 +26,8 @@
  *
  * States (enum http1_state) and transitions:
  *
- *   START     a message begins with the next byte      -> HEAD
+ *   START     a message begins with the next byte      -> as HEAD, or HEAD if the head is
+ *                                                         incomplete
  *   HEAD      part of a head is buffered               -> LENGTH, CHUNKED, CLOSE, START, TUNNEL
  *   LENGTH    body_left bytes of body follow           -> START
  *   CHUNKED   inside a chunked body, framing known     -> START, UNFRAMED
@@ -38,7 +39,8 @@
  *             begins with a start line
  *   TUNNEL    no HTTP any more (101, CONNECT)          -> never
  *
- * All states but TUNNEL go to SYNC when bytes of the framing are lost or malformed.
+ * All states but TUNNEL go to SYNC when bytes of the framing are lost or malformed. Exception: in
+ * UNFRAMED, a segment that begins with a start line leads to START.
  */
 #ifndef SIDELIGHT_PROTO_HTTP1_H
 #define SIDELIGHT_PROTO_HTTP1_H
@@ -55,7 +57,7 @@
 /* The owner's knowledge about a body that the head does not contain (RFC 9112 section 6.3). */
 enum http1_body {
 	HTTP1_BODY_FRAMED, /* framed by Content-Length, Transfer-Encoding or close */
-	HTTP1_BODY_OPTIONAL, /* likewise, or no body if a start line comes in its place */
+	HTTP1_BODY_OPTIONAL, /* as FRAMED, or no body if a start line comes in its place */
 	HTTP1_BODY_NONE, /* response to HEAD */
 	HTTP1_BODY_TUNNEL, /* 2xx to CONNECT; 101 that the owner accepts */
 };
@@ -126,8 +128,9 @@ void http1_skip(struct http1 *p, uint64_t len, uint64_t time_ns, const struct ht
 void http1_lost(struct http1 *p, uint64_t len, uint64_t time_ns, const struct http1_sink *sink,
 		void *ctx);
 /*
- * The direction has ended. A body that lasts until close is complete, as of its last byte. Other
- * messages stay incomplete without a call of the sink: see http1_is_inside().
+ * The direction has ended. A body that lasts until close is complete, as of its last byte. A
+ * message whose framing is lost ends if its last bytes look like an end, and fails if they were
+ * skipped. Other messages stay incomplete without a call of the sink: see http1_is_inside().
  */
 void http1_fin(struct http1 *p, uint64_t time_ns, const struct http1_sink *sink, void *ctx);
 

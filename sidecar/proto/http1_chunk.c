@@ -6,8 +6,9 @@
 #include "proto/http1_head.h"
 
 /*
- *   SIZE -> SIZE_MORE -> EXT -> DATA -> DATA_END -> SIZE
- *               |         |     (size 0) -> TRAILER -> done at an empty line
+ *   SIZE -> SIZE_MORE -> (EXT ->) DATA -> DATA_CR -> (DATA_LF ->) SIZE
+ *   size 0: SIZE_MORE -> (EXT ->) TRAILER -> TRAILER_LINE -> TRAILER, for each trailer line
+ *                                 TRAILER -> (TRAILER_CR ->) done at an empty line
  */
 enum {
 	CHUNK_SIZE, /* expects the first digit of a size */
@@ -174,7 +175,7 @@ static bool is_trailer_section(struct span s)
 }
 
 /*
- * The offset in s at which the body ends, 0 if it does not: behind CR LF 0 CR LF CR LF, if s ends
+ * The offset in s at which the body ends, 0 if it does not: after CR LF 0 CR LF CR LF, if s ends
  * there or another message begins there; or at the end of s, if s ends in a last chunk with
  * trailers. The bytes in `before` precede s, and skipped bytes precede them. Only offsets above
  * `from` count.

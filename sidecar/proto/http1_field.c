@@ -55,7 +55,7 @@ static __attribute__((noinline)) struct span trimmed(const char *p, size_t at, s
 static inline struct span value_at(const char *p, size_t at, size_t n)
 {
 	/*
-	 * The usual form: one space before the value, none behind it. A byte above 127 may be
+	 * The usual form: one space before the value, none after it. A byte above 127 may be
 	 * negative here and takes the general path.
 	 */
 	if (n - at > 3 && p[at] == ' ' && p[at + 1] > ' ' && p[n - 2] > ' ' && p[n - 1] == '\r')

@@ -195,10 +195,10 @@ static inline uint32_t scan(const char *p, const char *end, size_t n)
 }
 
 /*
- * By the first character of a line: the least length at which the line matters, subtracted from the
- * length of the longest head plus one. Lines that matter are fields that the parser reads (name in
- * either case, with its colon), continuation lines (white space), and the empty line (CR or LF).
- * All other lines have 0: no line is long enough to matter.
+ * By the first character c of a line: table[c] is such that a line of len bytes has to be parsed if
+ * len + table[c] > HTTP1_HEAD_MAX, that is, if it has at least the n bytes of FROM(n). Such lines
+ * are fields that the parser reads (name in either case, with its colon), continuation lines (white
+ * space), and the empty line (CR or LF). All other lines have 0: no line is long enough.
  */
 #define FROM(n)	   (HTTP1_HEAD_MAX + 1 - (n))
 #define NAME(c, n) [(c) - 'a' + 'A'] = FROM((n) + 1), [c] = FROM((n) + 1)

@@ -57,7 +57,7 @@ static __attribute__((noinline)) struct http1_head *remember(struct cached_head 
 	    HTTP1_HEAD_DONE)
 		return NULL;
 	cached->len = cached->head.len;
-	cached->attributes.owner = 0;
+	cached->attributes.generation = 0;
 	cached->head.m.attributes = &cached->attributes;
 	return &cached->head;
 }

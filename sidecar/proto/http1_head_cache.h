@@ -4,8 +4,8 @@
  * byte, and a server repeats its responses until the clock of the Date field ticks. Comparing a
  * head with a cached one costs a sixth of parsing it.
  *
- * The cache holds nothing but the results of http1_head_parse(), so it cannot change them. Each
- * thread has one cache, of fixed size.
+ * The cache contains the results of http1_head_parse(), a copy of the bytes of each head, and the
+ * attributes that the owner derived from it (message.h). Each thread has one cache, of fixed size.
  */
 #ifndef SIDELIGHT_PROTO_HTTP1_HEAD_CACHE_H
 #define SIDELIGHT_PROTO_HTTP1_HEAD_CACHE_H

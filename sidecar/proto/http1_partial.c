@@ -67,7 +67,7 @@ static bool is_empty_line(const struct http1_partial *part)
 	return n == 0 || (n == 1 && part->buf[part->line] == '\r');
 }
 
-/* True if an empty line ends with the LF at p + at, and the line before it ends at or behind p. */
+/* True if an empty line ends with the LF at p + at, and the line before it ends at or after p. */
 static bool ends_head(const char *p, size_t at)
 {
 	return p[at] == '\n' && at > 0 &&
@@ -75,7 +75,7 @@ static bool ends_head(const char *p, size_t at)
 }
 
 /*
- * The offset behind the empty line in p[0, len), 0 if there is none. A head may have thousands of
+ * The offset after the empty line in p[0, len), 0 if there is none. A head may have thousands of
  * short lines, so only line ends that are one or two bytes apart are compared.
  */
 static size_t find_end(const char *p, size_t len)

@@ -200,7 +200,7 @@ static size_t on_body(struct http2 *p, struct span data, const struct out *out)
 }
 
 /*
- * The header in p->frame is complete; `rest` are the bytes behind it. Returns how many of them were
+ * The header in p->frame is complete; `rest` are the bytes after it. Returns how many of them were
  * used.
  */
 static size_t begin_frame(struct http2 *p, struct span rest, const struct out *out)

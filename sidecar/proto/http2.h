@@ -5,7 +5,7 @@
  * Input: the bytes of the direction in sequence order, cut into segments at any byte, and reports
  * of bytes that were skipped (not copied: payload of DATA, and whole frames of stream 0) or lost.
  * Lost bytes inside of a frame of known length affect that frame only. Output: header blocks,
- * bodies and resets of streams.
+ * bodies and resets of streams. Decoding uses static buffers, so all parsers belong to one thread.
  *
  * States and transitions:
  *
@@ -64,9 +64,9 @@ struct http2_sink {
 	void (*lost_end)(void *ctx, const struct http2_arrival *at, uint32_t stream);
 	void (*reset)(void *ctx, const struct http2_arrival *at, uint32_t stream, uint32_t code);
 	/*
-	 * PARSE_FAIL_LOST and PARSE_FAIL_FRAME: the parser is out of sync, and frames were missed.
-	 * Other reasons concern one header block only; head() is still called for it, with what is
-	 * known.
+	 * Bytes could not be parsed. The parser may be out of sync: then frames are missed, see
+	 * http2_is_out_of_sync(). If it is not, the failure concerns one header block only, and
+	 * head() follows for it with all fields unknown (except for PUSH_PROMISE).
 	 */
 	void (*fail)(void *ctx, const struct http2_arrival *at, enum parse_fail why);
 };
@@ -77,7 +77,11 @@ struct http2_block;
 struct http2 {
 	struct http2_arrival at; /* of the current frame, and of the newest byte */
 	uint8_t state; /* enum http2_state of http2.c */
-	bool has_skipped; /* frames were skipped, if the next segment starts with a frame */
+	/*
+	 * Bytes were skipped at a frame boundary. The next segment has to start with a frame: else
+	 * the parser is out of sync.
+	 */
+	bool has_skipped;
 	/* The parser found a frame at the first byte of the newest segment, and left SYNC. */
 	bool has_resynced;
 	uint8_t have; /* number of bytes in `bytes`; PREFACE: number of bytes that matched */

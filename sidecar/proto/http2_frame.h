@@ -92,7 +92,7 @@ bool http2_frame_is_likely(const void *bytes);
 
 /*
  * Counts the headers of likely frames that follow one another from data[0] on; 0 if one of them is
- * not likely. *ret_end is the offset of the next header, maybe behind the data.
+ * not likely. *ret_end is the offset of the next header, which may be after the data.
  */
 unsigned http2_frame_chain(const char *data, size_t len, size_t *ret_end);
 

@@ -5,7 +5,7 @@
 
 #include "proto/grpc.h"
 
-/* The head that was decoded last. */
+/* The head that was decoded last. One thread runs all HTTP/2 parsers: see http2.h. */
 static struct http2_head decoded;
 
 /* Copies of its strings, which the HPACK decoder lends for one callback only. */
@@ -104,7 +104,10 @@ static void clear_cache(struct http2_heads *h)
 		h->cached[i].len = 0;
 }
 
-/* Of both heads. */
+/*
+ * Copies method and path into the cache entry if they fit, and sets keeps_target of the entry's
+ * head and of *head accordingly.
+ */
 static void remember_target(struct http2_cached_block *m, struct http2_head *head)
 {
 	head->keeps_target = head->method.len + head->path.len <= sizeof(m->text);

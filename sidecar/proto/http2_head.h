@@ -49,13 +49,13 @@ struct http2_head {
 	uint8_t content; /* enum http2_content */
 	bool is_request; /* the block has :method, :scheme or :path */
 	bool has_method; /* method is set, or was when the block was cached */
-	bool has_path; /* likewise */
+	bool has_path; /* path is set, or was when the block was cached */
 	bool is_connect;
 	bool is_probe; /* the user-agent is a kubelet's */
 	bool keeps_target; /* method and path stay set when the block is cached */
 	struct http2_attributes *attributes; /* for the owner to fill in; never NULL */
 	struct span method; /* of a cached block: empty unless keeps_target */
-	struct span path; /* likewise */
+	struct span path; /* of a cached block: empty unless keeps_target */
 	struct span authority; /* :authority, else host; of a cached block: empty */
 };
 

@@ -29,7 +29,7 @@ static char values_room[HTTP2_HUFFMAN_ROOM(STRING_MAX)];
 
 /* A decoded integer; returned in registers. */
 struct number {
-	const uint8_t *next; /* the byte behind it; NULL: malformed */
+	const uint8_t *next; /* the byte after it; NULL: malformed */
 	uint32_t value;
 };
 
@@ -58,7 +58,7 @@ static inline struct number read_int(const uint8_t *p, const uint8_t *end, unsig
 }
 
 /*
- * Reads a string (section 5.2) without decoding it. Returns the position behind it, or NULL if it
+ * Reads a string (section 5.2) without decoding it. Returns the position after it, or NULL if it
  * is malformed.
  */
 static inline const uint8_t *read_string(const uint8_t *p, const uint8_t *end,
@@ -125,7 +125,7 @@ static inline bool is_wanted(uint64_t lengths, size_t name)
 }
 
 /*
- * Reads an indexed field (section 6.1). Returns the position behind it, or NULL if it is malformed.
+ * Reads an indexed field (section 6.1). Returns the position after it, or NULL if it is malformed.
  */
 static const uint8_t *read_indexed(struct block *b, const uint8_t *p)
 {

@@ -6,10 +6,10 @@
  * A decoded field is never wrong, only unknown. An index into the dynamic table counts from the
  * newest entry, and entries are evicted at the other end (RFC 7541 sections 2.3.2 and 2.3.3). An
  * entry in our table is therefore correct as long as no block was missed since its insertion; after
- * a missed block the table is emptied (http2_hpack_forget()). An index behind our oldest entry
+ * a missed block the table is emptied (http2_hpack_forget()). An index beyond our oldest entry
  * refers to an entry that was inserted before we joined, or that we evicted and the peer did not:
  * its field is unknown. To make the second case rare, our table is at least as large as the peer's.
- * An index behind the oldest entry proves that the peer has at least that many entries, of the
+ * An index beyond the oldest entry proves that the peer has at least that many entries, of the
  * minimal entry size each. While the peer's size is not known, our table also grows before an entry
  * is inserted that is larger than the table.
  *
@@ -29,7 +29,7 @@
 
 /* The maximum size of our table: it has room for any entry of two strings of 64 KiB. */
 #define HTTP2_TABLE_MAX (132u << 10)
-/* The maximum distance of an index behind our table: a table of 64 KiB has no more entries. */
+/* The maximum distance of an index beyond our table: a table of 64 KiB has no more entries. */
 #define HTTP2_UNKNOWN_MAX 2048
 
 /* All zeros but for memory, it is at the start of a direction. */

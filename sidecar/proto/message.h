@@ -23,8 +23,14 @@ enum parse_fail {
 	 */
 	PARSE_FAIL_LENGTH,
 	PARSE_FAIL_CHUNK, /* a chunk size is not a number */
-	PARSE_FAIL_LOST, /* bytes of a head or of chunked framing are missing */
-	/* The head exceeds HTTP1_HEAD_MAX or HTTP2_BLOCK_MAX; it is reported truncated. */
+	/*
+	 * Bytes of a head or of the framing are missing, or there was no memory for an HTTP/1 head
+	 */
+	PARSE_FAIL_LOST,
+	/*
+	 * HTTP/1: the head exceeds HTTP1_HEAD_MAX; it is reported truncated. HTTP/2: the header
+	 * block exceeds HTTP2_BLOCK_MAX; it is reported with all fields unknown
+	 */
 	PARSE_FAIL_HEAD_TOO_LARGE,
 	PARSE_FAIL_FRAME, /* HTTP/2: no frame, or one that RFC 9113 does not allow here */
 	PARSE_FAIL_BLOCK, /* HTTP/2: a header block that cannot be decoded */
@@ -40,7 +46,11 @@ struct active;
  * repeats byte by byte is not classified again. The cache drops them at any time.
  */
 struct http1_attributes {
-	uint64_t owner; /* unique number of the owner that filled this in; 0: not filled in */
+	/*
+	 * Number of the owner and of its route templates when this was filled in, and the
+	 * connection's role; unique in the process. 0: not filled in.
+	 */
+	uint64_t generation;
 	struct active *active; /* borrowed from the owner */
 	const char *known_method;
 	const char *route;

@@ -17,8 +17,10 @@
  */
 const char *method_known(struct span method);
 
-/* Is that an answer other than METHOD_OTHER? Known methods are upper case; other words that stand
- * for a method begin with another character. */
+/*
+ * True if known_method is a method of method_known() other than METHOD_OTHER. The names that stand
+ * for other methods (METHOD_OTHER, "unknown", "gRPC") do not begin with an upper-case letter.
+ */
 static inline bool method_is_known(const char *known_method)
 {
 	return *known_method >= 'A' && *known_method <= 'Z';

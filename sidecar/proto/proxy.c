@@ -37,7 +37,7 @@ static bool is_v1(const struct proxy *p)
 	return p->buffered && p->bytes[0] == 'P';
 }
 
-/* Removes the next field and the space behind it from the line. Returns false if there is none. */
+/* Removes the next field and the space after it from the line. Returns false if there is none. */
 static bool next_field(struct span *line, char *field, size_t size)
 {
 	const char *space = memchr(line->ptr, ' ', line->len);

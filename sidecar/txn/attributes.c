@@ -20,10 +20,10 @@ struct http1_attributes *attributes_find(struct conn *c, enum role role, const s
 {
 	struct session_env *env = env_of(c);
 	struct http1_attributes *attributes = m->attributes ? m->attributes : own;
-	uint64_t owner = env->number << 1 | (role == ROLE_CLIENT);
+	uint64_t generation = env->number << 1 | (role == ROLE_CLIENT);
 	bool is_candidate;
 
-	if (m->attributes && m->attributes->owner == owner)
+	if (m->attributes && m->attributes->generation == generation)
 		return attributes;
 	attributes->known_method = method_known(m->method);
 	attributes->route = routes_find(env->routes, role, m->target, &c->memory, &is_candidate);
@@ -34,7 +34,7 @@ struct http1_attributes *attributes_find(struct conn *c, enum role role, const s
 	attributes->is_probe = role == ROLE_SERVER && span_starts(m->user_agent, "kube-probe/");
 	attributes->active = &env->actives.cell[0]; /* a guess, checked by active_is() */
 	/* Not cached if beyond the cap of routes, or a candidate: each such request is counted. */
-	attributes->owner = attributes->route != label_other && !is_candidate ? owner : 0;
+	attributes->generation = attributes->route != label_other && !is_candidate ? generation : 0;
 	return attributes;
 }
 

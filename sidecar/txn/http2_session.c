@@ -128,9 +128,8 @@ static void on_fail(void *ctx, const struct http2_arrival *at, enum parse_fail w
 {
 	struct conn *c = ctx;
 
-	(void)at;
 	env_of(c)->stats.parse_failed[why]++;
-	if (why == PARSE_FAIL_LOST || why == PARSE_FAIL_FRAME)
+	if (http2_is_out_of_sync(parser_of(http2_of(c), at->is_response)))
 		http2_streams_miss(&http2_of(c)->streams);
 }
 

@@ -41,6 +41,7 @@ struct script {
 	struct wire wire;
 	uint64_t now_ns;
 	size_t segment; /* records are cut into so many bytes; 0: not */
+	size_t memory_cap; /* of the engine; 0: its default */
 	bool has_flags; /* records say that they start with a frame, as the kernel's do */
 	enum dir client; /* direction of the client's bytes */
 	nghttp2_hd_deflater *deflater[2];
@@ -105,9 +106,10 @@ static const struct txn_sink script_sinks[2] = {
 /* wants_target as `replay` has it when it lists requests; `run` has not. */
 static inline void script_begin(struct script *s, uint64_t conn_id, bool wants_target)
 {
+	const struct engine_options options = {
+		.conn_cap = 10, .route_cap = 100, .memory_cap = s->memory_cap};
 	const char *error;
-	struct engine *e =
-		engine_new(&(struct engine_options){.conn_cap = 10, .route_cap = 100}, &error);
+	struct engine *e = engine_new(&options, &error);
 
 	if (!e || nghttp2_hd_deflate_new(&s->deflater[0], 4096) ||
 	    nghttp2_hd_deflate_new(&s->deflater[1], 4096))
