@@ -113,8 +113,8 @@ struct sl_close {
 	struct sl_header h;
 	__u64 bytes[2]; /* payload bytes, by enum sl_dir, without retransmissions */
 	__u32 to_seq[2]; /* end of what was seen, by enum sl_dir */
-	__u32 reported_seq[2]; /* end of what records have reported, lost ones included; the rest
-				  passed and was not copied */
+	/* End of what records have reported, lost ones included; the rest was not copied. */
+	__u32 reported_seq[2];
 	__u32 srtt_us; /* smoothed round-trip time; 0 unknown */
 	__u32 retransmits; /* segments retransmitted by the observed side */
 };

@@ -15,7 +15,7 @@ struct active *actives_find(struct actives *all, enum role role, uint64_t contai
 			return a;
 		if (!unused && a->count == 0)
 			unused = a;
-		if (!a->known_method) { /* the cells behind it are unused, too */
+		if (!a->known_method) { /* the cells after it are unused, too */
 			unused = a;
 			break;
 		}

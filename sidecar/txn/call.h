@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The open calls of one HTTP/2 connection, by stream.
+ * The open calls of one HTTP/2 connection, by stream. A call is any request on a stream, gRPC or
+ * not.
  *
  * Calls come from a pool that all connections share, and return to it.
  */
@@ -36,7 +37,7 @@ struct call {
 	uint64_t timeout_ns; /* grpc-timeout; 0: none */
 	struct active *active; /* the cell that counts it as open; may be NULL */
 	/*
-	 * All members from here on are zero in a new call; those above, behind stream, are not set.
+	 * All members from here on are zero in a new call; those above, after stream, are not set.
 	 */
 	uint64_t first_byte_ns; /* of the final response; 0: none yet */
 	uint16_t status; /* of the final response; 0: none yet */
@@ -76,7 +77,7 @@ struct calls {
 	struct call *newest;
 	struct call *oldest;
 	struct call *last; /* result of the last lookup; may be NULL */
-	char *spare; /* the wire of a call that has ended, for the next one; NULL: none */
+	char *spare; /* the memory of one call's wire, kept for the next call; NULL: none */
 	uint16_t spare_size;
 	struct memory_account
 		*memory; /* charged for calls, slots and wire; borrowed; may be NULL */

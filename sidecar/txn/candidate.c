@@ -17,33 +17,34 @@ const char *candidates_find_address(struct conn *c, struct exchange *e, struct s
 	return address;
 }
 
-static const char *decide_address(struct conn *c, const char *address, enum label_answer answer)
+static const char *decide_address(struct conn *c, const char *address, enum label_evidence evidence)
 {
-	if (answer == LABEL_REFUSED)
-		answer = LABEL_ANSWERED;
-	return label_values_decide(env_of(c)->addresses, ROLE_CLIENT, address, &c->memory, answer);
+	if (evidence == LABEL_REFUSED)
+		evidence = LABEL_NO_EVIDENCE;
+	return label_values_decide(env_of(c)->addresses, ROLE_CLIENT, address, &c->memory,
+				   evidence);
 }
 
 static const char *decide_route(struct conn *c, enum role role, const char *route,
-				enum label_answer answer)
+				enum label_evidence evidence)
 {
-	return label_values_decide(env_of(c)->route_names, role, route, &c->memory, answer);
+	return label_values_decide(env_of(c)->route_names, role, route, &c->memory, evidence);
 }
 
 static const char *decide_method(struct conn *c, enum role role, const char *method,
-				 enum label_answer answer)
+				 enum label_evidence evidence)
 {
-	return label_values_decide(env_of(c)->rpc_methods, role, method, &c->memory, answer);
+	return label_values_decide(env_of(c)->rpc_methods, role, method, &c->memory, evidence);
 }
 
 void candidates_decide_exchange(struct conn *c, enum role role, struct exchange *e)
 {
-	enum label_answer answer = label_answer_of_http(e->status);
+	enum label_evidence evidence = label_evidence_of_http(e->status);
 
 	if (e->candidates & CANDIDATE_ROUTE)
-		e->route = decide_route(c, role, e->route, answer);
+		e->route = decide_route(c, role, e->route, evidence);
 	if (e->candidates & CANDIDATE_ADDRESS)
-		e->server_address = decide_address(c, e->server_address, answer);
+		e->server_address = decide_address(c, e->server_address, evidence);
 	e->candidates = 0;
 }
 
@@ -59,15 +60,15 @@ void candidates_drop_exchange(struct conn *c, struct exchange *e)
 void candidates_decide_call(struct conn *c, enum role role, struct call *call, uint16_t grpc_status)
 {
 	bool is_rpc = call->kind == CALL_GRPC;
-	enum label_answer answer =
-		is_rpc ? label_answer_of_grpc(grpc_status) : label_answer_of_http(call->status);
+	enum label_evidence evidence =
+		is_rpc ? label_evidence_of_grpc(grpc_status) : label_evidence_of_http(call->status);
 
 	if (call->candidates & CANDIDATE_ADDRESS)
-		call->server_address = decide_address(c, call->server_address, answer);
+		call->server_address = decide_address(c, call->server_address, evidence);
 	if (call->candidates & CANDIDATE_METHOD && is_rpc)
-		call->rpc_method = decide_method(c, role, call->rpc_method, answer);
+		call->rpc_method = decide_method(c, role, call->rpc_method, evidence);
 	if (call->candidates & CANDIDATE_ROUTE && !is_rpc)
-		call->route = decide_route(c, role, call->route, answer);
+		call->route = decide_route(c, role, call->route, evidence);
 	call->candidates &= is_rpc ? CANDIDATE_ROUTE : CANDIDATE_METHOD;
 	candidates_drop_call(c, call);
 }

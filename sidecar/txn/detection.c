@@ -163,7 +163,7 @@ static bool is_not_http(struct conn *c, struct session *s, enum dir dir, struct 
 	return s->not_http;
 }
 
-/* The first bytes behind a PROXY header, if no added protocol takes them. */
+/* The first bytes after a PROXY header, if no added protocol takes them. */
 static void first_of_http(struct conn *c, struct session *s, enum dir dir,
 			  const struct segment_view *view, uint64_t time_ns)
 {
@@ -201,7 +201,7 @@ static void release_first_bytes(struct conn *c, struct session *s, const struct 
 		first_of_http(c, s, first.dir, &first, time_ns);
 }
 
-/* The first bytes behind a PROXY header. */
+/* The first bytes after a PROXY header. */
 static void first_data(struct conn *c, struct session *s, enum dir dir,
 		       const struct segment_view *view, uint64_t time_ns)
 {

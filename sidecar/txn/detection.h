@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Detects the protocol of a connection, behind a PROXY header if there is one (proxy_header.h):
+ * Detects the protocol of a connection, after a PROXY header if there is one (proxy_header.h):
  *
  *   HTTP/2   the client's preface (RFC 9113 section 3.4), a server whose first byte starts a
  *            frame, a source that marks frames; on an older connection, consecutive frames

@@ -26,7 +26,8 @@ struct protocol_ops;
 
 struct engine_options {
 	size_t conn_cap; /* connections at once; beyond it the longest idle is evicted */
-	size_t memory_cap; /* bytes of all connections; likewise. 0: ENGINE_MEMORY_DEFAULT */
+	/* Bytes of all connections; beyond it, the longest idle is evicted. 0: the default above */
+	size_t memory_cap;
 	const char *route_templates; /* see route.h; NULL for none */
 	size_t route_cap; /* per direction */
 	/*
@@ -41,7 +42,11 @@ struct engine_options {
 
 /* Reasons for which known requests are in no transaction. */
 enum engine_lost {
-	ENGINE_LOST_RESPONSE, /* bytes of the response's framing are missing */
+	/*
+	 * It is not known which response was its own, or how that ended: bytes are missing or could
+	 * not be decrypted, pairing is unreliable, or a 101 ended HTTP/1 before its response
+	 */
+	ENGINE_LOST_RESPONSE,
 	ENGINE_LOST_REQUEST, /* its head was not copied; a response shows that it was sent */
 	ENGINE_LOST_EVICTED, /* the connection was evicted */
 	ENGINE_LOST_PIPELINE, /* too many open requests on one connection */

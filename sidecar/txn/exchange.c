@@ -78,7 +78,7 @@ static __attribute__((noinline)) char *allocate_wire(struct exchanges *q, size_t
 	return q->buffer;
 }
 
-void exchanges_keep_words(struct exchanges *q, struct exchange *e, const struct message *m)
+void exchanges_keep_wire(struct exchanges *q, struct exchange *e, const struct message *m)
 {
 	size_t method = m->method.len < UINT8_MAX ? m->method.len : UINT8_MAX;
 	size_t target = m->target.len < TXN_TARGET_MAX ? m->target.len : TXN_TARGET_MAX;

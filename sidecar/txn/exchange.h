@@ -25,7 +25,11 @@ struct exchange {
 	const char *route;
 	const char *server_address;
 	struct active *active; /* the cell that counts it as open; may be NULL */
-	char *wire; /* owned: method, then target, as on the wire; NULL if no sink needs them */
+	/*
+	 * The method, unless it is known_method, then the target, as on the wire: in the buffer of
+	 * struct exchanges, or in an allocation of its own. NULL if no sink needs them.
+	 */
+	char *wire;
 	uint16_t wire_target_len;
 	uint16_t status;
 	uint8_t wire_method_len;
@@ -49,11 +53,11 @@ struct exchanges {
 	uint16_t alloc; /* power of two, or 0 */
 	uint16_t first;
 	uint16_t count;
-	uint16_t buffer_room; /* buffer_size; 0 while buffer is the wire of an exchange */
+	uint16_t buffer_room; /* buffer_size; 0 while the wire of an exchange is in buffer */
 	uint16_t buffer_size; /* at most TXN_TARGET_MAX */
 	/*
-	 * For the words of one open request at a time, kept from request to request: a client that
-	 * waits for its responses costs no allocation. NULL: none was needed yet.
+	 * For the wire of one exchange at a time, kept from request to request: a client that waits
+	 * for its responses costs no allocation. NULL: none was needed yet.
 	 */
 	char *buffer;
 	struct memory_account *memory; /* charged for ring, buffer and wire; borrowed; may be NULL
@@ -80,7 +84,7 @@ void exchanges_pop(struct exchanges *q);
 void exchanges_release(struct exchanges *q);
 
 /* The general case of exchanges_keep(). */
-void exchanges_keep_words(struct exchanges *q, struct exchange *e, const struct message *m);
+void exchanges_keep_wire(struct exchanges *q, struct exchange *e, const struct message *m);
 
 /*
  * Copies the target of a request, truncated to TXN_TARGET_MAX, and a method that is not
@@ -90,7 +94,7 @@ static inline void exchanges_keep(struct exchanges *q, struct exchange *e, const
 {
 	if (__builtin_expect(m->target.len >= q->buffer_room, 0) ||
 	    __builtin_expect(!method_is_known(e->known_method), 0)) {
-		exchanges_keep_words(q, e, m);
+		exchanges_keep_wire(q, e, m);
 		return;
 	}
 	q->buffer_room = 0;

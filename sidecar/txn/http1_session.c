@@ -155,14 +155,14 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 	else if (s->open.count == 0)
 		(void)http1_truncate_head(&s->parser[request_dir(s->role)], &parser_sink, c);
 	if (s->open.count == 0 && !uncopied_hides(s))
-		(void)unreadable_answer(c, s); /* else it stays unpaired */
+		(void)unreadable_response(c, s); /* else it stays unpaired */
 	if (s->open.count == 0 || s->pairing_unreliable) {
 		s->is_unpaired = true;
 		env_of(c)->stats.responses_unpaired += !is_unsolicited(c, s, m);
 		pairing_on_unpaired_response(c, s);
 		/* A server may send 408 without a request. */
 		if (s->open.count == 0 && m->status != 408)
-			uncopied_answer(c, s);
+			uncopied_response(c, s);
 		pairing_restore(s);
 		if (s->open.count) {
 			pairing_lose_oldest(c, s);
@@ -185,7 +185,7 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 			return HTTP1_BODY_TUNNEL;
 		if (m->status == 101 && upgrade_to_http2(c, s, e, m)) {
 			outcome_end(c, s);
-			/* Requests behind it get no response: HTTP/1 has ended. */
+			/* Requests after it get no response: HTTP/1 has ended. */
 			outcome_lose(c, s, ENGINE_LOST_RESPONSE);
 		} else {
 			outcome_report(c, s, TXN_OK, m->time_ns, 0);
@@ -322,7 +322,10 @@ static void skip(struct conn *c, struct session *s, enum dir dir, uint32_t len, 
 		lose_end(c, s, dir, len, false);
 		if (http1_is_out_of_sync(&s->parser[dir]))
 			miss(c, s, dir != request_dir(s->role), PARSE_FAIL_LOST, false);
-		/* Bytes that only CLOSE reports were not body bytes, unless inside a body. */
+		/*
+		 * Bytes of the request direction that only CLOSE reports, and that are not inside a
+		 * body, are requests that were not copied.
+		 */
 		if (dir == request_dir(s->role) && !http1_body_left(&s->parser[dir])) {
 			lose_head(c, s);
 			uncopied_begin(c, s);

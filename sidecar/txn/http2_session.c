@@ -10,7 +10,7 @@ struct http2_session {
 	struct http2_memory http2_memory;
 	struct http2_streams streams; /* its role is a guess until is_role_known */
 	bool is_role_known;
-	/* by enum dir: the source asked for a frame start and has no answer yet */
+	/* by enum dir: the source asked for a frame start, which was not reported yet */
 	bool wants_frame_start[2];
 };
 
@@ -144,10 +144,10 @@ static const struct http2_sink parser_sink = {
 /* --- what the session calls ------------------------------------------------------ */
 
 /*
- * Answers the source with the position of the first frame at or behind the segment. Even if the
- * answer is too late for that, it confirms that the connection is HTTP/2.
+ * Reports to the source the position of the first frame at or after the segment. Even if the report
+ * is too late for that, it confirms that the connection is HTTP/2.
  */
-static void answer(struct http2_session *h, struct conn *c, enum dir dir, uint32_t seq)
+static void report_frame_start(struct http2_session *h, struct conn *c, enum dir dir, uint32_t seq)
 {
 	const struct session_env *env = env_of(c);
 
@@ -171,9 +171,9 @@ data_of_asking_source(struct http2_session *h, struct conn *c, enum dir dir,
 	if (!h->wants_frame_start[dir])
 		return;
 	if (is_at_frame)
-		answer(h, c, dir, view->seq);
+		report_frame_start(h, c, dir, view->seq);
 	else if (http2_next_frame(&h->parser[dir], &ahead))
-		answer(h, c, dir, c->bytes[dir].next + ahead);
+		report_frame_start(h, c, dir, c->bytes[dir].next + ahead);
 }
 
 static void on_data(struct conn *c, struct session *s, enum dir dir,

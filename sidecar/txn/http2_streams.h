@@ -7,10 +7,8 @@
  * reset, or the connection. When frames were lost, calls that certainly have ended are still
  * reported; calls that may have ended before the connection does are counted as lost.
  *
- * On a connection older than the capture, or after a lost header block, fields may be unknown. A
- * call is then recognised as gRPC by the first of: content-type of request or response;
- * grpc-status; a body that consists of gRPC messages to its last byte; the other calls of the
- * connection, if all are gRPC.
+ * On a connection older than the capture, or after a lost header block, fields may be unknown.
+ * call_kind.h says how a call is then recognised as gRPC.
  */
 #ifndef SIDELIGHT_TXN_HTTP2_STREAMS_H
 #define SIDELIGHT_TXN_HTTP2_STREAMS_H

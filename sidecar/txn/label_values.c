@@ -51,7 +51,7 @@ struct label_values {
 	uint64_t overflowed;
 };
 
-enum label_answer label_answer_of_http(uint16_t status)
+enum label_evidence label_evidence_of_http(uint16_t status)
 {
 	switch (status) {
 	case 101:
@@ -65,15 +65,15 @@ enum label_answer label_answer_of_http(uint16_t status)
 	case 501:
 		return LABEL_REFUSED;
 	default:
-		return status >= 200 && status < 300 ? LABEL_SERVED : LABEL_ANSWERED;
+		return status >= 200 && status < 300 ? LABEL_SERVED : LABEL_NO_EVIDENCE;
 	}
 }
 
-enum label_answer label_answer_of_grpc(uint16_t status)
+enum label_evidence label_evidence_of_grpc(uint16_t status)
 {
 	if (status == GRPC_OK)
 		return LABEL_SERVED;
-	return status == GRPC_UNIMPLEMENTED ? LABEL_REFUSED : LABEL_ANSWERED;
+	return status == GRPC_UNIMPLEMENTED ? LABEL_REFUSED : LABEL_NO_EVIDENCE;
 }
 
 struct label_values *label_values_new(size_t cap)
@@ -212,20 +212,20 @@ const char *label_values_find(struct label_values *v, enum role role, struct spa
 }
 
 static bool may_admit(const struct label_values *v, unsigned which, const struct value *value,
-		      enum label_answer answer)
+		      enum label_evidence evidence)
 {
 	if (v->count[which] >= v->cap)
 		return false;
-	if (answer == LABEL_SERVED)
+	if (evidence == LABEL_SERVED)
 		return v->count[which] < v->cap - v->cap / 4 || value->times[which] >= SERVED_TIMES;
 	if (v->weak[which] >= v->cap - v->cap / 2 || v->count[which] >= v->cap - v->cap / 4)
 		return false;
-	return answer == LABEL_ANSWERED || v->refused[which] < (v->cap + 9) / 10 ||
+	return evidence == LABEL_NO_EVIDENCE || v->refused[which] < (v->cap + 9) / 10 ||
 	       value->times[which] >= REFUSED_TIMES;
 }
 
 const char *label_values_decide(struct label_values *v, enum role role, const char *candidate,
-				struct memory_account *memory, enum label_answer answer)
+				struct memory_account *memory, enum label_evidence evidence)
 {
 	struct value *value = value_of(candidate);
 	unsigned which = role == ROLE_CLIENT;
@@ -236,14 +236,14 @@ const char *label_values_decide(struct label_values *v, enum role role, const ch
 	}
 	if (value->times[which] < UINT8_MAX)
 		value->times[which]++;
-	if (!may_admit(v, which, value, answer)) {
+	if (!may_admit(v, which, value, evidence)) {
 		release(v, value, memory);
 		return overflow(v);
 	}
 	value->is_kept = value->is_admitted[which] = true;
 	v->count[which]++;
-	v->weak[which] += answer != LABEL_SERVED;
-	v->refused[which] += answer == LABEL_REFUSED;
+	v->weak[which] += evidence != LABEL_SERVED;
+	v->refused[which] += evidence == LABEL_REFUSED;
 	release(v, value, memory);
 	return candidate;
 }

@@ -8,13 +8,14 @@
  * not admitted becomes LABEL_OTHER, and is freed some time after its last exchange. Admitted values
  * are never removed.
  *
- *     response        the value is admitted while ...
- *     LABEL_SERVED    less than three quarters of the table are used; after that, at its
- *                     fourth exchange
- *     LABEL_ANSWERED  likewise, and less than half of the table is used by values that were
- *                     admitted by LABEL_ANSWERED or LABEL_REFUSED
- *     LABEL_REFUSED   likewise, and less than a tenth by LABEL_REFUSED; after that, at its
- *                     eighth exchange
+ *     response           the value is admitted while ...
+ *     LABEL_SERVED       less than three quarters of the table are used; after that, at its
+ *                        fourth exchange
+ *     LABEL_NO_EVIDENCE  less than three quarters are used, and less than half of the table by
+ *                        values that were admitted by LABEL_NO_EVIDENCE or LABEL_REFUSED
+ *     LABEL_REFUSED      as LABEL_NO_EVIDENCE, and either less than a tenth of the table is used
+ *                        by values that were admitted by LABEL_REFUSED, or it is the eighth
+ *                        exchange of the value
  *
  * A scanner, which gets 404, can therefore use a tenth of the table, or half of it if it repeats
  * itself. The rest is for values that are served.
@@ -33,14 +34,14 @@
 #define LABEL_OTHER "_OTHER"
 
 /* The evidence of a response for the value of its request. */
-enum label_answer {
+enum label_evidence {
 	LABEL_SERVED, /* the value exists: 2xx, OK */
-	LABEL_ANSWERED, /* no evidence: a redirection, an error, no response */
+	LABEL_NO_EVIDENCE, /* no evidence: a redirection, an error, no response */
 	LABEL_REFUSED, /* the server does not know the value: 404 and the like, UNIMPLEMENTED */
 };
 
-enum label_answer label_answer_of_http(uint16_t status);
-enum label_answer label_answer_of_grpc(uint16_t status);
+enum label_evidence label_evidence_of_http(uint16_t status);
+enum label_evidence label_evidence_of_grpc(uint16_t status);
 
 struct label_values;
 
@@ -59,7 +60,7 @@ const char *label_values_find(struct label_values *v, enum role role, struct spa
 			      struct memory_account *memory, bool *ret_is_candidate);
 /* Decides about a candidate at the end of its exchange. Returns the final value. */
 const char *label_values_decide(struct label_values *v, enum role role, const char *candidate,
-				struct memory_account *memory, enum label_answer answer);
+				struct memory_account *memory, enum label_evidence evidence);
 /* The exchange of a candidate will not be reported. */
 void label_values_drop(struct label_values *v, const char *candidate,
 		       struct memory_account *memory);

@@ -12,7 +12,10 @@ static struct session_env *env_of(struct conn *c)
 void outcome_doubt(struct session *s, unsigned trusted)
 {
 	s->doubts_next = false;
-	/* If two such calls overlap, the first one decides. */
+	/*
+	 * Malformed bytes came again while requests before the first ones are open: their number
+	 * is the smaller one, and stays.
+	 */
 	if (trusted && s->trusted)
 		return;
 	s->trusted = (uint16_t)trusted;

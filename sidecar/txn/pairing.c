@@ -94,7 +94,7 @@ bool pairing_is_response_due(struct conn *c, const struct session *s)
 	enum dir dir = dir_other(request_dir(s->role));
 	uint32_t seq;
 
-	/* A request that was missed behind the last response has no response yet. */
+	/* A request that was missed after the last response has no response yet. */
 	if (s->has_unpaired_seq &&
 	    (int32_t)(c->bytes[request_dir(s->role)].next - s->unpaired_seq) <= 0)
 		return false;

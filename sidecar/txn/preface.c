@@ -40,7 +40,7 @@ static void on_data(struct conn *c, struct session *s, enum dir dir,
 	http2_protocol.data(c, s, dir, view, time_ns);
 }
 
-/* The first bytes of the server are missing, so it may be either. */
+/* If the server's first bytes are missing, it is taken for HTTP/2, as the client is. */
 static void on_skip(struct conn *c, struct session *s, enum dir dir,
 		    const struct segment_view *view, uint32_t len, uint64_t time_ns)
 {

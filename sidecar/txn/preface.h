@@ -2,7 +2,7 @@
 /*
  * The protocol of a connection whose client has sent HTTP/2's preface and whose server has not sent
  * a byte. A server that responds with HTTP/1 does not speak HTTP/2: the preface was a malformed
- * request for it (unreadable.h), and the requests behind the preface have no response.
+ * request for it (unreadable.h), and the requests after the preface have no response.
  */
 #ifndef SIDELIGHT_TXN_PREFACE_H
 #define SIDELIGHT_TXN_PREFACE_H

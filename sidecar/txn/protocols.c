@@ -72,7 +72,7 @@ enum detection protocols_detect(struct conn *c, struct session *s, enum dir dir,
 	size_t buffered = s->first_bytes ? s->first_bytes->len : 0;
 	char bytes[PROTOCOL_DETECT_MAX];
 	struct span first = {bytes, buffered};
-	enum detection answer;
+	enum detection detected;
 	size_t more;
 
 	if (!is_offered(c, s, dir))
@@ -84,11 +84,11 @@ enum detection protocols_detect(struct conn *c, struct session *s, enum dir dir,
 		memcpy(bytes, s->first_bytes->bytes, buffered);
 	memcpy(&bytes[buffered], view->data.ptr, more);
 	first.len += more;
-	answer = ask(c, s, dir, first);
-	if (answer == DETECTION_MORE)
-		answer = buffer(c, s, dir, first, time_ns);
-	s->is_past_protocols[dir] = answer != DETECTION_MORE;
-	return answer;
+	detected = ask(c, s, dir, first);
+	if (detected == DETECTION_MORE)
+		detected = buffer(c, s, dir, first, time_ns);
+	s->is_past_protocols[dir] = detected != DETECTION_MORE;
+	return detected;
 }
 
 struct segment_view protocols_take_buffered(struct conn *c, struct session *s,

@@ -17,10 +17,10 @@
 int protocols_add(struct protocols *p, const struct protocol_ops *ops);
 
 /*
- * Offers bytes to the protocols; view is behind a PROXY header, and session.protocol is NULL.
+ * Offers bytes to the protocols; view is after a PROXY header, and session.protocol is NULL.
  *   DETECTION_MORE  the bytes are buffered
  *   DETECTION_YES   session.protocol is set; it gets the buffered bytes, then those of view
- *   DETECTION_NO    HTTP gets them likewise; the direction is not offered again
+ *   DETECTION_NO    HTTP gets the bytes in the same order; the direction is not offered again
  */
 enum detection protocols_detect(struct conn *c, struct session *s, enum dir dir,
 				const struct segment_view *view, uint64_t time_ns);

@@ -9,12 +9,12 @@ static void set_peer(struct conn *c, enum dir dir, const struct proxy *p)
 {
 	struct endpoint source;
 
-	/* The peer of a client that speaks for another one is the server all the same. */
+	/* The peer of an observed client is the server, whatever source the header names. */
 	if (dir == DIR_INGRESS && proxy_source(p, &source))
 		c->remote = source;
 }
 
-/* The header goes on in later events. False: no memory. */
+/* Buffers a header that is incomplete. Returns false if there is no memory. */
 static bool hold(struct conn *c, struct session *s, const struct proxy *p, uint64_t time_ns)
 {
 	if (s->proxy)
@@ -39,7 +39,7 @@ enum proxy_header proxy_header_take(struct conn *c, struct session *s, enum dir 
 	if (s->is_past_proxy[dir])
 		return PROXY_HEADER_NONE;
 	result = proxy_push(p, view->data, &used);
-	/* Of a connection whose beginning was not seen, nothing is held back. */
+	/* Nothing is buffered before the role of a connection is known. */
 	if (result == PROXY_MORE && c->role != ROLE_UNKNOWN && hold(c, s, p, time_ns))
 		return PROXY_HEADER_INSIDE;
 	s->is_past_proxy[dir] = true;

@@ -3,7 +3,7 @@
  * Removes the PROXY header before the first byte of HTTP/1 or HTTP/2. Its client address becomes
  * the peer of an accepted connection.
  *
- * After a malformed header the server closes the connection, so no byte behind it is a request.
+ * After a malformed header the server closes the connection, so no byte after it is a request.
  */
 #ifndef SIDELIGHT_TXN_PROXY_HEADER_H
 #define SIDELIGHT_TXN_PROXY_HEADER_H
@@ -12,7 +12,7 @@
 
 enum proxy_header {
 	PROXY_HEADER_NONE, /* *view contains the protocol's bytes, maybe none */
-	PROXY_HEADER_BUFFERED, /* likewise, but the s->proxy->buffered bytes precede them */
+	PROXY_HEADER_BUFFERED, /* as NONE, but the s->proxy->buffered bytes precede them */
 	PROXY_HEADER_INSIDE, /* the header is incomplete */
 	PROXY_HEADER_BAD,
 };

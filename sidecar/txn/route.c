@@ -178,7 +178,7 @@ static const char *resolve(struct routes *r, const struct query *q, struct span 
 }
 
 /* Returns a cached route, and counts it if it is beyond the cap. */
-static const char *answer(struct routes *r, const char *route)
+static const char *cached_route(struct routes *r, const char *route)
 {
 	if (route == label_other)
 		label_values_count_overflow(r->names);
@@ -221,7 +221,7 @@ const char *routes_find(struct routes *r, enum role role, struct span target,
 	if (target.len <= sizeof(slot->target)) {
 		slot = slot_of(r, role, target, &hash);
 		if (is_in(slot, hash, role, target))
-			return answer(r, slot->route);
+			return cached_route(r, slot->route);
 	}
 	switch (route_path_of(target, &path)) {
 	case ROUTE_FORM_PATH:
@@ -236,7 +236,7 @@ const char *routes_find(struct routes *r, enum role role, struct span target,
 	if (path.len < target.len && path.len <= sizeof(slot->target)) {
 		slot = slot_of(r, role, path, &hash);
 		if (is_in(slot, hash, role, path))
-			return answer(r, slot->route);
+			return cached_route(r, slot->route);
 	}
 	route = resolve(r, &q, path);
 	if (path.len > sizeof(slot->target) || !is_final(r, &q, route))

@@ -174,7 +174,7 @@ static size_t extension_at(struct span s)
 	if (!dot || dot == s.ptr)
 		return s.len;
 	r = run_of(span_from(s, (size_t)(dot - s.ptr) + 1));
-	/* html, woff2, mp4, but not 3f2a9, nor the digits behind a decimal point */
+	/* html, woff2, mp4, but not 3f2a9, nor the digits after a decimal point */
 	if (r.len == 0 || r.len > 5 || r.ptr + r.len != s.ptr + s.len || is_digit(r.ptr[0]) ||
 	    r.digits > 1)
 		return s.len;

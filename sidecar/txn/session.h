@@ -82,7 +82,7 @@ struct session {
 	bool is_skipping; /* the current bytes were skipped, not lost */
 	bool is_unopened; /* the newest request was not added: see uncopied_hides() */
 	bool has_missed; /* messages, or parts of them, were missed at any time */
-	bool request_may_be_missing; /* behind the only open request: no other may follow it */
+	bool request_may_be_missing; /* after the only open request: no other may follow it */
 	/* Malformed bytes may have been a request: the next request may get its response. */
 	bool doubts_next;
 	/* Requests are missing among the open ones: they are counted, not reported. */
@@ -91,9 +91,11 @@ struct session {
 	struct exchanges open;
 	/* Current segment; borrowed during a call of flow; NULL: none. */
 	const struct segment_view *current;
-	uint32_t unpaired_seq; /* position of the requests at that response */
-	uint32_t head_seq; /* position of the responses at its first byte */
-	/* Position of the responses at the first byte of the newest request. */
+	/* Position of the request direction when the newest unpaired response came. */
+	uint32_t unpaired_seq;
+	/* Position of the response direction when the first byte of that head came. */
+	uint32_t head_seq;
+	/* Position of the response direction when the first byte of the newest request came. */
 	uint32_t request_seq;
 	uint32_t tid; /* thread of the newest egress data */
 	/* At most so many responses come to requests that are counted as lost already. */

@@ -24,7 +24,7 @@ void sinks_remove(struct sinks *s, const struct txn_sink *sink, void *ctx)
 		return;
 	s->count--;
 	memmove(&s->entry[i], &s->entry[i + 1], (s->count - i) * sizeof(s->entry[0]));
-	/* Inside sinks_done(): the entries behind it have moved. */
+	/* Inside sinks_done(): the entries after it have moved. */
 	s->next -= i < s->next;
 	s->end -= i < s->end;
 	s->needs = 0;

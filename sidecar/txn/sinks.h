@@ -5,7 +5,7 @@
  * Invariants, true whenever a sink is called:
  *   - needs is the union of the needs of the sinks in entry[0 .. count);
  *   - entry[next] is the next sink that gets the current transaction, entry[end - 1] the last
- *     one; sinks that are added in the meantime are behind it.
+ *     one; sinks that are added in the meantime are after it.
  */
 #ifndef SIDELIGHT_TXN_SINKS_H
 #define SIDELIGHT_TXN_SINKS_H

@@ -89,7 +89,7 @@ struct transaction {
 	/* Thread that wrote the response (server) or request (client); 0: not known. */
 	uint32_t tid;
 
-	/* interned: a method of OpenTelemetry's conventions, "_OTHER", txn_grpc */
+	/* interned: a method of OpenTelemetry's conventions, "_OTHER", txn_unknown or txn_grpc */
 	const char *known_method;
 	const char *route; /* interned: a template, never a raw path; gRPC: `pkg.Service/Method` */
 	const char *server_address; /* interned: host of the request; "" for the server side */

@@ -2,7 +2,7 @@
 /*
  * The transport between a connection's bytes and its session: plaintext, or TLS.
  *
- * The first byte behind a PROXY header decides. With TLS the session gets the decrypted bytes as if
+ * The first byte after a PROXY header decides. With TLS the session gets the decrypted bytes as if
  * they came by TCP. Sessions compare positions of the two directions (pairing.h) in TCP sequence
  * numbers: plaintext has the same order, as long as a record goes out with the event that completes
  * it.

@@ -24,7 +24,10 @@ void uncopied_skip(struct conn *c, struct session *s, bool was_lost)
 	const struct http1 *request = &s->parser[request_dir(s->role)];
 
 	if (http1_is_out_of_sync(request)) {
-		/* If the beginning of the connection was not seen, it is the rest of a request. */
+		/*
+		 * A parser that was out of sync before (the connection is older than the capture,
+		 * or bytes were lost) has skipped the rest of a request, not requests.
+		 */
 		if (!was_lost)
 			uncopied_begin(c, s);
 	} else if (http1_is_unframed(request)) {
@@ -37,7 +40,7 @@ void uncopied_skip(struct conn *c, struct session *s, bool was_lost)
 	}
 }
 
-void uncopied_answer(struct conn *c, struct session *s)
+void uncopied_response(struct conn *c, struct session *s)
 {
 	if (s->responses_due)
 		s->responses_due--;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Counts the requests of an HTTP/1 connection that the BPF programs saw and did not copy: a client
- * pipelined more than their budget, or behind a body of unknown length. Only responses show how
- * many requests there were. Requests before the skipped bytes keep their responses. Behind them, if
+ * pipelined more than their budget, or after a body of unknown length. Only responses show how
+ * many requests there were. Requests before the skipped bytes keep their responses. After them, if
  * the client pipelines, bytes that look like a request may be inside a body: requests are not added
  * any more, and each response counts one as lost.
  *
@@ -25,7 +25,7 @@ void uncopied_skip(struct conn *c, struct session *s, bool was_lost);
  * A final response has started, and no request is open: counts its request as lost if it was
  * skipped.
  */
-void uncopied_answer(struct conn *c, struct session *s);
+void uncopied_response(struct conn *c, struct session *s);
 
 /* True if a new request is not added, because responses are counted instead. */
 static inline bool uncopied_hides(const struct session *s)

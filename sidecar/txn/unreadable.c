@@ -17,7 +17,7 @@ void unreadable_begin(struct session *s)
 	s->is_unreadable = true;
 }
 
-bool unreadable_answer(struct conn *c, struct session *s)
+bool unreadable_response(struct conn *c, struct session *s)
 {
 	struct session_env *env = env_of(c);
 	struct http1 *request = &s->parser[request_dir(s->role)];

@@ -10,13 +10,13 @@
 
 #include "txn/session.h"
 
-/* Such bytes have come, behind all open requests. */
+/* Such bytes have come, after all open requests. */
 void unreadable_begin(struct session *s);
 
 /*
- * A final response has come and no request is open. Returns true if it answers such bytes, which
- * are the oldest open request now.
+ * A final response has come and no request is open. Returns true if it is the response to such
+ * bytes, which are the oldest open request now.
  */
-bool unreadable_answer(struct conn *c, struct session *s);
+bool unreadable_response(struct conn *c, struct session *s);
 
 #endif

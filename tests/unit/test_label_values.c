@@ -38,37 +38,38 @@ static void tear_down(struct fixture *f)
 }
 
 /* One exchange; true if it got its own label. */
-static bool ask(struct fixture *f, enum role role, const char *value, enum label_answer answer)
+static bool ask(struct fixture *f, enum role role, const char *value, enum label_evidence evidence)
 {
 	bool is_candidate;
 	const char *got =
 		label_values_find(f->values, role, span_of(value), &f->account, &is_candidate);
 
 	if (is_candidate)
-		got = label_values_decide(f->values, role, got, &f->account, answer);
+		got = label_values_decide(f->values, role, got, &f->account, evidence);
 	assert_string_equal(got, got == label_other ? LABEL_OTHER : value);
 	return got != label_other;
 }
 
-static bool ask_number(struct fixture *f, const char *prefix, unsigned n, enum label_answer answer)
+static bool ask_number(struct fixture *f, const char *prefix, unsigned n,
+		       enum label_evidence evidence)
 {
 	char value[32];
 
 	(void)snprintf(value, sizeof(value), "%s%u", prefix, n);
-	return ask(f, ROLE_SERVER, value, answer);
+	return ask(f, ROLE_SERVER, value, evidence);
 }
 
 static const struct {
 	const char *why;
-	enum label_answer answer;
+	enum label_evidence evidence;
 	unsigned times; /* that each value is asked for */
 	unsigned least;
 	unsigned most; /* places that are taken */
 } floods[] = {
 	{"a scanner's 404", LABEL_REFUSED, 1, 10, 10},
 	{"a scanner that repeats itself", LABEL_REFUSED, 10, 50, 50},
-	{"a proxy that redirects all, or asks for a login", LABEL_ANSWERED, 1, 50, 50},
-	{"the same, again and again", LABEL_ANSWERED, 20, 50, 50},
+	{"a proxy that redirects all, or asks for a login", LABEL_NO_EVIDENCE, 1, 50, 50},
+	{"the same, again and again", LABEL_NO_EVIDENCE, 20, 50, 50},
 	{"a server that answers 200 to anything", LABEL_SERVED, 1, 75, 75},
 };
 
@@ -86,7 +87,7 @@ static void test_floods(void **state)
 			bool is_own = false;
 
 			for (unsigned k = 0; k < floods[i].times; k++)
-				is_own |= ask_number(&f, "/scan", n, floods[i].answer);
+				is_own |= ask_number(&f, "/scan", n, floods[i].evidence);
 			taken += is_own;
 		}
 		if (taken < floods[i].least || taken > floods[i].most)
@@ -237,21 +238,21 @@ static void test_answers(void **state)
 {
 	static const struct {
 		uint16_t status;
-		enum label_answer want;
-	} http[] = {{0, LABEL_ANSWERED},   {1, LABEL_ANSWERED},	  {101, LABEL_SERVED},
-		    {200, LABEL_SERVED},   {206, LABEL_SERVED},	  {299, LABEL_SERVED},
-		    {301, LABEL_ANSWERED}, {304, LABEL_SERVED},	  {400, LABEL_ANSWERED},
-		    {401, LABEL_ANSWERED}, {404, LABEL_REFUSED},  {405, LABEL_REFUSED},
-		    {410, LABEL_REFUSED},  {429, LABEL_ANSWERED}, {500, LABEL_ANSWERED},
-		    {501, LABEL_REFUSED},  {999, LABEL_ANSWERED}};
+		enum label_evidence want;
+	} http[] = {{0, LABEL_NO_EVIDENCE},   {1, LABEL_NO_EVIDENCE},	{101, LABEL_SERVED},
+		    {200, LABEL_SERVED},      {206, LABEL_SERVED},	{299, LABEL_SERVED},
+		    {301, LABEL_NO_EVIDENCE}, {304, LABEL_SERVED},	{400, LABEL_NO_EVIDENCE},
+		    {401, LABEL_NO_EVIDENCE}, {404, LABEL_REFUSED},	{405, LABEL_REFUSED},
+		    {410, LABEL_REFUSED},     {429, LABEL_NO_EVIDENCE}, {500, LABEL_NO_EVIDENCE},
+		    {501, LABEL_REFUSED},     {999, LABEL_NO_EVIDENCE}};
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(http) / sizeof(*http); i++)
-		assert_int_equal(label_answer_of_http(http[i].status), http[i].want);
-	assert_int_equal(label_answer_of_grpc(0), LABEL_SERVED);
-	assert_int_equal(label_answer_of_grpc(12), LABEL_REFUSED);
-	assert_int_equal(label_answer_of_grpc(5), LABEL_ANSWERED);
-	assert_int_equal(label_answer_of_grpc(UINT16_MAX), LABEL_ANSWERED);
+		assert_int_equal(label_evidence_of_http(http[i].status), http[i].want);
+	assert_int_equal(label_evidence_of_grpc(0), LABEL_SERVED);
+	assert_int_equal(label_evidence_of_grpc(12), LABEL_REFUSED);
+	assert_int_equal(label_evidence_of_grpc(5), LABEL_NO_EVIDENCE);
+	assert_int_equal(label_evidence_of_grpc(UINT16_MAX), LABEL_NO_EVIDENCE);
 }
 
 int main(void)
