@@ -8,13 +8,14 @@
  *         follow=1|0    go on with what comes, until the client ends it [0]
  *         query=1|0     targets with their query strings [0]
  *     GET /routes     rate, errors and durations of a window of time (route_stream.h)
- *         for=2s        how long it is
+ *         for=2s        length of the window, from 100ms to 1h [2s]
  *         follow=1|0    one window after the other, until the client ends it [0]
  *     GET /settings   what runs, and what it keeps: one object of JSON
  *
  * An answer of NDJSON may have lines {"lost":N}: so many requests were gone when the client could
- * take them; and empty lines, which mean nothing. What is wrong with a question is one line of text
- * with status 400; 503: there are too many readers.
+ * take them; and empty lines, which mean nothing. Errors are one line of text: 400 if an argument
+ * is wrong, 404 for another path or if the recorder is off, 405 for another method than GET, 503 if
+ * there are too many readers.
  *
  * It lives in the caller's loop, and does nothing at all while nobody is connected. Nothing here
  * waits for a client.
@@ -32,9 +33,9 @@
 
 struct control;
 
-/* Everything is borrowed until control_close(). */
+/* Everything but fd is borrowed until control_close(). */
 struct control_options {
-	int fd; /* a Unix socket that listens; owned from the call on */
+	int fd; /* a listening Unix socket; owned from the call of control_new() on */
 	struct recorder *recorder; /* NULL: off */
 	struct engine *engine;
 	const char *(*container)(void *ctx, uint64_t id); /* its name */

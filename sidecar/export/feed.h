@@ -26,10 +26,15 @@ struct feed {
 	void (*gone)(struct feed *f); /* the answer is over: the owner's memory may go */
 };
 
-/* Answers with a feed whose connection, fill and gone are set. On MHD_NO, gone() was called. */
+/*
+ * Answers with a feed. The caller has set connection, fill and gone. On MHD_NO, gone() was called.
+ */
 enum MHD_Result feed_answer(struct feed *f, const char *content_type);
 
-/* There is something in buf, or it has ended. The server goes on with it at httpd_flush(). */
+/*
+ * To be called after the owner has added to buf or has set is_ended. The server goes on with the
+ * feed at httpd_flush().
+ */
 void feed_wake(struct feed *f);
 
 /* Bytes that the client has not taken. */

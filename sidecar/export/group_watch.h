@@ -63,14 +63,14 @@ bool group_watch_is_pending(const struct group_watch *w);
 /* The next push did not wait for that. */
 void group_watch_forget(struct group_watch *w);
 
-/* The page is going to be read, */
+/* Begins reading a page. */
 void group_watch_begin(struct group_watch *w);
-/* this is its next part, as it came (gzip or not); false: no more of it is wanted. */
+/* Takes the next part of the page, gzip or not. Returns false if no more is needed. */
 bool group_watch_read(void *ctx, struct span part);
 /*
- * And this was all of it, or is_complete is false. PUSH_GROUP_UNREAD: the time could not be found.
- * PUSH_GROUP_OWN also after the first of the two readings, which tells nothing yet: then
- * group_watch_is_pending().
+ * Ends reading. is_complete: the whole page was read. Returns PUSH_GROUP_UNREAD if the time could
+ * not be found. After the first of two readings it returns PUSH_GROUP_OWN, which decides nothing
+ * yet, and group_watch_is_pending() is true.
  */
 enum push_group group_watch_end(struct group_watch *w, bool is_complete);
 

@@ -17,7 +17,7 @@
 #define RUNS_MAX	16
 #define MEMORY_PER_CONN (16u << 10) /* request head and response head */
 
-struct client {
+struct httpd_peer {
 	int fd; /* -1: free */
 	uint64_t asked; /* number of its last request, or of the connection itself */
 };
@@ -33,14 +33,14 @@ struct httpd {
 	uint64_t asked;
 	uint64_t evicted;
 	struct unread unread; /* what clients have not read of closed connections */
-	struct client clients[];
+	struct httpd_peer peers[];
 };
 
-static struct client *client_find(struct httpd *s, int fd)
+static struct httpd_peer *peer_find(struct httpd *s, int fd)
 {
 	for (size_t i = 0; i < s->options.connections_max; i++)
-		if (s->clients[i].fd == fd)
-			return &s->clients[i];
+		if (s->peers[i].fd == fd)
+			return &s->peers[i];
 	return NULL;
 }
 
@@ -57,15 +57,15 @@ void httpd_reset(int fd)
 }
 
 /* If every place is taken now, one is made for who comes next. */
-static void client_evict(struct httpd *s)
+static void peer_evict(struct httpd *s)
 {
-	struct client *oldest = &s->clients[0];
+	struct httpd_peer *oldest = &s->peers[0];
 
 	for (size_t i = 0; i < s->options.connections_max; i++) {
-		if (s->clients[i].fd < 0)
+		if (s->peers[i].fd < 0)
 			return;
-		if (s->clients[i].asked < oldest->asked)
-			oldest = &s->clients[i];
+		if (s->peers[i].asked < oldest->asked)
+			oldest = &s->peers[i];
 	}
 	s->evicted++;
 	httpd_reset(oldest->fd);
@@ -76,21 +76,21 @@ static void on_connection(void *ctx, struct MHD_Connection *c, void **context,
 {
 	struct httpd *s = ctx;
 	int fd = httpd_fd(c);
-	struct client *client;
+	struct httpd_peer *peer;
 
 	(void)context;
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		client = client_find(s, -1);
-		if (client)
-			*client = (struct client){fd, ++s->asked};
-		client_evict(s);
+		peer = peer_find(s, -1);
+		if (peer)
+			*peer = (struct httpd_peer){fd, ++s->asked};
+		peer_evict(s);
 		return;
 	}
 	s->has_closed = true;
 	unread_keep(&s->unread, fd);
-	client = client_find(s, fd);
-	if (client)
-		*client = (struct client){.fd = -1};
+	peer = peer_find(s, fd);
+	if (peer)
+		*peer = (struct httpd_peer){.fd = -1};
 }
 
 static void on_timer(uv_timer_t *timer);
@@ -182,7 +182,7 @@ struct httpd *httpd_new(uv_loop_t *loop, const struct httpd_options *options,
 
 	if (fd < 0)
 		return NULL;
-	s = calloc(1, sizeof(*s) + options->connections_max * sizeof(s->clients[0]));
+	s = calloc(1, sizeof(*s) + options->connections_max * sizeof(s->peers[0]));
 	if (!s) {
 		(void)close(fd); /* nobody has connected */
 		*ret_error = "no memory";
@@ -191,7 +191,7 @@ struct httpd *httpd_new(uv_loop_t *loop, const struct httpd_options *options,
 	s->options = *options;
 	s->port = options->listen ? listen_port(fd) : 0;
 	for (size_t i = 0; i < options->connections_max; i++)
-		s->clients[i].fd = -1;
+		s->peers[i].fd = -1;
 	if (limit_socket(options, fd))
 		s->daemon = start(s, fd);
 	if (!s->daemon) {
@@ -235,10 +235,10 @@ uint64_t httpd_evicted(const struct httpd *s)
 
 void httpd_asked(struct httpd *s, struct MHD_Connection *c)
 {
-	struct client *client = client_find(s, httpd_fd(c));
+	struct httpd_peer *peer = peer_find(s, httpd_fd(c));
 
-	if (client)
-		client->asked = ++s->asked;
+	if (peer)
+		peer->asked = ++s->asked;
 }
 
 uint64_t httpd_discarded(const struct httpd *s)

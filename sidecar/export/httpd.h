@@ -3,9 +3,9 @@
  * libmicrohttpd in a libuv loop, without a thread: the listening socket and
  * the connections. What is asked, and the answer, are the caller's.
  *
- * Clients may be hostile: connections are capped, and at the cap the one that
- * asked nothing for the longest time is closed, so that nobody can keep others
- * out. While nobody is connected it does nothing at all.
+ * Clients may be hostile: connections are capped, and when the last place is taken, the connection
+ * that asked nothing for the longest time is closed, so that nobody can keep others out. While
+ * nobody is connected it does nothing at all.
  */
 #ifndef SIDELIGHT_EXPORT_HTTPD_H
 #define SIDELIGHT_EXPORT_HTTPD_H
@@ -47,7 +47,7 @@ uint64_t httpd_evicted(const struct httpd *s);
 /* Connections whose client did not read everything in time, or before unread_max was reached. */
 uint64_t httpd_discarded(const struct httpd *s);
 
-/* There is a request: of all connections this one is the last to make room. */
+/* To be called for each request: its connection becomes the last in the order of eviction. */
 void httpd_asked(struct httpd *s, struct MHD_Connection *c);
 
 /* A field of an answer; without a value it is left out. */

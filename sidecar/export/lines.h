@@ -5,10 +5,10 @@
  * Table: for people. Columns grow with what they hold, the target comes last.
  *
  *     TIME (UTC)          CLIENT           SERVER        METHOD STATUS  DURATION ...
- *     15:04:05.123456  10.0.0.1:41000  10.0.0.2:80   GET       200   1.204ms ...
+ *     15:04:05.123456  10.0.0.1:41000  10.0.0.2:80   GET       200  1.204 ms ...
  *
- * NDJSON, and the same objects in one JSON array. Fields, in this order, all
- * always there; null where nothing is known:
+ * NDJSON, and the same objects in one JSON array. Fields, in this order; all
+ * but scheme are always there, null where nothing is known:
  *
  *     time            string  first byte of the request, RFC 3339, UTC, nanoseconds
  *     role            string  "server" or "client": which end was observed
@@ -25,9 +25,10 @@
  *     request_bytes, response_bytes  number  bodies, as on the wire
  *     probe           bool    health check of a kubelet
  *     stream          number  of HTTP/2
- *     rpc_status      string  gRPC only, as are the rest: "OK", "NOT_FOUND", ..., "unknown"
- *     request_messages, response_messages  number  that were counted
- *     timeout_ns      number  that the caller gave the server (grpc-timeout)
+ *     rpc_status      string  "OK", "NOT_FOUND", ..., "unknown"; gRPC only, as are the next three
+ *     request_messages, response_messages  number  messages that were counted
+ *     timeout_ns      number  timeout that the caller gave the server (grpc-timeout)
+ *     scheme          string  "https"; only for requests over TLS
  *
  * Escaped: bytes outside of printable ASCII are written `\xNN` and a backslash
  * `\\`, so that strangers' bytes neither drive a terminal nor break UTF-8.

@@ -56,7 +56,7 @@ static const char *result_verb(enum push_result result)
 }
 
 /* Counts the outcome of a PUT, and logs it if it is of another kind than the last. */
-static void put_ended(struct push *p, const struct outcome *o, uint64_t next_ms)
+static void put_ended(struct push *p, const struct push_outcome *o, uint64_t next_ms)
 {
 	bool is_news = !p->has_outcome || p->last != o->result;
 
@@ -79,7 +79,7 @@ static void put_ended(struct push *p, const struct outcome *o, uint64_t next_ms)
 }
 
 /* A page was read, or could not be: counts the result of the check, and logs it the first time. */
-static void check_ended(struct push *p, const struct outcome *o)
+static void check_ended(struct push *p, const struct push_outcome *o)
 {
 	bool is_complete = o->result == PUSH_OK && !o->is_cut;
 	enum push_group group = group_watch_end(&p->watch, is_complete);
@@ -128,7 +128,7 @@ static void cancel(struct push *p)
 /* Reads the gateway's page after a push, or before the next. False if it cannot even be tried. */
 static bool check_begin(struct push *p)
 {
-	struct outcome o;
+	struct push_outcome o;
 	CURL *easy;
 
 	group_watch_begin(&p->watch);
@@ -149,7 +149,7 @@ static enum schedule_result schedule_result(enum push_result result)
 }
 
 /* Another push follows, which is not the last one. */
-static void put_next(struct push *p, const struct outcome *o)
+static void put_next(struct push *p, const struct push_outcome *o)
 {
 	/* Gateways from before 1.5 understand no gzip and call it bad text. */
 	if (o->result != PUSH_OK && !p->stats.last_success &&
@@ -164,13 +164,13 @@ static void put_next(struct push *p, const struct outcome *o)
 
 /* Starts a PUT or a DELETE; false if it cannot even be tried. */
 static bool begin(struct push *p, enum transfer transfer, uint64_t timeout_ms,
-		  struct outcome *ret_outcome)
+		  struct push_outcome *ret_outcome)
 {
 	struct page *body = NULL;
 	CURL *easy;
 
 	p->started_ns = uv_hrtime();
-	*ret_outcome = (struct outcome){.result = PUSH_LOCAL, .detail = "no memory"};
+	*ret_outcome = (struct push_outcome){.result = PUSH_LOCAL, .detail = "no memory"};
 	if (transfer == PUT && !(body = make_body(p)))
 		return false;
 	easy = request_prepare(p->request, body, p->is_plain ? PAGE_IDENTITY : PAGE_GZIP,
@@ -179,11 +179,11 @@ static bool begin(struct push *p, enum transfer transfer, uint64_t timeout_ms,
 		return false;
 	if (start(p, transfer, easy))
 		return true;
-	*ret_outcome = (struct outcome){.result = PUSH_LOCAL, .detail = "no memory"};
+	*ret_outcome = (struct push_outcome){.result = PUSH_LOCAL, .detail = "no memory"};
 	return false;
 }
 
-static void delete_ended(struct push *p, const struct outcome *o)
+static void delete_ended(struct push *p, const struct push_outcome *o)
 {
 	if (o->result != PUSH_OK)
 		log_warn("push: DELETE %s %s (%s): the group stays", p->address.shown.ptr,
@@ -194,7 +194,7 @@ static void delete_ended(struct push *p, const struct outcome *o)
 /* Also after a last push that failed: a failed push creates the group. */
 static void delete_begin(struct push *p)
 {
-	struct outcome o;
+	struct push_outcome o;
 
 	if (p->options.keeps_on_exit)
 		schedule_finish(&p->schedule);
@@ -206,7 +206,7 @@ static void on_last(void *ctx)
 {
 	struct push *p = ctx;
 	uint64_t left_ms = schedule_left_ms(&p->schedule);
-	struct outcome o;
+	struct push_outcome o;
 
 	cancel(p); /* of the page, if it is being read */
 	/* Half of what is left, so that there is time for the DELETE. */
@@ -218,14 +218,14 @@ static void on_last(void *ctx)
 
 static void put_begin(struct push *p)
 {
-	struct outcome o;
+	struct push_outcome o;
 
 	schedule_begin(&p->schedule);
 	if (!begin(p, PUT, p->options.timeout_ms, &o))
 		put_next(p, &o);
 }
 
-static void put_is_over(struct push *p, const struct outcome *o)
+static void put_is_over(struct push *p, const struct push_outcome *o)
 {
 	switch (p->schedule.state) {
 	case SCHEDULE_PUSHING:
@@ -244,7 +244,7 @@ static void on_ended(void *ctx, CURL *easy, CURLcode code)
 {
 	struct push *p = ctx;
 	enum transfer ended = p->transfer;
-	struct outcome o;
+	struct push_outcome o;
 
 	(void)easy;
 	p->running = NULL;
@@ -267,7 +267,7 @@ static void on_ended(void *ctx, CURL *easy, CURLcode code)
 	}
 }
 
-static const struct outcome no_time = {.result = PUSH_TIMEOUT, .detail = "no time left"};
+static const struct push_outcome no_time = {.result = PUSH_TIMEOUT, .detail = "no time left"};
 
 static void on_due(void *ctx)
 {

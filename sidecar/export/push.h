@@ -54,7 +54,9 @@ struct push *push_new(uv_loop_t *loop, const struct push_options *options, const
 /* What happened so far; valid until the next call on p. */
 const struct push_stats *push_stats(struct push *p);
 
-/* From now on, and from now: the next push comes an interval later, unless one that failed waits.
+/*
+ * Sets the interval and restarts it: the next push comes one interval from now. A push that waits
+ * after a failure keeps its time.
  */
 void push_set_interval(struct push *p, uint64_t interval_ms);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A recorded request as a line of NDJSON. Fields, all always there, null where nothing is known:
- * those of lines.h with the same meaning and escapes, and
+ * those of lines.h but timeout_ns and scheme, with the same meaning and escapes, and among them
  *
  *     container    string  "" outside of a Pod
  *     thread       number  that wrote the response (server) or the request (client)

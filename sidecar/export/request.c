@@ -23,7 +23,7 @@ struct request {
 	size_t answer_fields; /* bytes */
 	size_t answer_body; /* bytes */
 	char error[CURL_ERROR_SIZE];
-	char reply[sizeof(((struct outcome *)0)->detail)]; /* its beginning */
+	char reply[sizeof(((struct push_outcome *)0)->detail)]; /* its beginning */
 	size_t reply_len;
 };
 
@@ -144,7 +144,7 @@ static bool add_field(struct request *r, const char *line)
 }
 
 /* Copies what somebody else wrote, up to a line end, as one printable line. */
-static void describe(struct outcome *o, const char *from, size_t len)
+static void describe(struct push_outcome *o, const char *from, size_t len)
 {
 	size_t n = 0;
 
@@ -156,7 +156,7 @@ static void describe(struct outcome *o, const char *from, size_t len)
 }
 
 /* Reads one secret into a field or an option; false with the outcome filled. */
-static bool add_credentials(struct request *r, struct outcome *ret_outcome)
+static bool add_credentials(struct request *r, struct push_outcome *ret_outcome)
 {
 	static const char bearer[] = "Authorization: Bearer ";
 	const char *path = r->options.token_file ? r->options.token_file : r->options.user_file;
@@ -246,7 +246,7 @@ static bool begin_request(struct request *r, const char *url, uint64_t timeout_m
 }
 
 /* The last step: then it is ready to be run. */
-static CURL *end_request(struct request *r, struct outcome *ret_outcome)
+static CURL *end_request(struct request *r, struct push_outcome *ret_outcome)
 {
 	if (!add_credentials(r, ret_outcome))
 		return NULL;
@@ -255,12 +255,12 @@ static CURL *end_request(struct request *r, struct outcome *ret_outcome)
 }
 
 CURL *request_prepare_get(struct request *r, const char *url, request_part_fn fn, void *ctx,
-			  uint64_t timeout_ms, struct outcome *ret_outcome)
+			  uint64_t timeout_ms, struct push_outcome *ret_outcome)
 {
 	request_clear(r);
 	r->part_fn = fn;
 	r->part_ctx = ctx;
-	*ret_outcome = (struct outcome){.result = PUSH_LOCAL};
+	*ret_outcome = (struct push_outcome){.result = PUSH_LOCAL};
 	/* Not by CURLOPT_ACCEPT_ENCODING: not every libcurl can decompress. */
 	if (!begin_request(r, url, timeout_ms) || !add_field(r, "Accept: text/plain") ||
 	    !add_field(r, "Accept-Encoding: gzip")) {
@@ -271,13 +271,13 @@ CURL *request_prepare_get(struct request *r, const char *url, request_part_fn fn
 }
 
 CURL *request_prepare(struct request *r, struct page *body, enum page_coding coding,
-		      uint64_t timeout_ms, struct outcome *ret_outcome)
+		      uint64_t timeout_ms, struct push_outcome *ret_outcome)
 {
 	CURL *easy = r->easy;
 
 	request_clear(r);
 	r->body = body;
-	*ret_outcome = (struct outcome){.result = PUSH_LOCAL};
+	*ret_outcome = (struct push_outcome){.result = PUSH_LOCAL};
 	if (!begin_request(r, r->options.url, timeout_ms) || (body && !set_body(r, coding)) ||
 	    /* After CURLOPT_POST, which would make it a POST. */
 	    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, body ? "PUT" : "DELETE") != CURLE_OK) {
@@ -326,14 +326,14 @@ static enum push_result unanswered(CURLcode code)
 	}
 }
 
-void request_outcome(struct request *r, CURLcode code, struct outcome *ret_outcome)
+void request_outcome(struct request *r, CURLcode code, struct push_outcome *ret_outcome)
 {
-	struct outcome line = {0};
+	struct push_outcome line = {0};
 	char *location = NULL;
 	long os_error = 0;
 
 	release_body(r);
-	*ret_outcome = (struct outcome){0};
+	*ret_outcome = (struct push_outcome){0};
 	(void)curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &ret_outcome->status);
 	if (code == CURLE_FILESIZE_EXCEEDED || r->answer_fields > REQUEST_FIELDS_MAX) {
 		ret_outcome->result = PUSH_FAILED;

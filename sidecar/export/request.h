@@ -34,7 +34,7 @@ struct request_options {
 	const char *token_file;
 };
 
-struct outcome {
+struct push_outcome {
 	enum push_result result;
 	long status; /* 0: no answer */
 	bool is_cut; /* the function that read the answer wanted no more of it */
@@ -51,7 +51,7 @@ void request_free(struct request *r);
  * ready to be run; NULL with *ret_outcome filled if it cannot be tried.
  */
 CURL *request_prepare(struct request *r, struct page *body, enum page_coding coding,
-		      uint64_t timeout_ms, struct outcome *ret_outcome);
+		      uint64_t timeout_ms, struct push_outcome *ret_outcome);
 
 /* The next part of an answer, borrowed. False: no more of it is wanted. */
 typedef bool (*request_part_fn)(void *ctx, struct span part);
@@ -61,9 +61,9 @@ typedef bool (*request_part_fn)(void *ctx, struct span part);
  * by gzip. The transfer that fn ends has the outcome PUSH_OK, with is_cut. The rest as above.
  */
 CURL *request_prepare_get(struct request *r, const char *url, request_part_fn fn, void *ctx,
-			  uint64_t timeout_ms, struct outcome *ret_outcome);
+			  uint64_t timeout_ms, struct push_outcome *ret_outcome);
 
 /* What the end of the transfer means. */
-void request_outcome(struct request *r, CURLcode code, struct outcome *ret_outcome);
+void request_outcome(struct request *r, CURLcode code, struct push_outcome *ret_outcome);
 
 #endif

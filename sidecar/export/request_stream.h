@@ -6,8 +6,9 @@
  *                          of each reader, as far as there is room
  *
  * Readers share the ring of the recorder. While a reader does not take its lines, it gets no more;
- * the recorder overwrites the records that it has not read. Lost lines are counted, and reported to
- * the reader as {"lost":N} once it reads again. Capture never waits for a reader.
+ * the recorder overwrites the records that it has not read. Overwritten records are counted,
+ * whether they match or not, and reported to the reader as {"lost":N} once it reads again. Capture
+ * never waits for a reader.
  */
 #ifndef SIDELIGHT_EXPORT_REQUEST_STREAM_H
 #define SIDELIGHT_EXPORT_REQUEST_STREAM_H
@@ -53,7 +54,7 @@ struct request_question {
 /* All that is borrowed, container and ctx are set. */
 void request_streams_start(struct request_streams *s, uv_loop_t *loop);
 
-/* Fewer than REQUEST_READERS_MAX are there. */
+/* The caller makes sure that there are fewer than REQUEST_READERS_MAX. */
 enum MHD_Result request_streams_answer(struct request_streams *s, struct MHD_Connection *c,
 				       const struct request_question *question);
 

@@ -7,8 +7,8 @@
  *      {"role":"server","method":"GET","route":"/a","requests":7,"rate":3.5,"errors":1,
  *       "p50_ns":1,"p90_ns":2,"p99_ns":2,"max_ns":2,"statuses":{"200":6,"503":1}}]}
  *
- * in one line. Rates are per second. What is not in one of the statuses was not answered, or has
- * one that had no place.
+ * in one line. Rates are per second. Requests that are missing in `statuses` got no response, or
+ * had a status for which the row had no place.
  */
 #ifndef SIDELIGHT_EXPORT_ROUTE_STREAM_H
 #define SIDELIGHT_EXPORT_ROUTE_STREAM_H
@@ -39,8 +39,10 @@ struct route_streams {
 	size_t count;
 };
 
-/* There are fewer than ROUTE_READERS_MAX. is_following: one window after the other, until the
- * client ends it. */
+/*
+ * The caller makes sure that there are fewer than ROUTE_READERS_MAX. is_following: one window after
+ * the other, until the client ends it.
+ */
 enum MHD_Result route_streams_answer(struct route_streams *s, struct MHD_Connection *c,
 				     uint64_t window_ms, bool is_following);
 

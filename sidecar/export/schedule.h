@@ -30,9 +30,8 @@
 /* How a push ended. */
 enum schedule_result {
 	SCHEDULE_OK,
-	SCHEDULE_FAILED, /* the next try comes soon */
-	SCHEDULE_REJECTED, /* what is not taken now will hardly be taken in a second: in an interval
-			    */
+	SCHEDULE_FAILED, /* the next try comes within a second, or later if others failed before */
+	SCHEDULE_REJECTED, /* the content was refused: the next try comes after an interval */
 };
 
 struct schedule_ops {
@@ -75,7 +74,9 @@ struct schedule {
 void schedule_start(struct schedule *s, uv_loop_t *loop, uint64_t interval_ms,
 		    const struct schedule_ops *ops, void *ctx);
 
-/* From now on, and from now: the next push comes an interval later, unless one that failed waits.
+/*
+ * Sets the interval and restarts it: the next push comes one interval from now. A push that waits
+ * after a failure keeps its time.
  */
 void schedule_set_interval(struct schedule *s, uint64_t interval_ms);
 

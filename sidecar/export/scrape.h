@@ -2,11 +2,12 @@
 /*
  * The HTTP server for scrapers and probes: /metrics, /healthz, /readyz.
  *
- * It lives in the caller's loop, without a thread, and does nothing at all
- * while nobody is connected. Clients may be hostile: connections are capped,
- * and when the cap is near, the one that asked nothing for the longest time is
- * closed, so that nobody can keep a scraper out. All of them share a few pages
- * (snapshots.h), so that memory does not grow with the number of readers.
+ * It lives in the caller's loop, without a thread, and does nothing at all while nobody is
+ * connected.
+ *
+ * Clients may be hostile: connections are capped, and when the last place is taken, the connection
+ * that asked nothing for the longest time is closed, so that nobody can keep others out. All
+ * clients share a few pages (snapshots.h), so memory does not grow with the number of readers.
  */
 #ifndef SIDELIGHT_EXPORT_SCRAPE_H
 #define SIDELIGHT_EXPORT_SCRAPE_H

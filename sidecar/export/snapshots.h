@@ -9,8 +9,8 @@
  *     it takes at most a sixty-fourth of the time, unless one would be older than ten seconds;
  *   - a delivery of which nothing was read for SNAPSHOTS_STALL_MS, or that is not over after
  *     SNAPSHOTS_SLOW_MS, is cancelled within a second. When a new page needs memory, the deliveries
- *     of the oldest page are cancelled: each has had at least a second, or three if nobody asks for
- *     the other format.
+ *     of the oldest page are cancelled: each has had at least max_age_ms, or three times that if
+ *     nobody asks for the other format.
  *
  * The timer runs only while a page is in memory.
  */

@@ -4,7 +4,8 @@
  *
  *     no HTTP requests seen: 3 connections, all TLS
  *     no HTTP requests seen: 5 connections, 4 look like PostgreSQL, 1 TLS
- *     no HTTP requests seen: no connections; 2 sockets whose traffic passes no hook
+ *     no HTTP requests seen: no connections that carried data; 2 sockets whose traffic passes no
+ *     hook
  */
 #ifndef SIDELIGHT_EXPORT_UNSEEN_H
 #define SIDELIGHT_EXPORT_UNSEEN_H

@@ -48,7 +48,7 @@ static struct page *some_page(void)
 	return page;
 }
 
-static void check_outcome(const struct outcome *o)
+static void check_outcome(const struct push_outcome *o)
 {
 	fuzz_check(o->result >= 0 && o->result < PUSH_RESULT_MAX);
 	fuzz_check(strnlen(o->detail, sizeof(o->detail)) < sizeof(o->detail));
@@ -71,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct request_options options = {.url = "http://127.0.0.1:9/metrics/job/x"};
 	struct request *r;
-	struct outcome o;
+	struct push_outcome o;
 	int pair[2];
 	CURL *easy;
 
