@@ -18,6 +18,7 @@
 #include "cmd/top.h"
 #include "cmd/trace.h"
 #include "pod/privilege.h"
+#include "pod/spawn.h"
 
 /* Bad use, or a machine that cannot do what was asked: one line, this status. */
 #define EXIT_USE 2
@@ -107,6 +108,7 @@ int main(int argc, char **argv)
 	struct text error;
 
 	standard_fds_occupy();
+	spawn_ignore_file_size();
 	text_init(&error);
 	if (options_parse(&o, argc, argv, environ, &error)) {
 		log_error("%s", error.ptr);
@@ -118,9 +120,6 @@ int main(int argc, char **argv)
 		option_unknown_variables(&option_set, "SIDELIGHT_", environ, warn_of_variable);
 	if (!has_limits(&o))
 		return end(&o, EXIT_USE);
-	/* What a file may not take is an error of write(). `run` has a CMD that inherits this. */
-	if (o.command != COMMAND_RUN)
-		(void)signal(SIGXFSZ, SIG_IGN); /* cannot fail */
 	(void)privilege_init(); /* what it could not get is missed where it is needed */
 	if (!commands[o.command]) {
 		log_error("this build has no such command");

@@ -484,8 +484,7 @@ int broker_run(const struct broker_options *o, broker_worker_fn worker, void *ct
 		return finish(&b);
 	}
 	/* CMD has its own. */
-	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail, as the next one */
-	(void)signal(SIGXFSZ, SIG_IGN); /* a log file that may not grow ends nothing */
+	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail */
 	if (uv_loop_init(&b.loop)) {
 		log_error("run: out of memory");
 		b.status = EXIT_USE;

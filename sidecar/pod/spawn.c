@@ -31,6 +31,14 @@ static void passed_on(sigset_t *ret_signals)
 		(void)sigdelset(ret_signals, kept[i]);
 }
 
+/* SIGXFSZ as this process inherited it, for CMD. */
+static sighandler_t inherited_xfsz = SIG_DFL;
+
+void spawn_ignore_file_size(void)
+{
+	inherited_xfsz = signal(SIGXFSZ, SIG_IGN); /* cannot fail */
+}
+
 static bool is_job_stop(int signo)
 {
 	return signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
@@ -74,6 +82,7 @@ static _Noreturn void child(char *const *argv, int gate, const sigset_t *mask)
 	/* End of file: whoever started us gave up, or is dead. */
 	if (read_whole(gate, &byte, 1) != 1)
 		_exit(126);
+	(void)signal(SIGXFSZ, inherited_xfsz); /* cannot fail */
 	(void)sigprocmask(SIG_SETMASK, mask, NULL); /* cannot fail with these arguments */
 	(void)execvp(argv[0], argv);
 	err = errno;

@@ -52,6 +52,13 @@ struct spawn {
 	int sibling_status; /* then: as waitpid() gives it */
 };
 
+/*
+ * Ignores SIGXFSZ, so that a write beyond the file size limit (a log file) fails and does not end
+ * this process. CMD gets the disposition that was inherited. To be called before the first line of
+ * the log.
+ */
+void spawn_ignore_file_size(void);
+
 /* Ignores what would be passed on to CMD, except for stops from the terminal: for a process
  * that is in the terminal's process group beside CMD. */
 void spawn_ignore_signals(void);
