@@ -43,14 +43,10 @@ struct recorder_metrics *recorder_metrics_new(struct registry *r)
 {
 	struct recorder_metrics *m = calloc(1, sizeof(*m));
 
-	for (int i = 0; m && i < FAMILIES; i++) {
-		m->family[i] = registry_family(r, &descs[i]);
-		if (!m->family[i]) {
-			recorder_metrics_free(m);
-			return NULL;
-		}
-	}
-	return m;
+	if (!m || registry_families(r, descs, FAMILIES, m->family) == 0)
+		return m;
+	recorder_metrics_free(m);
+	return NULL;
 }
 
 void recorder_metrics_free(struct recorder_metrics *m)
@@ -58,17 +54,12 @@ void recorder_metrics_free(struct recorder_metrics *m)
 	free(m);
 }
 
-static void set(struct recorder_metrics *m, enum family_id family, uint64_t value)
-{
-	series_set(family_series(m->family[family], NULL), (double)value);
-}
-
 void recorder_metrics_refresh(struct recorder_metrics *m, const struct recorder_stats *stats)
 {
-	set(m, BYTES, stats->bytes);
-	set(m, REQUESTS, stats->recorded);
-	set(m, TARGETS_CUT, stats->targets_cut);
-	set(m, ROUTES_OVERFLOWED, stats->routes_overflowed);
+	family_set(m->family[BYTES], (double)stats->bytes);
+	family_set(m->family[REQUESTS], (double)stats->recorded);
+	family_set(m->family[TARGETS_CUT], (double)stats->targets_cut);
+	family_set(m->family[ROUTES_OVERFLOWED], (double)stats->routes_overflowed);
 	for (int i = 0; i < RECORDER_PLACES; i++)
 		series_set(family_series(m->family[OVERWRITTEN], &places[i]),
 			   (double)stats->overwritten[i]);

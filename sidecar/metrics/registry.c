@@ -4,6 +4,7 @@
 #include "metrics/registry.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,6 +185,17 @@ struct family *registry_family(struct registry *r, const struct family_desc *des
 	return f;
 }
 
+int registry_families(struct registry *r, const struct family_desc *descs, size_t count,
+		      struct family **ret)
+{
+	for (size_t i = 0; i < count; i++) {
+		ret[i] = registry_family(r, &descs[i]);
+		if (!ret[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static struct series *family_overflow(struct family *f)
 {
 	if (!f->has_overflowed) {
@@ -312,6 +324,11 @@ struct series *family_series_about(struct family *f, const char *const *label_va
 	else if (e)
 		subject_new(f, subject_key);
 	return entry_series(f, e);
+}
+
+void family_set(struct family *f, double value)
+{
+	series_set(family_series(f, NULL), value);
 }
 
 void family_clear(struct family *f)

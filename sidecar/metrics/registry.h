@@ -54,6 +54,10 @@ void registry_free(struct registry *r);
 /* Adds a family; desc and what it points to must outlive the registry. NULL: no memory. */
 struct family *registry_family(struct registry *r, const struct family_desc *desc);
 
+/* The same for several: ret[i] is the family of descs[i]. Returns 0 or -ENOMEM. */
+int registry_families(struct registry *r, const struct family_desc *descs, size_t count,
+		      struct family **ret);
+
 /*
  * The series of these label values, made if new; its address is stable for
  * the registry's life. Values are copied; they must be UTF-8, because a
@@ -74,6 +78,9 @@ struct series *family_series(struct family *f, const char *const *label_values);
  */
 struct series *family_series_about(struct family *f, const char *const *label_values,
 				   uint64_t subject_key);
+
+/* Sets the series of a family without labels. */
+void family_set(struct family *f, double value);
 
 /* counter: n >= 0; gauge: any */
 static inline void series_add(struct series *s, double n)

@@ -293,12 +293,9 @@ struct self_metrics *self_metrics_new(struct registry *r)
 	if (!self)
 		return NULL;
 	self->registry = r;
-	for (int i = 0; i < FAMILIES; i++) {
-		self->family[i] = registry_family(r, &descs[i]);
-		if (!self->family[i]) {
-			self_metrics_free(self);
-			return NULL;
-		}
+	if (registry_families(r, descs, FAMILIES, self->family)) {
+		self_metrics_free(self);
+		return NULL;
 	}
 	series_set(family_series(self->family[BUILD_INFO], build), 1);
 	self->round_trip = family_series(self->family[TCP_ROUND_TRIP], NULL);

@@ -53,15 +53,13 @@ struct watch *watch_new(struct registry *r)
 {
 	struct watch *w = calloc(1, sizeof(*w));
 
-	for (int i = 0; w && i < FAMILIES; i++) {
-		w->family[i] = registry_family(r, &descs[i]);
-		if (!w->family[i]) {
-			watch_free(w);
-			return NULL;
-		}
+	if (!w)
+		return NULL;
+	if (registry_families(r, descs, FAMILIES, w->family)) {
+		watch_free(w);
+		return NULL;
 	}
-	if (w)
-		series_add(family_series(w->family[JOINED], NULL), 0);
+	series_add(family_series(w->family[JOINED], NULL), 0);
 	return w;
 }
 
@@ -72,7 +70,7 @@ void watch_free(struct watch *w)
 
 void watch_cgroups(struct watch *w, unsigned count)
 {
-	series_set(family_series(w->family[CGROUPS], NULL), count);
+	family_set(w->family[CGROUPS], count);
 }
 
 void watch_unseen(struct watch *w, const char *container, const uint32_t now[UNSEEN_MAX],
@@ -96,8 +94,8 @@ uint64_t watch_unseen_now(const struct watch *w)
 
 void watch_looks(struct watch *w, uint64_t count, uint64_t cut)
 {
-	series_set(family_series(w->family[LOOKS], NULL), (double)count);
-	series_set(family_series(w->family[LOOKS_CUT], NULL), (double)cut);
+	family_set(w->family[LOOKS], (double)count);
+	family_set(w->family[LOOKS_CUT], (double)cut);
 }
 
 void watch_joined(struct watch *w)
@@ -107,5 +105,5 @@ void watch_joined(struct watch *w)
 
 void watch_before(struct watch *w, uint64_t count)
 {
-	series_set(family_series(w->family[BEFORE], NULL), (double)count);
+	family_set(w->family[BEFORE], (double)count);
 }
