@@ -109,13 +109,14 @@ size_t route_path_normal(struct span path, char *buf, size_t size)
 				buf[len++] = c;
 			continue;
 		}
-		if (c == ';') {
+		is_encoded = decode(path.ptr + i, path.len - i, &c);
+		i += is_encoded ? 2 : 0;
+		/* Parameters, also encoded ones: they may hold what no series shall have. */
+		if (c == ';' || (is_encoded && (c == '?' || c == '#'))) {
 			while (i + 1 < path.len && path.ptr[i + 1] != '/')
 				i++;
 			continue;
 		}
-		is_encoded = decode(path.ptr + i, path.len - i, &c);
-		i += is_encoded ? 2 : 0;
 		if (is_encoded && (route_class_of(c) & ROUTE_UNRESERVED)) {
 			buf[len++] = c;
 			continue;

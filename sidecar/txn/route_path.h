@@ -50,7 +50,8 @@ enum route_form route_path_of(struct span target, struct span *ret_path);
 /*
  * Writes a path in its normal form: unreserved characters are not percent-encoded, all characters
  * but visible ASCII characters of a path are; empty segments inside and path parameters
- * (;jsessionid=...) are dropped. Returns its length, at most size.
+ * (;jsessionid=..., also what follows an encoded ; ? or # in a segment) are dropped. Returns its
+ * length, at most size.
  */
 size_t route_path_normal(struct span path, char *buf, size_t size);
 

@@ -5,6 +5,7 @@
  * oauth2, us-east-1, en-GB, k8s, hello.world) are kept.
  */
 #include <stdbool.h>
+#include <string.h>
 
 #include "txn/route.h"
 #include "txn/route_path.h"
@@ -135,6 +136,12 @@ static bool is_uuid(struct span s)
 	return true;
 }
 
+/* name=value, also encoded: the name alone is no endpoint, and the value may be a secret. */
+static bool has_assignment(struct span s)
+{
+	return memchr(s.ptr, '=', s.len) || memmem(s.ptr, s.len, "%3D", 3);
+}
+
 static bool is_value(struct span s)
 {
 	struct run all = {.len = 0};
@@ -216,10 +223,12 @@ static struct segment segment_of(struct span s)
 	return seg;
 }
 
-/* Short and without digits: no rule for identifiers applies. */
+/* Short, and without digits and assignments: no rule for identifiers applies. */
 static bool is_simple_word(const struct segment *seg)
 {
 	if (seg->any & (ROUTE_DIGIT | ROUTE_AT | ROUTE_PERCENT))
+		return false;
+	if (seg->any & ROUTE_DELIM && has_assignment(seg->s))
 		return false;
 	return seg->s.len < 2 * WORDS_MAX - 1 ||
 	       (seg->s.len < 16 && !(seg->any & (ROUTE_MARK | ROUTE_DELIM)));
@@ -234,8 +243,8 @@ static void put_segment(struct out *o, struct segment seg)
 		put(o, s);
 		return;
 	}
-	if (seg.all & ROUTE_DIGIT || seg.any & ROUTE_AT) {
-		put(o, span_of("{id}")); /* a number, an address, or a user's handle */
+	if (seg.all & ROUTE_DIGIT || seg.any & ROUTE_AT || has_assignment(s)) {
+		put(o, span_of("{id}")); /* a number, an address, a user's handle, a parameter */
 		return;
 	}
 	if (is_version(s)) {
