@@ -113,8 +113,7 @@ static __always_inline void send_syn_data(struct sock_state *st, const struct sy
 		count_exact(SL_C_LOST_REQUEST);
 		return;
 	}
-	/* Copies the whole slot, so that the verifier sees one path; h.len says how much is valid.
-	 */
+	/* The whole slot, so that the verifier sees one path; h.len says how much is valid. */
 #pragma unroll 25
 	for (__u64 i = 0; i < SL_DATA_LARGE / 8; i++)
 		((__u64 *)rec->data)[i] = v->data[i];
@@ -161,18 +160,19 @@ static __always_inline bool open_with_syn_data(struct sock_state *st, const stru
 	return true;
 }
 
-/*
- * Looks for data of the SYN when a connection is established; its state is new. If the slot is
- * busy, the data is not used, and not counted as lost: user space sees a response without request.
- */
+/* Looks for data of the SYN when a connection is established; its state is new. */
 static __always_inline void use_syn_data(struct sock_state *st, const struct tuple *t)
 {
 	__u8 dir = st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS;
 	__u64 key = tuple_id(t, 0);
 	struct syn_data *v = syn_slot(key);
 
-	if (!v || v->key != key || !lock_syn_slot(v))
+	if (!v || v->key != key)
 		return;
+	if (!lock_syn_slot(v)) {
+		count_exact(SL_C_LOST_REQUEST);
+		return;
+	}
 	if (v->key == key && open_with_syn_data(st, v, t, dir))
 		key = 0;
 	else

@@ -55,8 +55,7 @@ static __always_inline void set_rules(struct frame_parser *p, bool is_confirmed,
 			p->flags = SL_F_FRAME;
 	} else if (p->sync == FRAMES_TENTATIVE) {
 		p->allowed_types = KNOWN_TYPES;
-		/* Without synchronisation, only a stream that begins and ends from now on counts.
-		 */
+		/* Without synchronisation, only streams that begin and end from now on count. */
 		if (is_unsynced) {
 			p->cut_above = DATA_WHOLE_LAST;
 			p->end_stream_extra = NEVER_CUT;

@@ -9,8 +9,7 @@ void standard_fds_occupy(void)
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
 		if (fcntl(fd, F_GETFD) >= 0)
 			continue;
-		/* It gets the lowest number that is free, which is fd; the access is the wrong one.
-		 */
+		/* Gets the lowest free number, which is fd; its access mode is the wrong one. */
 		(void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 	}
 }

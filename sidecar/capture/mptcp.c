@@ -42,8 +42,7 @@ static uint32_t compute_token(uint32_t key_high, uint32_t key_low)
 	return mptcp_hash_end(&h);
 }
 
-/* The SYN-ACK contains only the server's key; the client's ACK contains both, the server's second.
- */
+/* The SYN-ACK contains the server's key only; the client's ACK both, the server's second. */
 static struct mptcp parse_capable(const uint8_t *option, bool is_syn, bool is_ack)
 {
 	const uint8_t *key = option + (is_syn ? 4 : 12);

@@ -12,8 +12,7 @@
 enum mptcp_kind {
 	MPTCP_NONE, /* the header has no such option */
 	MPTCP_CAPABLE_SYN, /* the SYN of a first subflow, which does not identify the connection */
-	MPTCP_CAPABLE_KEY, /* a later segment of its handshake, with the server's key: token is set
-			    */
+	MPTCP_CAPABLE_KEY, /* a later segment of its handshake with the key: token is set */
 	MPTCP_JOIN_SYN, /* the SYN of an additional subflow: token is set */
 	MPTCP_JOIN_OTHER, /* a later segment of its handshake */
 	MPTCP_OTHER, /* an option that any subflow may send */

@@ -48,8 +48,7 @@ int process_started(const struct process *p, uint64_t *ret_ticks);
  * runtime mounts the container's own cgroup, usually at /sys/fs/cgroup.
  */
 struct process_home {
-	char pods_dir[PATH_MAX]; /* ".../pods/<pod uid>/containers", where the kubelet has its file
-				  */
+	char pods_dir[PATH_MAX]; /* ".../pods/<pod uid>/containers", with the kubelet's file */
 	char container[PROCESS_NAME_MAX]; /* "": the kubelet has not made it */
 	char pod_uid[PROCESS_NAME_MAX]; /* likewise */
 	int mount_id; /* of the cgroup's mount; 0: there is none that is the container's alone */

@@ -40,8 +40,7 @@ struct spawn {
 	int fd; /* readable: call spawn_read() */
 	int signal_fd;
 	int events_fd; /* cgroup.events of cgroup */
-	int timer_fd; /* LEFT: when the remaining processes get SIGTERM, then when they are killed
-		       */
+	int timer_fd; /* LEFT: when what remains gets SIGTERM, then when it is killed */
 	bool has_sent_term; /* LEFT: they got SIGTERM */
 	int gate_fd; /* WAITING: a byte lets CMD go; errno of a failed exec comes back */
 	int ends; /* LEFT: SIGINT and SIGTERM so far */

@@ -216,8 +216,8 @@ static size_t on_head(struct http1 *p, struct span data, struct out out)
 	case HTTP1_PARTIAL_BAD:
 		bad_start(p, out);
 		break;
-	default: /* out of memory: as if the bytes were lost */
-		fail(p, out, PARSE_FAIL_LOST, part->is_reported);
+	default:
+		fail(p, out, PARSE_FAIL_MEMORY, part->is_reported);
 		break;
 	}
 	return used;
@@ -261,7 +261,7 @@ static __attribute__((noinline)) size_t parse_head(struct http1 *p, struct span 
 	default:
 		p->partial = http1_partial_new(p->memory, time_ns);
 		if (!p->partial)
-			fail(p, out, PARSE_FAIL_LOST, false);
+			fail(p, out, PARSE_FAIL_MEMORY, false);
 		else
 			p->state = HTTP1_HEAD;
 		return 0;

@@ -23,10 +23,7 @@ enum parse_fail {
 	 */
 	PARSE_FAIL_LENGTH,
 	PARSE_FAIL_CHUNK, /* a chunk size is not a number */
-	/*
-	 * Bytes of a head or of the framing are missing, or there was no memory for an HTTP/1 head
-	 */
-	PARSE_FAIL_LOST,
+	PARSE_FAIL_LOST, /* bytes of a head or of the framing are missing */
 	/*
 	 * HTTP/1: the head exceeds HTTP1_HEAD_MAX; it is reported truncated. HTTP/2: the header
 	 * block exceeds HTTP2_BLOCK_MAX; it is reported with all fields unknown
@@ -34,7 +31,7 @@ enum parse_fail {
 	PARSE_FAIL_HEAD_TOO_LARGE,
 	PARSE_FAIL_FRAME, /* HTTP/2: no frame, or one that RFC 9113 does not allow here */
 	PARSE_FAIL_BLOCK, /* HTTP/2: a header block that cannot be decoded */
-	PARSE_FAIL_MEMORY, /* HTTP/2: no memory for a header block or table */
+	PARSE_FAIL_MEMORY, /* no memory for a head, a header block or a header table */
 	PARSE_FAIL_MAX,
 };
 

@@ -60,8 +60,7 @@ struct exchanges {
 	 * for its responses costs no allocation. NULL: none was needed yet.
 	 */
 	char *buffer;
-	struct memory_account *memory; /* charged for ring, buffer and wire; borrowed; may be NULL
-					*/
+	struct memory_account *memory; /* charged for all of it; borrowed; may be NULL */
 };
 
 /*

@@ -272,6 +272,9 @@ static void on_fail(void *ctx, bool is_response, enum parse_fail why, bool has_h
 	env_of(c)->stats.parse_failed[why]++;
 	if (!is_response && why == PARSE_FAIL_START_LINE)
 		unreadable_begin(session_of(c));
+	/* For pairing, bytes for which there was no memory are lost bytes. */
+	if (why == PARSE_FAIL_MEMORY)
+		why = PARSE_FAIL_LOST;
 	if (why != PARSE_FAIL_HEAD_TOO_LARGE) /* the message goes on */
 		miss(c, session_of(c), is_response, why, has_head);
 }
