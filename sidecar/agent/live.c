@@ -26,6 +26,13 @@ static const char *container(void *ctx, uint64_t id)
 	return red_container_name(l->o.red, id);
 }
 
+static void catch_up(void *ctx)
+{
+	const struct live *l = ctx;
+
+	reader_drain(l->o.reader);
+}
+
 static void settings(void *ctx, struct text *out)
 {
 	const struct live *l = ctx;
@@ -49,6 +56,7 @@ int live_listen(struct live *l, uv_loop_t *loop, int fd)
 				 &(struct control_options){.fd = fd,
 							   .recorder = l->recorder,
 							   .engine = l->o.engine,
+							   .catch_up = catch_up,
 							   .container = container,
 							   .settings = settings,
 							   .ctx = l},

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "agent/reader.h"
 #include "export/control.h"
 #include "metrics/control_metrics.h"
 #include "metrics/recorder.h"
@@ -21,6 +22,7 @@ struct live_options {
 	struct registry *registry;
 	struct engine *engine;
 	struct red *red; /* knows the names of containers */
+	struct reader *reader; /* may be started later */
 	size_t recent; /* requests to be recorded; 0: none */
 };
 

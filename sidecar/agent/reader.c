@@ -13,7 +13,7 @@ static void set_awake(struct reader *r)
 
 void reader_drain(struct reader *r)
 {
-	if (source_drain(r->source, r->fn, r->ctx) > 0)
+	if (r->source && source_drain(r->source, r->fn, r->ctx) > 0)
 		set_awake(r);
 }
 
@@ -57,8 +57,10 @@ int reader_start(struct reader *r, uv_loop_t *loop, struct source *source, event
 	*r = (struct reader){.state = READER_ASLEEP, .source = source, .fn = fn, .ctx = ctx};
 	if (has_wakeups)
 		err = uv_poll_init(loop, &r->poll, source_fd(source));
-	if (err)
+	if (err) {
+		r->source = NULL;
 		return err;
+	}
 	(void)uv_timer_init(loop, &r->timer); /* cannot fail */
 	r->poll.data = r;
 	r->timer.data = r;
@@ -78,4 +80,5 @@ void reader_stop(struct reader *r)
 	if (source_has_wakeups(r->source))
 		uv_close((uv_handle_t *)&r->poll, NULL);
 	uv_close((uv_handle_t *)&r->timer, NULL);
+	r->source = NULL;
 }

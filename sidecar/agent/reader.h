@@ -24,7 +24,7 @@ enum reader_state { READER_ASLEEP, READER_AWAKE, READER_DROWSY };
 
 struct reader {
 	enum reader_state state;
-	struct source *source; /* borrowed */
+	struct source *source; /* borrowed; NULL: not started, or stopped */
 	event_fn fn;
 	void *ctx;
 	uv_poll_t poll; /* with wake-ups only */
@@ -33,7 +33,12 @@ struct reader {
 
 /* Starts. Returns 0 or negative errno. */
 int reader_start(struct reader *r, uv_loop_t *loop, struct source *source, event_fn fn, void *ctx);
-/* Everything that has happened up to now. */
+static inline bool reader_is_running(const struct reader *r)
+{
+	return r->source;
+}
+
+/* Drains everything that has happened up to now. A reader that is not running: no-op. */
 void reader_drain(struct reader *r);
 /* Stops; the loop must run once more before r goes. */
 void reader_stop(struct reader *r);

@@ -62,7 +62,6 @@ struct run {
 	struct link link;
 	struct source *source;
 	struct reader reader;
-	bool has_reader;
 	struct registry *registry;
 	struct red *red;
 	struct self_metrics *self;
@@ -165,10 +164,9 @@ static void refresh(void *ctx)
 	struct run *r = ctx;
 
 	self_metrics_collect(r->self);
-	if (r->has_reader) {
-		reader_drain(&r->reader);
+	reader_drain(&r->reader);
+	if (reader_is_running(&r->reader))
 		link_refresh(&r->link);
-	}
 	r->world = (struct no_requests_world){self_metrics_connections(r->self),
 					      watch_unseen_now(r->watch)};
 	no_requests_set(r->no_requests, no_requests_reason(engine_stats(r->engine), &r->world));
@@ -187,7 +185,7 @@ static const char *unready(void *ctx)
 {
 	const struct run *r = ctx;
 
-	if (!r->has_reader)
+	if (!reader_is_running(&r->reader))
 		return "not attached";
 	/* A Pod may be made ready before its first container starts. */
 	if (!r->watched && (r->o->cgroup || r->o->pid))
@@ -224,7 +222,6 @@ static void stop(void *ctx, bool is_lost)
 	no_requests_log_stop(&r->no_requests_log);
 	refresh(r);
 	reader_stop(&r->reader);
-	r->has_reader = false;
 	link_detach(&r->link);
 	/* What was seen between the last drain and the end. */
 	(void)source_drain(r->source, on_event, r);
@@ -279,6 +276,7 @@ static int make_engine(struct run *r)
 	if (live_init(&r->live, &(struct live_options){.registry = r->registry,
 						       .engine = r->engine,
 						       .red = r->red,
+						       .reader = &r->reader,
 						       .recent = memory.recorder_recent}))
 		goto fail;
 	self_metrics_reserve(r->self, memory.recorder);
@@ -324,7 +322,6 @@ static int open_capture(struct run *r)
 		log_error("run: cannot wait for events (%s)", strerror(-err));
 		return err;
 	}
-	r->has_reader = true;
 	return 0;
 }
 
@@ -406,7 +403,7 @@ static int enter_sandbox(const struct options *o)
 
 static void release(struct run *r)
 {
-	if (r->has_reader)
+	if (reader_is_running(&r->reader))
 		reader_stop(&r->reader);
 	annotations_stop(&r->annotations);
 	no_requests_log_stop(&r->no_requests_log);

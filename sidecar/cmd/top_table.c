@@ -10,8 +10,7 @@
 
 #include "export/table.h"
 
-#define CELL_SIZE  72
-#define ROUTE_ROOM 60 /* longer routes are cut; --format json has them in full */
+#define CELL_SIZE 72
 
 enum column { METHOD, ROUTE, REQUESTS, RATE, ERRORS, P50, P90, P99, MAX, STATUSES, COLUMNS };
 
@@ -64,18 +63,6 @@ static const char *string_of(const cJSON *o, const char *name)
 	return cJSON_IsString(item) ? item->valuestring : "";
 }
 
-/* Whatever a line of the socket says, it drives no terminal. */
-static void copy_printable(char *cell, const char *s)
-{
-	size_t len = strnlen(s, ROUTE_ROOM + 1);
-
-	for (size_t i = 0; i < len; i++)
-		cell[i] = s[i] >= ' ' && s[i] <= '~' ? s[i] : '?';
-	cell[len] = '\0';
-	if (len > ROUTE_ROOM)
-		memcpy(cell + ROUTE_ROOM - 3, "...", 4);
-}
-
 static void copy_time(char *cell, double ns)
 {
 	struct text t;
@@ -89,11 +76,11 @@ static void copy_time(char *cell, double ns)
 static void fill(struct line *line, const cJSON *row, enum column sort)
 {
 	bool is_client = strcmp(string_of(row, "role"), "client") == 0;
-	char method[CELL_SIZE];
+	char method[TABLE_NAME_SIZE];
 
-	copy_printable(method, string_of(row, "method"));
+	table_copy_name(method, string_of(row, "method"));
 	(void)snprintf(line->cell[METHOD], CELL_SIZE, "%s%.60s", is_client ? "> " : "", method);
-	copy_printable(line->cell[ROUTE], string_of(row, "route"));
+	table_copy_name(line->cell[ROUTE], string_of(row, "route"));
 	(void)snprintf(line->cell[RATE], CELL_SIZE, "%.1f", number_of(row, "rate"));
 	for (int c = REQUESTS; c < STATUSES; c++) {
 		if (columns[c].is_time)
@@ -135,11 +122,11 @@ static void add_line(struct text *out, const struct line *line, const int *width
 static void add_statuses(struct text *out, const cJSON *row)
 {
 	const cJSON *item;
-	char name[CELL_SIZE];
+	char name[TABLE_NAME_SIZE];
 
 	cJSON_ArrayForEach(item, member(row, "statuses"))
 	{
-		copy_printable(name, item->string);
+		table_copy_name(name, item->string);
 		text_addf(out, "%s:%.0f ", name, cJSON_IsNumber(item) ? item->valuedouble : 0);
 	}
 }

@@ -2,9 +2,8 @@
 /*
  * Requests as a table for people, from the lines of the control socket:
  *
- *     TIME (UTC)       PEER             METHOD  STATUS   DURATION  FIRST BYTE  REQUEST  RESPONSE
- * TARGET 15:04:05.123456  10.0.0.7:41000   GET     503      1.204 ms    0.801 ms        0      1234
- * /a/b
+ *     TIME (UTC)       PEER            METHOD  STATUS    DURATION  FIRST BYTE  REQUEST  TARGET
+ *     15:04:05.123456  10.0.0.7:41000  GET     503       1.204 ms    0.801 ms        0  /a/b
  *
  * Columns grow with what they hold. On a terminal statuses have colours; where it is narrow,
  * columns about parts of a request are left out, and then lines are cut. A byte that could drive a

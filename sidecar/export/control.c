@@ -24,22 +24,18 @@ struct control {
 	uint64_t started_ns;
 };
 
-static enum MHD_Result answer(struct MHD_Connection *c, unsigned status, const char *type,
-			      struct text *body)
+static enum MHD_Result refuse_reader(struct control *s, struct MHD_Connection *c, unsigned max,
+				     const char *path)
 {
-	const struct httpd_field field = {MHD_HTTP_HEADER_CONTENT_TYPE, type};
+	struct text line;
+	enum MHD_Result ret;
 
-	return httpd_answer(c, status, body, &field, 1);
-}
-
-static enum MHD_Result answer_line(struct MHD_Connection *c, unsigned status, const char *line)
-{
-	struct text body;
-
-	text_init(&body);
-	text_add(&body, line);
-	text_add_char(&body, '\n');
-	return answer(c, status, "text/plain; charset=utf-8", &body);
+	text_init(&line);
+	text_addf(&line, "there are %u readers of %s already; end one of them", max, path);
+	s->stats.refused[CONTROL_REFUSED_READERS]++;
+	ret = httpd_answer_line(c, MHD_HTTP_SERVICE_UNAVAILABLE, line.ptr, NULL);
+	text_release(&line);
+	return ret;
 }
 
 /* --- /requests ----------------------------------------------------------------------- */
@@ -84,16 +80,15 @@ static enum MHD_Result answer_requests(struct control *s, struct MHD_Connection 
 	enum MHD_Result ret;
 
 	if (!s->options.recorder)
-		return answer_line(c, MHD_HTTP_NOT_FOUND,
-				   "the recorder is off: the sidecar runs with --recorder off");
+		return httpd_answer_line(
+			c, MHD_HTTP_NOT_FOUND,
+			"the recorder is off: the sidecar runs with --recorder off", NULL);
 	text_init(&r.error);
 	(void)MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, on_argument, &r); /* a count */
 	if (r.error.len) {
-		ret = answer_line(c, MHD_HTTP_BAD_REQUEST, r.error.ptr);
+		ret = httpd_answer_line(c, MHD_HTTP_BAD_REQUEST, r.error.ptr, NULL);
 	} else if (s->stats.readers >= REQUEST_READERS_MAX) {
-		s->stats.refused[CONTROL_REFUSED_READERS]++;
-		ret = answer_line(c, MHD_HTTP_SERVICE_UNAVAILABLE,
-				  "there are 8 readers already; end one of them");
+		ret = refuse_reader(s, c, REQUEST_READERS_MAX, "/requests");
 	} else {
 		ret = request_streams_answer(&s->requests, c, &r.question);
 	}
@@ -135,11 +130,9 @@ static enum MHD_Result answer_routes(struct control *s, struct MHD_Connection *c
 	text_init(&w.error);
 	(void)MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, on_window_argument, &w);
 	if (w.error.len) {
-		ret = answer_line(c, MHD_HTTP_BAD_REQUEST, w.error.ptr);
+		ret = httpd_answer_line(c, MHD_HTTP_BAD_REQUEST, w.error.ptr, NULL);
 	} else if (s->routes.count >= ROUTE_READERS_MAX) {
-		s->stats.refused[CONTROL_REFUSED_READERS]++;
-		ret = answer_line(c, MHD_HTTP_SERVICE_UNAVAILABLE,
-				  "there are 2 readers of /routes already; end one of them");
+		ret = refuse_reader(s, c, ROUTE_READERS_MAX, "/routes");
 	} else {
 		ret = route_streams_answer(&s->routes, c, w.ms, w.is_following);
 	}
@@ -151,6 +144,7 @@ static enum MHD_Result answer_routes(struct control *s, struct MHD_Connection *c
 
 static enum MHD_Result answer_settings(struct control *s, struct MHD_Connection *c)
 {
+	const struct httpd_field type = {MHD_HTTP_HEADER_CONTENT_TYPE, "application/json"};
 	struct text body;
 
 	text_init(&body);
@@ -171,36 +165,24 @@ static enum MHD_Result answer_settings(struct control *s, struct MHD_Connection 
 		  s->routes.count);
 	s->options.settings(s->options.ctx, &body);
 	text_add(&body, "}\n");
-	return answer(c, MHD_HTTP_OK, "application/json", &body);
+	return httpd_answer(c, MHD_HTTP_OK, &body, &type, 1);
 }
 
 /* --- the server ---------------------------------------------------------------------- */
 
-static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const char *url,
-				  const char *method, const char *version, const char *data,
-				  size_t *data_len, void **request)
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const char *url)
 {
-	static char started;
 	struct control *s = ctx;
 
-	(void)version;
-	(void)data;
-	if (strcmp(method, "GET") != 0)
-		return answer_line(c, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET");
-	if (*data_len > 0)
-		return MHD_NO; /* no question has a body */
-	if (!*request) { /* the first of two calls: the head is read, the body is not */
-		*request = &started;
-		return MHD_YES;
-	}
-	httpd_asked(s->httpd, c);
+	s->options.catch_up(s->options.ctx);
 	if (strcmp(url, "/requests") == 0)
 		return answer_requests(s, c);
 	if (strcmp(url, "/routes") == 0)
 		return answer_routes(s, c);
 	if (strcmp(url, "/settings") == 0)
 		return answer_settings(s, c);
-	return answer_line(c, MHD_HTTP_NOT_FOUND, "try /requests, /routes or /settings");
+	return httpd_answer_line(c, MHD_HTTP_NOT_FOUND, "try /requests, /routes or /settings",
+				 NULL);
 }
 
 struct control *control_new(uv_loop_t *loop, const struct control_options *options,
@@ -219,6 +201,9 @@ struct control *control_new(uv_loop_t *loop, const struct control_options *optio
 	s->requests.container = options->container;
 	s->requests.ctx = options->ctx;
 	s->requests.stats = &s->stats;
+	s->routes.stats = &s->stats;
+	s->routes.catch_up = options->catch_up;
+	s->routes.ctx = options->ctx;
 	s->httpd = httpd_new(loop,
 			     &(struct httpd_options){.fd = options->fd,
 						     .has_feeds = true,

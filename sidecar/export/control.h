@@ -38,6 +38,7 @@ struct control_options {
 	int fd; /* a listening Unix socket; owned from the call of control_new() on */
 	struct recorder *recorder; /* NULL: off */
 	struct engine *engine;
+	void (*catch_up)(void *ctx); /* hands all that has happened to the engine */
 	const char *(*container)(void *ctx, uint64_t id); /* its name */
 	/* Appends members of the object of /settings: `,"name":value` each. */
 	void (*settings)(void *ctx, struct text *out);

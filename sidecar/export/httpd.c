@@ -130,20 +130,38 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	httpd_run(poll->data);
 }
 
-/* The first call of a request has its head, and nothing in *request. */
+/*
+ * The first call of a request has its head, and nothing in *request; the last one has no data. A
+ * body is refused: no client sends one, and nobody may send one for ever.
+ */
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const char *url,
 				  const char *method, const char *version, const char *data,
 				  size_t *data_len, void **request)
 {
-	const struct httpd_options *o = &((struct httpd *)ctx)->options;
+	static char started;
+	struct httpd *s = ctx;
+	const struct httpd_options *o = &s->options;
 	const struct httpd_field closing = {MHD_HTTP_HEADER_CONNECTION, "close"};
-	struct text body;
+	const struct httpd_field allow = {MHD_HTTP_HEADER_ALLOW, o->has_head ? "GET, HEAD" : "GET"};
+	struct httpd_peer *peer;
 
-	if (*request || !httpd_is_ambiguous(c, version))
-		return o->request(o->ctx, c, url, method, version, data, data_len, request);
-	text_init(&body);
-	text_add(&body, "this request is ambiguous (RFC 9112)\n");
-	return httpd_answer(c, MHD_HTTP_BAD_REQUEST, &body, &closing, 1);
+	(void)data;
+	if (!*request && httpd_is_ambiguous(c, version))
+		return httpd_answer_line(c, MHD_HTTP_BAD_REQUEST,
+					 "this request is ambiguous (RFC 9112)", &closing);
+	if (strcmp(method, "GET") != 0 && !(o->has_head && strcmp(method, "HEAD") == 0))
+		return httpd_answer_line(c, MHD_HTTP_METHOD_NOT_ALLOWED,
+					 o->has_head ? "only GET and HEAD" : "only GET", &allow);
+	if (*data_len > 0)
+		return MHD_NO;
+	if (!*request) {
+		*request = &started;
+		return MHD_YES;
+	}
+	peer = peer_find(s, httpd_fd(c));
+	if (peer)
+		peer->asked = ++s->asked; /* the last in the order of eviction */
+	return o->request(o->ctx, c, url);
 }
 
 static struct MHD_Daemon *start(struct httpd *s, int fd)
@@ -233,14 +251,6 @@ uint64_t httpd_evicted(const struct httpd *s)
 	return s->evicted;
 }
 
-void httpd_asked(struct httpd *s, struct MHD_Connection *c)
-{
-	struct httpd_peer *peer = peer_find(s, httpd_fd(c));
-
-	if (peer)
-		peer->asked = ++s->asked;
-}
-
 uint64_t httpd_discarded(const struct httpd *s)
 {
 	return s->unread.resets;
@@ -276,6 +286,20 @@ enum MHD_Result httpd_answer(struct MHD_Connection *c, unsigned status, struct t
 		return MHD_NO; /* closes the connection: there is no memory for an answer */
 	}
 	return httpd_queue(c, status, r, fields, field_count);
+}
+
+enum MHD_Result httpd_answer_line(struct MHD_Connection *c, unsigned status, const char *line,
+				  const struct httpd_field *field)
+{
+	const struct httpd_field fields[] = {
+		{MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain; charset=utf-8"},
+		field ? *field : (struct httpd_field){NULL, NULL}};
+	struct text body;
+
+	text_init(&body);
+	text_add(&body, line);
+	text_add_char(&body, '\n');
+	return httpd_answer(c, status, &body, fields, 2);
 }
 
 static void on_closed(uv_handle_t *handle)

@@ -26,13 +26,14 @@ struct httpd_options {
 	unsigned idle_seconds; /* after which a silent connection is closed */
 	/* What the kernel may keep of a connection in each direction; 0: what it likes. */
 	int socket_bytes;
-	/* After so long without an acknowledgement the kernel gives a connection up; 0: by itself.
-	 */
+	/* After so long without an acknowledgement the kernel ends a connection; 0: its own. */
 	unsigned unread_seconds;
 	/* Bytes that all closed connections together may leave unread; beyond, the oldest is reset.
 	 * 0: any number. */
 	size_t unread_max;
-	MHD_AccessHandlerCallback request;
+	bool has_head; /* HEAD is a method, too; others than these and GET are refused */
+	/* A complete request without a body. */
+	enum MHD_Result (*request)(void *ctx, struct MHD_Connection *c, const char *url);
 	void *ctx; /* of request */
 };
 
@@ -47,9 +48,6 @@ uint64_t httpd_evicted(const struct httpd *s);
 /* Connections whose client did not read everything in time, or before unread_max was reached. */
 uint64_t httpd_discarded(const struct httpd *s);
 
-/* To be called for each request: its connection becomes the last in the order of eviction. */
-void httpd_asked(struct httpd *s, struct MHD_Connection *c);
-
 /* A field of an answer; without a value it is left out. */
 struct httpd_field {
 	const char *name;
@@ -59,6 +57,10 @@ struct httpd_field {
 /* Takes the body. What it returns is for the request callback to return. */
 enum MHD_Result httpd_answer(struct MHD_Connection *c, unsigned status, struct text *body,
 			     const struct httpd_field *fields, size_t field_count);
+
+/* The same with one line of text; field may be NULL. */
+enum MHD_Result httpd_answer_line(struct MHD_Connection *c, unsigned status, const char *line,
+				  const struct httpd_field *field);
 
 /* Takes the response. What it returns is for the request callback to return. */
 enum MHD_Result httpd_queue(struct MHD_Connection *c, unsigned status, struct MHD_Response *r,

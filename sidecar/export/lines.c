@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/lines.h"
 
-#include <arpa/inet.h>
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "export/transaction_text.h"
 #include "proto/grpc.h"
-
-#define NSEC_PER_SEC 1000000000
 
 enum column {
 	COLUMN_TIME,
@@ -45,10 +41,9 @@ static const struct {
 struct lines {
 	FILE *out;
 	enum lines_format format;
-	int64_t clock_offset_ns;
+	struct transaction_text how;
 	int error; /* first failure, negative errno */
 	bool has_begun;
-	bool has_query;
 	size_t max_columns; /* 0: no limit */
 	bool is_left_out[COLUMN_MAX];
 	size_t width[COLUMN_MAX];
@@ -56,19 +51,9 @@ struct lines {
 	struct text cell; /* reused */
 };
 
-static struct span shown_target(const struct lines *l, const struct transaction *t)
-{
-	const char *query =
-		t->http.target.len ? memchr(t->http.target.ptr, '?', t->http.target.len) : NULL;
-
-	if (!query || l->has_query)
-		return t->http.target;
-	return (struct span){t->http.target.ptr, (size_t)(query - t->http.target.ptr)};
-}
-
 void lines_show_query(struct lines *l)
 {
-	l->has_query = true;
+	l->how.has_query = true;
 }
 
 void lines_fit(struct lines *l, size_t max_columns)
@@ -93,45 +78,6 @@ void lines_fit(struct lines *l, size_t max_columns)
 int lines_error(const struct lines *l)
 {
 	return l->error;
-}
-
-void lines_escape(struct text *t, struct span s)
-{
-	size_t start = 0; /* of the bytes before i that need no escape and are not written yet */
-
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.ptr[i];
-
-		if (c >= ' ' && c <= '~' && c != '\\')
-			continue;
-		text_add_span(t, (struct span){s.ptr + start, i - start});
-		start = i + 1;
-		if (c == '\\')
-			text_add(t, "\\\\");
-		else
-			text_addf(t, "\\x%02x", c);
-	}
-	text_add_span(t, span_from(s, start));
-}
-
-static void add_endpoint(struct text *t, const struct endpoint *e)
-{
-	char addr[INET6_ADDRSTRLEN];
-
-	if (!inet_ntop(e->family == 6 ? AF_INET6 : AF_INET, e->addr, addr, sizeof(addr)))
-		addr[0] = '\0'; /* cannot be: the buffer holds any address */
-	text_addf(t, e->family == 6 ? "[%s]:%u" : "%s:%u", addr, e->port);
-}
-
-/* Day and second in `ret`, nanoseconds returned. */
-static unsigned split_time(const struct lines *l, uint64_t time_ns, struct tm *ret)
-{
-	int64_t ns = (int64_t)time_ns + l->clock_offset_ns;
-	time_t sec = ns < 0 ? 0 : ns / NSEC_PER_SEC;
-
-	if (!gmtime_r(&sec, ret))
-		*ret = (struct tm){0};
-	return ns < 0 ? 0 : (unsigned)(ns % NSEC_PER_SEC);
 }
 
 static void add_ms(struct text *t, uint64_t from_ns, uint64_t to_ns)
@@ -215,18 +161,18 @@ static void add_value(struct lines *l, const struct transaction *t, enum column 
 
 	switch (i) {
 	case COLUMN_TIME:
-		nsec = split_time(l, t->start_ns, &tm);
+		nsec = transaction_text_time(t->start_ns, &l->how, &tm);
 		text_addf(cell, "%02d:%02d:%02d.%06u", tm.tm_hour, tm.tm_min, tm.tm_sec,
 			  nsec / 1000);
 		break;
 	case COLUMN_CLIENT:
-		add_endpoint(cell, is_server ? t->remote : t->local);
+		transaction_text_endpoint(cell, is_server ? t->remote : t->local);
 		break;
 	case COLUMN_SERVER:
-		add_endpoint(cell, is_server ? t->local : t->remote);
+		transaction_text_endpoint(cell, is_server ? t->local : t->remote);
 		break;
 	case COLUMN_METHOD:
-		lines_escape(cell, txn_method(t));
+		transaction_text_escape(cell, txn_method(t));
 		break;
 	case COLUMN_STATUS:
 		add_status(cell, t);
@@ -248,7 +194,7 @@ static void add_value(struct lines *l, const struct transaction *t, enum column 
 		text_add(cell, txn_error_name(t->error));
 		break;
 	case COLUMN_TARGET:
-		lines_escape(cell, shown_target(l, t));
+		transaction_text_escape(cell, transaction_text_target(t, &l->how));
 		break;
 	case COLUMN_MAX:
 		break;
@@ -268,103 +214,10 @@ static void add_row(struct lines *l, const struct transaction *t)
 	end_line(l, start);
 }
 
-static void json_text(cJSON *o, const char *name, struct text *value)
-{
-	(void)cJSON_AddStringToObject(o, name, value->ptr); /* checked by the caller */
-	text_clear(value);
-}
-
-static void json_number(cJSON *o, const char *name, uint64_t value, bool is_known)
-{
-	char digits[24];
-
-	/* As text: cJSON keeps doubles, and writes large ones with an exponent. */
-	(void)snprintf(digits, sizeof(digits), "%" PRIu64, value); /* at most 20 digits */
-	(void)cJSON_AddRawToObject(o, name, is_known ? digits : "null");
-}
-
-static const char *version_text(enum http_version version)
-{
-	return version == HTTP_2 ? "2" : version == HTTP_1_1 ? "1.1" : "1.0";
-}
-
-/* NULL: the transaction is no call of gRPC. */
-static void json_fill_grpc(cJSON *o, const struct txn_grpc *call)
-{
-	char digits[GRPC_STATUS_SIZE];
-
-	if (call)
-		(void)cJSON_AddStringToObject(o, "rpc_status",
-					      grpc_status_name(call->status, digits));
-	else
-		(void)cJSON_AddNullToObject(o, "rpc_status");
-	json_number(o, "request_messages", call ? call->messages[0] : 0, call);
-	json_number(o, "response_messages", call ? call->messages[1] : 0, call);
-	json_number(o, "timeout_ns", call ? call->timeout_ns : 0, call && call->timeout_ns);
-}
-
-static void json_fill(struct lines *l, cJSON *o, const struct transaction *t)
-{
-	bool is_server = t->role == ROLE_SERVER;
-	struct text *cell = &l->cell;
-	struct tm tm;
-	unsigned nsec = split_time(l, t->start_ns, &tm);
-
-	text_addf(cell, "%04d-%02d-%02dT%02d:%02d:%02d.%09uZ", tm.tm_year + 1900, tm.tm_mon + 1,
-		  tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, nsec);
-	json_text(o, "time", cell);
-	(void)cJSON_AddStringToObject(o, "role", is_server ? "server" : "client");
-	text_addf(cell, "%" PRIx64, t->conn_id);
-	json_text(o, "conn", cell);
-	add_endpoint(cell, is_server ? t->remote : t->local);
-	json_text(o, "client", cell);
-	add_endpoint(cell, is_server ? t->local : t->remote);
-	json_text(o, "server", cell);
-	lines_escape(cell, txn_method(t));
-	json_text(o, "method", cell);
-	if (t->http.target.len) {
-		lines_escape(cell, shown_target(l, t));
-		json_text(o, "target", cell);
-	} else {
-		(void)cJSON_AddNullToObject(o, "target");
-	}
-	lines_escape(cell, span_of(t->route));
-	json_text(o, "route", cell);
-	(void)cJSON_AddStringToObject(o, "version", version_text(t->http.version));
-	json_number(o, "status", t->http.status, t->http.status > TXN_STATUS_UNKNOWN);
-	if (t->error)
-		(void)cJSON_AddStringToObject(o, "error", txn_error_name(t->error));
-	else
-		(void)cJSON_AddNullToObject(o, "error");
-	json_number(o, "duration_ns", t->end_ns - t->start_ns, true);
-	json_number(o, "first_byte_ns", t->first_byte_ns - t->start_ns, t->first_byte_ns != 0);
-	json_number(o, "request_bytes", t->request_bytes, true);
-	json_number(o, "response_bytes", t->response_bytes, true);
-	(void)cJSON_AddBoolToObject(o, "probe", t->is_probe);
-	json_number(o, "stream", t->http.stream, t->http.stream != 0);
-	json_fill_grpc(o, t->protocol == TXN_GRPC ? &t->grpc : NULL);
-	if (t->is_tls)
-		(void)cJSON_AddStringToObject(o, "scheme", "https");
-}
-
-#define JSON_FIELD_COUNT 21 /* without "scheme" */
-
 static void add_json(struct lines *l, const struct transaction *t)
 {
-	cJSON *o = cJSON_CreateObject();
-	char *str = NULL;
-
-	if (o)
-		json_fill(l, o, t);
-	/* What could not be added is missing: one check instead of many. */
-	if (o && cJSON_GetArraySize(o) == JSON_FIELD_COUNT + t->is_tls)
-		str = cJSON_PrintUnformatted(o);
-	if (str)
-		text_add(&l->line, str);
-	else
-		fail(l, -ENOMEM);
-	cJSON_free(str);
-	cJSON_Delete(o);
+	transaction_text_json(&l->line, t, &l->how);
+	text_add_char(&l->line, '}');
 }
 
 static void lines_done(void *ctx, const struct transaction *t)
@@ -410,7 +263,7 @@ struct lines *lines_new(FILE *out, enum lines_format format, int64_t clock_offse
 		return NULL;
 	l->out = out;
 	l->format = format;
-	l->clock_offset_ns = clock_offset_ns;
+	l->how.offset_ns = clock_offset_ns;
 	text_init(&l->line);
 	text_init(&l->cell);
 	for (int i = 0; i < COLUMN_MAX; i++)

@@ -7,31 +7,7 @@
  *     TIME (UTC)          CLIENT           SERVER        METHOD STATUS  DURATION ...
  *     15:04:05.123456  10.0.0.1:41000  10.0.0.2:80   GET       200  1.204 ms ...
  *
- * NDJSON, and the same objects in one JSON array. Fields, in this order; all
- * but scheme are always there, null where nothing is known:
- *
- *     time            string  first byte of the request, RFC 3339, UTC, nanoseconds
- *     role            string  "server" or "client": which end was observed
- *     conn            string  names the connection within one run
- *     client, server  string  "ADDRESS:PORT", "[IPV6]:PORT"
- *     method, target  string  as on the wire, escaped; target without its query,
- *                           null if not kept
- *     route           string  template of the target
- *     version         string  "1.0", "1.1", "2"; of the request
- *     status          number  null if no response came, or its status could not be read
- *     error           string  "connection_closed", ...; null if it ended well
- *     duration_ns     number  first byte of the request to last byte of the response
- *     first_byte_ns   number  first byte of the request to first byte of the response
- *     request_bytes, response_bytes  number  bodies, as on the wire
- *     probe           bool    health check of a kubelet
- *     stream          number  of HTTP/2
- *     rpc_status      string  "OK", "NOT_FOUND", ..., "unknown"; gRPC only, as are the next three
- *     request_messages, response_messages  number  messages that were counted
- *     timeout_ns      number  timeout that the caller gave the server (grpc-timeout)
- *     scheme          string  "https"; only for requests over TLS
- *
- * Escaped: bytes outside of printable ASCII are written `\xNN` and a backslash
- * `\\`, so that strangers' bytes neither drive a terminal nor break UTF-8.
+ * NDJSON, and the same objects in one JSON array: transaction_text.h lists the fields.
  */
 #ifndef SIDELIGHT_EXPORT_LINES_H
 #define SIDELIGHT_EXPORT_LINES_H
@@ -69,8 +45,5 @@ int lines_error(const struct lines *l);
 
 /* Ends the output and flushes it. 0, or negative errno of the first thing that failed. */
 int lines_finish(struct lines *l);
-
-/* Appends s, escaped as above. */
-void lines_escape(struct text *t, struct span s);
 
 #endif

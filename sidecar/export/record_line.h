@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A recorded request as a line of NDJSON. Fields, all always there, null where nothing is known:
- * those of lines.h but timeout_ns and scheme, with the same meaning and escapes, and among them
+ * A recorded request as a line of NDJSON: the fields of transaction_text.h, of which timeout_ns is
+ * never known, and
  *
  *     container    string  "" outside of a Pod
  *     thread       number  that wrote the response (server) or the request (client)
- *     scheme       string  "http" or "https"
  *     is_cut       bool    the target is longer than what is kept
- *
- * No cJSON here: a line is made for each reader of each request.
  */
 #ifndef SIDELIGHT_EXPORT_RECORD_LINE_H
 #define SIDELIGHT_EXPORT_RECORD_LINE_H

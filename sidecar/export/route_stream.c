@@ -5,9 +5,8 @@
 
 #include "export/feed.h"
 #include "export/httpd.h"
-#include "export/lines.h"
+#include "export/json.h"
 #include "metrics/summary.h"
-#include "proto/grpc.h"
 
 /* A client that does not read gets no more windows until it does. */
 #define WAITING_MAX (256u << 10)
@@ -46,38 +45,27 @@ static bool count_anew(struct route_reader *r)
 	return false;
 }
 
-/* Words of ours, and those of strangers escaped: neither has a quotation mark unescaped. */
-static void add_string(struct text *out, const char *name, const char *value)
+/* One member of "statuses"; *comma precedes it. */
+static void add_count(struct text *out, const char **comma, const char *name, uint64_t count)
 {
-	struct text escaped;
-
-	text_init(&escaped);
-	lines_escape(&escaped, span_of(value));
-	text_addf(out, "\"%s\":\"", name);
-	for (const char *at = escaped.ptr; *at; at++) {
-		if (*at == '"' || *at == '\\')
-			text_add_char(out, '\\');
-		text_add_char(out, *at);
-	}
-	text_add(out, "\",");
-	text_release(&escaped);
+	if (!count)
+		return;
+	text_addf(out, "%s\"%s\":%llu", *comma, name, (unsigned long long)count);
+	*comma = ",";
 }
 
 static void add_statuses(struct text *out, const struct summary_row *row)
 {
 	char digits[GRPC_STATUS_SIZE];
+	const char *comma = "";
 
-	text_add(out, "\"statuses\":{");
-	for (size_t i = 0; i < SUMMARY_STATUSES && row->status[i].count; i++) {
-		unsigned status = row->status[i].status;
-
-		text_add(out, i ? ",\"" : "\"");
-		if (row->is_rpc)
-			text_add(out, grpc_status_name(status, digits));
-		else
-			text_addf(out, "%u", status);
-		text_addf(out, "\":%llu", (unsigned long long)row->status[i].count);
-	}
+	text_add(out, ",\"statuses\":{");
+	for (size_t i = 0; i < SUMMARY_STATUSES; i++)
+		add_count(out, &comma, summary_status_name(row, row->status[i].status, digits),
+			  row->status[i].count);
+	add_count(out, &comma, "other", row->status_other);
+	for (int e = TXN_OK + 1; e < TXN_ERROR_MAX; e++)
+		add_count(out, &comma, txn_error_name((enum txn_error)e), row->failed[e]);
 	text_add(out, "}}");
 }
 
@@ -85,17 +73,16 @@ static void add_row(struct text *out, const struct summary_row *row, double seco
 {
 	const struct latency *l = &row->latency;
 
-	text_add_char(out, '{');
-	add_string(out, "role", row->role == ROLE_CLIENT ? "client" : "server");
-	add_string(out, "method", row->method);
-	add_string(out, "route", row->route);
-	text_addf(out,
-		  "\"requests\":%llu,\"rate\":%.3f,\"errors\":%llu,\"p50_ns\":%llu,"
-		  "\"p90_ns\":%llu,\"p99_ns\":%llu,\"max_ns\":%llu,",
-		  (unsigned long long)l->count, (double)l->count / seconds,
-		  (unsigned long long)row->errors, (unsigned long long)latency_quantile(l, .5),
-		  (unsigned long long)latency_quantile(l, .9),
-		  (unsigned long long)latency_quantile(l, .99), (unsigned long long)l->max_ns);
+	text_addf(out, "{\"role\":\"%s\"", row->role == ROLE_CLIENT ? "client" : "server");
+	json_escaped(out, "method", span_of(row->method));
+	json_escaped(out, "route", span_of(row->route));
+	json_number(out, "requests", l->count, true);
+	text_addf(out, ",\"rate\":%.3f", (double)l->count / seconds);
+	json_number(out, "errors", row->errors, true);
+	json_number(out, "p50_ns", latency_quantile(l, .5), true);
+	json_number(out, "p90_ns", latency_quantile(l, .9), true);
+	json_number(out, "p99_ns", latency_quantile(l, .99), true);
+	json_number(out, "max_ns", l->max_ns, true);
 	add_statuses(out, row);
 }
 
@@ -120,17 +107,27 @@ static void add_window(struct text *out, const struct route_reader *r)
 	text_add(out, "]}\n");
 }
 
-static void end_window(struct route_reader *r)
+/* Returns false if the client has not read the windows before, or memory is short. */
+static bool send_window(struct route_reader *r)
 {
 	struct text *buf = &r->feed.buf;
 	size_t before = buf->len;
 
-	if (feed_waiting(&r->feed) < WAITING_MAX && r->summary)
-		add_window(buf, r);
-	if (buf->has_failed) {
-		buf->has_failed = false;
-		text_truncate(buf, before);
-	}
+	if (feed_waiting(&r->feed) >= WAITING_MAX || !r->summary)
+		return false;
+	add_window(buf, r);
+	if (!buf->has_failed)
+		return true;
+	buf->has_failed = false;
+	text_truncate(buf, before);
+	return false;
+}
+
+static void end_window(struct route_reader *r)
+{
+	r->streams->catch_up(r->streams->ctx);
+	if (!send_window(r))
+		r->streams->stats->windows_lost++;
 	if (!r->is_following || !count_anew(r)) {
 		r->feed.is_ended = true;
 		(void)uv_timer_stop(&r->timer); /* cannot fail */

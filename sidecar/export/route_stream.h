@@ -7,8 +7,8 @@
  *      {"role":"server","method":"GET","route":"/a","requests":7,"rate":3.5,"errors":1,
  *       "p50_ns":1,"p90_ns":2,"p99_ns":2,"max_ns":2,"statuses":{"200":6,"503":1}}]}
  *
- * in one line. Rates are per second. Requests that are missing in `statuses` got no response, or
- * had a status for which the row had no place.
+ * in one line. Rates are per second. `statuses` has the names of errors beside statuses, for
+ * requests without a complete response, and "other" for statuses beyond SUMMARY_STATUSES.
  */
 #ifndef SIDELIGHT_EXPORT_ROUTE_STREAM_H
 #define SIDELIGHT_EXPORT_ROUTE_STREAM_H
@@ -19,6 +19,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "metrics/control_stats.h"
 #include "txn/engine.h"
 
 /* Each has a summary: up to ROUTE_ROWS_MAX rows of 10 kB. */
@@ -35,6 +36,10 @@ struct route_streams {
 	uv_loop_t *loop; /* borrowed, as is the next */
 	struct engine *engine;
 	struct httpd *httpd; /* borrowed: whose connections they are */
+	struct control_stats *stats; /* borrowed */
+	/* Hands all that has happened to the engine: called before a window ends. */
+	void (*catch_up)(void *ctx);
+	void *ctx;
 	struct route_reader *readers;
 	size_t count;
 };

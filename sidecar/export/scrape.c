@@ -34,19 +34,6 @@ struct scrape {
 	struct scrape_stats stats;
 };
 
-static enum MHD_Result answer_line(struct MHD_Connection *c, unsigned status, const char *line,
-				   const char *field, const char *value)
-{
-	struct httpd_field fields[] = {{MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain; charset=utf-8"},
-				       {field, value}};
-	struct text body;
-
-	text_init(&body);
-	text_add(&body, line);
-	text_add_char(&body, '\n');
-	return httpd_answer(c, status, &body, fields, 2);
-}
-
 static ssize_t on_block(void *ctx, uint64_t at, char *buf, size_t len)
 {
 	ssize_t n = delivery_read(ctx, buf, len);
@@ -101,8 +88,8 @@ static enum MHD_Result answer_page(struct scrape *s, struct MHD_Connection *c,
 	uint64_t len;
 
 	if (!d)
-		return answer_line(c, MHD_HTTP_SERVICE_UNAVAILABLE, "no memory",
-				   MHD_HTTP_HEADER_RETRY_AFTER, "1");
+		return httpd_answer_line(c, MHD_HTTP_SERVICE_UNAVAILABLE, "no memory",
+					 &(struct httpd_field){MHD_HTTP_HEADER_RETRY_AFTER, "1"});
 	len = delivery_length(d);
 	r = MHD_create_response_from_callback(len, len < BLOCK_BYTES ? len : BLOCK_BYTES, on_block,
 					      d, on_delivered);
@@ -127,42 +114,27 @@ static enum MHD_Result answer_metrics(struct scrape *s, struct MHD_Connection *c
 	text_release(&accept.values);
 	text_release(&encoding.values);
 	if (coding == ACCEPT_NOTHING)
-		return answer_line(c, MHD_HTTP_NOT_ACCEPTABLE, "only gzip and identity", NULL,
-				   NULL);
+		return httpd_answer_line(c, MHD_HTTP_NOT_ACCEPTABLE, "only gzip and identity",
+					 NULL);
 	return answer_page(s, c, format, coding == ACCEPT_GZIP ? PAGE_GZIP : PAGE_IDENTITY);
 }
 
-static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const char *url,
-				  const char *method, const char *version, const char *data,
-				  size_t *data_len, void **request)
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const char *url)
 {
-	static char started;
 	struct scrape *s = ctx;
 	const char *why = NULL;
 
-	(void)version;
-	(void)data;
-	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		return answer_line(c, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD",
-				   MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	if (*data_len > 0)
-		return MHD_NO; /* no scraper sends a body; nobody may send one for ever */
-	if (!*request) { /* the first of two calls: the head is read, the body is not */
-		*request = &started;
-		return MHD_YES;
-	}
-	httpd_asked(s->httpd, c);
 	if (strcmp(url, "/metrics") == 0)
 		return answer_metrics(s, c);
 	if (strcmp(url, "/healthz") == 0)
-		return answer_line(c, MHD_HTTP_OK, "ok", NULL, NULL);
+		return httpd_answer_line(c, MHD_HTTP_OK, "ok", NULL);
 	if (strcmp(url, "/readyz") != 0)
-		return answer_line(c, MHD_HTTP_NOT_FOUND, "try /metrics, /healthz or /readyz", NULL,
-				   NULL);
+		return httpd_answer_line(c, MHD_HTTP_NOT_FOUND, "try /metrics, /healthz or /readyz",
+					 NULL);
 	if (s->options.unready)
 		why = s->options.unready(s->options.ctx);
-	return answer_line(c, why ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK, why ? why : "ready",
-			   NULL, NULL);
+	return httpd_answer_line(c, why ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK,
+				 why ? why : "ready", NULL);
 }
 
 struct scrape *scrape_new(uv_loop_t *loop, const struct scrape_options *options,
@@ -181,6 +153,7 @@ struct scrape *scrape_new(uv_loop_t *loop, const struct scrape_options *options,
 						     .socket_bytes = SOCKET_BYTES,
 						     .unread_seconds = UNREAD_SECONDS,
 						     .unread_max = UNREAD_MAX,
+						     .has_head = true,
 						     .request = on_request,
 						     .ctx = s},
 			     ret_error);

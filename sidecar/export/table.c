@@ -11,7 +11,6 @@
 
 #define COLUMNS	     10
 #define CELL_SIZE    64
-#define ROUTE_MAX    60 /* columns; longer routes are cut, the metrics have them in full */
 #define ROUTE_MIN    16 /* in a narrow terminal */
 #define STATUSES_MIN 10 /* likewise: one status and its count */
 
@@ -93,24 +92,24 @@ void table_add_duration(struct text *out, uint64_t ns)
 	text_add(out, buf);
 }
 
-/* Routes come from the wire: nothing that a terminal would obey gets through. */
-static void format_name(char *buf, const char *name)
+void table_copy_name(char buf[TABLE_NAME_SIZE], const char *name)
 {
-	size_t len = strnlen(name, ROUTE_MAX + 1);
+	size_t max = TABLE_NAME_SIZE - 1;
+	size_t len = strnlen(name, max + 1);
 
-	for (size_t i = 0; i < len; i++)
+	for (size_t i = 0; i < len && i < max; i++)
 		buf[i] = name[i] >= ' ' && name[i] <= '~' ? name[i] : '?';
-	buf[len] = '\0';
-	if (len > ROUTE_MAX)
-		memcpy(buf + ROUTE_MAX - 3, "...", 4);
+	buf[len < max ? len : max] = '\0';
+	if (len > max)
+		memcpy(buf + max - 3, "...", 4);
 }
 
 static void line_fill(struct line *line, const struct summary_row *row, uint64_t elapsed_ns)
 {
 	const struct latency *l = &row->latency;
 
-	format_name(line->cell[METHOD], row->method);
-	format_name(line->cell[ROUTE], row->route);
+	table_copy_name(line->cell[METHOD], row->method);
+	table_copy_name(line->cell[ROUTE], row->route);
 	format_count(line->cell[REQUESTS], l->count);
 	format_rate(line->cell[RATE], l->count, elapsed_ns);
 	format_share(line->cell[ERRORS], row->errors, l->count);
@@ -195,14 +194,8 @@ static void add_statuses(struct text *out, const struct summary_row *row)
 	for (size_t i = 0; i < SUMMARY_STATUSES && sorted[i].count; i++, space = " ") {
 		char digits[GRPC_STATUS_SIZE];
 
-		text_add(out, space);
-		if (row->is_rpc)
-			text_add(out, grpc_status_name(sorted[i].status, digits));
-		else if (sorted[i].status == TXN_STATUS_UNKNOWN)
-			text_add(out, txn_unknown);
-		else
-			text_addf(out, "%u", sorted[i].status);
-		text_addf(out, ":%" PRIu64, sorted[i].count);
+		text_addf(out, "%s%s:%" PRIu64, space,
+			  summary_status_name(row, sorted[i].status, digits), sorted[i].count);
 	}
 	if (row->status_other) {
 		text_addf(out, "%sother:%" PRIu64, space, row->status_other);

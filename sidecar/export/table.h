@@ -23,6 +23,12 @@
  */
 void table_add(struct text *out, struct summary *s, uint64_t elapsed_ns, size_t max_columns);
 
+/* Longer routes are cut; the metrics have them in full. */
+#define TABLE_NAME_SIZE 61
+
+/* Copies a name that strangers may have chosen. No byte that a terminal would obey remains. */
+void table_copy_name(char buf[TABLE_NAME_SIZE], const char *name);
+
 /* `85 ns`, `120 us`, `1.21 ms`, `15.2 s`: three digits. */
 void table_add_duration(struct text *out, uint64_t ns);
 

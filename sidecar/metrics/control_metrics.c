@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum family_id { READERS, LINES, LINES_LOST, BUFFER_BYTES, REFUSED, FAMILIES };
+enum family_id { READERS, LINES, LINES_LOST, WINDOWS_LOST, BUFFER_BYTES, REFUSED, FAMILIES };
 
 static const char *const reason_labels[] = {"reason"};
 
@@ -18,6 +18,10 @@ static const struct family_desc descs[FAMILIES] = {
 			.help = "Requests that were gone when a reader of the control socket could "
 				"take them.",
 			.type = METRIC_COUNTER},
+	[WINDOWS_LOST] = {.name = "sidelight_control_windows_lost_total",
+			  .help = "Windows of routes that their reader at the control socket was "
+				  "not given: it had not read those before, or memory was short.",
+			  .type = METRIC_COUNTER},
 	[BUFFER_BYTES] = {.name = "sidelight_control_buffer_bytes",
 			  .help = "What readers of the control socket have not taken, now.",
 			  .type = METRIC_GAUGE},
@@ -36,14 +40,10 @@ struct control_metrics *control_metrics_new(struct registry *r)
 {
 	struct control_metrics *m = calloc(1, sizeof(*m));
 
-	for (int i = 0; m && i < FAMILIES; i++) {
-		m->family[i] = registry_family(r, &descs[i]);
-		if (!m->family[i]) {
-			control_metrics_free(m);
-			return NULL;
-		}
-	}
-	return m;
+	if (!m || registry_families(r, descs, FAMILIES, m->family) == 0)
+		return m;
+	control_metrics_free(m);
+	return NULL;
 }
 
 void control_metrics_free(struct control_metrics *m)
@@ -51,17 +51,13 @@ void control_metrics_free(struct control_metrics *m)
 	free(m);
 }
 
-static void set(struct control_metrics *m, enum family_id family, uint64_t value)
-{
-	series_set(family_series(m->family[family], NULL), (double)value);
-}
-
 void control_metrics_refresh(struct control_metrics *m, const struct control_stats *stats)
 {
-	set(m, READERS, stats->readers);
-	set(m, LINES, stats->lines);
-	set(m, LINES_LOST, stats->lines_lost);
-	set(m, BUFFER_BYTES, stats->buffer_bytes);
+	family_set(m->family[READERS], (double)stats->readers);
+	family_set(m->family[LINES], (double)stats->lines);
+	family_set(m->family[LINES_LOST], (double)stats->lines_lost);
+	family_set(m->family[WINDOWS_LOST], (double)stats->windows_lost);
+	family_set(m->family[BUFFER_BYTES], (double)stats->buffer_bytes);
 	for (int i = 0; i < CONTROL_REFUSED_MAX; i++) {
 		const char *reason = control_refusal_name((enum control_refusal)i);
 

@@ -15,8 +15,8 @@ enum control_refusal {
 struct control_stats {
 	uint64_t readers; /* now */
 	uint64_t lines; /* requests that readers were given */
-	uint64_t lines_lost; /* that a reader asked for, and that were gone when it could take them
-			      */
+	uint64_t lines_lost; /* recorded requests that were gone when a reader could take them */
+	uint64_t windows_lost; /* windows of /routes that were not given to their reader */
 	uint64_t buffer_bytes; /* that readers have not taken, now */
 	uint64_t refused[CONTROL_REFUSED_MAX];
 };

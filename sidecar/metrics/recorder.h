@@ -49,7 +49,7 @@ struct record {
 	uint64_t request_bytes;
 	uint64_t response_bytes;
 
-	uint32_t messages[2]; /* of gRPC */
+	uint32_t messages[2]; /* of gRPC; undefined for other protocols, as is grpc_status */
 	uint32_t tid;
 	uint32_t stream;
 	struct endpoint local;

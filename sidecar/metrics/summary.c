@@ -2,11 +2,11 @@
 #include "metrics/summary.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
 #include "metrics/red.h"
-#include "proto/grpc.h"
 
 #define OTHER "_OTHER"
 
@@ -158,6 +158,17 @@ const struct summary_row *summary_row(struct summary *s, size_t i)
 		s->is_sorted = true;
 	}
 	return s->rows[i];
+}
+
+const char *summary_status_name(const struct summary_row *row, unsigned status,
+				char buf[GRPC_STATUS_SIZE])
+{
+	if (row->is_rpc)
+		return grpc_status_name(status, buf);
+	if (status == TXN_STATUS_UNKNOWN)
+		return txn_unknown;
+	(void)snprintf(buf, GRPC_STATUS_SIZE, "%u", status); /* at most five digits */
+	return buf;
 }
 
 uint64_t summary_elapsed_ns(const struct summary *s)

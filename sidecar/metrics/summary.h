@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "metrics/latency.h"
+#include "proto/grpc.h"
 #include "txn/transaction.h"
 
 #define SUMMARY_STATUSES 20 /* different ones per row; the rest is in status_other */
@@ -48,6 +49,10 @@ extern const struct txn_sink summary_sink;
 size_t summary_row_count(const struct summary *s);
 /* Rows by count, the largest first; i < summary_row_count(). Valid until the next transaction. */
 const struct summary_row *summary_row(struct summary *s, size_t i);
+
+/* What a status of a row is called: a number, a name of gRPC, or "unknown". May be buf. */
+const char *summary_status_name(const struct summary_row *row, unsigned status,
+				char buf[GRPC_STATUS_SIZE]);
 
 /* From the first request's first byte to the last response's last; 0 if there were none. */
 uint64_t summary_elapsed_ns(const struct summary *s);

@@ -86,7 +86,7 @@ class Socket(Traced):
             readers.append(self.own(Unix(self.path, "/requests?follow=1")))
             readers[-1].read(lambda data: b"\r\n\r\n" in data)
         _, said = self.trace("--last=1h", status=2)
-        self.assertIn("8 readers already", said)
+        self.assertIn("8 readers of /requests already", said)
         scrape = self.sidelight.scrape()
         self.assertEqual(scrape.sum(READERS), 8)
         self.assertEqual(scrape.sum(REFUSED, reason="readers"), 1)

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "export/lines.h"
+#include "export/transaction_text.h"
 
 static void test_escape(void **state)
 {
@@ -35,7 +36,7 @@ static void test_escape(void **state)
 	text_init(&t);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		text_clear(&t);
-		lines_escape(&t, (struct span){rows[i].in, rows[i].len});
+		transaction_text_escape(&t, (struct span){rows[i].in, rows[i].len});
 		if (strcmp(t.ptr, rows[i].want) != 0)
 			fail_msg("%s: %s", rows[i].why, t.ptr);
 	}

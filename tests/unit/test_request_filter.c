@@ -172,14 +172,14 @@ static char *line_of(const struct record *e, bool has_query)
 static void test_line(void **state)
 {
 	static const char want[] =
-		"{\"time\":\"2023-11-14T22:13:21.000000000Z\",\"role\":\"server\","
-		"\"container\":\"web\",\"conn\":\"0\",\"client\":\"10.1.2.3:40000\","
-		"\"server\":\"10.0.0.1:80\",\"method\":\"GET\",\"target\":\"/users/7\","
-		"\"route\":\"/users/{id}\",\"scheme\":\"http\",\"version\":\"1.1\",\"status\":503,"
-		"\"error\":null,\"duration_ns\":100000000,\"first_byte_ns\":40000000,"
-		"\"request_bytes\":0,\"response_bytes\":0,\"probe\":false,\"stream\":null,"
-		"\"thread\":null,\"rpc_status\":null,\"request_messages\":null,"
-		"\"response_messages\":null,\"is_cut\":false}\n";
+		"{\"time\":\"2023-11-14T22:13:21.000000000Z\",\"role\":\"server\",\"conn\":\"0\","
+		"\"client\":\"10.1.2.3:40000\",\"server\":\"10.0.0.1:80\",\"method\":\"GET\","
+		"\"target\":\"/users/7\",\"route\":\"/users/{id}\",\"version\":\"1.1\","
+		"\"status\":503,\"error\":null,\"duration_ns\":100000000,"
+		"\"first_byte_ns\":40000000,\"request_bytes\":0,\"response_bytes\":0,"
+		"\"probe\":false,\"stream\":null,\"rpc_status\":null,\"request_messages\":null,"
+		"\"response_messages\":null,\"timeout_ns\":null,\"container\":\"web\","
+		"\"thread\":null,\"is_cut\":false}\n";
 	struct record e = sample();
 	char *line = line_of(&e, false);
 
