@@ -13,7 +13,7 @@ FROM --platform=$BUILDPLATFORM $BASE AS build
 ARG TARGETARCH
 WORKDIR /src
 COPY Makefile ./
-COPY tests/install-packages tests/build-curl tests/
+COPY tests/install-packages tests/build-curl tests/fetch-source tests/
 RUN set -eu; \
     command -v make >/dev/null || { apt-get -q update; apt-get -q -y --no-install-recommends install make; }; \
     case $TARGETARCH-$(uname -m) in \
@@ -29,26 +29,9 @@ RUN set -eu; \
     *) CROSS= ;; \
     esac; \
     make -j"$(nproc)" LEAN=1 CROSS=$CROSS REVISION="$REVISION" DESTDIR=/all install; \
-    lib=/usr/lib/$(${CROSS}gcc -print-multiarch); \
-    copy_needed() { \
-        for so in $(readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do \
-            case $so in ld-linux*) continue ;; esac; \
-            if [ ! -e "$root$lib/$so" ]; then install -D "$lib/$so" "$root$lib/$so"; copy_needed "$lib/$so"; fi; \
-        done; \
-    }; \
     for program in sidelight sidelight-webhook; do \
-        root=/out/$program; \
-        install -d "$root/usr/bin" "$root/etc/ssl/certs"; \
-        ${CROSS}strip -o "$root/usr/bin/$program" "/all/usr/bin/$program"; \
-        loader=$(readelf -l "$root/usr/bin/$program" | sed -n 's/.*interpreter: \(.*\)\]/\1/p'); \
-        install -D "$loader" "$root$loader"; \
-        copy_needed "$root/usr/bin/$program"; \
-        cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"; \
-        echo 'hosts: files dns' >"$root/etc/nsswitch.conf"; \
-    done; \
-    # Not in force by themselves (=p): a container that grants fewer can still start the program,
-    # which says what is missing.
-    setcap cap_bpf,cap_net_admin,cap_perfmon,cap_sys_ptrace=p /out/sidelight/usr/bin/sidelight
+        sidecar/packaging/image-root "/all/usr/bin/$program" "/out/$program" $CROSS; \
+    done
 
 FROM scratch AS sidelight-webhook
 COPY --from=build /out/sidelight-webhook /

@@ -15,6 +15,11 @@ CLANG    ?= clang
 LLVM_STRIP ?= llvm-strip
 BPFTOOL  ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
 SANITIZE ?=
+# arm64: the machine of the guests of `make kernels`.
+ARCH     ?=
+IS_ARM64 := $(filter arm64,$(ARCH))
+# For `make release`: -ffile-prefix-map=DIRECTORY=. for each that must not get into a program.
+PREFIX_MAP ?=
 VERSION  := 0.1.0
 REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
@@ -42,8 +47,8 @@ endif
 # pkg-config name, least version, Debian package
 LIBRARIES := libbpf:1.1:libbpf-dev libcurl:7.88:libcurl4-gnutls-dev libcjson:1.7:libcjson-dev \
 	libcap:2.60:libcap-dev libseccomp:2.5:libseccomp-dev libmicrohttpd:0.9.75:libmicrohttpd-dev \
-	libuv:1.44:libuv1-dev nettle:3.8:nettle-dev \
-	libpcap:1.10:libpcap-dev zlib:1.2:zlib1g-dev
+	libuv:1.44:libuv1-dev nettle:3.8:nettle-dev ncursesw:6.2:libncurses-dev \
+	libpcap:1.10:libpcap-dev libprotobuf-c:1.4:libprotobuf-c-dev zlib:1.2:zlib1g-dev
 WEBHOOK_LIBRARIES := gnutls:3.7:libgnutls28-dev \
 	libcjson:1.7:libcjson-dev libcurl:7.88:libcurl4-gnutls-dev libuv:1.44:libuv1-dev
 ALL_LIBRARIES := $(sort $(LIBRARIES) $(WEBHOOK_LIBRARIES))
@@ -51,10 +56,12 @@ names = $(foreach l,$1,$(firstword $(subst :, ,$(l))))
 
 # Names that Debian 12 and 13 share.
 BUILD_PACKAGES := gcc libc6-dev make git clang llvm bpftool pkgconf linux-libc-dev uthash-dev \
+	protobuf-c-compiler \
 	$(foreach l,$(ALL_LIBRARIES),$(lastword $(subst :, ,$(l))))
-DEMO_PACKAGES := nginx-light wrk curl prometheus-pushgateway python3-grpcio
-E2E_PACKAGES := nginx-light apache2-bin haproxy lighttpd caddy nodejs golang-go wrk curl \
-	iproute2 iptables tcpdump util-linux
+DEMO_PACKAGES := nginx-light wrk curl openssl prometheus-pushgateway python3-grpcio
+PICTURE_PACKAGES := chromium fonts-dejavu-core prometheus nodejs $(if $(shell command -v npm),,npm)
+E2E_PACKAGES := nginx-light apache2-bin haproxy lighttpd caddy nodejs golang-go wrk curl wget \
+	iproute2 iptables tcpdump util-linux strace tmux gdb apache2-utils
 # Node's own packages bring npm along, Debian's do not.
 PEER_PACKAGES := nghttp2-server nghttp2-client etcd-server etcd-client golang-go \
 	golang-google-grpc-dev libgrpc++-dev g++ nodejs \
@@ -62,28 +69,31 @@ PEER_PACKAGES := nghttp2-server nghttp2-client etcd-server etcd-client golang-go
 POD_PACKAGES := podman buildah runc conmon catatonit netavark jq python3-jsonpatch nginx-light prometheus-pushgateway \
 	util-linux iproute2
 TEST_PACKAGES := $(DEMO_PACKAGES) $(E2E_PACKAGES) $(PEER_PACKAGES) $(POD_PACKAGES) $(IMAGE_PACKAGES) libcmocka-dev libnghttp2-dev python3 python3-yaml \
-	prometheus openssl
-BENCH_PACKAGES := nginx-light wrk curl python3 valgrind nghttp2-server nghttp2-client golang-go \
-	golang-google-grpc-dev
-GUEST_PACKAGES := nginx-light wrk curl python3 nghttp2-server nghttp2-client qemu-system-x86 busybox-static apache2-utils
+	prometheus openssl python3-openpyxl python3-protobuf python3-prometheus-client zsh fish man-db chromium fonts-dejavu-core
+BENCH_PACKAGES := nginx-light wrk curl openssl python3 valgrind nghttp2-server nghttp2-client golang-go nodejs \
+	golang-google-grpc-dev prometheus prometheus-pushgateway
+GUEST_PACKAGES := nginx-light wrk curl python3 nghttp2-server nghttp2-client qemu-system-x86 busybox-static apache2-utils \
+	$(if $(IS_ARM64),qemu-system-arm binutils)
 IMAGE_PACKAGES := binutils ca-certificates dpkg-dev libcap2-bin
 FUZZ_PACKAGES := libclang-rt-dev
 LINT_PACKAGES := clang-format clang-tidy shellcheck python3
 
 # Targets that compile nothing themselves need no library to be there.
-ifneq ($(filter-out clean help test peers demo fuzz siege soak coverage kernels bench bench-exact lint install-deps deps-%,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean help test release check-release peers demo dashboards pictures fuzz siege soak coverage kernels check-arm64 bench bench-exact bench-exports lint install-deps deps-%,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(shell command -v pkg-config),)
 $(error pkg-config is missing; install it with: apt-get install pkgconf (or all at once: make deps-build))
 endif
 MISSING := $(strip $(foreach l,$(ALL_LIBRARIES),$(shell set -- $(subst :, ,$(l)); \
 	$(PKG_CONFIG) --exists "$$1 >= $$2" || echo $$3)) \
 	$(if $(wildcard /usr/include/uthash.h),,uthash-dev) \
-	$(foreach t,$(CLANG):clang $(BPFTOOL):bpftool,$(shell command -v $(firstword $(subst :, ,$(t))) \
+	$(foreach t,$(CLANG):clang $(BPFTOOL):bpftool protoc-c:protobuf-c-compiler,$(shell command -v $(firstword $(subst :, ,$(t))) \
 	>/dev/null || echo $(lastword $(subst :, ,$(t))))))
 ifneq ($(MISSING),)
 $(error missing or too old; install with: apt-get install $(MISSING) (or all at once: make deps-build))
 endif
-CPPFLAGS_PKGS := $(shell $(PKG_CONFIG) --cflags $(call names,$(ALL_LIBRARIES)))
+# Debian's ncurses asks for an older POSIX than _GNU_SOURCE has.
+CPPFLAGS_PKGS := $(filter-out -D_DEFAULT_SOURCE -D_XOPEN_SOURCE=%,\
+	$(shell $(PKG_CONFIG) --cflags $(call names,$(ALL_LIBRARIES))))
 LDLIBS_PKGS   := $(shell $(PKG_CONFIG) --libs $(call names,$(LIBRARIES)))
 WEBHOOK_PKGS  := $(shell $(PKG_CONFIG) --libs $(call names,$(WEBHOOK_LIBRARIES))) -lm
 endif
@@ -103,7 +113,7 @@ HARDEN   := $(if $(SANITIZE),,-fPIE -fstack-protector-strong -fstack-clash-prote
 HARDEN_LINK := $(if $(SANITIZE),,-pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
 override CPPFLAGS += -D_GNU_SOURCE -Isidecar -I. -I$(BUILD) $(CPPFLAGS_PKGS) \
 	-DSIDELIGHT_VERSION='"$(VERSION)"' -DSIDELIGHT_REVISION='"$(REVISION)"'
-override CFLAGS := -std=gnu11 $(WARNINGS) $(HARDEN) $(CFLAGS) $(SANITIZE_FLAGS) $(LTO)
+override CFLAGS := -std=gnu11 $(WARNINGS) $(HARDEN) $(CFLAGS) $(SANITIZE_FLAGS) $(LTO) $(PREFIX_MAP)
 override LDFLAGS := $(HARDEN_LINK) $(LDFLAGS) $(SANITIZE_FLAGS)
 # For libcurl: tests/build-curl.
 .PHONY: deps-flags
@@ -115,12 +125,24 @@ LDLIBS   += $(LDLIBS_PKGS)
 # --- the programs ----------------------------------------------------------------
 
 SOURCES  := $(sort $(filter-out sidecar/webhook/%,$(wildcard sidecar/*.c sidecar/*/*.c)))
-OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
+MESSAGES := otlp prometheus
+OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o) $(MESSAGES:%=$(BUILD)/%.pb-c.o)
 MAIN     := $(BUILD)/sidecar/main.o
 LIBRARY  := $(BUILD)/libsidelight.a
 BPF      := $(sort $(wildcard bpf/*.bpf.c))
-BPF_FLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu
+BPF_FLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu $(PREFIX_MAP)
 SKELETONS := $(BPF:bpf/%.bpf.c=$(BUILD)/%.skel.h) $(BUILD)/ringbuf.skel.h
+# What is made before anything is compiled.
+GENERATED := $(SKELETONS) $(MESSAGES:%=$(BUILD)/%.pb-c.h)
+# Messages of protobuf as C structs; warnings about that code are not ours to mend.
+$(BUILD)/%.pb-c.h: sidecar/export/%.proto
+	@mkdir -p $(@D)
+	@protoc-c --proto_path=$(<D) --c_out=$(@D) $(<F)
+$(BUILD)/%.pb-c.c: $(BUILD)/%.pb-c.h ;
+.SECONDARY: $(MESSAGES:%=$(BUILD)/%.pb-c.c)
+$(BUILD)/%.pb-c.o: $(BUILD)/%.pb-c.c
+	$(CC) $(CPPFLAGS) $(CFLAGS) -w -c -o $@ $<
+
 # Kept, although make takes them for intermediate: the files of dependencies name them, so that
 # the next run would make them again, with all that comes of them.
 .SECONDARY: $(BPF:bpf/%.bpf.c=$(BUILD)/%.bpf.o)
@@ -156,13 +178,34 @@ install: all ## copy both programs to $(DESTDIR)/usr/bin
 	install -d $(DESTDIR)/usr/bin
 	install $(PROGRAMS)/sidelight $(PROGRAMS)/sidelight-webhook $(DESTDIR)/usr/bin
 
+DOCUMENTED := sidelight sidelight-webhook
+.PHONY: install-doc
+install-doc: all ## copy manual pages, and completions for bash, zsh and fish, to $(DESTDIR)/usr/share
+	@set -e; share=$(DESTDIR)/usr/share; \
+	install -d $$share/man/man1 $$share/bash-completion/completions \
+		$$share/zsh/vendor-completions $$share/fish/vendor_completions.d; \
+	for p in $(DOCUMENTED); do \
+		$(PROGRAMS)/$$p man >$$share/man/man1/$$p.1; \
+		$(PROGRAMS)/$$p completion bash >$$share/bash-completion/completions/$$p; \
+		$(PROGRAMS)/$$p completion zsh >$$share/zsh/vendor-completions/_$$p; \
+		$(PROGRAMS)/$$p completion fish >$$share/fish/vendor_completions.d/$$p.fish; \
+	done
+
+-include sidecar/packaging/release.mk tests/guest/arm64.mk tests/bench/bench.mk
+
 # JSON as a C string.
 $(BUILD)/webhook/%.json.h: sidecar/webhook/%.json
 	@mkdir -p $(@D)
 	@sed 's/["\\]/\\&/g; s/.*/"&\\n"/' $< > $@
 $(BUILD)/sidecar/webhook/template.o: $(BUILD)/webhook/template.json.h
+# The files of the page of `sidelight ui`, likewise.
+UI_ASSETS := $(patsubst sidecar/%,$(BUILD)/%.h,$(wildcard sidecar/cmd/ui/*))
+$(BUILD)/cmd/ui/%.h: sidecar/cmd/ui/%
+	@mkdir -p $(@D)
+	@sed 's/["\\?]/\\&/g; s/.*/"&\\n"/' $< > $@
+$(BUILD)/sidecar/cmd/ui_assets.o: $(UI_ASSETS)
 
-$(BUILD)/%.o: %.c | $(SKELETONS)
+$(BUILD)/%.o: %.c | $(GENERATED)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -195,11 +238,12 @@ deps-build: ## install what building needs (apt; nothing if all is there)
 deps-image: ## likewise, for the Dockerfile
 	@tests/install-packages $(BUILD_PACKAGES) $(IMAGE_PACKAGES)
 	@tests/build-curl $(CURL)
-deps-image-arm64:
+deps-arm64:
 	@dpkg --add-architecture arm64
 	@tests/install-packages $(filter-out %-dev,$(BUILD_PACKAGES)) linux-libc-dev uthash-dev \
 		$(IMAGE_PACKAGES) gcc-aarch64-linux-gnu \
 		$(patsubst %,%:arm64,libc6-dev $(foreach l,$(ALL_LIBRARIES),$(lastword $(subst :, ,$l))))
+deps-image-arm64: deps-arm64
 	@tests/build-curl $(CURL) aarch64-linux-gnu-
 deps-fuzz:
 	@tests/install-packages $(BUILD_PACKAGES) $(FUZZ_PACKAGES)
@@ -231,7 +275,7 @@ $(BUILD)/tests/unit/test_toy: $(BUILD)/tests/toy/ping.o
 
 # Half of the program each: the exporters without a kernel, the kernel half without the rest; and
 # a client that is faster than any script.
-E2E_DRIVERS := $(patsubst %,$(BUILD)/tests/e2e/%_driver,push ring flood takeover crowd)
+E2E_DRIVERS := $(patsubst %,$(BUILD)/tests/e2e/%_driver,push ring flood takeover crowd calls key_log)
 -include $(E2E_DRIVERS:=.d)
 
 $(BUILD)/tests/e2e/%: $(BUILD)/tests/e2e/%.o $(LIBRARY)
@@ -278,11 +322,18 @@ SERIAL_TESTS = $(sort $(wildcard tests/e2e/test_*.py tests/pods/test_*.py))
 test: install-deps ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory -s -j2 test-build
 	@$(MAKE) --no-print-directory test-run
-test-build: $(PEERS) all $(UNIT_TESTS) $(E2E_DRIVERS) test-build-sanitized build-curl
+test-build: $(PEERS) all $(UNIT_TESTS) $(E2E_DRIVERS) test-build-sanitized build-curl fetch-packages
 # Without the archive of sources the image's tests are skipped, by name.
 .PHONY: build-curl
 build-curl:
 	@tests/build-curl $(CURL) || [ $$? = 3 ]
+# The tests that need them are skipped, by name, without Debian's archive. VictoriaMetrics scrapes as
+# Prometheus does, and receives OTLP, which Debian's builds of Prometheus (2.42, 2.53, 3.5) leave
+# out; Prometheus 2.42 (Debian 12) knows nothing of created timestamps.
+.PHONY: fetch-packages
+fetch-packages:
+	@tests/fetch-package victoria-metrics 1.112 victoria-metrics $(BUILD)/victoria-metrics || [ $$? = 3 ]
+	@tests/fetch-package prometheus 2.53 prometheus $(BUILD)/prometheus || [ $$? = 3 ]
 .PHONY: peers
 peers: $(PEERS)
 .PHONY: test-build-sanitized
@@ -337,35 +388,21 @@ demo: deps-demo ## nginx, a gRPC service and a Pushgateway under `sidelight run`
 	@$(MAKE) --no-print-directory -s -j2 all
 	@tests/demo/demo
 
-# --- other kernels, and what it costs ------------------------------------------------
-
-# What sidelight stands beside: programs that do nothing, and a capture that only copies; a
-# client that saturates nginx; and what the caches of this machine take.
-NOTHING := $(BUILD)/tests/bench/nothing.bpf.o
-BARE    := $(BUILD)/tests/bench/bare $(BUILD)/tests/bench/bare.bpf.o
-TOOLS   := $(addprefix $(BUILD)/tests/bench/,asker lines)
--include $(addprefix $(BUILD)/tests/bench/,nothing.bpf.d bare.bpf.d bare.d asker.d lines.d)
-
-$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-
-# BIN=path measures another build. Kernel images are kept in GUEST_CACHE.
-.PHONY: kernels bench bench-exact
-kernels: deps-guest ## the same binary on Debian's 5.10, 6.1 and 6.12, in emulated guests
+.PHONY: dashboards pictures
+dashboards: ## dashboards, rules and alerts of kustomize/, after a change of kustomize/source
+	@kustomize/generate
+pictures: deps-demo ## each dashboard with data of a real run: build/pictures; those of the READMEs
+	@tests/install-packages $(PICTURE_PACKAGES)
 	@$(MAKE) --no-print-directory -s -j2 all
-	@tests/guest/kernels
-bench: deps-bench ## what it costs on this machine; leaves build/bench.md
-	@$(MAKE) --no-print-directory -s -j2 all $(BARE) $(TOOLS) $(BUILD)/peers/go.built \
-		$(BUILD)/tests/e2e/push_driver
-	@tests/bench/run --markdown $(BUILD)/bench.md $(BIN)
-	@tests/bench/http2 --markdown $(BUILD)/bench.md $(BIN)
-	@tests/bench/scrapes --markdown $(BUILD)/bench.md
-	@tests/bench/fields $(BIN)
-	@tests/bench/hostile --markdown $(BUILD)/bench.md $(BIN)
-	@tests/bench/webhook
-bench-exact: deps-guest ## instructions per request, in an emulated guest
-	@$(MAKE) --no-print-directory -s -j2 all $(NOTHING)
-	@tests/bench/exact $(BIN)
+	@tests/pictures/draw.py
+
+# --- other kernels -----------------------------------------------------------------
+
+# Kernel images are kept in GUEST_CACHE.
+.PHONY: kernels
+kernels: deps-guest $(if $(IS_ARM64),deps-arm64) ## the same binary on Debian's 5.10, 6.1 and 6.12, in emulated guests; ARCH=arm64
+	@$(MAKE) --no-print-directory -s -j2 $(if $(IS_ARM64),CROSS=aarch64-linux-gnu- BUILD=$(BUILD)/arm64) all
+	@ARCH=$(ARCH) tests/guest/kernels
 
 .PHONY: siege soak
 siege: install-deps ## all attacks at once on sidelight and webhook; SIEGE_MINUTES=10
@@ -380,7 +417,9 @@ soak: install-deps ## a busy Pod, counted exactly and without growth; MINUTES=30
 CERTS_DIR ?= kustomize/components/certs
 EVALUATOR := $(CURDIR)/build/kubernetes-evaluator
 
-.PHONY: certs policy check-policy
+.PHONY: certs policy check-policy completion
+completion: $(BUILD)/sidelight ## make kustomize/kubectl_complete-sidelight again
+	@$< completion kubectl > kustomize/kubectl_complete-sidelight
 certs: $(BUILD)/sidelight-webhook ## a certificate of the webhook, for kustomize/components/certs
 	@$< certs --namespace sidelight-system --dir $(CERTS_DIR)
 policy: $(BUILD)/sidelight-webhook ## make policy.yaml and guard.yaml of webhook-manifests again
@@ -396,8 +435,8 @@ check-policy: all ## policies, in the API server's own code; building that takes
 LINT_C  := $(sort $(wildcard bpf/*.c bpf/*.h sidecar/*.[ch] sidecar/*/*.[ch] tests/*/*.[ch]))
 LINT_H  := $(filter-out bpf/%.bpf.h,$(filter %.h,$(LINT_C)))
 LINT_BPF_H := $(filter bpf/%.bpf.h,$(LINT_C))
-LINT_SH := $(shell grep -lE '^\#!(/usr/bin/env bash|/bin/(ba)?sh)' .ci/run kustomize/kubectl-sidelight \
-	$$(find tests -type f ! -name '*.*') 2>/dev/null)
+LINT_SH := $(shell grep -lE '^\#!(/usr/bin/env bash|/bin/(ba)?sh)' .ci/run kustomize/kubectl-sidelight kustomize/kubectl_complete-sidelight \
+	$$(find tests sidecar/packaging -type f ! -name '*.*') 2>/dev/null)
 
 .PHONY: lint lint-run lint-format lint-headers lint-tidy lint-shell
 lint: deps-lint ## format, clang-tidy, self-contained headers, layers, file lengths, READMEs, shellcheck
@@ -406,12 +445,15 @@ lint-run: lint-format lint-headers lint-tidy lint-shell all
 	@tests/lint/layers
 	@tests/lint/readme $(BUILD)/sidelight $(BUILD)/sidelight-webhook
 	@tests/lint/lengths
+	@tests/lint/version
+	@tests/lint/metrics
+	@tests/lint/variables $(BUILD)/sidelight
 	@echo lint: clean
 lint-format:
 	@clang-format --dry-run -Werror $(LINT_C)
-lint-headers: $(SKELETONS)
+lint-headers: $(GENERATED)
 	@set -e; for h in $(LINT_H); do \
-		$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-pragma-once-outside-header -fsyntax-only -x c $$h; done
+		$(CC) $(CPPFLAGS) $(CFLAGS) -Werror=implicit-function-declaration -fsyntax-only -x c $$h; done
 	@set -e; for h in $(LINT_BPF_H); do $(CLANG) $(BPF_FLAGS) -Wno-unused-function \
 		-fsyntax-only -x c $$h; done
 # One flag per line: clang-tidy reads them from there, and so does clangd.
@@ -419,7 +461,7 @@ $(BUILD)/compile_flags.txt: Makefile
 	@mkdir -p $(@D)
 	@printf '%s\n' $(patsubst -I%,-I$(CURDIR)/%,$(filter-out $(CPPFLAGS_PKGS),$(CPPFLAGS))) \
 		$(CPPFLAGS_PKGS) -std=gnu11 -Wall -Wextra > $@
-lint-tidy: $(SKELETONS) $(BUILD)/webhook/template.json.h $(BUILD)/compile_flags.txt
+lint-tidy: $(GENERATED) $(BUILD)/webhook/template.json.h $(UI_ASSETS) $(BUILD)/compile_flags.txt
 	@printf '%s\n' $(filter sidecar/%.c,$(LINT_C)) | \
 		xargs -P2 -n4 clang-tidy --quiet -p $(BUILD) 2>/dev/null
 lint-shell:
@@ -431,4 +473,4 @@ clean: ## remove everything that was built
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 22
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1\t\2/p' $(filter Makefile %.mk,$(MAKEFILE_LIST)) | expand -t 22

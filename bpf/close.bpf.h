@@ -6,6 +6,7 @@
 #ifndef SIDELIGHT_CLOSE_BPF_H
 #define SIDELIGHT_CLOSE_BPF_H
 
+#include "conn_times.bpf.h"
 #include "mptcp.bpf.h"
 #include "packet.bpf.h"
 #include "record.bpf.h"
@@ -31,12 +32,14 @@ __noinline __u32 open_at_end(struct __sk_buff *skb, __u32 is_egress)
 	return st ? send_open_of(skb, st, is_egress ? SL_EGRESS : SL_INGRESS) : false;
 }
 
-/* Counts the end of a connection. */
-static __always_inline void count_end(bool is_reset)
+/* Counts the end of a connection, which was opened then; 0: not known. */
+static __always_inline void count_end(bool is_reset, bool is_peer_reset, __u32 opened, __u8 role)
 {
 	count_exact(SL_C_CLOSED);
 	if (is_reset)
-		count_exact(SL_C_RESET);
+		count_exact(is_peer_reset ? SL_C_RESET_PEER : SL_C_RESET_LOCAL);
+	if (opened)
+		count_life(role, coarse_time() - opened);
 }
 
 /*
@@ -83,7 +86,7 @@ static __always_inline void close_without_callback(struct __sk_buff *skb, struct
 	const struct direction *in = &st->direction[SL_INGRESS];
 	const struct direction *out = &st->direction[SL_EGRESS];
 
-	count_end(is_reset);
+	count_end(is_reset, dir == SL_INGRESS, st->opened, st->role);
 	if (has_first_subflows && skb->sk)
 		remove_first_subflow(skb->sk);
 	if (in->order != ORDER_KEPT)
@@ -120,8 +123,11 @@ __noinline __u32 end_direction(struct __sk_buff *skb, __u32 is_egress, __u32 is_
 		if (!add_fin(sk, &st->ends, st->role, dir))
 			return 0;
 	}
-	if (!st->is_midstream && expects_callback(st->ends, is_reset))
+	if (!st->is_midstream && expects_callback(st->ends, is_reset)) {
+		if (is_reset && dir == SL_INGRESS)
+			__sync_fetch_and_add(&st->ends, ENDS_PEER_RESET);
 		return 0;
+	}
 	tcp = bpf_tcp_sock(sk);
 	if (!tcp || !claim_close(st))
 		return 0;
@@ -162,10 +168,13 @@ __noinline __u32 close_muted(struct __sk_buff *skb, __u32 is_egress, __u32 is_re
 		if (!add_fin(sk, &muted_st->ends, muted_st->role, dir))
 			return 0;
 	}
-	if (expects_callback(muted_st->ends, is_reset))
+	if (expects_callback(muted_st->ends, is_reset)) {
+		if (is_reset && dir == SL_INGRESS)
+			__sync_fetch_and_add(&muted_st->ends, ENDS_PEER_RESET);
 		return 0;
+	}
 	muted_st->is_closed = true;
-	count_end(is_reset);
+	count_end(is_reset, dir == SL_INGRESS, muted_st->opened, muted_st->role);
 	if (muted_st->is_open)
 		send_muted_close(muted_st->id, is_reset, tcp->bytes_received, tcp->bytes_acked,
 				 tcp->srtt_us >> 3, tcp->total_retrans);

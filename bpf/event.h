@@ -65,6 +65,7 @@ enum sl_mute {
 	SL_MUTE_UNKNOWN = 2, /* several flights without HTTP */
 	SL_MUTE_UPGRADE = 3, /* 101 Switching Protocols, or 2xx to CONNECT: a tunnel from here on */
 	SL_MUTE_MPTCP = 4, /* a subflow of an MPTCP connection with several */
+	SL_MUTE_TLS_DARK = 5, /* TLS that user space cannot decrypt, or not any more */
 	SL_MUTE_MAX,
 };
 
@@ -104,7 +105,7 @@ struct sl_data {
 	__u32 from_seq;
 	__u32 to_seq;
 	__u32 peer_seq; /* the sender's acknowledgement of the other direction; 0: unknown */
-	__u32 tid; /* egress: the thread that wrote, in the initial PID namespace; 0 unknown */
+	__u32 tid; /* egress: the thread that wrote, in the PID namespace of sidelight; 0 unknown */
 	__u32 tgid;
 	__u8 data[];
 };
@@ -126,19 +127,31 @@ struct sl_close {
 #define SL_LATE_CLOSES 1024
 
 /*
- * The answer to SL_F_ASK, in the map `verdicts` by the connection's id. The programs themselves
- * store there that a preface was seen with the listener's socket. After a question, the parser
- * assumes that a frame begins at seq, and skips nothing. So a late answer is still of use if it
- * names exactly the seq of the newest question.
+ * What user space has found out about a connection, in the map `verdicts` by the connection's id:
+ * the answer to SL_F_ASK, and that nothing more of the connection is needed. The programs
+ * themselves store there that a preface was seen with the listener's socket. After a question, the
+ * parser assumes that a frame begins at seq, and skips nothing. So a late answer is still of use if
+ * it names exactly the seq of the newest question.
  */
 struct sl_verdict {
 	__u64 time_ns[2]; /* by enum sl_dir: time of the answer, CLOCK_MONOTONIC; 0: none */
-	__u32 seq[2]; /* likewise: a frame begins there */
+	__u32 seq[2]; /* likewise: a frame begins there; TLS: a body reaches at least to there */
 	__u8 is_http2; /* the connection is HTTP/2 */
-	__u8 pad[7];
+	__u8 mute; /* enum sl_mute: nothing more is needed; 0: it is */
+	__u8 pad[6];
 };
 
 _Static_assert(sizeof(struct sl_verdict) == 32, "layout");
+
+/*
+ * Where the value of a socket in either of the storage maps begins; user space reads it from the
+ * kernel's list of sockets (sock_diag).
+ */
+struct sl_socket {
+	__u64 id;
+	__u32 opened; /* SL_TIME_UNIT_NS of CLOCK_MONOTONIC, modulo 2^32; 0: not known */
+	__u8 role; /* enum sl_role */
+};
 
 /* A program was executed in an unknown cgroup. The only record of its ring, so it has no header. */
 struct sl_exec {
@@ -148,6 +161,56 @@ struct sl_exec {
 	__u32 pad;
 };
 
+/* Labels of a TLS key log (RFC 9850) whose secrets are copied. */
+enum sl_secret_kind {
+	SL_SECRET_MASTER, /* CLIENT_RANDOM: the master secret of TLS 1.2 */
+	SL_SECRET_CLIENT_HANDSHAKE, /* TLS 1.3, as all that follow */
+	SL_SECRET_SERVER_HANDSHAKE,
+	SL_SECRET_CLIENT_TRAFFIC,
+	SL_SECRET_SERVER_TRAFFIC,
+	SL_SECRET_KINDS,
+};
+
+#define SL_SECRET_MAX 48
+/* Secrets that wait for user space at once. */
+#define SL_SECRETS 1024
+
+/* One secret of a handshake: an element of the map `secrets`, not of a ring, so that user space can
+ * overwrite it. */
+struct sl_secret {
+	__u32 is_taken; /* 0: the element is free */
+	__u8 kind; /* enum sl_secret_kind */
+	__u8 len; /* 32 or 48 */
+	__u8 has_random;
+	__u8 pad;
+	__u64 session; /* a pointer: secrets of one process with the same one belong together */
+	__u64 tgid;
+	__u8 client_random[32];
+	__u8 value[SL_SECRET_MAX];
+};
+
+/* A process was forked, or executed a program, in a watched cgroup. The only record of its ring. */
+struct sl_process {
+	__u32 pid; /* in our PID namespace, likewise parent; 0: it is not in there */
+	__u32 parent; /* the process that forked it; 0: it executed a program */
+};
+
+/*
+ * The cookie of a probe: which register holds which argument, by the numbers that instructions have
+ * for registers, in four bits each.
+ */
+enum {
+	SL_COOKIE_LABEL = 0,
+	SL_COOKIE_SECRET = 4,
+	SL_COOKIE_LENGTH = 8,
+	SL_COOKIE_SESSION = 12,
+	SL_COOKIE_RANDOM = 16,
+	SL_COOKIE_HAS_SESSION = 1 << 20,
+	SL_COOKIE_HAS_RANDOM = 1 << 21,
+	SL_COOKIE_SHARED = 1 << 22, /* the probe of all processes: only of watched ones */
+};
+
+_Static_assert(sizeof(struct sl_secret) == 104, "layout");
 _Static_assert(sizeof(struct sl_exec) == 24, "layout");
 _Static_assert(sizeof(struct sl_header) == 24, "layout");
 _Static_assert(offsetof(struct sl_data, tid) % 8 == 0, "tid and tgid are stored as one");
@@ -224,9 +287,40 @@ enum sl_counter {
 	SL_C_CONNECTED,
 	SL_C_CONNECT_FAILED,
 	SL_C_CLOSED,
-	SL_C_RESET,
-	SL_C_MAX,
+	/* Of those, ended by an RST of the peer; or by this end, with an RST or by a timeout. */
+	SL_C_RESET_PEER,
+	SL_C_RESET_LOCAL,
+	SL_C_CONN_TIMES, /* from here on histograms: SL_C_TIME() */
+	SL_C_MAX = SL_C_CONN_TIMES + 4 * 13, /* asserted below */
 };
+
+/* Times of connections that are counted in histograms, for SL_ROLE_SERVER and SL_ROLE_CLIENT. */
+enum sl_conn_time {
+	SL_TIME_HANDSHAKE, /* microseconds from a SYN, or SYN-ACK, to its answer */
+	SL_TIME_LIFE, /* SL_TIME_UNIT_NS from the end of the handshake to the end */
+	SL_CONN_TIMES,
+};
+
+/* About a millisecond. Times of it are stored modulo 2^32, which is 52 days. */
+#define SL_TIME_SHIFT	20
+#define SL_TIME_UNIT_NS (1ull << SL_TIME_SHIFT)
+
+/* Upper bounds of the buckets: from a loopback's round trip to a satellite's; 10 ms to a day. */
+#define SL_TIME_BOUNDS	 11
+#define SL_TIME_COUNTERS (SL_TIME_BOUNDS + 2) /* the last bucket has no bound; then the sum */
+#define SL_HANDSHAKE_BOUNDS_US                                                                     \
+	{                                                                                          \
+		30, 100, 300, 1000, 3000, 10000, 30000, 100000, 300000, 1000000, 3000000           \
+	}
+#define SL_LIFE_BOUNDS_MS                                                                          \
+	{                                                                                          \
+		10, 100, 1000, 5000, 15000, 60000, 300000, 900000, 3600000, 21600000, 86400000     \
+	}
+
+/* The first of the counters of a time and role. */
+#define SL_C_TIME(time, role) (SL_C_CONN_TIMES + (2 * (time) + (role)-1) * SL_TIME_COUNTERS)
+
+_Static_assert(SL_C_MAX == SL_C_TIME(SL_CONN_TIMES, SL_ROLE_SERVER), "all histograms");
 
 struct sl_cgroup {
 	/* Both set by user space, to the same value on every CPU: */

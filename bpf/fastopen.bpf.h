@@ -92,7 +92,7 @@ __noinline __u32 store_syn_data(struct __sk_buff *skb, __u32 is_egress)
 		key = 0;
 	}
 	v->time_ns = bpf_ktime_get_ns();
-	v->thread = is_egress && has_current_pid ? bpf_get_current_pid_tgid() : 0;
+	v->thread = is_egress ? current_thread() : 0;
 	v->seq = seg.seq;
 	v->len = seg.len;
 	unlock_syn_slot(v, key);
@@ -148,9 +148,13 @@ static __always_inline bool open_with_syn_data(struct sock_state *st, const stru
 	d->segments++;
 	d->bytes_seen += v->len;
 	if (v->len > 1 && (first & 0xffff) == (0x16 | 0x03 << 8)) {
-		st->mute = SL_MUTE_TLS;
-		send_mute(st->id, SL_MUTE_TLS);
-		return true;
+		if (!reads_tls) {
+			st->mute = SL_MUTE_TLS;
+			send_mute(st->id, SL_MUTE_TLS);
+			return true;
+		}
+		st->protocol = PROTOCOL_TLS;
+		d->budget = TLS_BUDGET;
 	}
 	if (v->len >= 8 && first == WORD_PRI)
 		bpf_map_update_elem(&verdicts, &st->id, &verdict, BPF_NOEXIST);

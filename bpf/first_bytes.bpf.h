@@ -31,6 +31,14 @@ static __always_inline __u64 first_mask(__u64 n)
 	return ~0ull >> ((-n * 8) & is_short & 63);
 }
 
+/* A reason to mute the connection that user space has given, or 0. */
+static __always_inline __u32 muted_by_verdict(const struct sock_state *st)
+{
+	const struct sl_verdict *v = bpf_map_lookup_elem(&verdicts, &st->id);
+
+	return v && v->mute < SL_MUTE_MAX ? v->mute : 0;
+}
+
 /*
  * Classifies the n first bytes of a flight on a connection that had no response of HTTP/1 so far;
  * `first` has up to eight of them. Returns what classify_flight() does. A global function, see
@@ -45,9 +53,16 @@ __noinline __u32 classify_first_bytes(struct __sk_buff *skb, __u32 is_egress, __
 
 	if (!st)
 		return 0;
+	if (st->protocol == PROTOCOL_TLS)
+		return muted_by_verdict(st);
 	is_from_client = st->role && dir == (st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS);
-	if ((first & 0xffff) == (0x16 | 0x03 << 8))
-		return SL_MUTE_TLS;
+	if ((first & 0xffff) == (0x16 | 0x03 << 8)) {
+		if (!reads_tls)
+			return SL_MUTE_TLS;
+		st->protocol = PROTOCOL_TLS;
+		st->direction[dir].budget = TLS_BUDGET;
+		return muted_by_verdict(st);
+	}
 	if ((!st->role || is_from_client) &&
 	    starts_proxy_header(&st->direction[dir], seq, first, n))
 		return FLIGHT_PROXY;
@@ -58,12 +73,19 @@ __noinline __u32 classify_first_bytes(struct __sk_buff *skb, __u32 is_egress, __
 		return 0;
 	if (++st->unknown_flights >= UNKNOWN_FLIGHTS)
 		return SL_MUTE_UNKNOWN;
-	return 0;
+	return muted_by_verdict(st);
 }
 
 static __always_inline bool is_request_dir(const struct sock_state *st, __u8 dir)
 {
 	return dir == (st->role == SL_ROLE_CLIENT ? SL_EGRESS : SL_INGRESS);
+}
+
+/* The client pipelines: the next response may answer any of its requests, not only a HEAD. */
+static __always_inline void set_pipelined(struct sock_state *st, __u8 dir)
+{
+	st->direction[dir].is_pipelined = true;
+	set_flag(&st->is_head[dir], false);
 }
 
 /* 101 Switching Protocols, and any 2xx to CONNECT (RFC 9110 sections 15.2.2, 9.3.6). */
@@ -82,7 +104,8 @@ static __always_inline bool starts_upload(__u32 first)
 
 /*
  * Classifies the first bytes of a flight. Returns a reason to mute the connection, FLIGHT_HTTP2,
- * FLIGHT_PROXY, or 0. SL_MUTE_UPGRADE applies after these bytes are sent, the others before.
+ * FLIGHT_PROXY, or 0. SL_MUTE_UPGRADE of plaintext applies after these bytes are sent, all others
+ * before.
  */
 static __always_inline __u8 classify_flight(struct __sk_buff *skb, struct sock_state *st, __u8 dir,
 					    __u32 seq, const __u8 *buf, __u32 n, bool is_response)
@@ -90,7 +113,7 @@ static __always_inline __u8 classify_flight(struct __sk_buff *skb, struct sock_s
 	__u64 first = *(const __u64 *)buf & first_mask(n);
 
 	if (is_response) {
-		set_flag(&st->is_http, true);
+		set_protocol(st, PROTOCOL_HTTP1);
 		return is_upgrade(buf, st->is_connect[!dir]) ? SL_MUTE_UPGRADE : 0;
 	}
 	set_flag(&st->is_head[dir], (__u32)first == ('H' | 'E' << 8 | 'A' << 16 | 'D' << 24));
@@ -98,7 +121,7 @@ static __always_inline __u8 classify_flight(struct __sk_buff *skb, struct sock_s
 	/* An upload does not belong to the pipelined messages before it. */
 	if (starts_upload((__u32)first) && is_request_dir(st, dir))
 		st->direction[dir].budget = FLIGHT_BUDGET;
-	if (st->is_http)
+	if (st->protocol == PROTOCOL_HTTP1)
 		return 0;
 	return classify_first_bytes(skb, dir == SL_EGRESS, seq, first, n);
 }

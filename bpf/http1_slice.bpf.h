@@ -36,6 +36,7 @@ struct http1_slice {
 	__u8 why; /* what classify_flight() returned */
 	bool is_response;
 	bool is_end_known; /* the end of the message is known */
+	bool is_urgent; /* user space should read it at once */
 };
 
 /* Reserves a record for at most len bytes. Returns false if the ring is full. */
@@ -109,6 +110,17 @@ static __always_inline bool starts_pipeline(const struct direction *d, const str
 {
 	return s->is_response || starts_request(s->rec->data) ||
 	       (d->is_flight_start && s->rec->data[0] == 'G');
+}
+
+/* A request that begins without a new flight was pipelined, and others may follow it. */
+static __always_inline void detect_pipelining(struct sock_state *st, __u8 dir, struct direction *d,
+					      const struct http1_slice *s)
+{
+	if (d->is_flight_start || d->is_pipelined || s->n < 8 || !is_request_dir(st, dir) ||
+	    !starts_request(s->rec->data))
+		return;
+	set_pipelined(st, dir);
+	d->budget = PIPELINE_BUDGET;
 }
 
 /*
@@ -211,7 +223,10 @@ static __always_inline void submit_slice(struct direction *d, __u8 dir, const st
 	d->bytes_sent += s->n;
 	fill_data_range(s->rec, dir, left == 0 && seg->tcp_flags & TCP_FIN ? SL_F_FIN : 0, from_seq,
 			seq, s->n, to_seq);
-	ring_submit(&s->rec->h);
+	if (s->is_urgent)
+		ring_submit_urgent(&s->rec->h);
+	else
+		ring_submit(&s->rec->h);
 	seg->off += s->n + skipped;
 	seg->seq = to_seq;
 	seg->len = left;
@@ -251,7 +266,7 @@ static __always_inline bool send_slice(struct __sk_buff *skb, struct sock_state 
 	s.is_response = s.n >= 12 && starts_response(*(__u64 *)s.rec->data);
 	if (d->is_flight_start) {
 		s.why = classify_flight(skb, st, dir, seg->seq, s.rec->data, s.n, s.is_response);
-		if (s.why && s.why != SL_MUTE_UPGRADE) {
+		if (s.why && (s.why != SL_MUTE_UPGRADE || st->protocol == PROTOCOL_TLS)) {
 			ring_discard(&s.rec->h);
 			if (s.why == FLIGHT_HTTP2 || s.why == FLIGHT_PROXY)
 				return true;
@@ -259,11 +274,17 @@ static __always_inline bool send_slice(struct __sk_buff *skb, struct sock_state 
 			return false;
 		}
 	}
-	if (may_have_body(d, &s)) {
-		if (is_scan_useful(&s, seg->len))
-			scan_message(skb, st, dir, d, &s, seg);
-	} else if (starts_pipeline(d, &s)) {
-		d->budget = PIPELINE_BUDGET;
+	if (st->protocol == PROTOCOL_TLS) {
+		/* Once for some of the segments: user space may say that the rest is body. */
+		s.is_urgent = is_long_flight(d) && (TLS_BUDGET - d->budget) >> 16 & 1;
+	} else {
+		detect_pipelining(st, dir, d, &s);
+		if (may_have_body(d, &s)) {
+			if (is_scan_useful(&s, seg->len))
+				scan_message(skb, st, dir, d, &s, seg);
+		} else if (starts_pipeline(d, &s)) {
+			d->budget = PIPELINE_BUDGET;
+		}
 	}
 	d->at_message_start = s.is_end_known;
 	join_paths(&s);

@@ -31,13 +31,13 @@
  * How long a candidate with a spent budget waits for a verdict. A busy connection spends its budget
  * before user space reads any of it.
  */
-#define CANDIDATE_WAIT_NS (200ull * 1000 * 1000)
+#define CANDIDATE_WAIT (200u * 1000 * 1000 / (__u32)SL_TIME_UNIT_NS)
 
 static __always_inline void start_candidate(struct sock_state *st)
 {
 	st->candidate_budget[SL_INGRESS] = CANDIDATE_BUDGET;
 	st->candidate_budget[SL_EGRESS] = CANDIDATE_BUDGET;
-	st->candidate_ns = bpf_ktime_get_ns();
+	st->candidate_time = coarse_time();
 }
 
 /* Is it HTTP/2 by a verdict: of user space, or of the program that saw the listener's socket? */
@@ -125,6 +125,10 @@ static __always_inline bool reject_http2(struct sock_state *st, __u8 dir)
 	is_over = !st->is_confirmed;
 	if (is_over) {
 		st->is_http2 = false;
+		for (int i = 0; i < 2; i++) {
+			st->direction[i].is_pipelined = false;
+			st->direction[i].is_body_expected = false;
+		}
 		st->direction[dir].parser_state = PARSER_UNUSED;
 		if (st->direction[!dir].parser_state == PARSER_IDLE)
 			st->direction[!dir].parser_state = PARSER_UNUSED;
@@ -191,8 +195,8 @@ static __always_inline enum http2_check check_candidate(struct __sk_buff *skb,
 		}
 		if (st->candidate_budget[dir] >= SL_DATA_LARGE)
 			return HTTP2_UNDECIDED;
-		return bpf_ktime_get_ns() - st->candidate_ns < CANDIDATE_WAIT_NS ? HTTP2_UNDECIDED
-										 : HTTP2_REJECTED;
+		return coarse_time() - st->candidate_time < CANDIDATE_WAIT ? HTTP2_UNDECIDED
+									   : HTTP2_REJECTED;
 	}
 	if (st->role || len < 12)
 		return HTTP2_ACCEPTED;

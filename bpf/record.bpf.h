@@ -84,6 +84,7 @@ __noinline __u32 shrink_state(struct __sk_buff *skb)
 	if (!muted_st)
 		return 0;
 	muted_st->id = st->id;
+	muted_st->opened = st->opened;
 	muted_st->is_open = st->is_open;
 	muted_st->is_midstream = st->is_midstream;
 	muted_st->ends = st->ends;
@@ -200,7 +201,7 @@ static __always_inline void fill_data_source(struct sl_data *rec, const struct _
 	rec->peer_seq = st->direction[dir].ack;
 	rec->h.time_ns = segment_time(skb, st, dir);
 	/* Both ids in one word, see README.md. */
-	*(__u64 *)&rec->tid = dir == SL_EGRESS && has_current_pid ? bpf_get_current_pid_tgid() : 0;
+	*(__u64 *)&rec->tid = dir == SL_EGRESS ? current_thread() : 0;
 }
 
 /* The record contains n bytes from seq on, and reports the direction up to to_seq. */

@@ -45,19 +45,22 @@ static __always_inline bool trim_retransmitted(const struct direction *d, struct
 }
 
 /* Finds the position of the segment's first new byte in the stream, and removes older bytes. */
-static __always_inline enum segment_action place_segment(struct direction *d, __u8 dir,
+static __always_inline enum segment_action place_segment(struct sock_state *st, __u8 dir,
 							 struct segment *seg, __u64 *ret_at)
 {
-	__u64 at = d->next;
+	struct direction *d = &st->direction[dir];
+	__u64 at = *(volatile __u64 *)&d->next;
+	/* Written before `next`, so it is read after that. */
+	bool is_busy = *(volatile __u8 *)&d->is_busy && !st->is_http2;
 	__s32 gap = seg->seq - (__u32)at;
 
 	if (gap < 0) {
 		if (!trim_retransmitted(d, seg))
 			return SEGMENT_DONE;
 	}
+	if (dir == SL_INGRESS && (gap > 0 || is_busy))
+		return SEGMENT_OUT_OF_ORDER;
 	if (gap > 0) {
-		if (dir == SL_INGRESS)
-			return SEGMENT_OUT_OF_ORDER;
 		/* The socket has sent the bytes of the gap, but they were not seen. */
 		at += gap;
 		d->reported_seq = seg->seq;
@@ -67,16 +70,28 @@ static __always_inline enum segment_action place_segment(struct direction *d, __
 	return SEGMENT_SEND;
 }
 
-/* Starts a flight if the sender has acknowledged data of the other direction since its last data.
- */
-static __always_inline bool start_flight(struct direction *d)
+/* Was more sent in a flight than one request without body has, in the mode for pipelined ones? */
+static __always_inline bool has_sent_pipeline(const struct direction *d)
 {
+	return d->budget > FLIGHT_BUDGET && d->budget < PIPELINE_BUDGET - FLIGHT_BUDGET;
+}
+
+/*
+ * Starts a flight if the sender has acknowledged data of the other direction since its last data.
+ * A client that pipelines does so in the middle of its requests: then the budget is renewed, and
+ * nothing is taken for the first bytes of a request.
+ */
+static __always_inline bool start_flight(struct sock_state *st, __u8 dir)
+{
+	struct direction *d = &st->direction[dir];
+
 	if (d->flight_ack == d->ack)
 		return false;
 	d->flight_ack = d->ack;
-	/* While messages are pipelined, a flight may begin inside of one. */
-	d->budget = d->budget > FLIGHT_BUDGET ? PIPELINE_BUDGET : FLIGHT_BUDGET;
-	d->is_flight_start = true;
+	if (has_sent_pipeline(d) && st->protocol != PROTOCOL_TLS && is_request_dir(st, dir))
+		set_pipelined(st, dir);
+	d->budget = flight_budget(st, d);
+	d->is_flight_start = !d->is_pipelined;
 	return true;
 }
 
@@ -89,6 +104,25 @@ static __always_inline bool is_body_missing(struct __sk_buff *skb, const struct 
 {
 	return ((is_flight_start || d->is_body_expected) && response_at(skb, seg->off, seg->len)) ||
 	       (is_flight_start && d->is_body_expected && request_at(skb, seg->off, seg->len));
+}
+
+/* An answer is used for so long: sequence numbers come again after 2^32 bytes. */
+#define BODY_ANSWER_NS (250ull * 1000 * 1000)
+/* What user space answers at once (sidecar/txn/decrypted.c): 1 GiB, and what its records add. */
+#define BODY_ANSWER_MAX ((1u << 30) + (64u << 20))
+
+/* TLS: sets skip_to if user space has said that a body reaches beyond seq, at position `at`. */
+static __always_inline void use_body_answer(const struct sock_state *st, __u8 dir,
+					    struct direction *d, __u32 seq, __u64 at)
+{
+	const struct sl_verdict *v = bpf_map_lookup_elem(&verdicts, &st->id);
+	__u32 left;
+
+	if (!v || bpf_ktime_get_ns() - v->time_ns[dir] > BODY_ANSWER_NS)
+		return;
+	left = v->seq[dir] - seq;
+	if (left < BODY_ANSWER_MAX)
+		d->skip_to = at + left;
 }
 
 /* Removes body at the start of the segment, which is at position `at`. */
@@ -121,6 +155,7 @@ process_segment(struct __sk_buff *skb, struct sock_state *st, __u8 dir, struct s
 	struct direction *d = &st->direction[dir];
 	enum segment_action action;
 	bool is_flight_start;
+	bool is_tls;
 	__u64 at;
 
 	if (dir == SL_EGRESS) {
@@ -133,25 +168,32 @@ process_segment(struct __sk_buff *skb, struct sock_state *st, __u8 dir, struct s
 		process_fin(skb, st, seg, dir);
 		return SEGMENT_DONE;
 	}
-	action = place_segment(d, dir, seg, &at);
+	action = place_segment(st, dir, seg, &at);
 	if (action != SEGMENT_SEND)
 		return action;
 	if (++d->segments >= VOLUME_SEGMENTS)
 		flush_volume(d);
-	d->next = at + seg->len;
+	begin_segment(d, dir);
+	*(volatile __u64 *)&d->next = at + seg->len;
 	d->bytes_seen += seg->len;
 	if (!st->is_open)
 		st->is_open = send_open_of(skb, st, dir);
 	if (st->is_http2)
 		return SEGMENT_SEND;
-	is_flight_start = start_flight(d);
+	is_tls = st->protocol == PROTOCOL_TLS;
+	is_flight_start = start_flight(st, dir);
+	if (is_tls && d->skip_to <= at && is_long_flight(d))
+		use_body_answer(st, dir, d, seg->seq, at);
 	if (d->skip_to <= at)
 		return SEGMENT_SEND;
-	if (is_body_missing(skb, d, seg, is_flight_start)) {
+	if (!is_tls && is_body_missing(skb, d, seg, is_flight_start)) {
 		d->skip_to = at;
 		return SEGMENT_SEND;
 	}
-	return skip_body(skb, st, dir, seg, at);
+	action = skip_body(skb, st, dir, seg, at);
+	if (action == SEGMENT_DONE)
+		finish_segment(skb, st, dir);
+	return action;
 }
 
 #endif

@@ -123,16 +123,21 @@ static __always_inline void call_next(struct __sk_buff *skb, __u8 dir, enum next
 }
 
 /* Ends the processing of a segment of which nothing more has to be sent. */
-static __always_inline int end_segment(struct __sk_buff *skb, const struct segment *seg, __u8 dir)
+static __always_inline int end_segment(struct __sk_buff *skb, struct sock_state *st,
+				       const struct segment *seg, __u8 dir)
 {
+	if (st)
+		finish_segment(skb, st, dir);
 	if (seg->tcp_flags & TCP_FIN)
 		end_direction(skb, dir == SL_EGRESS, false);
 	return PASS;
 }
 
 /* Likewise, in the program for NEXT_MAIN, so that the verifier checks it there only. */
-static __always_inline int end_segment_in_main(struct __sk_buff *skb, struct segment *seg, __u8 dir)
+static __always_inline int end_segment_in_main(struct __sk_buff *skb, struct sock_state *st,
+					       struct segment *seg, __u8 dir)
 {
+	finish_segment(skb, st, dir);
 	if (seg->tcp_flags & TCP_FIN) {
 		seg->len = 0;
 		save_cursor(skb, seg);
@@ -142,11 +147,12 @@ static __always_inline int end_segment_in_main(struct __sk_buff *skb, struct seg
 }
 
 /* The rest of the segment, after 33 tail calls, is lost: user space sees a sequence gap. */
-static __always_inline int abandon_segment(struct sock_state *st, __u8 dir)
+static __always_inline int abandon_segment(struct __sk_buff *skb, struct sock_state *st, __u8 dir)
 {
 	count_exact(SL_C_LOST_CHAIN);
 	st->direction[dir].reported_seq = st->direction[dir].next;
 	st->direction[dir].at_message_start = false;
+	finish_segment(skb, st, dir);
 	return PASS;
 }
 
@@ -214,23 +220,25 @@ static __always_inline int send_segment(struct __sk_buff *skb, struct sock_state
 					struct segment *seg)
 {
 	if (st->is_http2) {
-		if (send_short_frames(skb, st, dir, seg))
+		if (send_short_frames(skb, st, dir, seg)) {
+			finish_segment(skb, st, dir);
 			return PASS;
+		}
 		save_cursor(skb, seg);
 		call_next(skb, dir, NEXT_HTTP2);
-		return abandon_segment(st, dir);
+		return abandon_segment(skb, st, dir);
 	}
 	if (expects_proxy_header(&st->direction[dir])) {
 		save_cursor(skb, seg);
 		call_next(skb, dir, NEXT_PROXY);
-		return abandon_segment(st, dir);
+		return abandon_segment(skb, st, dir);
 	}
 	if (send_next_slice(skb, st, dir, seg)) {
 		save_cursor(skb, seg);
 		call_next(skb, dir, NEXT_MAIN);
 		abandon_slices(st, dir);
 	}
-	return end_segment(skb, seg, dir);
+	return end_segment(skb, st, seg, dir);
 }
 
 static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
@@ -240,9 +248,9 @@ static __always_inline int on_segment(struct __sk_buff *skb, __u8 dir)
 
 	if (has_cursor(skb)) {
 		load_cursor(skb, &seg);
-		if (!seg.len)
-			return end_segment(skb, &seg, dir);
 		st = find_state(skb);
+		if (!seg.len)
+			return end_segment(skb, st, &seg, dir);
 	} else {
 		if (!parse_packet(skb, dir, &seg))
 			return PASS;
@@ -260,13 +268,13 @@ static __always_inline int on_http2(struct __sk_buff *skb, __u8 dir)
 		return PASS;
 	load_cursor(skb, &seg);
 	if (!send_http2_slices(skb, st, dir, &seg))
-		return end_segment_in_main(skb, &seg, dir);
+		return end_segment_in_main(skb, st, &seg, dir);
 	save_cursor(skb, &seg);
 	if (st->is_http2)
 		call_next(skb, dir, NEXT_HTTP2);
 	else
 		call_next(skb, dir, NEXT_MAIN);
-	return abandon_segment(st, dir);
+	return abandon_segment(skb, st, dir);
 }
 
 static __always_inline int on_proxy(struct __sk_buff *skb, __u8 dir)
@@ -278,10 +286,10 @@ static __always_inline int on_proxy(struct __sk_buff *skb, __u8 dir)
 		return PASS;
 	load_cursor(skb, &seg);
 	if (!send_proxy_slice(skb, st, dir, &seg))
-		return end_segment_in_main(skb, &seg, dir);
+		return end_segment_in_main(skb, st, &seg, dir);
 	save_cursor(skb, &seg);
 	call_next(skb, dir, expects_proxy_header(&st->direction[dir]) ? NEXT_PROXY : NEXT_MAIN);
-	return abandon_segment(st, dir);
+	return abandon_segment(skb, st, dir);
 }
 
 SEC("cgroup_skb/ingress")
@@ -381,10 +389,11 @@ int sl_out_of_order(struct __sk_buff *skb)
 		return PASS;
 	if (done == 0) {
 		received = received_seq(skb, st->direction[SL_INGRESS].next);
-		if ((__s32)(received - seg.seq) >= 0) {
-			advance_over_gap(st, seg.seq);
+		if ((__s32)(received - seg.seq) >= 0 && !is_ingress_busy(st)) {
+			if ((__s32)(seg.seq - (__u32)st->direction[SL_INGRESS].next) > 0)
+				advance_over_gap(st, seg.seq);
 			bpf_tail_call(skb, &next_ingress, NEXT_MAIN);
-			return abandon_segment(st, SL_INGRESS);
+			return abandon_segment(skb, st, SL_INGRESS);
 		}
 		if (seg.seq + seg.len - received > window_max) {
 			count(SL_C_OUT_OF_WINDOW, 1);

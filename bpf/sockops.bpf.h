@@ -109,6 +109,9 @@ static __always_inline void on_established(struct bpf_sock_ops *ctx, __u8 role)
 		count_exact(SL_C_ACCEPTED);
 	else
 		count_exact(SL_C_CONNECTED);
+	/* The kernel's first sample, which the handshake has given. */
+	if (ctx->srtt_us)
+		count_handshake(role, ctx->srtt_us >> 3);
 	request_state_callbacks(ctx);
 	if (!sk)
 		return;
@@ -120,6 +123,7 @@ static __always_inline void on_established(struct bpf_sock_ops *ctx, __u8 role)
 	if (!st)
 		return;
 	st->id = id;
+	st->opened = coarse_time();
 	st->role = role;
 	st->ends = had_callbacks ? ENDS_ESTABLISHED : 0;
 	init_direction(&st->direction[SL_INGRESS], ctx->rcv_nxt, ctx->snd_nxt);
@@ -166,7 +170,7 @@ static __always_inline void on_followed_closed(struct bpf_sock_ops *ctx, struct 
 	if (st->is_closed)
 		return;
 	if (st->direction[SL_INGRESS].order)
-		confirm_out_of_order(st, ctx->rcv_nxt);
+		confirm_out_of_order(st, data_end(st, BPF_TCP_CLOSE, ctx->rcv_nxt));
 	flush_volume(&st->direction[SL_INGRESS]);
 	flush_volume(&st->direction[SL_EGRESS]);
 	if (is_open_at_close(ctx, st)) {
@@ -202,11 +206,16 @@ static __always_inline void on_closed(struct bpf_sock_ops *ctx, __u32 old)
 		remove_first_subflow(sk);
 	if (is_close_reported(st, muted_st))
 		return;
-	count_end(is_reset);
-	if (st)
+	if (st) {
+		count_end(is_reset, st->ends & ENDS_PEER_RESET, st->opened, st->role);
 		on_followed_closed(ctx, sk, st, is_reset);
-	else if (muted_st)
+	} else if (muted_st) {
+		count_end(is_reset, muted_st->ends & ENDS_PEER_RESET, muted_st->opened,
+			  muted_st->role);
 		on_muted_closed(ctx, sk, muted_st, is_reset);
+	} else {
+		count_end(is_reset, false, 0, 0);
+	}
 }
 
 /* Counts a state callback of the connection, for expects_callback(). */

@@ -10,22 +10,18 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "direction.bpf.h"
 #include "event.h"
 
-/*
- * Bytes of a flight that are copied before only the ends of writes are: the limit of a head in user
- * space. A flight is the data that one end sends without waiting for the other.
- */
-#define FLIGHT_BUDGET (16u << 10)
-/* Likewise after the end of a head, if the length of the body is unknown. */
-#define BODY_BUDGET (4u << 10)
-/*
- * Likewise while messages are pipelined, and their starts are not searched for: more than clients
- * have in flight before a response comes, and half of the ring.
- */
-#define PIPELINE_BUDGET (1u << 20)
 /* Flights without HTTP before a connection is muted. */
 #define UNKNOWN_FLIGHTS 8
+
+/* The protocol that the first bytes of a flight have shown, besides HTTP/2. */
+enum first_protocol {
+	PROTOCOL_UNKNOWN,
+	PROTOCOL_HTTP1, /* a response started like HTTP/1 */
+	PROTOCOL_TLS, /* a handshake started, and user space decrypts it: see reads_tls */
+};
 
 /* Bytes of a head that are scanned after one load, and bytes behind them that are loaded with them.
  */
@@ -43,84 +39,6 @@ struct scan {
 	__u32 length_at; /* position of the value of Content-Length; 0: not seen */
 	__u32 coding_at; /* position of Transfer-Encoding, which overrides it; 0: not seen */
 	__u8 buf[SCAN_CHUNK + SCAN_LOOKAHEAD];
-};
-
-/* Were ingress segments sent out of order, so that the socket has to confirm them? */
-enum order {
-	ORDER_KEPT,
-	ORDER_GAP, /* at least one, behind a sequence gap */
-	ORDER_PARSER_BUSY, /* also the last one sent, because another CPU had the frame parser */
-};
-
-/* The frame parser of a direction, see parser_lock.bpf.h. */
-enum parser_state {
-	PARSER_UNUSED, /* not initialised: its memory may be struct scan */
-	PARSER_IDLE,
-	PARSER_BUSY, /* the program that set this owns the parser */
-};
-
-/* The PROXY header before the first byte of a connection, see proxy.bpf.h. */
-enum proxy {
-	PROXY_NOT_SEEN,
-	PROXY_DONE, /* the header has ended, or there is none */
-	PROXY_FIRST_BYTES, /* a header of either version may begin with the next byte */
-	PROXY_V1, /* inside of what may be a header of version 1 */
-	PROXY_V2, /* likewise of version 2, before the end of its length */
-	PROXY_V2_ADDRESSES, /* likewise, behind its length */
-};
-
-/*
- * One direction of a connection. It is written by the programs of that direction, and by others
- * only when an egress acknowledgement confirms out-of-order ingress bytes (confirm_by_ack()), when
- * HTTP/2 is rejected (parser_state, under st->lock), and at the end of the connection.
- *
- * A segment and its duplicate may be processed on two CPUs at once. So both store positions, which
- * then are equal, instead of adding differences. confirm_by_ack() stores positions too. It may
- * store one that an ingress program on another CPU has just passed: then the next segment is sent
- * as out of order until the next acknowledgement confirms it, and user space drops bytes that it
- * has.
- */
-struct direction {
-	__u64 next; /* in-order offset: the next sequence number, extended beyond 2^32 */
-	/*
-	 * Bytes from next up to here, extended likewise, are body and need not be copied. After a
-	 * 101 of this direction: the sequence number of the first frame of HTTP/2; 0: unknown.
-	 */
-	__u64 skip_to;
-	union {
-		__u64 ask_ns; /* time of the last question to user space, SL_F_ASK; 0: never */
-		/*
-		 * Before HTTP/2 the same bytes hold the state of the PROXY header. Storing
-		 * PROXY_DONE in ask_ns ends it and clears its other members; read as a time it is
-		 * 1 ns after boot, so the first question is not delayed.
-		 */
-		struct {
-			__u8 proxy; /* enum proxy */
-			__u8 proxy_pos; /* bytes of the header that have passed */
-			__u16 proxy_left; /* PROXY_V2_ADDRESSES: bytes of the header that follow */
-			__u32 proxy_seq; /* sequence number of the next byte of the header */
-		};
-	};
-	__u32 reported_seq; /* bytes before this are reported, or their records were lost */
-	__u32 first_seq; /* where the direction begins, or where it was first seen */
-	__u32 ack; /* the highest acceptable acknowledgement; it may include a FIN */
-	__u32 flight_ack; /* the acknowledgement of the last segment with new data */
-	__u32 budget; /* bytes of this flight that may still be copied */
-	/* Volume that flush_volume() has not added to the cgroup's counters yet: */
-	__u32 bytes_seen;
-	__u32 bytes_sent;
-	__u16 segments;
-	__u16 records;
-	bool is_flight_start; /* the next byte to send is the first of a flight */
-	bool at_message_start; /* a message starts with the next byte, by the length of the one
-				  before */
-	bool is_body_expected; /* skip_to is set, and the first byte of the body is still to come */
-	bool is_finished; /* its FIN was seen in sequence */
-	bool is_unsynced; /* never synchronised: frames began before this process, see
-			     frame_sync.bpf.h */
-	__u8 parser_state; /* enum parser_state */
-	__u8 order; /* enum order */
-	__u8 ask_backoff; /* a question may follow the last one after ASK_LEAST_NS << ask_backoff */
 };
 
 enum frames_sync { FRAMES_SYNCED, FRAMES_UNSYNCED, FRAMES_TENTATIVE };
@@ -181,16 +99,19 @@ enum {
 	ENDS_ESTABLISHED = 1 << 8, /* a callback for BPF_TCP_ESTABLISHED */
 	ENDS_CLOSING = 1 << 16, /* a callback for the state in which the socket sends its FIN */
 	ENDS_CLOSING_ALL = 0xff << 16,
+	/* An RST of the peer; the callback that follows reports the end. */
+	ENDS_PEER_RESET = 1 << 24,
 };
 
 struct sock_state {
-	/* Rarely written members: */
+	/* Rarely written members. The first three are those of struct sl_socket: */
 	__u64 id;
+	__u32 opened;
 	__u8 role;
 	__u8 unknown_flights;
 	__u8 mute; /* enum sl_mute, or SL_MUTE_MAX after CLOSE; 0: the connection is captured */
 	bool is_open; /* OPEN was sent */
-	bool is_http; /* a response started like HTTP/1 */
+	__u8 protocol; /* enum first_protocol */
 	bool is_head[2]; /* the last request was HEAD; by enum sl_dir */
 	bool is_connect[2]; /* likewise CONNECT */
 	bool is_midstream; /* older than this process: no callback reports its start or end */
@@ -201,7 +122,7 @@ struct sock_state {
 	bool was_candidate; /* it was a candidate before */
 	bool is_scanning; /* a CPU uses scan; under the lock */
 	__u32 candidate_budget[2]; /* bytes that may be sent before HTTP/2 is confirmed */
-	__u64 candidate_ns; /* time when it became a candidate */
+	__u32 candidate_time; /* when it became a candidate, as `opened` */
 	__u64 clock_ns; /* a recent reading of the clock */
 	__u32 ends; /* ENDS_* */
 	/*
@@ -225,17 +146,25 @@ _Static_assert(sizeof(struct sock_state) <= 512 - 72, "a slab of 512 bytes");
 
 /* Replaces struct sock_state when a connection is muted: 96 bytes instead of 512. */
 struct muted_state {
-	__u64 id;
+	__u64 id; /* the first three are those of struct sl_socket */
+	__u32 opened;
+	__u8 role;
 	__u8 is_open; /* OPEN was sent, so CLOSE has to be sent */
 	__u8 is_released; /* it is not counted in `storages` any more */
 	__u8 is_midstream; /* as in struct sock_state, likewise is_closed and is_finished */
 	__u8 is_closed;
 	__u8 is_finished[2]; /* by enum sl_dir */
-	__u8 role;
 	__u8 pad;
 	__u32 ends;
-	__u32 pad2;
 };
+
+#define STARTS_LIKE_SOCKET(type)                                                                   \
+	(__builtin_offsetof(struct type, id) == __builtin_offsetof(struct sl_socket, id) &&        \
+	 __builtin_offsetof(struct type, opened) ==                                                \
+		 __builtin_offsetof(struct sl_socket, opened) &&                                   \
+	 __builtin_offsetof(struct type, role) == __builtin_offsetof(struct sl_socket, role))
+
+_Static_assert(STARTS_LIKE_SOCKET(sock_state) && STARTS_LIKE_SOCKET(muted_state), "layout");
 
 _Static_assert(sizeof(struct muted_state) <= 96 - 72, "a slab of 96 bytes");
 
@@ -249,6 +178,19 @@ _Static_assert(sizeof(struct muted_state) <= 96 - 72, "a slab of 96 bytes");
 _Static_assert(STARTS_LINE(direction[SL_INGRESS]) && STARTS_LINE(direction[SL_EGRESS]),
 	       "cache lines of its own");
 _Static_assert(STARTS_LINE(parser[SL_INGRESS]) && STARTS_LINE(parser[SL_EGRESS]), "likewise");
+
+/* TLS: has so much of the flight been copied that its rest may be a long body? */
+static __always_inline bool is_long_flight(const struct direction *d)
+{
+	return TLS_BUDGET - d->budget > TLS_ASK_AFTER;
+}
+
+/* Sets the protocol, which both directions read; writes to its cache line only if it changes. */
+static __always_inline void set_protocol(struct sock_state *st, enum first_protocol protocol)
+{
+	if (*(volatile __u8 *)&st->protocol != protocol)
+		st->protocol = protocol;
+}
 
 /* Sets a flag that both directions read; writes to its cache line only if it changes. */
 static __always_inline void set_flag(bool *flag, bool value)
@@ -346,6 +288,8 @@ volatile __u32 unsynced_max;
  */
 volatile __u64 storages SEC(".data.count"); /* not mapped by the process that reads the ring */
 const volatile __u64 storages_max;
+/* User space may get the secrets of TLS connections, so they are copied instead of muted. */
+volatile __u32 reads_tls SEC(".data.count");
 
 /* Set once, with the first out-of-order segment, which egress segments may confirm. */
 volatile __u32 has_out_of_order;
@@ -354,6 +298,30 @@ volatile __u32 has_out_of_order;
 const volatile __u32 window_max;
 
 const volatile bool has_current_pid; /* the helper bpf_get_current_pid_tgid() exists (6.10) */
+
+/*
+ * The PID namespace whose numbers records have: device and inode of its file, as the kernel encodes
+ * them. 0: the initial one, whose numbers take no translation.
+ */
+const volatile __u64 pid_ns_dev;
+const volatile __u64 pid_ns_ino;
+
+/*
+ * The thread that executes the program, with the process in the upper half: on egress usually the
+ * one that writes. 0: the kernel does not tell, or it is not in the namespace.
+ */
+static __always_inline __u64 current_thread(void)
+{
+	struct bpf_pidns_info ns = {};
+
+	if (!has_current_pid)
+		return 0;
+	if (!pid_ns_ino)
+		return bpf_get_current_pid_tgid();
+	if (bpf_get_ns_current_pid_tgid(pid_ns_dev, pid_ns_ino, &ns, sizeof(ns)))
+		return 0;
+	return (__u64)ns.tgid << 32 | ns.pid;
+}
 
 /* Are all programs attached? Before the last one is, one direction would be missed. */
 static __always_inline bool is_attached(void)
@@ -368,6 +336,12 @@ static __always_inline void count_exact(enum sl_counter which)
 	struct sl_cgroup *cg = bpf_get_local_storage(&cgroups, 0);
 
 	__sync_fetch_and_add(&cg->counter[which], 1);
+}
+
+/* The time now, for `opened`: never 0. */
+static __always_inline __u32 coarse_time(void)
+{
+	return (__u32)(bpf_ktime_get_ns() >> SL_TIME_SHIFT) | 1;
 }
 
 /*

@@ -68,14 +68,24 @@ static __always_inline __u32 body_end_before_gap(const struct direction *d, __u6
 	return d->reported_seq;
 }
 
+/* The budget of a flight. A client that pipelines starts one in the middle of its requests. */
+static __always_inline __u32 flight_budget(const struct sock_state *st, const struct direction *d)
+{
+	if (st->protocol == PROTOCOL_TLS)
+		return TLS_BUDGET;
+	if (d->budget > FLIGHT_BUDGET || d->is_pipelined)
+		return PIPELINE_BUDGET;
+	return FLIGHT_BUDGET;
+}
+
 /* After a gap, the next byte is neither the first of a flight, nor of a message. */
-static __always_inline void reset_after_gap(struct direction *d)
+static __always_inline void reset_after_gap(const struct sock_state *st, struct direction *d)
 {
 	d->at_message_start = false;
 	d->is_flight_start = false;
 	if (d->flight_ack != d->ack) {
 		d->flight_ack = d->ack;
-		d->budget = FLIGHT_BUDGET;
+		d->budget = flight_budget(st, d);
 	}
 }
 
@@ -108,22 +118,22 @@ static __always_inline void advance_over_gap(struct sock_state *st, __u32 seq)
 	if ((__s32)(body_end - d->reported_seq) > 0 && (__s32)(body_end - seq) < 0)
 		send_progress(st, SL_INGRESS, body_end, false);
 	d->reported_seq = seq;
-	reset_after_gap(d);
+	reset_after_gap(st, d);
 }
 
 /*
- * Handles that the socket has acknowledged everything before ack. If that includes bytes that were
+ * Handles that the socket has acknowledged all data before ack. If that includes bytes that were
  * sent out of order, a record reports that they are part of the stream, since no other record may
- * follow. A single byte may be a FIN.
+ * follow.
  */
 static __always_inline void confirm_out_of_order(struct sock_state *st, __u32 ack)
 {
 	struct direction *d = &st->direction[SL_INGRESS];
 	__s32 more = ack - (__u32)d->next;
 
-	if (d->order == ORDER_KEPT || more < 0 || (d->order == ORDER_GAP && more < 2))
+	if (d->order == ORDER_KEPT || more < 0 || (d->order == ORDER_GAP && more < 1))
 		return;
-	if (more > 1) {
+	if (more > 0) {
 		advance_over_gap(st, ack);
 	} else {
 		d->order = ORDER_GAP;
@@ -134,17 +144,102 @@ static __always_inline void confirm_out_of_order(struct sock_state *st, __u32 ac
 }
 
 /*
+ * The end of the data that a socket in this state has received, if it expects ack next. A FIN is no
+ * data. In the states FIN_WAIT the socket acknowledges a FIN before it changes its state
+ * (tcp_fin()), and in CLOSE it may have received one: there, a single byte is taken for one.
+ */
+static __always_inline __u32 data_end(const struct sock_state *st, __u32 state, __u32 ack)
+{
+	bool is_single = ack == (__u32)st->direction[SL_INGRESS].next + 1;
+
+	if (state == BPF_TCP_CLOSE_WAIT || state == BPF_TCP_LAST_ACK || state == BPF_TCP_CLOSING)
+		return ack - 1;
+	return state != BPF_TCP_ESTABLISHED && is_single ? ack - 1 : ack;
+}
+
+/* So many times in a row the end of a segment is waited for: then its CPU did not tell it. */
+#define DEFERRALS_MAX 64
+
+/*
+ * Does another CPU still send the ingress segment before `next`? The socket may have acknowledged
+ * it all the same, since a copy can reach it first: neighbouring segments that two CPUs hand in
+ * change places, and the sender sends the one that seems lost again. Until finish_segment(), what
+ * the socket has received must not be taken for sent.
+ */
+static __always_inline bool is_ingress_busy(struct sock_state *st)
+{
+	struct direction *d = &st->direction[SL_INGRESS];
+
+	if (!*(volatile __u8 *)&d->is_busy)
+		return false;
+	if (++st->direction[SL_EGRESS].deferrals < DEFERRALS_MAX)
+		return true;
+	*(volatile __u8 *)&d->is_busy = false;
+	return false;
+}
+
+/*
  * Handles the acknowledgement of an egress segment, if any connection had out-of-order segments. A
  * global function, see README.md.
  */
 __noinline __u32 confirm_by_ack(struct __sk_buff *skb, __u32 ack)
 {
 	struct sock_state *st = find_state(skb);
+	struct bpf_sock *sk;
 
-	if (!st || st->mute || st->direction[SL_INGRESS].order == ORDER_KEPT)
+	if (!st || st->mute || st->direction[SL_INGRESS].order == ORDER_KEPT ||
+	    is_ingress_busy(st))
 		return 0;
-	confirm_out_of_order(st, ack);
+	sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+	confirm_out_of_order(st, data_end(st, sk ? sk->state : BPF_TCP_CLOSE, ack));
 	return 1;
+}
+
+/*
+ * Behind the last record of an ingress segment: confirms what the socket has received behind it,
+ * from copies, while is_ingress_busy() kept others from that. A global function, see README.md.
+ */
+__noinline __u32 confirm_received(struct __sk_buff *skb)
+{
+	struct sock_state *st = find_state(skb);
+	struct bpf_sock *sk;
+
+	if (!st || st->mute)
+		return 0;
+	if (st->direction[SL_EGRESS].deferrals)
+		st->direction[SL_EGRESS].deferrals = 0;
+	/* The lock keeps the order of `is_busy`, which was stored, and rcv_nxt. */
+	bpf_spin_lock(&st->lock);
+	bpf_spin_unlock(&st->lock);
+	sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+	if (sk)
+		confirm_out_of_order(
+			st, data_end(st, sk->state,
+				     received_seq(skb, (__u32)st->direction[SL_INGRESS].next)));
+	return 1;
+}
+
+/*
+ * Before `next` is moved behind an ingress segment. Until all of that is sent, another CPU with the
+ * next segment of HTTP/1 would report the rest as body that was not copied; it sends its segment as
+ * out of order instead. Egress segments come one after the other (parser_lock.bpf.h).
+ */
+static __always_inline void begin_segment(struct direction *d, __u8 dir)
+{
+	if (dir == SL_INGRESS)
+		*(volatile __u8 *)&d->is_busy = true;
+}
+
+/* Behind the last record of the segment. */
+static __always_inline void finish_segment(struct __sk_buff *skb, struct sock_state *st, __u8 dir)
+{
+	struct direction *d = &st->direction[dir];
+
+	if (dir != SL_INGRESS)
+		return;
+	*(volatile __u8 *)&d->is_busy = false;
+	if (d->order != ORDER_KEPT)
+		confirm_received(skb);
 }
 
 #endif

@@ -11,12 +11,16 @@
 #include "base/log.h"
 #include "base/standard_fds.h"
 #include "cmd/doctor.h"
+#include "cmd/export.h"
+#include "cmd/kubectl_completion.h"
 #include "cmd/option_table.h"
 #include "cmd/options.h"
 #include "cmd/replay.h"
 #include "cmd/run.h"
+#include "cmd/syscalls.h"
 #include "cmd/top.h"
 #include "cmd/trace.h"
+#include "cmd/ui.h"
 #include "pod/privilege.h"
 #include "pod/spawn.h"
 
@@ -35,9 +39,25 @@ static int command_help(const struct options *o)
 	return 0;
 }
 
+static int command_man(const struct options *o)
+{
+	(void)o;
+	option_man(&option_set, stdout);
+	return 0;
+}
+
+static int command_completion(const struct options *o)
+{
+	if (o->shell == OPTION_SHELLS)
+		kubectl_completion(stdout);
+	else
+		option_completion(&option_set, stdout, (enum option_shell)o->shell);
+	return 0;
+}
+
 static int command_doctor(const struct options *o)
 {
-	int ret = doctor_print(stdout, (enum doctor_format)o->format, o->ring_bytes);
+	int ret = doctor_print(stdout, o);
 
 	if (ret < 0)
 		log_error("doctor: cannot write the result (%s)", strerror(-ret));
@@ -45,9 +65,17 @@ static int command_doctor(const struct options *o)
 }
 
 static int (*const commands[COMMAND_MAX])(const struct options *o) = {
-	[COMMAND_DOCTOR] = command_doctor, [COMMAND_REPLAY] = command_replay,
-	[COMMAND_RUN] = command_run,	   [COMMAND_TRACE] = command_trace,
-	[COMMAND_TOP] = command_top,	   [COMMAND_VERSION] = command_version,
+	[COMMAND_DOCTOR] = command_doctor,
+	[COMMAND_REPLAY] = command_replay,
+	[COMMAND_RUN] = command_run,
+	[COMMAND_TRACE] = command_trace,
+	[COMMAND_EXPORT] = command_export,
+	[COMMAND_TOP] = command_top,
+	[COMMAND_UI] = command_ui,
+	[COMMAND_SYSCALLS] = command_syscalls,
+	[COMMAND_COMPLETION] = command_completion,
+	[COMMAND_MAN] = command_man,
+	[COMMAND_VERSION] = command_version,
 	[COMMAND_HELP] = command_help,
 };
 
@@ -64,6 +92,8 @@ static bool has_limits(const struct options *o)
 		[COMMAND_DOCTOR] = {.descriptors = DESCRIPTORS_NEEDED, .stack_bytes = STACK_NEEDED},
 		[COMMAND_REPLAY] = {.stack_bytes = STACK_NEEDED},
 		[COMMAND_RUN] = {.descriptors = DESCRIPTORS_NEEDED, .stack_bytes = STACK_NEEDED},
+		[COMMAND_SYSCALLS] = {.descriptors = DESCRIPTORS_NEEDED,
+				      .stack_bytes = STACK_NEEDED},
 	};
 	struct text why;
 	bool are_sufficient;

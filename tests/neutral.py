@@ -3,7 +3,7 @@
 """
 What a test inherits from whoever starts it is always the same: signals that are
 not ignored and not blocked (nohup, cron and `trap` change that), umask 022, no
-terminal, the locale C.UTF-8, and none of sidelight's own variables.
+terminal, the locale C.UTF-8, and no variable that sidelight reads.
 
     tests/neutral.py COMMAND ARGUMENT...
 """
@@ -14,7 +14,7 @@ import sys
 
 # It names a program for the tests, and is not read by sidelight.
 OURS = {"SIDELIGHT_WEBHOOK"}
-FOREIGN = re.compile(r"SIDELIGHT_|LC_|LANG$|LANGUAGE$|TERM$|COLUMNS$|LINES$|POSIXLY_CORRECT$")
+FOREIGN = re.compile(r"SIDELIGHT_|OTEL_|LC_|LANG$|LANGUAGE$|TERM$|COLUMNS$|LINES$|POSIXLY_CORRECT$")
 
 
 def reset():

@@ -56,10 +56,30 @@ static void set_routes(struct annotations *a, const char *routes)
 	log_info("annotations: routes are now %s", routes ? routes : "automatic");
 }
 
+static void set_headers(struct annotations *a, const char *headers)
+{
+	char *copy = headers ? strdup(headers) : NULL;
+
+	if ((headers && !copy) || live_set_headers(a->o.live, headers)) {
+		log_warn("annotation sidelight.dev/headers: out of memory");
+		free(copy);
+		return;
+	}
+	free((char *)a->now.headers);
+	a->now.headers = copy;
+	log_info("annotations: header fields that are recorded: %s", headers ? headers : "off");
+}
+
 static void apply(struct annotations *a, const struct settings *s)
 {
 	if (!is_same(s->routes, a->now.routes))
 		set_routes(a, s->routes);
+	if (!is_same(s->headers, a->now.headers))
+		set_headers(a, s->headers);
+	if (s->syscalls != a->now.syscalls) {
+		a->now.syscalls = s->syscalls;
+		syscalls_agent_set(a->o.syscalls, s->syscalls);
+	}
 	if (s->push_interval_ms != a->now.push_interval_ms) {
 		a->now.push_interval_ms = s->push_interval_ms;
 		if (a->o.push)
@@ -106,6 +126,8 @@ void annotations_start(struct annotations *a, uv_loop_t *loop, const struct anno
 {
 	*a = (struct annotations){.o = *o, .now = o->start};
 	a->now.routes = o->start.routes ? strdup(o->start.routes) : NULL;
+	a->now.headers = o->start.headers ? strdup(o->start.headers) : NULL;
+	syscalls_agent_set(o->syscalls, o->start.syscalls);
 	/* Before the first look, so that no change falls in between. */
 	a->fd = podinfo_watch(o->podinfo);
 	if (a->fd < 0) {
@@ -123,7 +145,8 @@ void annotations_start(struct annotations *a, uv_loop_t *loop, const struct anno
 void annotations_stop(struct annotations *a)
 {
 	free((char *)a->now.routes);
-	a->now.routes = NULL;
+	free((char *)a->now.headers);
+	a->now.routes = a->now.headers = NULL;
 	if (a->fd < 0)
 		return;
 	uv_close((uv_handle_t *)&a->poll, NULL);

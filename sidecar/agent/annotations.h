@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Follows the Pod's annotations and applies them while sidelight runs: routes,
- * push interval, log level. A setting without an annotation, or with one that
- * cannot be read, has its value of the start: option, variable or default.
+ * push interval, log level, header fields to be recorded, system calls to be counted. A setting
+ * without an annotation, or with one that cannot be read, has its value of the start: option,
+ * variable or default.
  */
 #ifndef SIDELIGHT_AGENT_ANNOTATIONS_H
 #define SIDELIGHT_AGENT_ANNOTATIONS_H
@@ -11,6 +12,8 @@
 #include <uv.h>
 
 #include "base/text.h"
+#include "agent/live.h"
+#include "agent/syscalls.h"
 #include "export/push.h"
 #include "txn/engine.h"
 
@@ -18,6 +21,8 @@ struct settings {
 	const char *routes; /* borrowed; NULL: none */
 	uint64_t push_interval_ms;
 	int log_level; /* enum log_level */
+	const char *headers; /* as routes: see live_set_headers() */
+	int syscalls; /* 1: they are counted */
 };
 
 struct annotations_options {
@@ -33,11 +38,13 @@ struct annotations_options {
 	void *ctx;
 	struct engine *engine; /* borrowed */
 	struct push *push; /* borrowed; NULL: nothing is pushed */
+	struct live *live; /* borrowed */
+	struct syscalls_agent *syscalls; /* borrowed */
 };
 
 struct annotations {
 	struct annotations_options o;
-	struct settings now; /* in force; routes are owned */
+	struct settings now; /* in force; routes and headers are owned */
 	int fd; /* -1: there is no such directory, and nothing to be closed */
 	uv_poll_t poll;
 };

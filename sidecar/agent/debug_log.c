@@ -26,6 +26,7 @@ void debug_log_event(const struct event *ev)
 		[SL_MUTE_UNKNOWN] = "it does not speak HTTP",
 		[SL_MUTE_UPGRADE] = "it is a tunnel from here on",
 		[SL_MUTE_MPTCP] = "it is one of several MPTCP subflows",
+		[SL_MUTE_TLS_DARK] = "its TLS cannot be decrypted",
 	};
 	char local[INET6_ADDRSTRLEN];
 	char remote[INET6_ADDRSTRLEN];

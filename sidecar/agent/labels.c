@@ -42,12 +42,14 @@ static void on_label(void *ctx, const char *key, const char *value)
 	if (w->count == POD_LABELS_MAX || !*value || !value_is_listed(w->list, key))
 		return;
 	set_name(p->name, key);
+	(void)snprintf(p->key, sizeof(p->key), "%s", key); /* longer is cut */
 	identity_clean(p->value, value);
 	/* a-b and a.b are one name: the first has it. */
 	for (size_t i = 0; i < w->count; i++)
 		if (strcmp(w->labels->pod[i].name, p->name) == 0)
 			return;
 	w->count++;
+	w->labels->pod_count++;
 	add(w->labels->common, &w->labels->common_count, p->name, p->value);
 }
 
@@ -79,18 +81,20 @@ static int add_pod_labels(struct labels *l, const struct label_options *o)
 	return l->pod ? 0 : -ENOMEM;
 }
 
-/* What was said; else what the Pod's name and labels tell, where they are mounted. */
-static const char *workload_of(const struct label_options *o, char found[IDENTITY_VALUE_MAX])
+/*
+ * What was said; else what the Pod's name and labels tell, where they are mounted. They tell the
+ * kind of what was said, too, if they mean the same.
+ */
+static const char *workload_of(const struct label_options *o, char found[IDENTITY_VALUE_MAX],
+			       enum workload_kind *ret_kind)
 {
-	char *labels;
-	bool is_found;
+	bool is_said = o->workload && *o->workload;
+	char *labels = o->pod && o->podinfo ? podinfo_read(o->podinfo, "labels") : NULL;
+	enum workload_kind kind = labels ? workload_find(o->pod, labels, found) : WORKLOAD_UNKNOWN;
 
-	if ((o->workload && *o->workload) || !o->pod || !o->podinfo)
-		return o->workload;
-	labels = podinfo_read(o->podinfo, "labels");
-	is_found = labels && workload_find(o->pod, labels, found);
 	free(labels);
-	return is_found ? found : NULL;
+	*ret_kind = is_said && kind && strcmp(found, o->workload) != 0 ? WORKLOAD_UNKNOWN : kind;
+	return is_said || !kind ? o->workload : found;
 }
 
 /* What is watched, in the words of the command line. */
@@ -121,7 +125,7 @@ int labels_init(struct labels *l, const struct label_options *o)
 						   .namespace = o->namespace,
 						   .pod = o->pod,
 						   .node = o->node,
-						   .workload = workload_of(o, found)});
+						   .workload = workload_of(o, found, &l->kind)});
 	if (*id->instance)
 		set_target(l, o);
 	add(l->common, &l->common_count, "job", id->job);

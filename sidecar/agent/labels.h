@@ -22,6 +22,7 @@
 
 #include "metrics/text.h"
 #include "pod/identity.h"
+#include "pod/workload.h"
 
 /* Of the Pod; more are refused. */
 #define POD_LABELS_MAX 16
@@ -54,7 +55,10 @@ struct labels {
 	size_t group_count;
 	struct identity identity; /* what the labels point to, as the next two are */
 	char target[IDENTITY_VALUE_MAX]; /* "" in a Pod */
+	enum workload_kind kind; /* of the workload */
+	size_t pod_count;
 	struct pod_label {
+		char key[POD_LABEL_NAME_MAX]; /* as Kubernetes has it */
 		char name[POD_LABEL_NAME_MAX];
 		char value[IDENTITY_VALUE_MAX];
 	} * pod; /* owned */

@@ -33,8 +33,11 @@ void log_line(enum log_level level, const char *fmt, ...)
 	(void)vsnprintf(line, sizeof(line), fmt, ap); /* a longer line is cut */
 	va_end(ap);
 	/* Names of files, cgroups and such are other people's: they could move the cursor. */
-	for (char *c = line; *c; c++)
-		*c = (unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c;
+	for (unsigned char *c = (unsigned char *)line; *c; c++)
+		if (*c < ' ' || *c == 0x7f)
+			*c = '?';
+		else if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) /* U+0080 to U+009F */
+			c[0] = c[1] = '?';
 	/* One call, so that lines of several processes do not mix. */
 	(void)fprintf(stderr, "%s: %s\n", program, line);
 }

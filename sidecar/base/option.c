@@ -14,6 +14,15 @@ int option_command_find(const struct option_set *s, const char *name)
 	return -ENOENT;
 }
 
+size_t option_first_row(const struct option_set *s, size_t i)
+{
+	size_t first = 0;
+
+	while (strcmp(s->options[first].flag, s->options[i].flag) != 0)
+		first++;
+	return first;
+}
+
 const struct option *option_find(const struct option_set *s, struct span flag)
 {
 	for (size_t i = 0; i < s->option_count; i++)
@@ -163,7 +172,7 @@ static const char *find_variable(char *const *environ, const char *name)
 }
 
 int option_read_environment(const struct option_set *s, int command, void *into,
-			    char *const *environ, uint64_t *given, struct text *error)
+			    char *const *environ, option_bits *given, struct text *error)
 {
 	for (size_t i = 0; i < s->option_count; i++) {
 		const struct option *opt = &s->options[i];
@@ -176,7 +185,7 @@ int option_read_environment(const struct option_set *s, int command, void *into,
 			value = find_variable(environ, opt->variable);
 		if (!err && value && *value) {
 			err = option_set_value(opt, into, opt->variable, value, error);
-			*given |= 1ull << i;
+			*given |= (option_bits)1 << i;
 		}
 		if (err)
 			return err;
@@ -216,19 +225,28 @@ void option_unknown_variables(const struct option_set *s, const char *prefix, ch
 	}
 }
 
+/* The row of a flag that the command has; else, for the error, any row of it, or NULL. */
+static const struct option *find_of(const struct option_set *s, struct span flag, int command)
+{
+	for (size_t i = 0; i < s->option_count; i++)
+		if (s->options[i].commands & 1u << command && span_is(flag, s->options[i].flag))
+			return &s->options[i];
+	return option_find(s, flag);
+}
+
 int option_read_flag(const struct option_set *s, int command, void *into, const char *arg,
-		     const char *next, uint64_t *given, struct text *error)
+		     const char *next, option_bits *given, struct text *error)
 {
 	const char *equals = strchr(arg, '=');
 	struct span flag = {arg + 2, equals ? (size_t)(equals - arg) - 2 : strlen(arg) - 2};
-	const struct option *opt = option_find(s, flag);
+	const struct option *opt = find_of(s, flag, command);
 	char name[64];
 	const char *value;
 	int used = 1;
 	int err;
 
 	if (!opt && !equals && span_starts(flag, "no-")) {
-		opt = option_find(s, span_from(flag, 3));
+		opt = find_of(s, span_from(flag, 3), command);
 		if (opt && opt->kind != KIND_BOOL)
 			opt = NULL;
 		value = "false";
@@ -252,6 +270,6 @@ int option_read_flag(const struct option_set *s, int command, void *into, const 
 	}
 	(void)snprintf(name, sizeof(name), "--%s", opt->flag); /* flags are shorter */
 	err = option_set_value(opt, into, name, value, error);
-	*given |= 1ull << (opt - s->options);
+	*given |= (option_bits)1 << (opt - s->options);
 	return err ? err : used;
 }

@@ -57,7 +57,10 @@ struct option_command {
 	const char *help;
 };
 
-/* One program's. No more rows than a uint64_t has bits. */
+/* Bit i stands for row i of a table. */
+__extension__ typedef unsigned __int128 option_bits;
+
+/* One program's. No more rows than option_bits has bits. */
 struct option_set {
 	const char *program;
 	const char *summary; /* what it is for; at most 40 characters or so */
@@ -68,7 +71,11 @@ struct option_set {
 	size_t option_count;
 };
 
-/* The row of a flag without its dashes, or NULL. */
+/* The first row with the flag of row i, of which two commands may have one each. */
+size_t option_first_row(const struct option_set *s, size_t i);
+
+/* The first row of a flag without its dashes, or NULL. Commands may have rows of their own for a
+ * flag of the same name. */
 const struct option *option_find(const struct option_set *s, struct span flag);
 
 /* The position of a command, or -ENOENT. */
@@ -85,7 +92,7 @@ int option_fail_flag(const struct option_set *s, int command, struct span given,
  * that environ had in *given.
  */
 int option_read_environment(const struct option_set *s, int command, void *into,
-			    char *const *environ, uint64_t *given, struct text *error);
+			    char *const *environ, option_bits *given, struct text *error);
 
 /* One "--flag...", with the argument after it or NULL. Returns how many were used. */
 /*
@@ -97,7 +104,7 @@ void option_unknown_variables(const struct option_set *s, const char *prefix, ch
 			      void (*fn)(struct span name, const char *guess));
 
 int option_read_flag(const struct option_set *s, int command, void *into, const char *arg,
-		     const char *next, uint64_t *given, struct text *error);
+		     const char *next, option_bits *given, struct text *error);
 
 /* One value from elsewhere, for a row of the table; name is how its error calls it. */
 int option_set_value(const struct option *option, void *into, const char *name, const char *value,
@@ -105,5 +112,16 @@ int option_set_value(const struct option *option, void *into, const char *name, 
 
 /* The help on a command; on all of them for -1. */
 void option_help(const struct option_set *s, FILE *out, int command);
+
+/* The page of the manual, section 1, in the language of man(7). */
+void option_man(const struct option_set *s, FILE *out);
+
+enum option_shell { OPTION_BASH, OPTION_ZSH, OPTION_FISH, OPTION_SHELLS };
+
+/* What is in the words of `arguments` of the command that prints completions. */
+#define OPTION_SHELL_WORDS "bash|zsh|fish"
+
+/* A script for the shell that completes commands, options, their words and files. */
+void option_completion(const struct option_set *s, FILE *out, enum option_shell shell);
 
 #endif

@@ -51,7 +51,7 @@ static void print_commands(const struct option_set *s, FILE *out)
 {
 	(void)fprintf(out, "%s %s: %s\n\nCommands\n", s->program, SIDELIGHT_VERSION, s->summary);
 	for (size_t i = 0; i < s->command_count; i++)
-		(void)fprintf(out, "  %-10s%s\n", s->commands[i].name, s->commands[i].help);
+		(void)fprintf(out, "  %-11s%s\n", s->commands[i].name, s->commands[i].help);
 	(void)fprintf(out, "\nUsage\n");
 	for (size_t i = 0; i < s->command_count; i++)
 		(void)fprintf(out, "  %s %s %s\n", s->program, s->commands[i].name,

@@ -96,9 +96,21 @@ static struct span decode(struct span s, char *buf)
 	return s;
 }
 
+/* Not by memmem(), which prepares a table for each search: most of s are names, and few match. */
 static bool has(struct span s, const char *word)
 {
-	return memmem(s.ptr, s.len, word, strlen(word)) != NULL;
+	size_t n = strlen(word);
+
+	while (s.len >= n) {
+		const char *at = memchr(s.ptr, word[0], s.len - n + 1);
+
+		if (!at)
+			return false;
+		if (memcmp(at, word, n) == 0)
+			return true;
+		s = span_from(s, (size_t)(at - s.ptr) + 1);
+	}
+	return false;
 }
 
 static bool ends_with(struct span s, const char *word)
@@ -106,6 +118,19 @@ static bool ends_with(struct span s, const char *word)
 	size_t n = strlen(word);
 
 	return s.len >= n && memcmp(s.ptr + s.len - n, word, n) == 0;
+}
+
+/* Names, or words of names. */
+static const char *const secret_words[] = {"auth",   "sid",  "pin",	      "pass",
+					   "pw",     "cvv",  "cvc",	      "ssn",
+					   "ticket", "hmac", "authentication"};
+
+static bool is_secret_word(struct span word)
+{
+	for (size_t i = 0; i < COUNT(secret_words); i++)
+		if (span_is(word, secret_words[i]))
+			return true;
+	return false;
 }
 
 /* A decoded name. */
@@ -118,9 +143,6 @@ static bool is_secret_name(struct span raw)
 		"authkey",   "verifier",   "assertion", "saml",	      "cardnumber", "creditcard",
 		"accesskey", "privatekey",
 	};
-	static const char *const whole[] = {"auth", "code",   "sid",  "pin",
-					    "pass", "pw",     "cvv",  "cvc",
-					    "ssn",  "ticket", "hmac", "authentication"};
 	char buf[NAME_MAX_LEN];
 	struct span name = {buf, 0};
 
@@ -130,10 +152,8 @@ static bool is_secret_name(struct span raw)
 	for (size_t i = 0; i < COUNT(parts); i++)
 		if (has(name, parts[i]))
 			return true;
-	for (size_t i = 0; i < COUNT(whole); i++)
-		if (span_is(name, whole[i]))
-			return true;
-	return ends_with(name, "key") || ends_with(name, "sig");
+	return is_secret_word(name) || span_is(name, "code") || ends_with(name, "key") ||
+	       ends_with(name, "sig");
 }
 
 /* Groups of 8-4-4-4-12. */
@@ -172,7 +192,7 @@ static bool is_random(struct span s)
 }
 
 /* A decoded value. */
-static bool is_secret_value(struct span s)
+static bool has_secret_form(struct span s)
 {
 	static const char *const prefixes[] = {
 		"eyJ", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xox",	"sk-",	"sk_",
@@ -185,11 +205,16 @@ static bool is_secret_value(struct span s)
 	if (s.len > 6 &&
 	    (strncasecmp(s.ptr, "basic ", 6) == 0 || strncasecmp(s.ptr, "basic+", 6) == 0))
 		return true;
-	return has(s, "Bearer") || has(s, "bearer") || is_random(s);
+	return has(s, "Bearer") || has(s, "bearer");
 }
 
-/* Another URL or parameter with a secret inside of a decoded value. */
-static bool has_secret_inside(struct span s)
+static bool is_secret_value(struct span s)
+{
+	return has_secret_form(s) || is_random(s);
+}
+
+/* Another URL or parameter with a secret, as is_secret says, inside of a decoded value. */
+static bool has_inside(struct span s, bool (*is_secret)(struct span value))
 {
 	size_t start = 0; /* of what may be a name */
 	bool is_value = false;
@@ -200,7 +225,7 @@ static bool has_secret_inside(struct span s)
 		if (c == '@' && has((struct span){s.ptr, i}, "//"))
 			return true;
 		if (is_one_of(c, delimiters)) {
-			if (is_value && is_secret_value((struct span){s.ptr + start, i - start}))
+			if (is_value && is_secret((struct span){s.ptr + start, i - start}))
 				return true;
 			start = i + 1;
 			is_value = false;
@@ -211,7 +236,12 @@ static bool has_secret_inside(struct span s)
 			is_value = true;
 		}
 	}
-	return is_value && is_secret_value(span_from(s, start));
+	return is_value && is_secret(span_from(s, start));
+}
+
+static bool has_secret_inside(struct span s)
+{
+	return has_inside(s, is_secret_value);
 }
 
 static void put_value(struct output *o, struct span value, bool is_query)
@@ -308,6 +338,101 @@ size_t redact_target(struct span target, char *out, size_t size, bool *ret_cut)
 			i += used;
 		}
 	}
+	*ret_cut = o.is_cut;
+	return o.len;
+}
+
+/* --- header fields ------------------------------------------------------------------- */
+
+/* Longer names are taken for secret ones: a word may be behind what is compared. */
+#define HEADER_NAME_MAX 256
+
+bool redact_is_secret_header(struct span name)
+{
+	size_t start = 0;
+
+	if (name.len > HEADER_NAME_MAX || is_secret_name(name))
+		return true;
+	for (size_t i = 0; i <= name.len; i++) {
+		char word[HEADER_NAME_MAX];
+
+		if (i < name.len && (is_letter(name.ptr[i]) || is_digit(name.ptr[i])))
+			continue;
+		for (size_t k = start; k < i; k++)
+			word[k - start] = lower(name.ptr[k]);
+		if (is_secret_word((struct span){word, i - start}))
+			return true;
+		start = i + 1;
+	}
+	return false;
+}
+
+/* Names requests, traces or versions: a long random word is no secret there. */
+static bool is_identifier(struct span name)
+{
+	static const char *const parts[] = {"trace",	   "span",	 "etag",
+					    "ifnonematch", "ifmatch",	 "ifrange",
+					    "digest",	   "contentmd5", "contenttype"};
+	char buf[HEADER_NAME_MAX];
+	struct span s = {buf, 0};
+
+	for (size_t i = 0; i < name.len && s.len < sizeof(buf); i++)
+		if (is_letter(name.ptr[i]) || is_digit(name.ptr[i]))
+			buf[s.len++] = lower(name.ptr[i]);
+	for (size_t i = 0; i < COUNT(parts); i++)
+		if (has(s, parts[i]))
+			return true;
+	return ends_with(s, "id") || ends_with(s, "ids");
+}
+
+/* The value is one URL, path or authority. */
+static bool is_reference(struct span name, struct span value)
+{
+	for (size_t i = 0; i < value.len; i++)
+		if (is_one_of(value.ptr[i], " \t,\"<>"))
+			return false;
+	return span_is(name, ":authority") || (value.len && value.ptr[0] == '/') ||
+	       has(value, "://") || (name.len == 4 && strncasecmp(name.ptr, "host", 4) == 0);
+}
+
+/* One of the words of the value is a secret by its form. */
+static bool has_secret_word(struct span value, bool (*is_secret)(struct span word))
+{
+	size_t start = 0;
+
+	for (size_t i = 0; i <= value.len; i++) {
+		if (i < value.len && !is_one_of(value.ptr[i], " \t,;\"'"))
+			continue;
+		if (is_secret((struct span){value.ptr + start, i - start}))
+			return true;
+		start = i + 1;
+	}
+	return is_secret(value);
+}
+
+size_t redact_header(struct span name, struct span value, char *out, size_t size, bool *ret_cut)
+{
+	bool (*is_secret)(struct span) = is_identifier(name) ? has_secret_form : is_secret_value;
+	struct output o = {.ptr = out, .size = size};
+	char buf[REDACT_TARGET_MAX];
+	struct span decoded;
+
+	if (redact_is_secret_header(name)) {
+		put(&o, span_of(REDACTED));
+		*ret_cut = o.is_cut;
+		return o.len;
+	}
+	if (is_reference(name, value))
+		return redact_target(value, out, size, ret_cut);
+	if (value.len > REDACT_TARGET_MAX) {
+		value.len = REDACT_TARGET_MAX;
+		o.is_cut = true;
+	}
+	decoded = decode(value, buf);
+	if (has_inside(decoded, is_secret) || has_secret_word(decoded, is_secret))
+		put(&o, span_of(REDACTED));
+	else
+		put(&o, value);
 	*ret_cut = o.is_cut;
 	return o.len;
 }

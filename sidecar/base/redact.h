@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Request targets without the secrets in them.
+ * Request targets and header fields without the secrets in them.
  *
  *     /users?page=2&token=abc         becomes  /users?page=2&token=***
  *     /app;jsessionid=1A2B?x=1        becomes  /app;jsessionid=***?x=1
@@ -55,5 +55,18 @@ static inline bool redact_may_change(const char *text, size_t len)
  * *ret_cut: not everything had room.
  */
 size_t redact_target(struct span target, char *out, size_t size, bool *ret_cut);
+
+/*
+ * Header fields of HTTP, metadata of gRPC. A field is a secret by its name: credentials, cookies,
+ * keys and tokens, whatever the value is.
+ */
+bool redact_is_secret_header(struct span name);
+
+/*
+ * Writes the value of a header field as it may be shown, as redact_target() does: "***" if the name
+ * or the form of a part of the value is a secret's. A value that is one URL, path or authority is
+ * redacted as a target.
+ */
+size_t redact_header(struct span name, struct span value, char *out, size_t size, bool *ret_cut);
 
 #endif

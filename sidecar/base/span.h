@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 struct span {
 	const char *ptr;
@@ -33,6 +34,12 @@ static inline bool span_is(struct span s, const char *str)
 	return span_eq(s, span_of(str));
 }
 
+/* The same without regard to the case of letters. */
+static inline bool span_is_word(struct span s, const char *word)
+{
+	return s.len == strlen(word) && strncasecmp(s.ptr, word, s.len) == 0;
+}
+
 static inline bool span_starts(struct span s, const char *prefix)
 {
 	size_t n = strlen(prefix);
@@ -44,6 +51,16 @@ static inline bool span_starts(struct span s, const char *prefix)
 static inline struct span span_from(struct span s, size_t n)
 {
 	return (struct span){s.ptr + n, s.len - n};
+}
+
+/* s without blanks and tabs at either end. */
+static inline struct span span_trim(struct span s)
+{
+	while (s.len > 0 && (*s.ptr == ' ' || *s.ptr == '\t'))
+		s = span_from(s, 1);
+	while (s.len > 0 && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
+		s.len--;
+	return s;
 }
 
 #endif

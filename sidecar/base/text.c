@@ -29,6 +29,15 @@ void text_truncate(struct text *t, size_t len)
 	t->ptr[len] = '\0';
 }
 
+void text_end_row(struct text *t, size_t start, size_t max_columns)
+{
+	while (t->len > start && t->ptr[t->len - 1] == ' ')
+		text_truncate(t, t->len - 1);
+	if (max_columns && t->len - start > max_columns)
+		text_truncate(t, start + max_columns);
+	text_add_char(t, '\n');
+}
+
 void text_clear(struct text *t)
 {
 	t->len = 0;
@@ -79,6 +88,17 @@ void text_add(struct text *t, const char *str)
 void text_add_char(struct text *t, char c)
 {
 	text_add_span(t, (struct span){&c, 1});
+}
+
+void text_add_hex(struct text *t, const uint8_t *bytes, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		const char pair[] = {digits[bytes[i] >> 4], digits[bytes[i] & 0xf]};
+
+		text_add_span(t, (struct span){pair, sizeof(pair)});
+	}
 }
 
 void text_addf(struct text *t, const char *fmt, ...)

@@ -2,7 +2,8 @@
 #include "base/unix_socket.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -80,4 +81,45 @@ int unix_socket_listen(const char *path, const char **ret_error)
 		return fd;
 	(void)close(fd); /* nobody has connected */
 	return err;
+}
+
+int unix_socket_listen_abstract(char name[UNIX_SOCKET_ABSTRACT_SIZE])
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	socklen_t len = sizeof(addr);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (const struct sockaddr *)&addr, sizeof(addr.sun_family)) ||
+	    listen(fd, BACKLOG) || getsockname(fd, (struct sockaddr *)&addr, &len)) {
+		err = -errno;
+		(void)close(fd); /* nobody has connected */
+		return err;
+	}
+	len -= (socklen_t)offsetof(struct sockaddr_un, sun_path) + 1; /* without the zero byte */
+	(void)snprintf(name, UNIX_SOCKET_ABSTRACT_SIZE, "@%.*s", (int)len, addr.sun_path + 1);
+	return fd;
+}
+
+static bool has_option(int fd, int option, int want)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &len) == 0 && value == want;
+}
+
+bool unix_socket_is_listening(int fd)
+{
+	return has_option(fd, SO_DOMAIN, AF_UNIX) && has_option(fd, SO_ACCEPTCONN, 1);
+}
+
+pid_t unix_socket_process(int fd)
+{
+	struct ucred who = {.pid = 0};
+	socklen_t len = sizeof(who);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 ? who.pid : 0;
 }

@@ -24,14 +24,16 @@
 #include "broker/discovery.h"
 #include "broker/channel.h"
 #include "broker/named.h"
+#include "broker/process_name.h"
 #include "broker/socket_check.h"
+#include "broker/syscall_counting.h"
 #include "broker/targets.h"
+#include "broker/tls_probes.h"
+#include "broker/worker.h"
 #include "capture/hooks.h"
-#include "capture/programs.h"
 #include "pod/place.h"
 #include "pod/privilege.h"
 #include "pod/spawn.h"
-#include "pod/target.h"
 
 #define EXIT_INCOMPLETE 1
 #define EXIT_USE	2
@@ -57,6 +59,8 @@ struct broker {
 	struct discovery discovery;
 	struct named named;
 	struct socket_check check;
+	struct tls_probes *tls; /* owned; NULL: TLS is not decrypted */
+	struct syscall_counting syscalls;
 	struct spawn spawn;
 	bool has_spawn;
 	uv_poll_t spawn_poll;
@@ -130,6 +134,8 @@ static void detach(struct broker *b)
 	discovery_stop(&b->discovery);
 	named_stop(&b->named);
 	socket_check_stop(&b->check);
+	tls_probes_stop(b->tls);
+	syscall_counting_stop(&b->syscalls);
 	targets_detach(&b->targets);
 }
 
@@ -193,7 +199,6 @@ static void on_timer(uv_timer_t *timer)
 	scoped_privilege int raised = privilege_raise();
 	struct broker *b = timer->data;
 
-	(void)raised;
 	if (b->has_spawn)
 		spawn_end(&b->spawn); /* its end is ours */
 	else
@@ -205,7 +210,6 @@ static void on_spawn(uv_poll_t *poll, int status, int events)
 	scoped_privilege int raised = privilege_raise();
 	struct broker *b = poll->data;
 
-	(void)raised;
 	(void)status; /* an error shows as readable */
 	(void)events;
 	if (spawn_read(&b->spawn) == SPAWN_ENDED) {
@@ -256,21 +260,9 @@ static void answer_refresh(struct broker *b)
 				    .refreshed = {used.resident_bytes, used.cpu_ns,
 						  b->check.looks_total, b->check.looks_cut}};
 
+	tls_probes_send(b->tls);
 	targets_refresh(&b->targets);
-	if (channel_send(b->channel, &m) == -EAGAIN)
-		b->targets.is_deaf = true;
-}
-
-static void answer_fetch(struct broker *b)
-{
-	scoped_privilege int raised = privilege_raise();
-	struct channel_message m = {.kind = CHANNEL_CLOSES};
-	int n = programs_take_closes(b->programs, m.closes, CHANNEL_CLOSES_MAX);
-
-	(void)raised;
-	if (n < 0)
-		log_error("capture: cannot read ends of connections (%s)", strerror(-n));
-	m.count = n > 0 ? (uint32_t)n : 0;
+	syscall_counting_send(&b->syscalls);
 	if (channel_send(b->channel, &m) == -EAGAIN)
 		b->targets.is_deaf = true;
 }
@@ -279,7 +271,6 @@ static void on_message(struct broker *b, const struct channel_message *m)
 {
 	scoped_privilege int raised = privilege_raise();
 
-	(void)raised;
 	switch (m->kind) {
 	case CHANNEL_READY:
 		on_ready(b);
@@ -293,12 +284,31 @@ static void on_message(struct broker *b, const struct channel_message *m)
 				      m->answer.seq);
 		break;
 	case CHANNEL_FETCH:
-		answer_fetch(b);
+		targets_send_closes(&b->targets);
 		break;
 	case CHANNEL_DETACH:
+		tls_probes_send(b->tls);
 		targets_refresh(&b->targets);
+		syscall_counting_send(&b->syscalls);
 		detach(b);
 		(void)say(b, CHANNEL_DETACHED); /* a worker that is gone shows by itself */
+		break;
+	case CHANNEL_LOOK:
+		tls_probes_look(b->tls);
+		break;
+	case CHANNEL_LIST:
+		socket_list_send(&b->check.list);
+		break;
+	case CHANNEL_PROCESS: /* a worker that does not read shows by itself */
+		if (b->o->names_processes)
+			(void)process_name_send(b->channel, m->count);
+		break;
+	case CHANNEL_COUNT:
+		if (b->o->may_count_syscalls)
+			syscall_counting_set(&b->syscalls, &b->targets, m->count);
+		break;
+	case CHANNEL_MUTE: /* else the connection is copied to its end */
+		(void)programs_mute(b->programs, m->mute.conn_id, (enum sl_mute)m->mute.why);
 		break;
 	}
 }
@@ -376,42 +386,11 @@ static int start_capture(struct broker *b)
 	b->targets.programs = b->programs;
 	m.ring = *programs_ring(b->programs);
 	err = channel_send(b->channel, &m);
+	if (b->o->has_tls)
+		b->tls = tls_probes_new(&b->loop, &b->targets);
 	if (!err)
 		err = add_targets(b);
 	return err ? err : say(b, CHANNEL_STARTED);
-}
-
-/* The worker's process, for good. It has what was open before it, which is the target alone. */
-static _Noreturn void be_worker(struct broker *b, int channel, broker_worker_fn worker, void *ctx)
-{
-	spawn_ignore_signals(); /* the broker takes them, and says when to stop */
-	(void)close(b->channel); /* or the broker's end would not be seen */
-	if (b->target)
-		(void)close(b->target->cgroup.fd); /* nothing was written */
-	free(b->target);
-	exit(worker(ctx, channel));
-}
-
-static int start_worker(struct broker *b, broker_worker_fn worker, void *ctx)
-{
-	int ends[2];
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)) {
-		log_error("run: cannot open a socket (%s)", strerror(errno));
-		return -errno;
-	}
-	b->channel = ends[0];
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* cannot fail with these arguments */
-	b->worker = fork();
-	if (b->worker == 0)
-		be_worker(b, ends[1], worker, ctx);
-	(void)close(ends[1]); /* the worker has its own */
-	if (b->worker < 0) {
-		log_error("run: cannot start a process (%s)", strerror(errno));
-		b->worker = 0;
-		return -errno;
-	}
-	return 0;
 }
 
 static int start_spawn(struct broker *b)
@@ -459,9 +438,9 @@ static int finish(struct broker *b)
 {
 	scoped_privilege int raised = privilege_raise();
 
-	(void)raised;
 	if (b->has_spawn)
 		spawn_close(&b->spawn);
+	tls_probes_free(b->tls);
 	programs_free(b->programs);
 	targets_release(&b->targets);
 	if (b->target)
@@ -479,7 +458,7 @@ int broker_run(const struct broker_options *o, broker_worker_fn worker, void *ct
 
 	if (open_target(&b))
 		return EXIT_USE;
-	if (start_worker(&b, worker, ctx) || start_spawn(&b)) {
+	if (worker_start(worker, ctx, b.target, &b.channel, &b.worker) || start_spawn(&b)) {
 		b.status = EXIT_USE;
 		return finish(&b);
 	}

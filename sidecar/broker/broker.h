@@ -19,6 +19,7 @@
 #ifndef SIDELIGHT_BROKER_BROKER_H
 #define SIDELIGHT_BROKER_BROKER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,9 @@ struct broker_options {
 	uint64_t for_ms; /* 0: no end */
 	size_t ring_bytes; /* a power of two */
 	uint64_t conn_cap; /* connections that the worker follows at once */
+	bool has_tls; /* hand over the secrets of TLS connections */
+	bool names_processes; /* tell the worker what processes are called */
+	bool may_count_syscalls; /* when the worker asks for it */
 };
 
 /* Runs in a process of its own and returns its exit status; channel is owned by it. */

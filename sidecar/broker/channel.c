@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "capture/programs.h"
+#include "capture/syscall_list.h"
 
 #define END_OF(member)                                                                             \
 	(offsetof(struct channel_message, member) +                                                \
@@ -24,16 +25,77 @@ static const size_t sizes[CHANNEL_MAX] = {
 	[CHANNEL_STOP] = HEADER,
 	[CHANNEL_WATCHED] = HEADER,
 	[CHANNEL_UNSEEN] = END_OF(unseen),
+	[CHANNEL_SECRETS] = END_OF(secrets),
+	[CHANNEL_TLS] = END_OF(tls),
+	[CHANNEL_SOCKETS] = END_OF(sockets),
+	[CHANNEL_LISTED] = END_OF(listed),
+	[CHANNEL_NAMED] = END_OF(named),
+	[CHANNEL_COUNTING] = END_OF(counting),
+	[CHANNEL_CALLS] = END_OF(calls),
+	[CHANNEL_CALL_ERRORS] = END_OF(call_errors),
 	[CHANNEL_READY] = HEADER,
 	[CHANNEL_REFRESH] = HEADER,
 	[CHANNEL_ANSWER] = END_OF(answer),
 	[CHANNEL_FETCH] = HEADER,
 	[CHANNEL_DETACH] = HEADER,
+	[CHANNEL_LOOK] = HEADER,
+	[CHANNEL_MUTE] = END_OF(mute),
+	[CHANNEL_LIST] = HEADER,
+	[CHANNEL_PROCESS] = HEADER,
+	[CHANNEL_COUNT] = HEADER,
 };
 
 size_t channel_size(uint32_t kind)
 {
 	return kind < CHANNEL_MAX ? sizes[kind] : 0;
+}
+
+static bool are_secrets_valid(const struct channel_message *m)
+{
+	if (m->count > CHANNEL_SECRETS_MAX)
+		return false;
+	for (size_t i = 0; i < m->count; i++) {
+		const struct sl_secret *s = &m->secrets[i];
+
+		if (s->kind >= SL_SECRET_KINDS || (s->len != 32 && s->len != SL_SECRET_MAX) ||
+		    (s->kind == SL_SECRET_MASTER && s->len != SL_SECRET_MAX))
+			return false;
+	}
+	return true;
+}
+
+static bool are_sockets_valid(const struct channel_message *m)
+{
+	if (m->count > CHANNEL_SOCKETS_MAX)
+		return false;
+	for (size_t i = 0; i < m->count; i++) {
+		const struct channel_socket *s = &m->sockets[i];
+
+		if (!s->number || (s->family != 4 && s->family != 6) ||
+		    (s->role != SL_ROLE_SERVER && s->role != SL_ROLE_CLIENT))
+			return false;
+	}
+	return true;
+}
+
+static bool are_calls_valid(const struct channel_message *m)
+{
+	if (m->count > CHANNEL_CALLS_MAX)
+		return false;
+	for (size_t i = 0; i < m->count; i++)
+		if (m->calls[i].call >= syscall_count)
+			return false;
+	return true;
+}
+
+static bool are_call_errors_valid(const struct channel_message *m)
+{
+	if (m->count > CHANNEL_CALL_ERRORS_MAX)
+		return false;
+	for (size_t i = 0; i < m->count; i++)
+		if (m->call_errors[i].call >= syscall_count)
+			return false;
+	return true;
 }
 
 bool channel_is_valid(const struct channel_message *m, size_t size, enum channel_side sender)
@@ -51,8 +113,27 @@ bool channel_is_valid(const struct channel_message *m, size_t size, enum channel
 		return m->count <= PROGRAMS_CGROUPS_MAX;
 	case CHANNEL_UNSEEN:
 		return m->unseen.number && memchr(m->unseen.name, '\0', sizeof(m->unseen.name));
+	case CHANNEL_SECRETS:
+		return are_secrets_valid(m);
+	case CHANNEL_SOCKETS:
+		return are_sockets_valid(m);
+	case CHANNEL_TLS:
+		return m->tls.reach < TLS_REACH_MAX;
+	case CHANNEL_NAMED:
+		return memchr(m->named.name, '\0', sizeof(m->named.name));
+	case CHANNEL_COUNTING:
+	case CHANNEL_COUNT:
+		return m->count <= 1;
+	case CHANNEL_CALLS:
+		return are_calls_valid(m);
+	case CHANNEL_CALL_ERRORS:
+		return are_call_errors_valid(m);
+	case CHANNEL_PROCESS:
+		return m->count <= INT32_MAX;
 	case CHANNEL_ANSWER:
 		return m->answer.dir <= DIR_EGRESS;
+	case CHANNEL_MUTE:
+		return m->mute.why > 0 && m->mute.why < SL_MUTE_MAX;
 	default:
 		return true;
 	}

@@ -11,8 +11,18 @@
  *   REFRESHED all counters were sent          DETACH    detach from everything
  *   CLOSES    that found no room in the ring
  *   DETACHED  and will not attach again
- *   WATCHED   so many cgroups are watched now
- *   UNSEEN    sockets of a target whose traffic does not pass the hooks
+ *   WATCHED   so many cgroups are watched now   LOOK      for TLS libraries, again
+ *   UNSEEN    sockets of a target whose       MUTE      a connection of which nothing
+ *             traffic does not pass the hooks           more is needed
+ *   SECRETS   of TLS handshakes
+ *   TLS       which TLS connections can be decrypted
+ *   SOCKETS   open connections of targets     LIST      open connections: begin, or go on
+ *   LISTED    these were all, or a part
+ *   NAMED     what a process is called        PROCESS   what is it called?
+ *   COUNTING  whether system calls are        COUNT     count system calls, or do not
+ *             counted
+ *   CALLS     system calls of targets
+ *   CALL_ERRORS  their errors by number
  *   STOP      end in good order
  *
  * Each kind has one size and one sender. channel_receive() lets nothing else
@@ -30,6 +40,7 @@
 
 #include "bpf/event.h"
 #include "capture/ring.h"
+#include "pod/process.h"
 #include "pod/target.h"
 
 enum channel_kind {
@@ -43,11 +54,24 @@ enum channel_kind {
 	CHANNEL_STOP,
 	CHANNEL_WATCHED,
 	CHANNEL_UNSEEN,
+	CHANNEL_SECRETS,
+	CHANNEL_TLS,
+	CHANNEL_SOCKETS,
+	CHANNEL_LISTED,
+	CHANNEL_NAMED,
+	CHANNEL_COUNTING,
+	CHANNEL_CALLS,
+	CHANNEL_CALL_ERRORS,
 	CHANNEL_READY, /* from here on: from the worker */
 	CHANNEL_REFRESH,
 	CHANNEL_ANSWER,
 	CHANNEL_FETCH,
 	CHANNEL_DETACH,
+	CHANNEL_LOOK,
+	CHANNEL_MUTE,
+	CHANNEL_LIST,
+	CHANNEL_PROCESS,
+	CHANNEL_COUNT,
 	CHANNEL_MAX,
 };
 
@@ -59,14 +83,81 @@ enum unseen {
 	UNSEEN_MAX,
 };
 
+/* Of which connections secrets come. */
+enum tls_reach {
+	TLS_REACH_OFF, /* of none: nobody has asked for it */
+	TLS_REACH_KERNEL, /* of none: the kernel does not allow the probes */
+	TLS_REACH_NO_LIBRARY, /* of none: no process has a library that can be probed */
+	TLS_REACH_PROBED, /* of processes that have a probe */
+	TLS_REACH_MAX,
+};
+
 enum channel_side { SIDE_BROKER, SIDE_WORKER };
 
 /* CLOSE records in one message; fewer mean that there are no more. */
 #define CHANNEL_CLOSES_MAX 16
+/* Sockets in one message. */
+#define CHANNEL_SOCKETS_MAX 8
+/* Secrets in one message. */
+#define CHANNEL_SECRETS_MAX 8
+
+/* Durations of system calls: those of at most 2^10, 2^12, ... 2^34 ns, and the rest. */
+#define CHANNEL_CALL_BOUNDS	13
+#define CHANNEL_CALL_FIRST_BITS 10
+#define CHANNEL_CALL_BITS	2
+/* Rows in one message. */
+#define CHANNEL_CALLS_MAX	8
+#define CHANNEL_CALL_ERRORS_MAX 32
+
+/* A system call of a target, since its counting began. */
+struct channel_call {
+	uint64_t number; /* of the target, as in TARGET; 0: of those without rows of their own */
+	uint64_t call; /* capture/syscall_list.h */
+	uint64_t count;
+	uint64_t bytes;
+	uint64_t time_ns;
+	uint64_t blocked_ns; /* time of calls in which the thread slept */
+	uint64_t errors;
+	uint64_t bucket[CHANNEL_CALL_BOUNDS + 1]; /* not cumulative */
+};
+
+struct channel_call_error {
+	uint64_t number;
+	uint64_t count;
+	uint32_t call;
+	uint32_t error; /* errno; 512 and above: numbers of the kernel for interrupted calls */
+};
+
+/* A connection of a target, as the kernel lists it. */
+struct channel_socket {
+	uint64_t number; /* of the target, as in TARGET */
+	uint64_t conn_id; /* of its events; 0: it has none */
+	uint64_t cookie; /* unique while the machine runs */
+	uint64_t bytes_received; /* payload, as the next one */
+	uint64_t bytes_sent; /* and acknowledged */
+	uint64_t window_limited_us; /* sending waited so long for the peer's receive window */
+	uint32_t local_addr[4]; /* network order; IPv4 in [0], the rest zero */
+	uint32_t remote_addr[4];
+	uint16_t local_port; /* host order */
+	uint16_t remote_port;
+	uint32_t opened; /* as in struct sl_socket */
+	uint32_t srtt_us;
+	uint32_t retransmits;
+	uint32_t send_window; /* that the peer has advertised */
+	uint32_t receive_window;
+	uint8_t family; /* 4 or 6 */
+	uint8_t role; /* enum sl_role; never unknown */
+	uint8_t has_receive_window;
+	uint8_t pad[5];
+};
 
 struct channel_message {
 	uint32_t kind; /* enum channel_kind */
-	uint32_t count; /* CLOSES, WATCHED: how many */
+	/*
+	 * CLOSES, WATCHED, SECRETS, SOCKETS, CALLS, CALL_ERRORS: how many; NAMED, PROCESS: number
+	 * of the process; COUNTING, COUNT: 1 for yes
+	 */
+	uint32_t count;
 	union {
 		struct ring_layout ring; /* RING; the descriptors come with it */
 		struct {
@@ -87,11 +178,41 @@ struct channel_message {
 			uint64_t looks_cut; /* and those that did not come to the end */
 		} refreshed;
 		struct sl_close closes[CHANNEL_CLOSES_MAX];
+		struct sl_secret secrets[CHANNEL_SECRETS_MAX];
+		struct {
+			uint32_t reach; /* enum tls_reach */
+			uint32_t probes; /* that are attached now */
+			uint64_t lost; /* secrets that did not leave the kernel, since the start */
+		} tls;
+		struct channel_socket sockets[CHANNEL_SOCKETS_MAX];
+		struct {
+			uint64_t has_more; /* LIST goes on */
+			uint64_t is_new; /* of a list that began since the one before ended */
+			uint64_t is_cut; /* sockets were left out */
+		} listed;
+		struct channel_call calls[CHANNEL_CALLS_MAX];
+		struct channel_call_error call_errors[CHANNEL_CALL_ERRORS_MAX];
+		struct {
+			uint64_t beginnings; /* all rows began again at each */
+			uint64_t lost; /* calls that are in no row, as the next ones */
+			uint64_t of_32bit; /* of 32-bit programs */
+			uint64_t errors_unnamed; /* errors that are not among CALL_ERRORS */
+			uint64_t filter_ns; /* that a system call of anybody takes longer */
+			uint64_t network_filter_ns; /* network calls of others */
+		} counting;
+		struct {
+			uint64_t started_ns; /* of CLOCK_MONOTONIC; 0: unknown */
+			char name[PROCESS_COMM_MAX]; /* printable; "": it has ended */
+		} named;
 		struct {
 			uint64_t conn_id;
 			uint32_t dir; /* enum dir */
 			uint32_t seq;
 		} answer;
+		struct {
+			uint64_t conn_id;
+			uint64_t why; /* enum sl_mute */
+		} mute;
 	};
 };
 

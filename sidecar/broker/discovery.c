@@ -22,10 +22,9 @@ static int on_found(void *ctx, const struct container *c, struct cgroup *cgroup)
 	if (t) {
 		(void)snprintf(t->name, sizeof(t->name), "%s", c->name); /* shorter */
 		t->cgroup = *cgroup;
-		err = targets_add(d->targets, t);
+		err = d->ops->found(d->ctx, t);
 	}
 	if (err) {
-		hooks_log_refusal(cgroup->fd, cgroup->path, err);
 		cgroup_close(cgroup);
 		free(t);
 		return err;
@@ -46,14 +45,14 @@ static void on_gone(void *ctx, const struct container *c)
 	struct discovery *d = ctx;
 
 	log_info("pod: container %s (%.12s) has ended", c->name, c->id);
-	targets_end(d->targets, c->cgroup_id);
+	d->ops->ended(d->ctx, c->cgroup_id);
 	if (d->execs)
 		execs_watch(d->execs, c->cgroup_id);
 	if (d->proc_poller)
 		proc_poller_hurry(d->proc_poller);
 }
 
-static const struct containers_ops ops = {.found = on_found, .gone = on_gone};
+static const struct containers_ops container_ops = {.found = on_found, .gone = on_gone};
 
 static void on_ends(uv_poll_t *poll, int status, int events)
 {
@@ -129,16 +128,17 @@ static int open_starts(struct discovery *d)
 	return d->proc_poller ? 0 : -ENOMEM;
 }
 
-int discovery_start(struct discovery *d, uv_loop_t *loop, struct targets *targets, const char *only)
+int discovery_start_with(struct discovery *d, uv_loop_t *loop, const struct discovery_ops *ops,
+			 void *ctx, const char *only)
 {
 	int err = -ENOMEM;
 
-	*d = (struct discovery){.targets = targets};
-	d->containers = containers_new(only, &ops, d);
+	*d = (struct discovery){.ops = ops, .ctx = ctx};
+	d->containers = containers_new(only, &container_ops, d);
 	if (d->containers)
 		err = open_starts(d);
 	if (err) {
-		log_error("run: cannot look for containers (%s)", strerror(-err));
+		log_error("pod: cannot look for containers (%s)", strerror(-err));
 		containers_free(d->containers);
 		*d = (struct discovery){0};
 		return err;
@@ -155,6 +155,27 @@ int discovery_start(struct discovery *d, uv_loop_t *loop, struct targets *target
 	if (containers_watched(d->containers) == 0)
 		log_info("pod: no container to watch yet");
 	return 0;
+}
+
+static int attach_to(void *ctx, struct target *target)
+{
+	int err = targets_add(ctx, target);
+
+	if (err)
+		hooks_log_refusal(target->cgroup.fd, target->cgroup.path, err);
+	return err;
+}
+
+static void end_target(void *ctx, uint64_t cgroup_id)
+{
+	targets_end(ctx, cgroup_id);
+}
+
+int discovery_start(struct discovery *d, uv_loop_t *loop, struct targets *targets, const char *only)
+{
+	static const struct discovery_ops to_targets = {.found = attach_to, .ended = end_target};
+
+	return discovery_start_with(d, loop, &to_targets, targets, only);
 }
 
 void discovery_stop(struct discovery *d)

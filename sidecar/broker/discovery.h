@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The containers of our Pod as targets, on the loop: each is attached to when
- * it starts, and let go after its end.
+ * The containers of our Pod as targets, on the loop: each is handed out when it starts, and its
+ * end is reported.
  *
  * Starts are reported by the kernel, at the first program that a container
  * executes (capture/execs.h); where that is refused, they are looked for
@@ -17,8 +17,17 @@
 #include "pod/containers.h"
 #include "pod/proc_poller.h"
 
+/* What happens to the containers. */
+struct discovery_ops {
+	/* It was allocated, and is given. Returns 0, or negative errno after one log line. */
+	int (*found)(void *ctx, struct target *target);
+	/* Its last process has ended. */
+	void (*ended)(void *ctx, uint64_t cgroup_id);
+};
+
 struct discovery {
-	struct targets *targets; /* borrowed */
+	const struct discovery_ops *ops;
+	void *ctx;
 	struct containers *containers;
 	struct execs *execs; /* one of these two */
 	struct proc_poller *proc_poller;
@@ -29,13 +38,15 @@ struct discovery {
 };
 
 /*
- * Attaches to what is there, and from now on to what comes. only: names, or
- * NULL (pod/containers.h). Returns 0, or negative errno after one log line;
- * nothing is to be closed then.
+ * Hands out what is there, and from now on what comes. only: names, or NULL (pod/containers.h).
+ * Returns 0, or negative errno after one log line; nothing is to be closed then.
  */
+int discovery_start_with(struct discovery *d, uv_loop_t *loop, const struct discovery_ops *ops,
+			 void *ctx, const char *only);
+/* Likewise, and attaches to them. */
 int discovery_start(struct discovery *d, uv_loop_t *loop, struct targets *targets,
 		    const char *only);
-/* Nothing new is attached to; the loop must run once more. Before it, or after a failure: no-op. */
+/* Nothing new is handed out; the loop must run once more. Before it, or after a failure: no-op. */
 void discovery_stop(struct discovery *d);
 
 #endif

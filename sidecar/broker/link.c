@@ -34,7 +34,22 @@ static void note_stop(struct link *l, bool is_lost)
 		(void)uv_timer_start(&l->timer, on_timer, 0, 0); /* has a callback */
 }
 
-static void dispatch(struct link *l, const struct channel_message *m)
+static int request(struct link *l, enum channel_kind kind)
+{
+	struct channel_message m = {.kind = kind};
+
+	return l->is_lost ? -EPIPE : channel_send(l->channel, &m);
+}
+
+static void on_listed(struct link *l, const struct channel_message *m)
+{
+	/* The next part is asked for once this one was read: the channel never fills. */
+	l->is_listing = m->listed.has_more && request(l, CHANNEL_LIST) == 0;
+	if (!l->is_listing)
+		l->ops->listed(l->ctx, m->listed.is_new, m->listed.is_cut || m->listed.has_more);
+}
+
+static void dispatch(struct link *l, struct channel_message *m)
 {
 	struct usage used;
 
@@ -61,6 +76,24 @@ static void dispatch(struct link *l, const struct channel_message *m)
 		break;
 	case CHANNEL_UNSEEN:
 		l->ops->unseen(l->ctx, m->unseen.name, m->unseen.now, m->unseen.added);
+		break;
+	case CHANNEL_SECRETS:
+		l->ops->secrets(l->ctx, m->secrets, m->count);
+		explicit_bzero(m->secrets, sizeof(m->secrets));
+		break;
+	case CHANNEL_TLS:
+		l->ops->tls(l->ctx, (enum tls_reach)m->tls.reach, m->tls.probes, m->tls.lost);
+		break;
+	case CHANNEL_SOCKETS:
+		l->ops->sockets(l->ctx, m->sockets, m->count);
+		break;
+	case CHANNEL_LISTED:
+		on_listed(l, m);
+		break;
+	case CHANNEL_COUNTING:
+	case CHANNEL_CALLS:
+	case CHANNEL_CALL_ERRORS:
+		l->ops->syscalls(l->ctx, m);
 		break;
 	case CHANNEL_STOP:
 		note_stop(l, false);
@@ -157,24 +190,16 @@ void link_close(struct link *l)
 	(void)close(l->channel); /* nothing is buffered */
 }
 
-static int request(struct link *l, enum channel_kind kind)
-{
-	struct channel_message m = {.kind = kind};
-
-	return l->is_lost ? -EPIPE : channel_send(l->channel, &m);
-}
-
 void link_ready(struct link *l)
 {
 	(void)request(l, CHANNEL_READY); /* a broker that is gone shows on the channel */
 }
 
 /* One line when answers begin to be late, and one when they do not any more. */
-static int wait_answer(struct link *l, enum channel_kind kind)
+static int wait_message(struct link *l, enum channel_kind kind, struct channel_message *ret_message)
 {
-	struct channel_message m;
 	/* Whoever has waited once does not keep the ring waiting again. */
-	int err = wait_for(l, kind, l->is_late ? 0 : l->wait_ms, &m);
+	int err = wait_for(l, kind, l->is_late ? 0 : l->wait_ms, ret_message);
 
 	if (err == -ETIMEDOUT && !l->is_late)
 		log_warn("run: the broker takes more than %.3g s to answer; until it does, the "
@@ -186,11 +211,72 @@ static int wait_answer(struct link *l, enum channel_kind kind)
 	return err;
 }
 
+static int wait_answer(struct link *l, enum channel_kind kind)
+{
+	struct channel_message m;
+
+	return wait_message(l, kind, &m);
+}
+
 void link_refresh(struct link *l)
 {
 	if (request(l, CHANNEL_REFRESH) == 0)
 		(void)wait_answer(l,
 				  CHANNEL_REFRESHED); /* else the values of its last report stay */
+}
+
+void link_look(struct link *l)
+{
+	(void)request(l, CHANNEL_LOOK); /* one that is dropped is asked for again */
+}
+
+static uint64_t now_ms(void)
+{
+	return uv_hrtime() / 1000000;
+}
+
+void link_list(struct link *l, int wait_ms)
+{
+	uint64_t end_ms = now_ms() + (uint64_t)wait_ms;
+	struct channel_message m;
+
+	if (!l->is_listing)
+		l->is_listing = request(l, CHANNEL_LIST) == 0;
+	for (uint64_t now; l->is_listing && (now = now_ms()) < end_ms;)
+		if (wait_for(l, CHANNEL_LISTED, (int)(end_ms - now), &m))
+			break;
+}
+
+int link_process(struct link *l, uint32_t pid, struct link_process *ret_process)
+{
+	struct channel_message m = {.kind = CHANNEL_PROCESS, .count = pid};
+	int err = l->is_lost ? -EPIPE : channel_send(l->channel, &m);
+
+	/* One that came too late is of a process that was asked for before. */
+	do {
+		if (!err)
+			err = wait_message(l, CHANNEL_NAMED, &m);
+	} while (!err && m.count != pid);
+	if (err)
+		return err;
+	ret_process->started_ns = m.named.started_ns;
+	memcpy(ret_process->name, m.named.name, sizeof(m.named.name));
+	return 0;
+}
+
+int link_count_calls(struct link *l, bool is_on)
+{
+	struct channel_message m = {.kind = CHANNEL_COUNT, .count = is_on};
+
+	return l->is_lost ? -EPIPE : channel_send(l->channel, &m);
+}
+
+void link_mute(struct link *l, uint64_t conn_id, enum sl_mute why)
+{
+	struct channel_message m = {.kind = CHANNEL_MUTE, .mute = {conn_id, why}};
+
+	if (!l->is_lost)
+		(void)channel_send(l->channel, &m); /* see above */
 }
 
 void link_detach(struct link *l)

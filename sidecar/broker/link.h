@@ -30,6 +30,15 @@ struct link_ops {
 	/* Looks at the sockets, and those of them that did not come to the end. */
 	void (*looks)(void *ctx, uint64_t count, uint64_t cut);
 	void (*usage)(void *ctx, const struct usage *broker);
+	/* They are overwritten after the call. */
+	void (*secrets)(void *ctx, const struct sl_secret *secrets, size_t count);
+	void (*tls)(void *ctx, enum tls_reach reach, uint32_t probes, uint64_t lost);
+	/* Open connections of targets, of the list that was asked for. */
+	void (*sockets)(void *ctx, const struct channel_socket *sockets, size_t count);
+	/* The list has ended. !is_new: it was made a moment ago, and is not made again yet. */
+	void (*listed)(void *ctx, bool is_new, bool is_cut);
+	/* COUNTING, and then CALLS and CALL_ERRORS. */
+	void (*syscalls)(void *ctx, const struct channel_message *m);
 	/* Once. is_lost: the broker is gone. */
 	void (*stop)(void *ctx, bool is_lost);
 };
@@ -43,6 +52,7 @@ struct link {
 	bool is_lost;
 	bool is_late; /* a request was not answered in time; one line said so */
 	bool is_fetching; /* CLOSES were asked for, and have not come */
+	bool is_listing; /* open connections were asked for, and their list has not ended */
 	bool has_closes; /* they came after their time, and are in closes */
 	struct channel_message closes;
 	int wait_ms; /* for an answer */
@@ -73,6 +83,31 @@ void link_start(struct link *l, uv_loop_t *loop);
 void link_stop(struct link *l);
 /* Closes the channel: the broker sees that we end. */
 void link_close(struct link *l);
+
+/* TLS connections have no secrets: maybe a library was loaded meanwhile. */
+void link_look(struct link *l);
+
+/* Asks for a list of open connections, unless one is on its way. Waits at most so long for its end;
+ * 0: not at all. */
+void link_list(struct link *l, int wait_ms);
+
+struct link_process {
+	uint64_t started_ns; /* of CLOCK_MONOTONIC */
+	char name[PROCESS_COMM_MAX]; /* printable; "": it has ended */
+};
+
+/* What a process is called, in the PID namespace of sidelight. Returns 0 or negative errno. */
+int link_process(struct link *l, uint32_t pid, struct link_process *ret_process);
+
+/*
+ * System calls of the targets are to be counted, or not any more: what comes of it comes to
+ * ops->syscalls. Returns 0, or negative errno if the broker could not be asked.
+ */
+int link_count_calls(struct link *l, bool is_on);
+
+/* Nothing more of a connection is needed. Does not wait: when the channel is full it is dropped,
+ * and the connection is copied to its end. */
+void link_mute(struct link *l, uint64_t conn_id, enum sl_mute why);
 
 /* All is set up: CMD may go. */
 void link_ready(struct link *l);

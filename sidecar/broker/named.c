@@ -46,7 +46,6 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	struct cgroup cgroup;
 	int change = follow_read(n->follow, &cgroup);
 
-	(void)raised;
 	(void)status; /* an error shows as readable */
 	(void)events;
 	if (change == FOLLOW_SAME)

@@ -386,7 +386,6 @@ static void on_timer(uv_timer_t *timer)
 	scoped_privilege int raised = privilege_raise();
 	struct socket_check *c = timer->data;
 
-	(void)raised;
 	if (c->is_looking) {
 		(void)go_on(c);
 	} else {
@@ -402,8 +401,9 @@ static void on_added(void *ctx, const struct target *target)
 	scoped_privilege int raised = privilege_raise();
 	struct socket_check *c = ctx;
 
-	(void)raised;
 	c->looks = 0;
+	if (c->is_prompt)
+		socket_list_open(&c->list, target_first_process(target));
 	if (c->is_prompt && open_diag(c, target_first_process(target))) {
 		if (c->is_looking)
 			look_now(c); /* without the new one */
@@ -418,6 +418,7 @@ void socket_check_start(struct socket_check *c, uv_loop_t *loop, struct targets 
 			bool is_prompt)
 {
 	*c = (struct socket_check){.targets = targets, .is_prompt = is_prompt, .diag_fd = -1};
+	socket_list_start(&c->list, targets, is_prompt);
 	(void)uv_timer_init(loop, &c->timer); /* cannot fail */
 	c->timer.data = c;
 	targets->on_added = on_added;
@@ -428,6 +429,7 @@ void socket_check_stop(struct socket_check *c)
 {
 	if (!c->targets)
 		return;
+	socket_list_stop(&c->list);
 	c->targets->on_added = NULL;
 	c->targets = NULL;
 	uv_close((uv_handle_t *)&c->timer, NULL);

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "broker/socket_list.h"
 #include "broker/socket_look.h"
 #include "broker/targets.h"
 
@@ -38,6 +39,7 @@ struct socket_check {
 	struct sockmap *sockmap; /* NULL: not loaded */
 	bool is_sockmap_cut; /* the last reading was not complete */
 	struct socket_memories memories;
+	struct socket_list list; /* for the worker */
 	/* What the worker and the log know of each target. */
 	struct socket_check_said {
 		uint64_t number; /* of the target; 0: none */

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pod/cgroup_tree.h"
-
 /* Of the network namespace, of whichever cgroup. */
 #define SOCKETS_MAX 65536
 
@@ -16,51 +14,12 @@
 /* Of a connection that has carried nothing: its SYN counts for one. */
 #define SILENT_BYTES 1
 
-static int compare_members(const void *a, const void *b)
-{
-	uint64_t x = ((const struct socket_member *)a)->cgroup_id;
-	uint64_t y = ((const struct socket_member *)b)->cgroup_id;
-
-	return (x > y) - (x < y);
-}
-
 static int compare_memories(const void *a, const void *b)
 {
 	uint64_t x = ((const struct socket_memory *)a)->cookie;
 	uint64_t y = ((const struct socket_memory *)b)->cookie;
 
 	return (x > y) - (x < y);
-}
-
-static bool add_member(void *ctx, const struct cgroup_tree_entry *entry)
-{
-	struct socket_look *look = ctx;
-	struct socket_member *grown;
-
-	/* Powers of two: the list is full. */
-	if ((look->member_count & (look->member_count - 1)) == 0) {
-		grown = reallocarray(look->members, look->member_count ? 2 * look->member_count : 1,
-				     sizeof(*grown));
-		if (!grown) {
-			look->is_cut = true;
-			return true;
-		}
-		look->members = grown;
-	}
-	look->members[look->member_count++] = (struct socket_member){entry->id, look->slot};
-	return false;
-}
-
-/* The position of the target whose hooks see this cgroup's sockets; -1: there is none. */
-static int slot_of(const struct socket_look *look, uint64_t cgroup_id)
-{
-	struct socket_member key = {.cgroup_id = cgroup_id};
-	const struct socket_member *m = look->member_count
-						? bsearch(&key, look->members, look->member_count,
-							  sizeof(key), compare_members)
-						: NULL;
-
-	return m ? (int)m->slot : look->root_slot;
 }
 
 static const struct socket_memory *remembered(const struct socket_look *look, uint64_t cookie)
@@ -151,21 +110,12 @@ static void check_traffic(struct socket_look *look, unsigned slot, const struct 
 static void on_socket(void *ctx, const struct sock_info *s)
 {
 	struct socket_look *look = ctx;
-	int slot = slot_of(look, s->cgroup_id);
+	int slot = socket_members_slot(&look->members, s->cgroup_id);
 
 	if (slot < 0)
 		check_elsewhere(look, s);
 	else if (!s->is_listener)
 		check_traffic(look, (unsigned)slot, s);
-}
-
-/* What is found of a part is its owner's. */
-static unsigned owner_of(const struct targets *targets, unsigned slot)
-{
-	uint64_t part_of = targets->slots[slot].part_of;
-	int owner = part_of ? targets_find(targets, part_of) : -1;
-
-	return owner < 0 ? slot : (unsigned)owner;
 }
 
 static void add_targets(struct socket_look *look, const struct targets *targets)
@@ -176,20 +126,12 @@ static void add_targets(struct socket_look *look, const struct targets *targets)
 		if (!s->target)
 			continue;
 		look->numbers[i] = s->target->number;
-		if (s->target->cgroup.is_root) {
-			look->root_slot = (int)i;
-			continue;
-		}
-		look->slot = owner_of(targets, i);
-		if (cgroup_tree_each(s->target->cgroup.fd, "", add_member, look) == -E2BIG)
-			look->is_cut = true;
-		if (!s->until_ms)
+		if (!s->target->cgroup.is_root && !s->until_ms)
 			holders_add(&look->holders, &s->target->cgroup, i);
 	}
-	if (look->member_count)
-		qsort(look->members, look->member_count, sizeof(*look->members), compare_members);
+	socket_members_init(&look->members, targets);
 	holders_sort(&look->holders);
-	look->is_cut |= look->holders.is_cut || look->holders.is_denied;
+	look->is_cut |= look->members.is_cut || look->holders.is_cut || look->holders.is_denied;
 }
 
 static int begin_list(struct socket_look *look, int diag_fd)
@@ -202,7 +144,7 @@ static int begin_list(struct socket_look *look, int diag_fd)
 int socket_look_begin(struct socket_look *look, int diag_fd, const struct targets *targets,
 		      const struct sockmap *sockmap, const struct socket_memories *before)
 {
-	*look = (struct socket_look){.sockmap = sockmap, .before = before, .root_slot = -1};
+	*look = (struct socket_look){.sockmap = sockmap, .before = before};
 	add_targets(look, targets);
 	programs_storages(targets->programs, look->map_fds);
 	/* Connections beyond the cap are in a counter of their own. */
@@ -238,8 +180,7 @@ int socket_look_step(struct socket_look *look)
 void socket_look_release(struct socket_look *look)
 {
 	holders_release(&look->holders);
-	free(look->members);
+	socket_members_release(&look->members);
 	free(look->after.list);
-	look->members = NULL;
 	look->after = (struct socket_memories){0};
 }

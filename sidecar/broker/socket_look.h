@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "broker/channel.h"
+#include "broker/socket_members.h"
 #include "broker/targets.h"
 #include "capture/sockmap.h"
 #include "pod/holders.h"
@@ -48,12 +49,6 @@ struct socket_found {
 	pid_t pid[UNSEEN_MAX]; /* that has the first; 0: unknown */
 };
 
-/* A cgroup that the hooks of a target see: its own, or one below. */
-struct socket_member {
-	uint64_t cgroup_id;
-	unsigned slot; /* position of the target */
-};
-
 struct socket_look {
 	/* The result: */
 	struct socket_memories after; /* for the next look */
@@ -68,10 +63,7 @@ struct socket_look {
 	struct sock_diag_list list;
 	int map_fds[PROGRAMS_STORAGES];
 	bool has_storage; /* the list tells whether a socket is followed */
-	struct socket_member *members; /* owned; sorted by cgroup_id */
-	size_t member_count;
-	unsigned slot; /* whose members are being added */
-	int root_slot; /* a target that all cgroups belong to; -1: none */
+	struct socket_members members;
 };
 
 /*

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "pod/privilege.h"
 
 #define LINGER_MS 10000u
@@ -40,6 +41,8 @@ static void tell_count(struct targets *t)
 		m.count += t->slots[i].target && !t->slots[i].until_ms && !t->slots[i].part_of;
 	if (channel_send(t->channel, &m) == -EAGAIN)
 		t->is_deaf = true;
+	if (t->on_changed)
+		t->on_changed(t->on_changed_ctx);
 }
 
 static void refresh(struct targets *t, const struct target *target)
@@ -47,7 +50,6 @@ static void refresh(struct targets *t, const struct target *target)
 	scoped_privilege int raised = privilege_raise();
 	uint64_t counters[SL_C_MAX];
 
-	(void)raised;
 	/* Those of a removed cgroup may be gone: the last values stay. */
 	if (programs_counters(t->programs, target->cgroup.id, counters) == 0)
 		tell(t, CHANNEL_COUNTERS, target, counters);
@@ -57,7 +59,6 @@ void targets_refresh(struct targets *t)
 {
 	scoped_privilege int raised = privilege_raise();
 
-	(void)raised;
 	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++)
 		if (t->slots[i].target)
 			refresh(t, t->slots[i].target);
@@ -67,7 +68,6 @@ static void drop(struct targets *t, struct targets_slot *s)
 {
 	scoped_privilege int raised = privilege_raise();
 
-	(void)raised;
 	refresh(t, s->target);
 	programs_detach(t->programs, s->target->cgroup.id);
 	target_close(s->target);
@@ -145,7 +145,6 @@ int targets_add_part(struct targets *t, struct target *target, uint64_t part_of)
 	struct targets_slot *s = slot_free(t);
 	int err;
 
-	(void)raised;
 	if (!s)
 		return -ENOSPC;
 	target->number = ++t->numbers;
@@ -202,6 +201,19 @@ void targets_end(struct targets *t, uint64_t cgroup_id)
 	}
 	set_timer(t);
 	tell_count(t);
+}
+
+void targets_send_closes(struct targets *t)
+{
+	scoped_privilege int raised = privilege_raise();
+	struct channel_message m = {.kind = CHANNEL_CLOSES};
+	int n = programs_take_closes(t->programs, m.closes, CHANNEL_CLOSES_MAX);
+
+	if (n < 0)
+		log_error("capture: cannot read ends of connections (%s)", strerror(-n));
+	m.count = n > 0 ? (uint32_t)n : 0;
+	if (channel_send(t->channel, &m) == -EAGAIN)
+		t->is_deaf = true;
 }
 
 void targets_detach(struct targets *t)

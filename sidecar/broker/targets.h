@@ -28,6 +28,9 @@ struct targets {
 	/* A target is WATCHED; NULL: nobody asks. */
 	void (*on_added)(void *ctx, const struct target *target);
 	void *on_added_ctx;
+	/* The set has changed; NULL: nobody asks. */
+	void (*on_changed)(void *ctx);
+	void *on_changed_ctx;
 	struct targets_slot {
 		struct target *target; /* owned; NULL: free */
 		uint64_t until_ms; /* of the loop's clock; 0: WATCHED */
@@ -57,6 +60,9 @@ void targets_end(struct targets *t, uint64_t cgroup_id);
 
 /* Sends the kernel's counters of each to the worker. */
 void targets_refresh(struct targets *t);
+
+/* Ends of connections that found no room in the ring. */
+void targets_send_closes(struct targets *t);
 
 /* Detaches from all; events that are in the ring still come. */
 void targets_detach(struct targets *t);

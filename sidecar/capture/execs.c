@@ -5,9 +5,8 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
+#include "pod/pid_namespace.h"
 #include "pod/privilege.h"
 #include "bpf/event.h"
 #include "exec.skel.h"
@@ -34,20 +33,17 @@ int execs_new(struct execs **ret_execs)
 {
 	scoped_privilege int raised = privilege_raise();
 	struct execs *e = calloc(1, sizeof(*e));
-	struct stat ns;
+	struct pid_namespace ns;
 	int err;
 
-	(void)raised;
 	if (!e)
 		return -ENOMEM;
 	e->bpf = exec_bpf__open();
-	if (!e->bpf || stat("/proc/self/ns/pid", &ns)) {
-		err = -errno;
+	err = e->bpf ? pid_namespace_read(&ns) : -errno;
+	if (err)
 		goto fail;
-	}
-	/* The kernel's internal dev_t (include/linux/kdev_t.h), which differs from stat(2)'s. */
-	e->bpf->rodata->ns_dev = (uint64_t)major(ns.st_dev) << 20 | minor(ns.st_dev);
-	e->bpf->rodata->ns_ino = ns.st_ino;
+	e->bpf->rodata->ns_dev = ns.dev;
+	e->bpf->rodata->ns_ino = ns.ino;
 	err = exec_bpf__load(e->bpf);
 	if (!err)
 		err = exec_bpf__attach(e->bpf);
@@ -96,7 +92,6 @@ void execs_ignore(struct execs *e, uint64_t cgroup)
 	scoped_privilege int raised = privilege_raise();
 	uint8_t one = 1;
 
-	(void)raised;
 	(void)bpf_map_update_elem(bpf_map__fd(e->bpf->maps.known), &cgroup, &one, BPF_ANY);
 }
 
@@ -104,6 +99,5 @@ void execs_watch(struct execs *e, uint64_t cgroup)
 {
 	scoped_privilege int raised = privilege_raise();
 
-	(void)raised;
 	(void)bpf_map_delete_elem(bpf_map__fd(e->bpf->maps.known), &cgroup);
 }

@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/log.h"
+#include "capture/libbpf_log.h"
 #include "capture/probe.h"
+#include "pod/pid_namespace.h"
 #include "pod/privilege.h"
 #include "ringbuf.skel.h"
 #include "socket.skel.h"
@@ -23,18 +24,6 @@
 #define WAKE_SHARE 4
 /* The share of the ring for connections whose frame starts are not known yet. */
 #define UNSYNCED_SHARE 4
-
-/* Shows libbpf's messages only at a log level for them; our own error is one line. */
-static int print_debug(enum libbpf_print_level level, const char *fmt, va_list args)
-{
-	char line[512];
-
-	(void)vsnprintf(line, sizeof(line), fmt, args); /* a longer line is truncated */
-	line[strcspn(line, "\n")] = '\0';
-	/* libbpf's debug lines list each relocation of each program. */
-	log_line(level == LIBBPF_DEBUG ? LOG_LEVEL_TRACE : LOG_LEVEL_DEBUG, "libbpf: %s", line);
-	return 0;
-}
 
 /* Both variants are compiled from one source, so a name is in both. See bpf/ring.bpf.h. */
 enum object { OBJECT_SEALED, OBJECT_RINGBUF };
@@ -85,6 +74,7 @@ static uint32_t window_max(void)
 static void configure(const struct loaded *l, struct socket_bpf *bpf)
 {
 	const struct ring_layout *ring = &l->ring;
+	struct pid_namespace ns;
 
 	(void)bpf_map__set_max_entries(bpf->maps.ringbuf, (__u32)ring->wake_bytes);
 	(void)bpf_map__set_value_size(bpf->maps.records,
@@ -96,6 +86,13 @@ static void configure(const struct loaded *l, struct socket_bpf *bpf)
 	bpf->data_shared->shared.wake_bytes = (__u32)(ring->bytes / WAKE_SHARE);
 	bpf->bss->unsynced_max = (__u32)(ring->bytes / UNSYNCED_SHARE);
 	bpf->rodata->storages_max = l->storages_max;
+	/* Without /proc, threads have no numbers: there is none to compare with. */
+	if (pid_namespace_read(&ns))
+		bpf->rodata->has_current_pid = false;
+	else if (!ns.is_initial) {
+		bpf->rodata->pid_ns_dev = ns.dev;
+		bpf->rodata->pid_ns_ino = ns.ino;
+	}
 	bpf->rodata->window_max = window_max();
 }
 
@@ -180,7 +177,7 @@ int loaded_new(struct loaded *l, size_t ring_bytes, uint64_t storages_max)
 	memset(l->program_fds, -1, sizeof(l->program_fds));
 	memset(l->map_fds, -1, sizeof(l->map_fds));
 	memset(l->ring.fds, -1, sizeof(l->ring.fds));
-	libbpf_set_print(print_debug);
+	libbpf_log_start();
 	/*
 	 * Some kernels load the programs without CAP_PERFMON. It is required all the same, so that
 	 * `run` and `doctor` agree.

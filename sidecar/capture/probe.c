@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "capture/key_probes.h"
 #include "capture/probe_cgroups.h"
 #include "pod/cgroup.h"
 #include "pod/landlock.h"
@@ -303,6 +304,18 @@ static int check_jit(struct probe *p, struct context *c)
 	return -EOPNOTSUPP;
 }
 
+static int check_key_probes(struct probe *p, struct context *c)
+{
+	struct key_probes *probes;
+	int err = key_probes_new(&probes);
+
+	(void)p;
+	(void)c;
+	if (!err)
+		key_probes_free(probes);
+	return err;
+}
+
 static int check_btf(struct probe *p, struct context *c)
 {
 	(void)p;
@@ -398,8 +411,9 @@ static const struct {
 	 check_landlock},
 	{"process 1", "signals to process 1, an init that must be it", false, false,
 	 check_process_one},
-	{"kernel BTF", "notice of connections that a BPF sockmap takes past the hooks", false,
-	 false, check_btf},
+	{"TLS probes", "decryption of TLS (--tls keys)", false, false, check_key_probes},
+	{"kernel BTF", "notice of connections that a BPF sockmap takes past the hooks, syscalls",
+	 false, false, check_btf},
 	{"hooks are shared",
 	 "watching there: a program holds the hook for itself alone (systemd: "
 	 "Delegate=yes in the unit shares it)",

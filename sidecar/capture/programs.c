@@ -210,6 +210,11 @@ int programs_counters(const struct programs *p, uint64_t id, uint64_t ret_counte
 	return 0;
 }
 
+void programs_read_tls(struct programs *p)
+{
+	p->count->reads_tls = 1;
+}
+
 bool programs_is_full(const struct programs *p)
 {
 	/* Signed, as in create_state(): the count may be slightly too low. */
@@ -237,6 +242,16 @@ int programs_answer(struct programs *p, uint64_t conn_id, enum dir dir, uint32_t
 	if (bpf_map_update_elem(fd, &conn_id, &v, BPF_ANY))
 		return -errno;
 	return 0;
+}
+
+int programs_mute(struct programs *p, uint64_t conn_id, enum sl_mute why)
+{
+	int fd = p->loaded.map_fds[LOADED_VERDICTS];
+	struct sl_verdict v = {0};
+
+	(void)bpf_map_lookup_elem(fd, &conn_id, &v); /* there may be none */
+	v.mute = (uint8_t)why;
+	return bpf_map_update_elem(fd, &conn_id, &v, BPF_ANY) ? -errno : 0;
 }
 
 int programs_take_closes(struct programs *p, struct sl_close *ret_closes, int max)

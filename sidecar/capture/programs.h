@@ -54,6 +54,15 @@ void programs_detach(struct programs *p, uint64_t id);
 /* Reads the counters of an attached cgroup, summed over CPUs. */
 int programs_counters(const struct programs *p, uint64_t id, uint64_t ret_counter[SL_C_MAX]);
 
+/*
+ * Nothing more of a connection is needed: it is muted with this reason at the next flight, unless
+ * it speaks HTTP in plaintext. Returns 0 or negative errno.
+ */
+int programs_mute(struct programs *p, uint64_t conn_id, enum sl_mute why);
+
+/* From now on TLS connections are copied, not muted. */
+void programs_read_tls(struct programs *p);
+
 /* True if the kernel stores state of as many connections as it may, and does not follow others. */
 bool programs_is_full(const struct programs *p);
 /*

@@ -13,13 +13,15 @@
 #define CONTROL_PATH "/run/sidelight/control.sock"
 
 struct control_socket {
-	const char *path; /* borrowed; NULL: there is none */
+	const char *path; /* borrowed; NULL: it has no name in the file system */
 	int fd; /* -1: there is none */
+	bool is_inherited; /* for the process that made it, and nobody else */
 };
 
 /*
- * Listens where --control says; without it, at CONTROL_PATH if its directory is there. Returns 0,
- * or negative errno after one log line: --control named a place that cannot be.
+ * Listens where --control says, or takes the listening descriptor N of "fd:N"; without it, at
+ * CONTROL_PATH if its directory is there. Returns 0, or negative errno after one log line:
+ * --control named a place that cannot be.
  */
 int control_socket_open(struct control_socket *s, const struct options *o);
 /* Removes it. */

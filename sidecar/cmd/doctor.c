@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 
 #include "capture/probe.h"
+#include "cmd/doctor_tls.h"
 
 static const char *state_word(const struct probe *p)
 {
@@ -81,19 +82,25 @@ static int print_json(FILE *out, const struct probe *probes, size_t count, bool 
 	return err;
 }
 
-int doctor_print(FILE *out, enum doctor_format format, uint64_t ring_bytes)
+int doctor_print(FILE *out, const struct options *o)
 {
-	struct probe probes[PROBE_MAX];
-	size_t count = probe_all(probes, ring_bytes);
+	static struct probe probes[PROBE_MAX + DOCTOR_TLS_MAX];
+	static struct doctor_tls tls;
+	size_t count;
 	bool can_run = true;
-	int err = 0;
+	int err = doctor_tls_fill(&tls, o);
 
+	if (err)
+		return err;
+	count = probe_all(probes, o->ring_bytes);
 	for (size_t i = 0; i < count; i++)
 		can_run = can_run && (probes[i].state == PROBE_YES || !probes[i].is_needed);
-	if (format == DOCTOR_TABLE)
+	memcpy(&probes[count], tls.probes, tls.count * sizeof(probes[0]));
+	count += tls.count;
+	if (o->format == FORMAT_TABLE)
 		print_table(out, probes, count, can_run);
 	else
-		err = print_json(out, probes, count, format == DOCTOR_JSON);
+		err = print_json(out, probes, count, o->format == FORMAT_JSON);
 	if (!err && (fflush(out) || ferror(out)))
 		err = -EIO;
 	return err ? err : !can_run;

@@ -8,18 +8,17 @@
  *     CAP_BPF                  MISSING  not held; run as root  watching
  *     thread in cgroup_skb     no       not in this kernel       the thread ...
  *
- * MISSING in capitals is what `run` cannot do without.
+ * MISSING in capitals is what `run` cannot do without. Rows about processes follow (doctor_tls.h).
  */
 #ifndef SIDELIGHT_CMD_DOCTOR_H
 #define SIDELIGHT_CMD_DOCTOR_H
 
-#include <stdint.h>
 #include <stdio.h>
 
-enum doctor_format { DOCTOR_TABLE, DOCTOR_NDJSON, DOCTOR_JSON };
+#include "cmd/options.h"
 
 /* Returns 0 if `run` can work, 1 if something that it needs is missing, negative errno if the
- * result could not be written. */
-int doctor_print(FILE *out, enum doctor_format format, uint64_t ring_bytes);
+ * result could not be written, or after one log line. */
+int doctor_print(FILE *out, const struct options *o);
 
 #endif

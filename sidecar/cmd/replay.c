@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/replay.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 #include "base/log.h"
 #include "base/terminal.h"
 #include "capture/pcap.h"
+#include "cmd/output_file.h"
+#include "cmd/stop.h"
 #include "export/lines.h"
 #include "export/table.h"
 #include "metrics/red.h"
@@ -36,6 +39,9 @@ struct replay {
 	struct registry *registry;
 	struct red *red;
 	struct summary *summary;
+	struct output_file output;
+	struct header_wish headers;
+	struct text header_names; /* which it refers to */
 };
 
 static void replay_release(struct replay *r)
@@ -47,6 +53,8 @@ static void replay_release(struct replay *r)
 	engine_free(r->engine);
 	tls_secrets_free(r->secrets);
 	source_free(r->source);
+	output_file_close(&r->output);
+	text_release(&r->header_names);
 }
 
 static const char *file_name(const struct options *o)
@@ -85,20 +93,30 @@ static void warn_of_route(struct span template, const char *why)
 	log_warn("replay: route template %.*s: %s", SPAN_ARG(template), why);
 }
 
+/* With --metrics they are captured, too, as in a sidecar: tests/bench/fields measures that. */
+static void want_headers(struct replay *r, const struct options *o)
+{
+	options_header_names(o, &r->header_names);
+	if (r->lines && o->fields)
+		lines_pick(r->lines, &o->picks);
+	if (!r->header_names.len)
+		return;
+	if (r->lines)
+		lines_show_headers(r->lines, r->header_names.ptr);
+	r->headers.names = r->header_names.ptr;
+	engine_want_headers(r->engine, &r->headers);
+}
+
 static int replay_init(struct replay *r, const struct options *o, struct text *error)
 {
-	static const enum lines_format formats[] = {
-		[FORMAT_TABLE] = LINES_TABLE,
-		[FORMAT_NDJSON] = LINES_NDJSON,
-		[FORMAT_JSON] = LINES_JSON,
-	};
 	struct streams_options streams = {.conn_cap = o->conn_cap,
 					  .observes_client = o->side == SIDE_CLIENT};
 	struct engine_options engine = {.conn_cap = o->conn_cap,
 					.memory_cap = o->memory_bytes,
 					.route_templates = o->routes,
 					.route_cap = o->route_cap};
-	struct red_options red = {.wants_body_sizes = o->has_body_sizes};
+	struct red_options red = {.wants_body_sizes = o->has_body_sizes,
+				  .durations = &o->durations};
 	const char *engine_error;
 
 	if (read_secrets(r, o, error) < 0)
@@ -115,18 +133,20 @@ static int replay_init(struct replay *r, const struct options *o, struct text *e
 		return -1;
 	}
 	route_doubts(o->routes, warn_of_route);
-	r->summary = summary_new(o->has_summary ? SUMMARY_ROWS : 1);
+	r->summary = summary_new(o->has_summary ? SUMMARY_ROWS : 1, SUMMARY_BY_ROUTE);
 	if (!r->summary)
 		goto no_memory;
 	if (o->has_summary)
 		(void)engine_add_sink(r->engine, &summary_sink, r->summary); /* there is room */
 	if (!o->wants_metrics) {
-		r->lines = lines_new(stdout, formats[o->format], 0);
+		r->lines = lines_new(r->output.file, (enum request_format)o->format, 0);
 		if (!r->lines)
 			goto no_memory;
 		if (o->wants_query)
 			lines_show_query(r->lines);
-		lines_fit(r->lines, terminal_columns(STDOUT_FILENO));
+		want_headers(r, o);
+		lines_fit(r->lines, terminal_columns(fileno(r->output.file)),
+			  terminal_has_colors(fileno(r->output.file)));
 		(void)engine_add_sink(r->engine, &lines_sink, r->lines); /* likewise */
 		return 0;
 	}
@@ -137,6 +157,7 @@ static int replay_init(struct replay *r, const struct options *o, struct text *e
 	if (!r->red)
 		goto no_memory;
 	(void)engine_add_sink(r->engine, &red_sink, r->red); /* likewise */
+	want_headers(r, o);
 	return 0;
 
 no_memory:
@@ -154,14 +175,17 @@ static int print_metrics(const struct replay *r, const struct options *o)
 		{"workload", o->workload ? o->workload : ""},
 	};
 	struct text out;
-	bool has_failed;
+	int err = 0;
 
 	text_init(&out);
 	text_encode(&out, r->registry, TEXT_PROMETHEUS, labels, sizeof(labels) / sizeof(labels[0]));
-	has_failed = out.has_failed || fwrite(out.ptr, 1, out.len, stdout) != out.len ||
-		     fflush(stdout) != 0;
+	if (out.has_failed)
+		err = -ENOMEM;
+	else if (fwrite(out.ptr, 1, out.len, r->output.file) != out.len ||
+		 fflush(r->output.file) != 0)
+		err = -errno;
 	text_release(&out);
-	return has_failed ? -1 : 0;
+	return err;
 }
 
 /* ", N noun" or "; lost: N noun", for what is not zero. */
@@ -250,13 +274,13 @@ static void log_counts(const struct replay *r)
 }
 
 /* A pipe that goes on: whoever waits for a line gets it when it is there. */
-static void set_buffering(const struct options *o)
+static void set_buffering(const struct options *o, FILE *out)
 {
 	struct stat st;
 	int rc = strcmp(o->file, "-") == 0 ? fstat(STDIN_FILENO, &st) : stat(o->file, &st);
 
 	if (rc == 0 && !S_ISREG(st.st_mode))
-		(void)setvbuf(stdout, NULL, _IOLBF, 0); /* else lines come later */
+		(void)setvbuf(out, NULL, _IOLBF, 0); /* else lines come later */
 }
 
 static void print_summary(struct replay *r)
@@ -270,26 +294,35 @@ static void print_summary(struct replay *r)
 	text_release(&out);
 }
 
+/* Returns the exit status. */
+static int finish_output(struct replay *r, const struct options *o)
+{
+	int err = o->wants_metrics ? print_metrics(r, o) : lines_finish(r->lines);
+
+	if (err == -EFBIG)
+		log_error("replay: the workbook is full; what came later is not in it");
+	else if (err)
+		log_error("replay: %s: cannot be written (%s)", r->output.name, strerror(-err));
+	if (err && err != -EFBIG)
+		return EXIT_CUT;
+	return output_file_commit(&r->output) || err ? EXIT_CUT : 0;
+}
+
 static int replay_run(struct replay *r, const struct options *o)
 {
 	const char *broken;
-	int status = 0;
-	int rc;
+	int status;
 
 	/* Nobody reads what cannot be written: a pipe may go on for ever. */
-	while ((!r->lines || !lines_error(r->lines)) &&
+	while (!stop_is_wanted() && (!r->lines || !lines_error(r->lines)) &&
 	       source_drain(r->source, engine_event, r->engine) > 0)
 		;
 	engine_flush(r->engine, pcap_source_stats(r->source)->last_ns);
 	if (r->red)
 		red_active(r->red, engine_actives(r->engine), ACTIVE_CELLS + 1);
-	rc = o->wants_metrics ? print_metrics(r, o) : lines_finish(r->lines);
-	if (rc < 0) {
-		log_error("standard output cannot be written");
-		status = EXIT_CUT;
-	}
+	status = finish_output(r, o);
 	broken = pcap_source_error(r->source);
-	if (broken) {
+	if (broken && !stop_is_wanted()) {
 		log_warn("%s: ends too early: %s", file_name(o), broken);
 		status = EXIT_CUT;
 	}
@@ -306,11 +339,18 @@ int command_replay(const struct options *o)
 	int status = EXIT_USE;
 
 	text_init(&error);
-	set_buffering(o);
-	if (replay_init(&r, o, &error) < 0)
-		log_error("%s", error.ptr);
-	else
-		status = replay_run(&r, o);
+	text_init(&r.header_names);
+	if (o->output)
+		stop_watch();
+	if (output_file_open(&r.output, "replay", o->output) < 0) {
+		status = EXIT_CUT;
+	} else {
+		set_buffering(o, r.output.file);
+		if (replay_init(&r, o, &error) < 0)
+			log_error("%s", error.ptr);
+		else
+			status = replay_run(&r, o);
+	}
 	text_release(&error);
 	replay_release(&r);
 	return status;

@@ -5,14 +5,12 @@
  *
  * Order matters at both ends. At the start everything is attached, and read,
  * before CMD is let go. At the end the source is drained and detached first,
- * then the last push goes out with the final numbers, then the table is
+ * then the last push and the last export go out with the final numbers, then the table is
  * printed.
  */
 #include "cmd/run.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,29 +18,30 @@
 #include <uv.h>
 
 #include "agent/annotations.h"
+#include "agent/connections.h"
 #include "agent/debug_log.h"
 #include "agent/labels.h"
 #include "agent/live.h"
 #include "agent/no_requests_log.h"
 #include "agent/reader.h"
+#include "agent/request_metrics.h"
+#include "agent/syscalls.h"
+#include "agent/tls_keys.h"
 #include "base/log.h"
-#include "base/push_url.h"
 #include "base/resident.h"
 #include "broker/broker.h"
 #include "broker/link.h"
 #include "capture/source.h"
 #include "cmd/control_socket.h"
+#include "cmd/exports.h"
 #include "cmd/run_options.h"
 #include "export/closing.h"
-#include "export/push.h"
-#include "export/scrape.h"
+#include "metrics/exponential_metrics.h"
 #include "metrics/no_requests.h"
-#include "metrics/red.h"
 #include "metrics/self_metrics.h"
 #include "metrics/summary.h"
 #include "metrics/watch.h"
 #include "pod/memory_cgroup.h"
-#include "pod/network.h"
 #include "pod/sandbox.h"
 #include "txn/engine.h"
 #include "txn/route_doubt.h"
@@ -63,19 +62,22 @@ struct run {
 	struct source *source;
 	struct reader reader;
 	struct registry *registry;
-	struct red *red;
+	struct request_metrics requests;
 	struct self_metrics *self;
+	struct connections connections;
 	struct watch *watch;
+	struct exponential_metrics *exponentials;
 	struct family *no_requests;
 	struct no_requests_world world;
 	struct no_requests_log no_requests_log;
 	struct summary *summary;
 	struct engine *engine;
 	struct live live;
-	struct scrape *scrape;
-	struct push *push;
+	struct syscalls_agent syscalls;
+	struct exports exports;
 	struct annotations annotations;
 	struct labels labels;
+	struct tls_keys_agent tls;
 	int memory_fd; /* what our memory cgroup is charged; -1: there is none */
 	uint64_t started_ns;
 	bool is_stopping;
@@ -90,6 +92,7 @@ static void on_open(struct run *r, const struct event_open *open)
 		link_catch_up(&r->link);
 	if (open->role == ROLE_UNKNOWN)
 		watch_joined(r->watch);
+	tls_keys_opened(&r->tls);
 }
 
 static void on_event(void *ctx, const struct event *ev)
@@ -98,10 +101,16 @@ static void on_event(void *ctx, const struct event *ev)
 
 	if (ev->kind == EVENT_OPEN)
 		on_open(r, &ev->open);
+	/* The broker may still have to send them. */
+	if (r->tls.secrets && engine_needs_secrets(r->engine, ev) && reader_is_running(&r->reader))
+		link_refresh(&r->link);
 	if (ev->kind != EVENT_DATA && log_has(LOG_LEVEL_DEBUG))
 		debug_log_event(ev);
-	if (ev->kind == EVENT_CLOSE)
+	if (ev->kind == EVENT_CLOSE) {
 		self_metrics_tcp_close(r->self, &ev->close);
+		connections_closed(&r->connections, ev->id, &ev->close);
+	}
+	request_metrics_event(&r->requests, ev);
 	engine_event(r->engine, ev);
 }
 
@@ -113,12 +122,19 @@ static void on_frame(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq)
 	(void)source_answer(r->source, conn_id, dir, seq);
 }
 
+static void on_unneeded(void *ctx, uint64_t conn_id, enum sl_mute why)
+{
+	link_mute(&((struct run *)ctx)->link, conn_id, why);
+}
+
 static void on_target(void *ctx, uint64_t number, const char *name)
 {
 	struct run *r = ctx;
 
-	if (red_container(r->red, number, name))
+	watch_target(r->watch, name);
+	if (red_container(r->requests.red, number, name))
 		log_error("run: out of memory; container %s has no name in the metrics", name);
+	tcp_sockets_container(r->connections.sockets, number);
 }
 
 static void on_counters(void *ctx, uint64_t number, const char *name, const uint64_t *counters)
@@ -158,6 +174,34 @@ static void on_usage(void *ctx, const struct usage *broker)
 	self_metrics_broker(r->self, broker);
 }
 
+static void on_secrets(void *ctx, const struct sl_secret *secrets, size_t count)
+{
+	tls_keys_add(&((struct run *)ctx)->tls, secrets, count);
+}
+
+static void on_tls(void *ctx, enum tls_reach reach, uint32_t probes, uint64_t lost)
+{
+	tls_keys_reach(&((struct run *)ctx)->tls, reach, probes, lost);
+}
+
+static void on_sockets(void *ctx, const struct channel_socket *sockets, size_t count)
+{
+	connections_add(&((struct run *)ctx)->connections, sockets, count);
+}
+
+static void on_listed(void *ctx, bool is_new, bool is_cut)
+{
+	struct run *r = ctx;
+
+	tcp_sockets_end(r->connections.sockets, is_new, is_cut);
+	live_listed(&r->live);
+}
+
+static void on_syscalls(void *ctx, const struct channel_message *m)
+{
+	syscalls_agent_message(&((struct run *)ctx)->syscalls, m);
+}
+
 /* Before anybody reads the registry: all that has happened is in it. */
 static void refresh(void *ctx)
 {
@@ -165,20 +209,23 @@ static void refresh(void *ctx)
 
 	self_metrics_collect(r->self);
 	reader_drain(&r->reader);
-	if (reader_is_running(&r->reader))
+	if (reader_is_running(&r->reader)) {
+		connections_refresh(&r->connections);
 		link_refresh(&r->link);
+	}
+	tls_keys_refresh(&r->tls);
 	r->world = (struct no_requests_world){self_metrics_connections(r->self),
 					      watch_unseen_now(r->watch)};
 	no_requests_set(r->no_requests, no_requests_reason(engine_stats(r->engine), &r->world));
-	red_active(r->red, engine_actives(r->engine), ACTIVE_CELLS + 1);
+	request_metrics_refresh(&r->requests, r->engine);
 	if (r->source)
 		self_metrics_source(r->self, source_counters(r->source));
-	if (r->scrape)
-		self_metrics_scrape(r->self, scrape_stats(r->scrape));
+	exports_refresh(&r->exports, r->self);
 	live_refresh(&r->live);
+	exponential_metrics_refresh(r->exponentials);
 	self_metrics_memory(r->self, memory_cgroup_read_usage(r->memory_fd));
 	self_metrics_refresh(r->self, engine_stats(r->engine),
-			     r->push ? push_stats(r->push) : NULL);
+			     r->exports.push ? push_stats(r->exports.push) : NULL);
 }
 
 static const char *unready(void *ctx)
@@ -193,21 +240,14 @@ static const char *unready(void *ctx)
 	return NULL;
 }
 
-static void close_all(struct run *r)
-{
-	r->push = NULL;
-	live_stop(&r->live);
-	scrape_close(r->scrape);
-	r->scrape = NULL;
-	link_stop(&r->link);
-}
-
-static void on_push_done(void *ctx)
+static void close_all(void *ctx)
 {
 	struct run *r = ctx;
 
-	push_close(r->push);
-	close_all(r);
+	live_stop(&r->live);
+	exports_close(&r->exports);
+	link_stop(&r->link);
+	tls_keys_stop(&r->tls);
 }
 
 static void stop(void *ctx, bool is_lost)
@@ -226,10 +266,7 @@ static void stop(void *ctx, bool is_lost)
 	/* What was seen between the last drain and the end. */
 	(void)source_drain(r->source, on_event, r);
 	engine_flush(r->engine, uv_hrtime());
-	if (r->push)
-		push_stop(r->push, STOP_DEADLINE_MS, on_push_done, r);
-	else
-		close_all(r);
+	exports_stop(&r->exports, STOP_DEADLINE_MS, close_all, r);
 }
 
 static const struct link_ops link_ops = {
@@ -239,6 +276,11 @@ static const struct link_ops link_ops = {
 	.unseen = on_unseen,
 	.looks = on_looks,
 	.usage = on_usage,
+	.secrets = on_secrets,
+	.tls = on_tls,
+	.sockets = on_sockets,
+	.listed = on_listed,
+	.syscalls = on_syscalls,
 	.stop = stop,
 };
 
@@ -251,37 +293,56 @@ static void warn_of_route(struct span template, const char *why)
 static int make_engine(struct run *r)
 {
 	const struct options *o = r->o;
+	struct request_metrics_options requests = run_options_request_metrics(o);
 	const struct run_memory memory = run_options_memory(o);
 	const char *error = "out of memory";
 
 	r->registry = registry_new(o->series_cap);
 	if (!r->registry)
 		goto fail;
-	r->red = red_new(r->registry, &(struct red_options){.wants_body_sizes = o->has_body_sizes});
+	registry_set_histograms(r->registry, (enum histogram_kind)o->histograms);
+	requests.link = &r->link;
 	r->self = self_metrics_new(r->registry);
 	r->watch = watch_new(r->registry);
+	r->exponentials = exponential_metrics_new(r->registry);
 	r->no_requests = no_requests_family(r->registry);
-	r->summary = summary_new(o->has_summary ? SUMMARY_ROWS : 1);
-	if (!r->red || !r->self || !r->watch || !r->no_requests || !r->summary)
+	r->summary = summary_new(o->has_summary ? SUMMARY_ROWS : 1, SUMMARY_BY_ROUTE);
+	if (request_metrics_init(&r->requests, r->registry, &requests) ||
+	    connections_init(&r->connections, r->registry, r->requests.red) ||
+	    tls_keys_init(&r->tls, r->registry, o->tls == OPTION_TLS_KEYS))
 		goto fail;
-	r->engine = engine_new(&(struct engine_options){.conn_cap = o->conn_cap,
-							.memory_cap = memory.connections,
-							.route_templates = o->routes,
-							.route_cap = o->route_cap,
-							.on_frame = on_frame,
-							.frame_ctx = r},
-			       &error);
+	if (!r->self || !r->watch || !r->exponentials || !r->no_requests || !r->summary)
+		goto fail;
+	r->engine = engine_new(
+		&(struct engine_options){.conn_cap = o->conn_cap,
+					 .memory_cap = memory.connections,
+					 .route_templates = o->routes,
+					 .route_cap = o->route_cap,
+					 .secrets = r->tls.secrets,
+					 .has_live_secrets = true,
+					 .on_frame = on_frame,
+					 .on_unneeded = r->tls.secrets ? on_unneeded : NULL,
+					 .source_ctx = r},
+		&error);
 	if (!r->engine)
 		goto fail;
 	if (live_init(&r->live, &(struct live_options){.registry = r->registry,
 						       .engine = r->engine,
-						       .red = r->red,
+						       .connections = &r->connections,
+						       .red = r->requests.red,
+						       .syscalls = &r->syscalls,
 						       .reader = &r->reader,
-						       .recent = memory.recorder_recent}))
+						       .recent = memory.recorder_recent,
+						       .headers = run_options_settings(o).headers,
+						       .forbids_headers = o->header_capture ==
+									  OPTION_FORBIDDEN}))
 		goto fail;
+	syscalls_agent_init(&r->syscalls, r->registry, r->requests.red, &r->link);
 	self_metrics_reserve(r->self, memory.recorder);
+	connections_start(&r->connections, r->engine, &r->link);
+	tls_keys_start(&r->tls, &r->loop, r->engine, &r->link);
+	request_metrics_add_sink(&r->requests, r->engine);
 	/* There is room for these. */
-	(void)engine_add_sink(r->engine, &red_sink, r->red);
 	if (o->has_summary)
 		(void)engine_add_sink(r->engine, &summary_sink, r->summary);
 	if (log_has(LOG_LEVEL_DEBUG))
@@ -293,22 +354,6 @@ fail:
 	return -EINVAL;
 }
 
-/* In a Pod: what was missed. A connection that is made just now may be watched, and here too. */
-static void count_before(struct run *r)
-{
-	const struct options *o = r->o;
-	uint64_t count;
-
-	if (o->argv || o->pid || o->cgroup || network_connections("", &count))
-		return;
-	watch_before(r->watch, count);
-	if (count)
-		log_info("pod: %" PRIu64
-			 " TCP connections of this Pod are older than the watch: what "
-			 "was asked on them before is not counted",
-			 count);
-}
-
 /* Waits for the broker. Returns 0, or negative errno after one log line of either process. */
 static int open_capture(struct run *r)
 {
@@ -316,7 +361,8 @@ static int open_capture(struct run *r)
 
 	if (err)
 		return err;
-	count_before(r);
+	if (!r->o->argv && !r->o->pid && !r->o->cgroup)
+		connections_count_before(r->watch);
 	err = reader_start(&r->reader, &r->loop, r->source, on_event, r);
 	if (err) {
 		log_error("run: cannot wait for events (%s)", strerror(-err));
@@ -327,56 +373,13 @@ static int open_capture(struct run *r)
 
 static int make_exports(struct run *r)
 {
-	const struct options *o = r->o;
-	const char *error = "";
-
-	if (o->metrics_listen) {
-		r->scrape =
-			scrape_new(&r->loop,
-				   &(struct scrape_options){.listen = o->metrics_listen,
-							    .registry = r->registry,
-							    .labels = r->labels.common,
-							    .label_count = r->labels.scraped_count,
-							    .max_age_ms = o->metrics_age_ms,
-							    .before = refresh,
-							    .unready = unready,
-							    .ctx = r},
-				   &error);
-		if (!r->scrape) {
-			log_error("run: --metrics-listen %s: %s", o->metrics_listen, error);
-			return -EINVAL;
-		}
-		log_info("run: serving /metrics on port %u", scrape_port(r->scrape));
-	}
-	/* Without the URL, here and below: it may hold a password. */
-	if (o->is_push_refused)
-		log_warn("run: SIDELIGHT_PUSH is not " PUSH_URL_WANTED ": nothing is pushed");
-	if (o->push) {
-		r->push = push_new(
-			&r->loop,
-			&(struct push_options){.url = o->push,
-					       .interval_ms = o->push_interval_ms,
-					       .timeout_ms = o->push_timeout_ms,
-					       .keeps_on_exit = o->push_on_exit == ON_EXIT_KEEP,
-					       .ca = o->push_ca,
-					       .cert = o->push_cert,
-					       .key = o->push_key,
-					       .user_file = o->push_user_file,
-					       .token_file = o->push_token_file,
-					       .group = r->labels.group,
-					       .group_count = r->labels.group_count,
-					       .labels = r->labels.common,
-					       .label_count = r->labels.common_count,
-					       .registry = r->registry,
-					       .before = refresh,
-					       .ctx = r},
-			&error);
-		if (!r->push) {
-			log_error("run: --push: %s", error);
-			return -EINVAL;
-		}
-	}
-	return 0;
+	return exports_open(&r->exports, &r->loop,
+			    &(struct exports_options){.command_line = r->o,
+						      .labels = &r->labels,
+						      .registry = r->registry,
+						      .before = refresh,
+						      .unready = unready,
+						      .ctx = r});
 }
 
 static void follow_annotations(struct run *r)
@@ -387,18 +390,9 @@ static void follow_annotations(struct run *r)
 							.set = run_options_annotate,
 							.ctx = (void *)r->o,
 							.engine = r->engine,
-							.push = r->push});
-}
-
-/* What the worker still has to read when it can open nothing else. */
-static int enter_sandbox(const struct options *o)
-{
-	char podinfo[PATH_MAX];
-	const char *const files[] = {podinfo,	  o->push_ca,	     o->push_cert,
-				     o->push_key, o->push_user_file, o->push_token_file};
-
-	(void)snprintf(podinfo, sizeof(podinfo), "%s/annotations", o->podinfo); /* cut: not read */
-	return sandbox_enter(files, sizeof(files) / sizeof(files[0]));
+							.push = r->exports.push,
+							.live = &r->live,
+							.syscalls = &r->syscalls});
 }
 
 static void release(struct run *r)
@@ -408,17 +402,22 @@ static void release(struct run *r)
 	annotations_stop(&r->annotations);
 	no_requests_log_stop(&r->no_requests_log);
 	live_stop(&r->live);
-	scrape_close(r->scrape);
-	push_close(r->push);
+	exports_close(&r->exports);
 	link_stop(&r->link);
+	tls_keys_stop(&r->tls);
 	(void)uv_run(&r->loop, UV_RUN_DEFAULT); /* lets closed handles go */
 	(void)uv_loop_close(&r->loop);
+	exports_release(&r->exports);
+	connections_release(&r->connections); /* charged to the engine's memory */
 	engine_free(r->engine);
 	live_release(&r->live);
+	tls_keys_release(&r->tls);
 	summary_free(r->summary);
 	watch_free(r->watch);
+	exponential_metrics_free(r->exponentials);
 	self_metrics_free(r->self);
-	red_free(r->red);
+	syscalls_agent_release(&r->syscalls);
+	request_metrics_release(&r->requests);
 	registry_free(r->registry);
 	source_free(r->source);
 	labels_release(&r->labels);
@@ -449,14 +448,15 @@ static int work(void *ctx, int channel)
 	if (labels_init(&r.labels, &labels) || make_engine(&r) || open_capture(&r) ||
 	    make_exports(&r))
 		goto out;
-	if (context->control.fd >= 0 && live_listen(&r.live, &r.loop, context->control.fd))
+	if (context->control.fd >= 0 &&
+	    live_listen(&r.live, &r.loop, context->control.fd, context->control.is_inherited))
 		goto out;
 	follow_annotations(&r);
 	no_requests_log_start(&r.no_requests_log, &r.loop, r.engine, &r.world, refresh, &r);
 	r.started_ns = uv_hrtime();
 	(void)usage_read(); /* for the first time, while /proc can be opened */
 	resident_trim();
-	if (enter_sandbox(o))
+	if (run_options_enter_sandbox(o))
 		goto out;
 	link_start(&r.link, &r.loop);
 	link_ready(&r.link);
@@ -467,7 +467,7 @@ static int work(void *ctx, int channel)
 	if (o->has_summary)
 		closing_summary(r.summary, uv_hrtime() - r.started_ns, engine_stats(r.engine),
 				&r.world);
-	else if (!o->metrics_listen && !o->push) /* it gives its numbers to nobody */
+	else if (!o->metrics_listen && !o->push && !o->otlp) /* it gives its numbers to nobody */
 		closing_unseen(engine_stats(r.engine), &r.world);
 out:
 	release(&r);
@@ -476,13 +476,7 @@ out:
 
 int command_run(const struct options *o)
 {
-	const struct broker_options bo = {.argv = o->argv,
-					  .pid = o->pid,
-					  .cgroup = o->cgroup,
-					  .containers = o->containers,
-					  .for_ms = o->for_ms,
-					  .ring_bytes = o->ring_bytes,
-					  .conn_cap = o->conn_cap};
+	const struct broker_options bo = run_options_broker(o);
 	struct run_context context = {.o = o};
 	int status;
 

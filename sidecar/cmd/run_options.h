@@ -7,11 +7,16 @@
 
 #include "agent/annotations.h"
 #include "agent/labels.h"
+#include "agent/request_metrics.h"
 #include "base/text.h"
+#include "broker/broker.h"
 #include "cmd/options.h"
 
 /* All strings are borrowed from o. */
 struct label_options run_options_labels(const struct options *o);
+struct broker_options run_options_broker(const struct options *o);
+/* Enters the sandbox of the worker, which can open only the files of options afterwards. */
+int run_options_enter_sandbox(const struct options *o);
 /* How --memory is divided, in bytes. */
 struct run_memory {
 	size_t connections;
@@ -20,6 +25,7 @@ struct run_memory {
 };
 
 struct run_memory run_options_memory(const struct options *o);
+struct request_metrics_options run_options_request_metrics(const struct options *o);
 struct settings run_options_settings(const struct options *o);
 
 /*

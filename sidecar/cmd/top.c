@@ -10,6 +10,10 @@
 #include "base/log.h"
 #include "base/terminal.h"
 #include "cmd/control_client.h"
+#include "cmd/own_capture.h"
+#include "cmd/top_connections.h"
+#include "cmd/top_live.h"
+#include "cmd/top_rows.h"
 #include "cmd/top_table.h"
 
 #define EXIT_INCOMPLETE 1
@@ -40,8 +44,9 @@ static bool on_line(void *ctx, struct span line)
 	}
 	window = cJSON_ParseWithLength(line.ptr, line.len);
 	text_init(&out);
-	t->has_answer = top_table_add(&out, window, (enum top_sort)t->o->sort,
-				      terminal_columns(STDOUT_FILENO)) == 0;
+	t->has_answer = (t->o->by == TOP_CONNECTIONS ? top_connections_add : top_table_add)(
+				&out, window, (enum top_sort)t->o->sort,
+				terminal_columns(STDOUT_FILENO)) == 0;
 	write_out(t, text_span(&out));
 	text_release(&out);
 	cJSON_Delete(window);
@@ -57,7 +62,7 @@ static bool on_pause(void *ctx)
 	return !t->error;
 }
 
-int command_top(const struct options *o)
+static int print_once(const struct options *o)
 {
 	struct top t = {.o = o};
 	struct control_question q = {.command = "top",
@@ -66,15 +71,27 @@ int command_top(const struct options *o)
 				     .pause = on_pause,
 				     .ctx = &t};
 	char window[24];
+	struct own_capture own;
 	struct text path;
-	int status;
+	int status = own_capture_start(&own, o, "top");
 
+	if (status)
+		return status;
+	if (own.pid) {
+		q.socket = own.socket;
+		q.is_own = true;
+	}
 	text_init(&path);
-	text_add(&path, "/routes");
 	(void)snprintf(window, sizeof(window), "%llums", (unsigned long long)o->for_ms);
-	control_parameter(&path, "for", o->for_ms ? window : NULL);
+	if (o->by == TOP_CONNECTIONS) {
+		text_add(&path, "/connections");
+	} else {
+		text_add(&path, "/routes");
+		control_parameter(&path, "for", o->for_ms ? window : NULL);
+		control_parameter(&path, "by", top_rows_by((enum top_view)o->by));
+	}
 	q.path = path.ptr;
-	status = control_ask(&q);
+	status = own_capture_end(&own, control_ask(&q));
 	text_release(&path);
 	if (t.error && t.error != EPIPE) {
 		log_error("top: cannot write (%s)", strerror(t.error));
@@ -85,4 +102,9 @@ int command_top(const struct options *o)
 		return EXIT_INCOMPLETE;
 	}
 	return status;
+}
+
+int command_top(const struct options *o)
+{
+	return o->is_once ? print_once(o) : top_live(o);
 }

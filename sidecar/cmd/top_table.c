@@ -12,7 +12,22 @@
 
 #define CELL_SIZE 72
 
-enum column { METHOD, ROUTE, REQUESTS, RATE, ERRORS, P50, P90, P99, MAX, STATUSES, COLUMNS };
+enum column {
+	METHOD,
+	ROUTE,
+	REQUESTS,
+	RATE,
+	ERRORS,
+	P50,
+	P90,
+	P99,
+	MAX,
+	RECEIVE,
+	PROGRAM,
+	SEND,
+	STATUSES,
+	COLUMNS,
+};
 
 static const struct {
 	const char *title;
@@ -28,13 +43,25 @@ static const struct {
 	[P90] = {"P90", "p90_ns", true},
 	[P99] = {"P99", "p99_ns", true},
 	[MAX] = {"MAX", "max_ns", true},
+	[RECEIVE] = {"RECEIVE", NULL, false},
+	[PROGRAM] = {"PROGRAM", NULL, false},
+	[SEND] = {"SEND", NULL, false},
 	[STATUSES] = {"STATUSES", NULL, false},
 };
 
 static const enum column sort_columns[] = {
-	[TOP_SORT_REQUESTS] = REQUESTS, [TOP_SORT_ERRORS] = ERRORS, [TOP_SORT_P50] = P50,
-	[TOP_SORT_P90] = P90,		[TOP_SORT_P99] = P99,	    [TOP_SORT_MAX] = MAX,
+	[TOP_SORT_REQUESTS] = REQUESTS,
+	[TOP_SORT_ERRORS] = ERRORS,
+	[TOP_SORT_P50] = P50,
+	[TOP_SORT_P90] = P90,
+	[TOP_SORT_P99] = P99,
+	[TOP_SORT_MAX] = MAX,
 	[TOP_SORT_ROUTE] = ROUTE,
+	/* Refused: they are of connections. */
+	[TOP_SORT_RTT] = REQUESTS,
+	[TOP_SORT_RETRANSMITS] = REQUESTS,
+	[TOP_SORT_AGE] = REQUESTS,
+	[TOP_SORT_BYTES] = REQUESTS,
 };
 
 /* Everything but the statuses, which come last and need no alignment. */
@@ -73,6 +100,45 @@ static void copy_time(char *cell, double ns)
 	text_release(&t);
 }
 
+/* The member of a stage that explains the column that rows are sorted by. */
+static const char *stage_member(enum column sort)
+{
+	return sort == P50   ? "p50_ns"
+	       : sort == P90 ? "p90_ns"
+	       : sort == MAX ? "slowest_ns"
+			     : "p99_ns";
+}
+
+static void fill_stages(struct line *line, const cJSON *row, enum column sort)
+{
+	static const char *const stages[] = {"receive", "program", "send"};
+
+	for (int i = 0; i < 3; i++) {
+		const cJSON *stage = member(member(row, "stages"), stages[i]);
+		const cJSON *ns = member(stage, stage_member(sort));
+
+		if (cJSON_IsNumber(ns))
+			copy_time(line->cell[RECEIVE + i], ns->valuedouble);
+		else
+			(void)strcpy(line->cell[RECEIVE + i], "-"); /* has room */
+	}
+}
+
+/* The route or the peer; of a process or thread its number. */
+static void copy_name(char *cell, const cJSON *row)
+{
+	double number = number_of(row, member(row, "thread") ? "thread" : "process");
+
+	if (number > 0)
+		(void)snprintf(cell, CELL_SIZE, "%.0f", number); /* has room */
+	else if (cJSON_IsTrue(member(row, "is_rest")))
+		(void)snprintf(cell, CELL_SIZE, "_OTHER"); /* has room, as the next */
+	else if (member(row, "process"))
+		(void)snprintf(cell, CELL_SIZE, "not known");
+	else
+		table_copy_name(cell, string_of(row, member(row, "peer") ? "peer" : "route"));
+}
+
 static void fill(struct line *line, const cJSON *row, enum column sort)
 {
 	bool is_client = strcmp(string_of(row, "role"), "client") == 0;
@@ -80,7 +146,7 @@ static void fill(struct line *line, const cJSON *row, enum column sort)
 
 	table_copy_name(method, string_of(row, "method"));
 	(void)snprintf(line->cell[METHOD], CELL_SIZE, "%s%.60s", is_client ? "> " : "", method);
-	table_copy_name(line->cell[ROUTE], string_of(row, "route"));
+	copy_name(line->cell[ROUTE], row);
 	(void)snprintf(line->cell[RATE], CELL_SIZE, "%.1f", number_of(row, "rate"));
 	for (int c = REQUESTS; c < STATUSES; c++) {
 		if (columns[c].is_time)
@@ -89,6 +155,7 @@ static void fill(struct line *line, const cJSON *row, enum column sort)
 			(void)snprintf(line->cell[c], CELL_SIZE, "%.0f",
 				       number_of(row, columns[c].member));
 	}
+	fill_stages(line, row, sort);
 	line->row = row;
 	line->key = columns[sort].member ? number_of(row, columns[sort].member) : 0;
 }
@@ -101,15 +168,6 @@ static int compare(const void *a, const void *b)
 	if (left->key != right->key)
 		return left->key < right->key ? 1 : -1;
 	return strcmp(left->cell[ROUTE], right->cell[ROUTE]);
-}
-
-static void end_line(struct text *out, size_t start, size_t max_columns)
-{
-	while (out->len > start && out->ptr[out->len - 1] == ' ')
-		text_truncate(out, out->len - 1);
-	if (max_columns && out->len - start > max_columns)
-		text_truncate(out, start + max_columns);
-	text_add_char(out, '\n');
 }
 
 static void add_line(struct text *out, const struct line *line, const int *width)
@@ -146,27 +204,37 @@ static void add_first_line(struct text *out, const cJSON *window)
 		  number_of(window, "requests_open"), number_of(window, "connections_open"));
 }
 
-static void add_lines(struct text *out, const struct line *lines, size_t count, size_t max_columns)
+static const char *title_of(int column, const char *by)
+{
+	if (column == ROUTE && strcmp(by, "route") != 0)
+		return strcmp(by, "peer") == 0	    ? "PEER"
+		       : strcmp(by, "process") == 0 ? "PROCESS"
+						    : "THREAD";
+	return columns[column].title;
+}
+
+static void add_lines(struct text *out, const struct line *lines, size_t count, const char *by,
+		      size_t max_columns)
 {
 	struct line titles;
 	int width[STATUSES];
 	size_t start = out->len;
 
 	for (int c = 0; c < STATUSES; c++) {
-		(void)snprintf(titles.cell[c], CELL_SIZE, "%s", columns[c].title); /* has room */
-		width[c] = (int)strlen(columns[c].title);
+		(void)snprintf(titles.cell[c], CELL_SIZE, "%s", title_of(c, by)); /* has room */
+		width[c] = (int)strlen(titles.cell[c]);
 		for (size_t i = 0; i < count; i++)
 			if ((int)strlen(lines[i].cell[c]) > width[c])
 				width[c] = (int)strlen(lines[i].cell[c]);
 	}
 	add_line(out, &titles, width);
 	text_add(out, columns[STATUSES].title);
-	end_line(out, start, max_columns);
+	text_end_row(out, start, max_columns);
 	for (size_t i = 0; i < count; i++) {
 		start = out->len;
 		add_line(out, &lines[i], width);
 		add_statuses(out, lines[i].row);
-		end_line(out, start, max_columns);
+		text_end_row(out, start, max_columns);
 	}
 }
 
@@ -189,7 +257,7 @@ int top_table_add(struct text *out, const cJSON *window, enum top_sort sort, siz
 	cJSON_ArrayForEach(row, rows) fill(&lines[n++], row, sort_columns[sort]);
 	qsort(lines, count, sizeof(*lines), compare);
 	text_add_char(out, '\n');
-	add_lines(out, lines, count, max_columns);
+	add_lines(out, lines, count, string_of(window, "by"), max_columns);
 	free(lines);
 	return 0;
 }

@@ -7,15 +7,6 @@
 
 #include "base/span.h"
 
-static struct span span_trim(struct span s)
-{
-	while (s.len > 0 && (*s.ptr == ' ' || *s.ptr == '\t'))
-		s = span_from(s, 1);
-	while (s.len > 0 && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
-		s.len--;
-	return s;
-}
-
 /* Cuts the part before the next `sep` off *rest. */
 static struct span span_cut(struct span *rest, char sep)
 {
@@ -26,11 +17,6 @@ static struct span span_cut(struct span *rest, char sep)
 		part.len = (size_t)(at - rest->ptr);
 	*rest = span_from(*rest, at ? part.len + 1 : part.len);
 	return span_trim(part);
-}
-
-static bool span_is_word(struct span s, const char *word)
-{
-	return s.len == strlen(word) && strncasecmp(s.ptr, word, s.len) == 0;
 }
 
 /* `0.5` as 500; what is no quality value as 0: such a range is not wanted. */
@@ -50,12 +36,22 @@ static int quality(struct span s)
 	return q > 1000 ? 1000 : q;
 }
 
-/* One member of a list, `type;parameter=value;q=0.5`. */
+/* One member of a list, `type;parameter=value;q=0.5`. Parameters that it does not have are empty.
+ */
 struct range {
 	struct span name;
-	struct span version; /* empty: any */
+	struct span version;
+	struct span proto;
+	struct span encoding;
 	int quality; /* 0 to 1000 */
 };
+
+static struct span unquoted(struct span s)
+{
+	if (s.len >= 2 && s.ptr[0] == '"' && s.ptr[s.len - 1] == '"')
+		return (struct span){s.ptr + 1, s.len - 2};
+	return s;
+}
 
 static struct range range_cut(struct span *list)
 {
@@ -69,30 +65,53 @@ static struct range range_cut(struct span *list)
 		if (span_is_word(name, "q"))
 			r.quality = quality(value);
 		else if (span_is_word(name, "version"))
-			r.version = value;
+			r.version = unquoted(value);
+		else if (span_is_word(name, "proto"))
+			r.proto = unquoted(value);
+		else if (span_is_word(name, "encoding"))
+			r.encoding = unquoted(value);
 	}
 	return r;
 }
 
-enum text_format accept_format(const char *accept)
+/* The version that we write, or any. */
+static bool is_openmetrics(const struct range *r)
+{
+	return span_is_word(r->name, "application/openmetrics-text") &&
+	       (r->version.len == 0 || span_is(r->version, "1.0.0"));
+}
+
+/* Its other encodings are not length-delimited. */
+static bool is_protobuf(const struct range *r)
+{
+	return span_is_word(r->name, "application/vnd.google.protobuf") &&
+	       span_is(r->proto, "io.prometheus.client.MetricFamily") &&
+	       span_is(r->encoding, "delimited");
+}
+
+enum page_format accept_format(const char *accept)
 {
 	struct span list = span_of(accept ? accept : "");
-	int openmetrics = 0;
-	int text = 0;
+	int best[PAGE_FORMATS] = {0};
+	enum page_format format = PAGE_TEXT;
 
 	while (list.len > 0) {
 		struct range r = range_cut(&list);
+		enum page_format named = PAGE_TEXT;
 
-		if (span_is_word(r.name, "application/openmetrics-text")) {
-			if (r.quality > openmetrics &&
-			    (r.version.len == 0 || span_is(r.version, "1.0.0") ||
-			     span_is(r.version, "\"1.0.0\"")))
-				openmetrics = r.quality;
-		} else if (span_is_word(r.name, "text/plain") && r.quality > text) {
-			text = r.quality;
-		}
+		if (is_protobuf(&r))
+			named = PAGE_PROTOBUF;
+		else if (is_openmetrics(&r))
+			named = PAGE_OPENMETRICS;
+		else if (!span_is_word(r.name, "text/plain"))
+			continue;
+		if (r.quality > best[named])
+			best[named] = r.quality;
 	}
-	return openmetrics > 0 && openmetrics >= text ? TEXT_OPENMETRICS : TEXT_PROMETHEUS;
+	for (int i = PAGE_TEXT + 1; i < PAGE_FORMATS; i++)
+		if (best[i] > 0 && best[i] >= best[format])
+			format = (enum page_format)i;
+	return format;
 }
 
 enum accept_coding accept_coding(const char *accept_encoding)

@@ -3,10 +3,13 @@
 #ifndef SIDELIGHT_EXPORT_ACCEPT_H
 #define SIDELIGHT_EXPORT_ACCEPT_H
 
-#include "metrics/text.h"
+#include "export/page.h"
 
-/* By the Accept field: OpenMetrics only for those who name it and like it as much as text. */
-enum text_format accept_format(const char *accept);
+/*
+ * By the Accept field: the protobuf and OpenMetrics only for those who name them and like them as
+ * much as anything else that they name.
+ */
+enum page_format accept_format(const char *accept);
 
 enum accept_coding { ACCEPT_NOTHING, ACCEPT_IDENTITY, ACCEPT_GZIP };
 

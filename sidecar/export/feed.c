@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "export/httpd.h"
-
 #define BLOCK_BYTES (32u << 10)
 /* An empty buffer that is larger gives its memory back. */
 #define IDLE_BYTES (64u << 10)
@@ -55,7 +53,13 @@ static void on_gone(void *ctx)
 
 enum MHD_Result feed_answer(struct feed *f, const char *content_type)
 {
-	const struct httpd_field field = {MHD_HTTP_HEADER_CONTENT_TYPE, content_type};
+	return feed_answer_fields(
+		f, &(struct httpd_field){MHD_HTTP_HEADER_CONTENT_TYPE, content_type}, 1);
+}
+
+enum MHD_Result feed_answer_fields(struct feed *f, const struct httpd_field *fields,
+				   size_t field_count)
+{
 	struct MHD_Response *r;
 
 	text_init(&f->buf);
@@ -64,7 +68,7 @@ enum MHD_Result feed_answer(struct feed *f, const char *content_type)
 		on_gone(f);
 		return MHD_NO;
 	}
-	return httpd_queue(f->connection, MHD_HTTP_OK, r, &field, 1);
+	return httpd_queue(f->connection, MHD_HTTP_OK, r, fields, field_count);
 }
 
 void feed_wake(struct feed *f)
@@ -73,4 +77,18 @@ void feed_wake(struct feed *f)
 		return;
 	f->is_resting = false;
 	MHD_resume_connection(f->connection);
+}
+
+bool feed_add_whole(struct feed *f, const struct text *text)
+{
+	size_t before = f->buf.len;
+
+	if (feed_waiting(f) >= FEED_WAITING_MAX || text->has_failed || !text->len)
+		return false;
+	text_add_span(&f->buf, text_span(text));
+	if (!f->buf.has_failed)
+		return true;
+	f->buf.has_failed = false;
+	text_truncate(&f->buf, before);
+	return false;
 }

@@ -15,6 +15,13 @@
 #include <stddef.h>
 
 #include "base/text.h"
+#include "export/httpd.h"
+
+/*
+ * Runs of the server (httpd_flush()) until clients that keep up have the end of their answers: one
+ * run sends what a connection can take, a later one its end.
+ */
+#define FEED_END_RUNS 8
 
 struct feed {
 	struct MHD_Connection *connection;
@@ -31,6 +38,10 @@ struct feed {
  */
 enum MHD_Result feed_answer(struct feed *f, const char *content_type);
 
+/* The same with these fields, of which one is the type. */
+enum MHD_Result feed_answer_fields(struct feed *f, const struct httpd_field *fields,
+				   size_t field_count);
+
 /*
  * To be called after the owner has added to buf or has set is_ended. The server goes on with the
  * feed at httpd_flush().
@@ -42,5 +53,12 @@ static inline size_t feed_waiting(const struct feed *f)
 {
 	return f->buf.len - f->sent;
 }
+
+/*
+ * Adds all of text, or nothing: false if it is empty or has failed, the client has not read
+ * FEED_WAITING_MAX bytes of what came before, or memory is short.
+ */
+#define FEED_WAITING_MAX (256u << 10)
+bool feed_add_whole(struct feed *f, const struct text *text);
 
 #endif

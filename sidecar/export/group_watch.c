@@ -64,13 +64,18 @@ void group_watch_release(struct group_watch *w)
 	text_release(&w->line);
 }
 
+bool group_watch_is_due(uint64_t pushes)
+{
+	if (pushes % CHECK_EVERY == 0)
+		return true;
+	return (pushes & (pushes - 1)) == 0 && pushes & POWERS_OF_FOUR;
+}
+
 bool group_watch_accepted(struct group_watch *w)
 {
 	w->first[0] = '\0';
 	w->pushes++;
-	if (w->pushes % CHECK_EVERY == 0)
-		return true;
-	return (w->pushes & (w->pushes - 1)) == 0 && w->pushes & POWERS_OF_FOUR;
+	return group_watch_is_due(w->pushes);
 }
 
 bool group_watch_is_pending(const struct group_watch *w)

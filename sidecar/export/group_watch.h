@@ -56,6 +56,9 @@ struct group_watch {
 bool group_watch_init(struct group_watch *w, const struct label *group, size_t count);
 void group_watch_release(struct group_watch *w);
 
+/* Is the gateway to be looked at after so many pushes, which are not 0? */
+bool group_watch_is_due(uint64_t pushes);
+
 /* The gateway has accepted a push. True: the page is to be read now. */
 bool group_watch_accepted(struct group_watch *w);
 /* Is the page to be read before the next push? */

@@ -9,13 +9,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/listen.h"
+#include "base/unix_socket.h"
 #include "export/httpd_strict.h"
 #include "export/unread.h"
-#include "base/listen.h"
 
 /* Of the daemon, in one iteration of the loop. */
 #define RUNS_MAX	16
 #define MEMORY_PER_CONN (16u << 10) /* request head and response head */
+
+/* Older ones send the head of an answer twice where only strictness made it an error. */
+#define IS_STRICT (MHD_VERSION >= 0x00097700)
 
 struct httpd_peer {
 	int fd; /* -1: free */
@@ -26,6 +30,7 @@ struct httpd {
 	struct httpd_options options;
 	struct MHD_Daemon *daemon;
 	uint16_t port;
+	pid_t maker; /* 0: anybody is answered */
 	uv_poll_t poll; /* the daemon's epoll descriptor */
 	uv_timer_t timer; /* runs only while connections wait to time out */
 	int open_handles;
@@ -71,6 +76,11 @@ static void peer_evict(struct httpd *s)
 	httpd_reset(oldest->fd);
 }
 
+static bool is_welcome(const struct httpd *s, int fd)
+{
+	return !s->maker || unix_socket_process(fd) == s->maker;
+}
+
 static void on_connection(void *ctx, struct MHD_Connection *c, void **context,
 			  enum MHD_ConnectionNotificationCode code)
 {
@@ -79,6 +89,10 @@ static void on_connection(void *ctx, struct MHD_Connection *c, void **context,
 	struct httpd_peer *peer;
 
 	(void)context;
+	if (code == MHD_CONNECTION_NOTIFY_STARTED && !is_welcome(s, fd)) {
+		httpd_reset(fd); /* it takes no place; a request that is here already is refused */
+		return;
+	}
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		peer = peer_find(s, -1);
 		if (peer)
@@ -146,7 +160,9 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *c, const cha
 	struct httpd_peer *peer;
 
 	(void)data;
-	if (!*request && httpd_is_ambiguous(c, version))
+	if (!is_welcome(s, httpd_fd(c)))
+		return MHD_NO;
+	if (!*request && httpd_is_malformed(c, version))
 		return httpd_answer_line(c, MHD_HTTP_BAD_REQUEST,
 					 "this request is ambiguous (RFC 9112)", &closing);
 	if (strcmp(method, "GET") != 0 && !(o->has_head && strcmp(method, "HEAD") == 0))
@@ -174,7 +190,8 @@ static struct MHD_Daemon *start(struct httpd *s, int fd)
 				MHD_OPTION_CONNECTION_LIMIT, o->connections_max,
 				MHD_OPTION_CONNECTION_TIMEOUT, o->idle_seconds,
 				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONN,
-				MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_END);
+				MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+				MHD_OPTION_STRICT_FOR_CLIENT, IS_STRICT, MHD_OPTION_END);
 }
 
 /* Connections inherit it from the listening socket (inet_csk_clone_lock() of the kernel). */
@@ -208,6 +225,7 @@ struct httpd *httpd_new(uv_loop_t *loop, const struct httpd_options *options,
 	}
 	s->options = *options;
 	s->port = options->listen ? listen_port(fd) : 0;
+	s->maker = options->is_for_maker ? unix_socket_process(fd) : 0;
 	for (size_t i = 0; i < options->connections_max; i++)
 		s->peers[i].fd = -1;
 	if (limit_socket(options, fd))

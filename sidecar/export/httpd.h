@@ -21,6 +21,7 @@
 struct httpd_options {
 	const char *listen; /* HOST:PORT as base/listen.h takes it; NULL: fd */
 	int fd; /* a Unix socket that listens; owned from the call on */
+	bool is_for_maker; /* of fd: only the process that made it listen is answered */
 	bool has_feeds; /* answers may rest: feed.h */
 	unsigned connections_max;
 	unsigned idle_seconds; /* after which a silent connection is closed */

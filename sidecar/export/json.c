@@ -42,11 +42,10 @@ void json_word(struct text *out, const char *name, const char *word)
 	text_add_char(out, '"');
 }
 
-void json_escaped(struct text *out, const char *name, struct span value)
+void json_string(struct text *out, struct span value)
 {
 	size_t start = 0; /* of the bytes before i that need no escape and are not written yet */
 
-	add_name(out, name);
 	text_add_char(out, '"');
 	for (size_t i = 0; i < value.len; i++) {
 		unsigned char c = (unsigned char)value.ptr[i];
@@ -65,4 +64,10 @@ void json_escaped(struct text *out, const char *name, struct span value)
 	}
 	text_add_span(out, span_from(value, start));
 	text_add_char(out, '"');
+}
+
+void json_escaped(struct text *out, const char *name, struct span value)
+{
+	add_name(out, name);
+	json_string(out, value);
 }

@@ -17,6 +17,8 @@ void json_number(struct text *out, const char *name, uint64_t value, bool is_kno
 void json_bool(struct text *out, const char *name, bool value);
 /* NULL: null. */
 void json_word(struct text *out, const char *name, const char *word);
+/* A string without a name; escaped as below. */
+void json_string(struct text *out, struct span value);
 /* Bytes that strangers chose, as transaction_text_escape() writes them. */
 void json_escaped(struct text *out, const char *name, struct span value);
 

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Transactions as text, one line each, in the order in which they end.
- *
- * Table: for people. Columns grow with what they hold, the target comes last.
- *
- *     TIME (UTC)          CLIENT           SERVER        METHOD STATUS  DURATION ...
- *     15:04:05.123456  10.0.0.1:41000  10.0.0.2:80   GET       200  1.204 ms ...
- *
- * NDJSON, and the same objects in one JSON array: transaction_text.h lists the fields.
+ * Transactions in one of the formats of request_writer.h, in the order in which they end. Tables
+ * name both ends; the lines have the fields of transaction_text.h.
  */
 #ifndef SIDELIGHT_EXPORT_LINES_H
 #define SIDELIGHT_EXPORT_LINES_H
@@ -15,10 +9,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "base/text.h"
+#include "export/request_writer.h"
 #include "txn/transaction.h"
-
-enum lines_format { LINES_TABLE, LINES_NDJSON, LINES_JSON };
 
 struct lines;
 
@@ -26,14 +18,15 @@ struct lines;
  * Writes to out (borrowed). clock_offset_ns: what to add to a transaction's
  * times to get nanoseconds since 1970; 0 for capture files. NULL: no memory.
  */
-struct lines *lines_new(FILE *out, enum lines_format format, int64_t clock_offset_ns);
+struct lines *lines_new(FILE *out, enum request_format format, int64_t clock_offset_ns);
 /* From now on targets are written with their query strings, which may hold secrets. */
 void lines_show_query(struct lines *l);
-/*
- * From now on a table's lines are at most max_columns long; 0: as long as they need to be. The
- * columns about parts of a request are left out for that, then those about its ends.
- */
-void lines_fit(struct lines *l, size_t max_columns);
+/* From now on requests are written with these header fields (borrowed): see struct header_wish. */
+void lines_show_headers(struct lines *l, const char *names);
+/* See request_writer_pick(). */
+void lines_pick(struct lines *l, const struct request_picks *picks);
+/* See request_writer_fit(). */
+void lines_fit(struct lines *l, size_t max_columns, bool has_colors);
 /* Accepts NULL. */
 void lines_free(struct lines *l);
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "export/prometheus_encode.h"
+
 #define ZLIB_CONST /* or it wants to write to its input */
 #include <zlib.h>
 
@@ -94,8 +96,7 @@ static bool on_part(void *ctx, struct span part)
 	return compress_into(c, Z_NO_FLUSH);
 }
 
-struct page *page_new(const struct registry *r, enum text_format format, const struct label *labels,
-		      size_t label_count)
+struct page *page_make(page_encode_fn encode, void *ctx)
 {
 	struct compressor c = {.page = calloc(1, sizeof(*c.page))};
 	bool is_whole;
@@ -107,8 +108,7 @@ struct page *page_new(const struct registry *r, enum text_format format, const s
 		page_free(c.page);
 		return NULL;
 	}
-	is_whole = text_encode_parts(r, format, labels, label_count, on_part, &c) &&
-		   compress_into(&c, Z_FINISH);
+	is_whole = encode(ctx, on_part, &c) && compress_into(&c, Z_FINISH);
 	(void)deflateEnd(&c.z); /* says what deflate() has said */
 	if (!is_whole) {
 		page_free(c.page);
@@ -117,6 +117,43 @@ struct page *page_new(const struct registry *r, enum text_format format, const s
 	for (const struct chunk *chunk = c.page->first; chunk; chunk = chunk->next)
 		c.page->gzip_length += chunk->len;
 	return c.page;
+}
+
+struct content {
+	const struct registry *registry;
+	enum page_format format;
+	const struct label *labels;
+	size_t label_count;
+};
+
+static bool encode_content(void *ctx, text_part_fn part, void *part_ctx)
+{
+	const struct content *c = ctx;
+
+	if (c->format == PAGE_PROTOBUF)
+		return prometheus_encode(c->registry, c->labels, c->label_count, part, part_ctx);
+	return text_encode_parts(c->registry,
+				 c->format == PAGE_TEXT ? TEXT_PROMETHEUS : TEXT_OPENMETRICS,
+				 c->labels, c->label_count, part, part_ctx);
+}
+
+const char *page_type(enum page_format format)
+{
+	static const char *const types[PAGE_FORMATS] = {
+		[PAGE_TEXT] = TEXT_PROMETHEUS_TYPE,
+		[PAGE_OPENMETRICS] = TEXT_OPENMETRICS_TYPE,
+		[PAGE_PROTOBUF] = PROMETHEUS_PROTOBUF_TYPE,
+	};
+
+	return types[format];
+}
+
+struct page *page_new(const struct registry *r, enum page_format format, const struct label *labels,
+		      size_t label_count)
+{
+	struct content c = {r, format, labels, label_count};
+
+	return page_make(encode_content, &c);
 }
 
 void page_free(struct page *p)

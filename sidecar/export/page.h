@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The text of a registry at one moment, kept compressed as one gzip member (RFC 1952).
+ * A registry at one moment, in one of several formats, kept compressed as one gzip member
+ * (RFC 1952).
  *
  * Only the compressed form stands in memory, which is about 2.5 % of the text: the text is
  * compressed while it is encoded, and a reader that wants it uncompressed decompresses it block by
- * block. A page does not change after page_new(), and any number of readers may read it.
+ * block. A page does not change once it is made, and any number of readers may read it.
  */
 #ifndef SIDELIGHT_EXPORT_PAGE_H
 #define SIDELIGHT_EXPORT_PAGE_H
@@ -19,8 +20,19 @@
 
 struct page;
 
-/* NULL: no memory. */
-struct page *page_new(const struct registry *r, enum text_format format, const struct label *labels,
+/* Hands over all of the content in parts of some KiB; false: it could not, or part() has failed. */
+typedef bool (*page_encode_fn)(void *ctx, text_part_fn part, void *part_ctx);
+
+/* A page of what encode() hands over. NULL: no memory. */
+struct page *page_make(page_encode_fn encode, void *ctx);
+
+enum page_format { PAGE_TEXT, PAGE_OPENMETRICS, PAGE_PROTOBUF, PAGE_FORMATS };
+
+/* As HTTP names it (Content-Type). */
+const char *page_type(enum page_format format);
+
+/* A page of all series. NULL: no memory. */
+struct page *page_new(const struct registry *r, enum page_format format, const struct label *labels,
 		      size_t label_count);
 /* No reader may be left. Accepts NULL. */
 void page_free(struct page *p);

@@ -10,11 +10,12 @@
 #include "export/client.h"
 #include "export/group_watch.h"
 #include "export/push_address.h"
+#include "export/push_format.h"
 #include "export/request.h"
 #include "export/schedule.h"
 
 /* The transfer that is under way. */
-enum transfer { NONE, PUT, CHECK, DELETE };
+enum transfer { NONE, PUT, STATUS, CHECK, DELETE };
 
 struct push {
 	struct push_options options;
@@ -25,7 +26,9 @@ struct push {
 	CURL *running; /* NULL: NONE */
 	uint64_t started_ns;
 	struct push_address address;
+	struct push_format format;
 	struct group_watch watch;
+	bool wants_check; /* after STATUS */
 	bool has_logged[PUSH_GROUP_MAX]; /* each result of a check is logged once */
 	struct label *labels; /* those of the options that are not in the grouping key */
 	size_t label_count;
@@ -40,7 +43,8 @@ static struct page *make_body(struct push *p)
 {
 	if (p->options.before)
 		p->options.before(p->options.ctx);
-	return page_new(p->options.registry, TEXT_PROMETHEUS, p->labels, p->label_count);
+	return page_new(p->options.registry, push_format_page(&p->format), p->labels,
+			p->label_count);
 }
 
 static const char *result_verb(enum push_result result)
@@ -55,6 +59,19 @@ static const char *result_verb(enum push_result result)
 	return verbs[result];
 }
 
+/* Lets the outcome of a PUT decide on the format of the next one. */
+static void format_ended(struct push *p, const struct push_outcome *o)
+{
+	bool was_refused = p->format.is_refused;
+	bool has_given_up = push_format_ended(&p->format, o->result, o->status);
+
+	p->stats.protobuf_refused += p->format.is_refused && !was_refused;
+	if (has_given_up)
+		log_info("push: %s takes no protobuf: it gets text from now on, which takes a "
+			 "Pushgateway ten times as long",
+			 p->address.shown.ptr);
+}
+
 /* Counts the outcome of a PUT, and logs it if it is of another kind than the last. */
 static void put_ended(struct push *p, const struct push_outcome *o, uint64_t next_ms)
 {
@@ -64,6 +81,7 @@ static void put_ended(struct push *p, const struct push_outcome *o, uint64_t nex
 	p->last = o->result;
 	p->stats.results[o->result]++;
 	p->stats.last_seconds = (double)(uv_hrtime() - p->started_ns) / 1e9;
+	format_ended(p, o);
 	if (o->result == PUSH_OK)
 		p->stats.last_success = (double)time(NULL);
 	if (!is_news)
@@ -132,12 +150,40 @@ static bool check_begin(struct push *p)
 	CURL *easy;
 
 	group_watch_begin(&p->watch);
-	easy = request_prepare_get(p->request, p->address.page.ptr, group_watch_read, &p->watch,
+	easy = request_prepare_get(p->request,
+				   &(struct request_read){.url = p->address.page.ptr,
+							  .accept = "text/plain",
+							  .takes_gzip = true,
+							  .part = group_watch_read,
+							  .ctx = &p->watch},
 				   p->options.timeout_ms, &o);
 	if (easy && start(p, CHECK, easy))
 		return true;
 	check_ended(p, &o);
 	return false;
+}
+
+/* Asks the gateway what it is. False if it cannot even be tried. */
+static bool status_begin(struct push *p)
+{
+	struct push_outcome o;
+	CURL *easy;
+
+	push_format_begin_status(&p->format);
+	easy = request_prepare_get(p->request,
+				   &(struct request_read){.url = p->address.status.ptr,
+							  .accept = "application/json",
+							  .part = push_format_read_status,
+							  .ctx = &p->format},
+				   p->options.timeout_ms, &o);
+	return easy && start(p, STATUS, easy);
+}
+
+static void status_ended(struct push *p, const struct push_outcome *o)
+{
+	push_format_end_status(&p->format, o->result == PUSH_OK && o->status == 200 && !o->is_cut);
+	if (p->wants_check)
+		(void)check_begin(p); /* else the next push tells */
 }
 
 static enum schedule_result schedule_result(enum push_result result)
@@ -158,7 +204,11 @@ static void put_next(struct push *p, const struct push_outcome *o)
 	put_ended(p, o, schedule_end(&p->schedule, schedule_result(o->result)));
 	group_watch_forget(&p->watch);
 	/* 202: it will be carried out later, at a time that is not known yet. */
-	if (o->result == PUSH_OK && o->status == 200 && group_watch_accepted(&p->watch))
+	p->wants_check =
+		o->result == PUSH_OK && o->status == 200 && group_watch_accepted(&p->watch);
+	if (push_format_asks(&p->format) && o->result == PUSH_OK && status_begin(p))
+		return;
+	if (p->wants_check)
 		(void)check_begin(p); /* else the next push tells */
 }
 
@@ -173,8 +223,13 @@ static bool begin(struct push *p, enum transfer transfer, uint64_t timeout_ms,
 	*ret_outcome = (struct push_outcome){.result = PUSH_LOCAL, .detail = "no memory"};
 	if (transfer == PUT && !(body = make_body(p)))
 		return false;
-	easy = request_prepare(p->request, body, p->is_plain ? PAGE_IDENTITY : PAGE_GZIP,
-			       timeout_ms ? timeout_ms : 1, ret_outcome);
+	easy = request_prepare(
+		p->request,
+		&(struct request_content){.method = transfer == PUT ? "PUT" : "DELETE",
+					  .body = body,
+					  .coding = p->is_plain ? PAGE_IDENTITY : PAGE_GZIP,
+					  .type = page_type(push_format_page(&p->format))},
+		timeout_ms ? timeout_ms : 1, ret_outcome);
 	if (!easy)
 		return false;
 	if (start(p, transfer, easy))
@@ -254,6 +309,9 @@ static void on_ended(void *ctx, CURL *easy, CURLcode code)
 	case PUT:
 		put_is_over(p, &o);
 		break;
+	case STATUS:
+		status_ended(p, &o);
+		break;
 	case CHECK:
 		check_ended(p, &o);
 		if (p->schedule.state == SCHEDULE_DUE)
@@ -273,7 +331,14 @@ static void on_due(void *ctx)
 {
 	struct push *p = ctx;
 
-	if (p->transfer == CHECK) {
+	if (p->transfer == STATUS) {
+		cancel(p);
+		if (p->wants_check) {
+			group_watch_begin(&p->watch);
+			check_ended(p, &no_time);
+		}
+		put_begin(p);
+	} else if (p->transfer == CHECK) {
 		cancel(p);
 		check_ended(p, &no_time);
 		put_begin(p);
@@ -321,6 +386,7 @@ void push_close(struct push *p)
 	request_free(p->request);
 	client_close(p->client);
 	push_address_release(&p->address);
+	push_format_release(&p->format);
 	group_watch_release(&p->watch);
 	free(p->labels);
 	schedule_close(&p->schedule, on_closed);
@@ -341,6 +407,7 @@ struct push *push_new(uv_loop_t *loop, const struct push_options *options, const
 	for (size_t i = 0; i < options->label_count; i++)
 		if (!is_grouped(options, options->labels[i].name))
 			p->labels[p->label_count++] = options->labels[i];
+	push_format_init(&p->format, options->needs_protobuf);
 	if (!group_watch_init(&p->watch, options->group, options->group_count) ||
 	    !push_address_init(&p->address, options->url, options->group, options->group_count,
 			       ret_error))

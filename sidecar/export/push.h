@@ -5,6 +5,7 @@
  * One transfer at a time is under way, as the schedule (schedule.h) has it:
  *
  *   PUT      the push
+ *   STATUS   after some pushes in text: is the gateway one that takes protobuf (push_format.h)?
  *   CHECK    now and then: the time of a push is read from the gateway (group_watch.h) right after
  *            it, and again when the next one is due, which begins after that
  *   DELETE   after the last push: the group is being removed
@@ -34,6 +35,7 @@ struct push_options {
 	uint64_t interval_ms;
 	uint64_t timeout_ms; /* of one push */
 	bool keeps_on_exit; /* leave the group in the gateway */
+	bool needs_protobuf; /* the text would not have all; else push_format.h decides */
 	const char *ca; /* files in PEM */
 	const char *cert;
 	const char *key;

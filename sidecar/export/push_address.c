@@ -7,6 +7,7 @@
 #include "base/group.h"
 #include "export/group.h"
 #include "export/group_watch.h"
+#include "export/push_format.h"
 
 bool push_address_init(struct push_address *a, const char *gateway, const struct label *group,
 		       size_t count, const char **ret_error)
@@ -20,6 +21,7 @@ bool push_address_init(struct push_address *a, const char *gateway, const struct
 	text_init(&a->group);
 	text_init(&a->shown);
 	text_init(&a->page);
+	text_init(&a->status);
 	*ret_error = "not an http:// or https:// URL";
 	if (!u || curl_url_set(u, CURLUPART_URL, gateway, 0) != CURLUE_OK ||
 	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
@@ -37,7 +39,9 @@ bool push_address_init(struct push_address *a, const char *gateway, const struct
 	group_add_url(&a->group, gateway, group, count);
 	group_add_url(&a->shown, shown, group, count);
 	group_add_root(&a->page, gateway, GROUP_PAGE_PATH);
-	is_ok = !a->group.has_failed && !a->shown.has_failed && !a->page.has_failed;
+	group_add_root(&a->status, gateway, GATEWAY_STATUS_PATH);
+	is_ok = !a->group.has_failed && !a->shown.has_failed && !a->page.has_failed &&
+		!a->status.has_failed;
 out:
 	curl_free(scheme);
 	curl_free(extra);
@@ -51,4 +55,5 @@ void push_address_release(struct push_address *a)
 	text_release(&a->group);
 	text_release(&a->shown);
 	text_release(&a->page);
+	text_release(&a->status);
 }

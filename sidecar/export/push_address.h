@@ -13,6 +13,7 @@ struct push_address {
 	struct text group; /* of our group */
 	struct text shown; /* the same, fit to be logged: without a password */
 	struct text page; /* what group_watch.h reads */
+	struct text status; /* what push_format.h reads */
 };
 
 /* False: *ret_error says why, in static text. To be released in either case. */

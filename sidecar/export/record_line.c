@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/record_line.h"
 
+#include <stdio.h>
+
+#include "export/header_text.h"
 #include "export/json.h"
 #include "export/transaction_text.h"
+#include "txn/stages.h"
 
 /* Borrows from the record. */
 static struct transaction transaction_of(const struct record *e)
@@ -12,6 +16,7 @@ static struct transaction transaction_of(const struct record *e)
 				.conn_id = e->conn_id,
 				.local = &e->local,
 				.remote = &e->remote,
+				.trace = record_trace(e),
 				.known_method = e->known_method,
 				.route = e->route,
 				.error = e->error,
@@ -37,15 +42,30 @@ static struct transaction transaction_of(const struct record *e)
 	return t;
 }
 
+static void add_stage(struct text *out, enum stage stage, uint64_t ns)
+{
+	char name[16];
+
+	(void)snprintf(name, sizeof(name), "%s_ns", stage_name(stage)); /* has room */
+	json_number(out, name, ns, ns != STAGE_UNKNOWN);
+}
+
 void record_line_add(struct text *out, const struct record *e, const char *container,
-		     int64_t offset_ns, bool has_query)
+		     int64_t offset_ns, bool has_query, const struct record_headers *headers)
 {
 	const struct transaction_text how = {.offset_ns = offset_ns, .has_query = has_query};
 	const struct transaction t = transaction_of(e);
+	const struct stages stages =
+		stages_of(e->start_ns, e->request_end_ns, e->first_byte_ns, e->end_ns);
 
 	transaction_text_json(out, &t, &how);
+	for (int i = 0; i < STAGE_MAX; i++)
+		add_stage(out, (enum stage)i, stages.ns[i]);
 	json_escaped(out, "container", span_of(container));
+	json_number(out, "process", e->tgid, e->tgid != 0);
 	json_number(out, "thread", e->tid, e->tid != 0);
 	json_bool(out, "is_cut", e->is_cut);
+	if (headers->names)
+		header_text_json(out, headers->headers, headers->names, has_query);
 	text_add(out, "}\n");
 }

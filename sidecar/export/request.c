@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 
 #include "base/secret.h"
-#include "metrics/text.h"
 
 struct request {
 	struct request_options options;
@@ -209,10 +208,12 @@ static void set_limits(struct request *r, uint64_t timeout_ms)
 	(void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 }
 
-static bool set_body(struct request *r, enum page_coding coding)
+static bool set_body(struct request *r, enum page_coding coding, const char *type)
 {
 	CURL *easy = r->easy;
+	char field[128];
 
+	(void)snprintf(field, sizeof(field), "Content-Type: %s", type);
 	r->body_reader = page_reader_new(r->body, coding);
 	if (!r->body_reader)
 		return false;
@@ -224,7 +225,7 @@ static bool set_body(struct request *r, enum page_coding coding)
 	(void)curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_body_rewind);
 	(void)curl_easy_setopt(easy, CURLOPT_SEEKDATA, r);
 	/* No 100-continue: one more round trip, and old proxies stumble over it. */
-	return add_field(r, "Content-Type: " TEXT_PROMETHEUS_TYPE) && add_field(r, "Expect:") &&
+	return add_field(r, field) && add_field(r, "Expect:") &&
 	       (coding != PAGE_GZIP || add_field(r, "Content-Encoding: gzip"));
 }
 
@@ -245,6 +246,14 @@ static bool begin_request(struct request *r, const char *url, uint64_t timeout_m
 	       curl_easy_setopt(easy, CURLOPT_SSLKEY, r->options.key) == CURLE_OK;
 }
 
+static bool add_fields(struct request *r)
+{
+	for (const char *const *field = r->options.fields; field && *field; field++)
+		if (!add_field(r, *field))
+			return false;
+	return true;
+}
+
 /* The last step: then it is ready to be run. */
 static CURL *end_request(struct request *r, struct push_outcome *ret_outcome)
 {
@@ -254,33 +263,39 @@ static CURL *end_request(struct request *r, struct push_outcome *ret_outcome)
 	return r->easy;
 }
 
-CURL *request_prepare_get(struct request *r, const char *url, request_part_fn fn, void *ctx,
-			  uint64_t timeout_ms, struct push_outcome *ret_outcome)
+CURL *request_prepare_get(struct request *r, const struct request_read *read, uint64_t timeout_ms,
+			  struct push_outcome *ret_outcome)
 {
+	char accept[64];
+
 	request_clear(r);
-	r->part_fn = fn;
-	r->part_ctx = ctx;
+	r->part_fn = read->part;
+	r->part_ctx = read->ctx;
 	*ret_outcome = (struct push_outcome){.result = PUSH_LOCAL};
+	(void)snprintf(accept, sizeof(accept), "Accept: %s", read->accept);
 	/* Not by CURLOPT_ACCEPT_ENCODING: not every libcurl can decompress. */
-	if (!begin_request(r, url, timeout_ms) || !add_field(r, "Accept: text/plain") ||
-	    !add_field(r, "Accept-Encoding: gzip")) {
+	if (!begin_request(r, read->url, timeout_ms) || !add_field(r, accept) ||
+	    (read->takes_gzip && !add_field(r, "Accept-Encoding: gzip"))) {
 		describe(ret_outcome, "no memory", SIZE_MAX);
 		return NULL;
 	}
 	return end_request(r, ret_outcome);
 }
 
-CURL *request_prepare(struct request *r, struct page *body, enum page_coding coding,
-		      uint64_t timeout_ms, struct push_outcome *ret_outcome)
+CURL *request_prepare(struct request *r, const struct request_content *content, uint64_t timeout_ms,
+		      struct push_outcome *ret_outcome)
 {
 	CURL *easy = r->easy;
 
 	request_clear(r);
-	r->body = body;
+	r->body = content->body;
+	r->part_fn = content->part;
+	r->part_ctx = content->ctx;
 	*ret_outcome = (struct push_outcome){.result = PUSH_LOCAL};
-	if (!begin_request(r, r->options.url, timeout_ms) || (body && !set_body(r, coding)) ||
+	if (!begin_request(r, r->options.url, timeout_ms) || !add_fields(r) ||
+	    (r->body && !set_body(r, content->coding, content->type)) ||
 	    /* After CURLOPT_POST, which would make it a POST. */
-	    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, body ? "PUT" : "DELETE") != CURLE_OK) {
+	    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, content->method) != CURLE_OK) {
 		describe(ret_outcome, "no memory", SIZE_MAX);
 		return NULL;
 	}
@@ -330,11 +345,15 @@ void request_outcome(struct request *r, CURLcode code, struct push_outcome *ret_
 {
 	struct push_outcome line = {0};
 	char *location = NULL;
+	curl_off_t retry_after = 0;
 	long os_error = 0;
 
 	release_body(r);
 	*ret_outcome = (struct push_outcome){0};
+	/* What fails leaves them zero. */
 	(void)curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &ret_outcome->status);
+	(void)curl_easy_getinfo(r->easy, CURLINFO_RETRY_AFTER, &retry_after);
+	ret_outcome->retry_after_s = retry_after > 0 ? (uint64_t)retry_after : 0;
 	if (code == CURLE_FILESIZE_EXCEEDED || r->answer_fields > REQUEST_FIELDS_MAX) {
 		ret_outcome->result = PUSH_FAILED;
 		describe(ret_outcome,

@@ -26,17 +26,19 @@ struct request;
 
 /* Borrowed for the request's life. See push.h. */
 struct request_options {
-	const char *url; /* of the group */
+	const char *url;
 	const char *ca;
 	const char *cert;
 	const char *key;
 	const char *user_file;
 	const char *token_file;
+	const char *const *fields; /* more header fields, "Name: value", NULL behind the last */
 };
 
 struct push_outcome {
 	enum push_result result;
 	long status; /* 0: no answer */
+	uint64_t retry_after_s; /* what the answer asks for; 0: nothing */
 	bool is_cut; /* the function that read the answer wanted no more of it */
 	char detail[320]; /* in a few words, printable; "" for PUSH_OK */
 };
@@ -46,22 +48,38 @@ struct request *request_new(const struct request_options *options);
 /* Its transfer must not run. Accepts NULL. */
 void request_free(struct request *r);
 
-/*
- * Makes it a PUT of this page, which is taken, or a DELETE if body is NULL. What is returned is
- * ready to be run; NULL with *ret_outcome filled if it cannot be tried.
- */
-CURL *request_prepare(struct request *r, struct page *body, enum page_coding coding,
-		      uint64_t timeout_ms, struct push_outcome *ret_outcome);
-
 /* The next part of an answer, borrowed. False: no more of it is wanted. */
 typedef bool (*request_part_fn)(void *ctx, struct span part);
 
+struct request_content {
+	const char *method; /* static */
+	struct page *body; /* taken, also when it cannot be tried; NULL: none is sent */
+	enum page_coding coding; /* of the body, as is its type */
+	const char *type;
+	/* Gets the body of an answer of status 200; NULL: nobody wants it. The transfer that it
+	 * ends has the outcome PUSH_OK, with is_cut. */
+	request_part_fn part;
+	void *ctx;
+};
+
 /*
- * Makes it a GET of url, which is borrowed, whose answer of status 200 goes to fn, maybe compressed
- * by gzip. The transfer that fn ends has the outcome PUSH_OK, with is_cut. The rest as above.
+ * Makes it a request for the URL of the options. What is returned is ready to be run; NULL with
+ * *ret_outcome filled if it cannot be tried.
  */
-CURL *request_prepare_get(struct request *r, const char *url, request_part_fn fn, void *ctx,
-			  uint64_t timeout_ms, struct push_outcome *ret_outcome);
+CURL *request_prepare(struct request *r, const struct request_content *content, uint64_t timeout_ms,
+		      struct push_outcome *ret_outcome);
+
+struct request_read {
+	const char *url; /* borrowed until the transfer ends */
+	const char *accept; /* media types */
+	bool takes_gzip; /* the answer may be compressed */
+	request_part_fn part; /* gets the body of an answer of status 200 */
+	void *ctx;
+};
+
+/* Makes it a GET. The rest as above. */
+CURL *request_prepare_get(struct request *r, const struct request_read *read, uint64_t timeout_ms,
+			  struct push_outcome *ret_outcome);
 
 /* What the end of the transfer means. */
 void request_outcome(struct request *r, CURLcode code, struct push_outcome *ret_outcome);

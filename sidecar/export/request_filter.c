@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/value.h"
+#include "base/word_list.h"
 #include "proto/grpc.h"
 
 /* "[" IPv6 "]:65535" */
@@ -19,57 +20,6 @@
 static char fold(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-/* Case does not count: methods are upper case, routes seldom differ by it. */
-static bool glob_matches(struct span pattern, struct span s)
-{
-	size_t star = SIZE_MAX; /* where the last * stands in the pattern */
-	size_t from = 0; /* and how far s was taken for it */
-	size_t p = 0;
-	size_t i = 0;
-
-	while (i < s.len) {
-		if (p < pattern.len && pattern.ptr[p] == '*') {
-			star = p++;
-			from = i;
-		} else if (p < pattern.len && fold(pattern.ptr[p]) == fold(s.ptr[i])) {
-			p++;
-			i++;
-		} else if (star != SIZE_MAX) {
-			p = star + 1;
-			i = ++from;
-		} else {
-			return false;
-		}
-	}
-	while (p < pattern.len && pattern.ptr[p] == '*')
-		p++;
-	return p == pattern.len;
-}
-
-/* The next word of a list; false: there is none. */
-static bool next_word(const char **list, struct span *ret)
-{
-	const char *at = *list;
-	size_t len;
-
-	if (!at)
-		return false;
-	len = strcspn(at, ",");
-	*list = at[len] ? at + len + 1 : NULL;
-	*ret = (struct span){at, len};
-	return true;
-}
-
-static bool list_matches(const char *list, struct span s)
-{
-	struct span word;
-
-	while (next_word(&list, &word))
-		if (glob_matches(word, s))
-			return true;
-	return false;
 }
 
 static bool add_status(struct request_filter *f, unsigned low, unsigned high, bool is_grpc)
@@ -118,7 +68,7 @@ static int set_statuses(struct request_filter *f, const char *list, struct text 
 	const char *rest = list;
 	struct span word;
 
-	while (next_word(&rest, &word)) {
+	while (word_list_next(&rest, &word)) {
 		if (set_status(f, word))
 			continue;
 		text_addf(error,
@@ -146,7 +96,8 @@ int request_filter_set(struct request_filter *f, const char *key, const char *va
 	} lists[] = {{"route", &f->route},
 		     {"method", &f->method},
 		     {"peer", &f->peer},
-		     {"container", &f->container}};
+		     {"container", &f->container},
+		     {"header", &f->header}};
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		if (strcmp(key, lists[i].key) == 0) {
@@ -156,12 +107,21 @@ int request_filter_set(struct request_filter *f, const char *key, const char *va
 	}
 	if (strcmp(key, "status") == 0)
 		return set_statuses(f, value, error);
+	if (strcmp(key, "trace-id") == 0) {
+		f->has_trace_id = true;
+		return check(trace_id_parse(span_of(value), f->trace_id) ? 0 : -EINVAL, key, value,
+			     "32 hexadecimal digits (or 16, of B3), not all zero", error);
+	}
 	if (strcmp(key, "last") == 0)
 		return check(value_duration(value, &f->last_ms), key, value,
 			     "a time like 30s, 5m or 1h", error);
 	if (strcmp(key, "min-duration") == 0)
 		return check(value_duration(value, &f->min_duration_ms), key, value,
 			     "a time like 100ms or 2s", error);
+	if (strcmp(key, "process") == 0)
+		return check(value_number(value, &f->process), key, value, "a number", error);
+	if (strcmp(key, "thread") == 0)
+		return check(value_number(value, &f->thread), key, value, "a number", error);
 	if (strcmp(key, "count") == 0)
 		return check(value_number(value, &f->count), key, value, "a number", error);
 	return -ENOENT;
@@ -195,17 +155,24 @@ static bool has_peer(const char *list, const struct endpoint *peer)
 		return false;
 	(void)snprintf(text, sizeof(text), peer->family == 6 ? "[%s]:%u" : "%s:%u", addr,
 		       peer->port); /* has room */
-	while (next_word(&rest, &word))
-		if (glob_matches(word, span_of(addr)) || glob_matches(word, span_of(text)))
+	while (word_list_next(&rest, &word))
+		if (word_matches(word, span_of(addr)) || word_matches(word, span_of(text)))
 			return true;
 	return false;
 }
 
 static bool has_method(const char *list, const struct record *e)
 {
-	if (e->protocol == TXN_GRPC && list_matches(list, span_of("GRPC")))
+	if (e->protocol == TXN_GRPC && word_list_matches(list, span_of("GRPC")))
 		return true;
-	return list_matches(list, record_method(e));
+	return word_list_matches(list, record_method(e));
+}
+
+static bool has_trace_id(const struct request_filter *f, const struct record *e)
+{
+	const struct trace_context *trace = record_trace(e);
+
+	return trace && memcmp(trace->trace_id, f->trace_id, sizeof(f->trace_id)) == 0;
 }
 
 bool request_filter_matches(const struct request_filter *f, const struct record *e,
@@ -216,8 +183,63 @@ bool request_filter_matches(const struct request_filter *f, const struct record 
 	return e->end_ns >= since_ns &&
 	       e->end_ns - e->start_ns >= f->min_duration_ms * UINT64_C(1000000) &&
 	       (!has_statuses || has_status(f, e)) &&
-	       (!f->route || list_matches(f->route, span_of(e->route))) &&
-	       (!f->method || has_method(f->method, e)) &&
-	       (!f->peer || has_peer(f->peer, &e->remote)) &&
-	       (!f->container || list_matches(f->container, span_of(container)));
+	       (!f->route || word_list_matches(f->route, span_of(e->route))) &&
+	       (!f->method || has_method(f->method, e)) && (!f->process || f->process == e->tgid) &&
+	       (!f->thread || f->thread == e->tid) && (!f->peer || has_peer(f->peer, &e->remote)) &&
+	       (!f->has_trace_id || has_trace_id(f, e)) &&
+	       (!f->container || word_list_matches(f->container, span_of(container)));
+}
+
+/* Splits a word of the condition; no `=`: any value. */
+static struct span header_name(struct span word, struct span *ret_value)
+{
+	const char *equals = word.len ? memchr(word.ptr, '=', word.len) : NULL;
+	size_t len = equals ? (size_t)(equals - word.ptr) : word.len;
+
+	*ret_value = equals ? span_from(word, len + 1) : (struct span){"*", 1};
+	return (struct span){word.ptr, len};
+}
+
+static bool field_matches(const char *words, const struct header_field *field)
+{
+	struct span word;
+
+	while (word_list_next(&words, &word)) {
+		struct span value;
+
+		if (word_matches(header_name(word, &value), field->name) &&
+		    word_matches(value, field->value))
+			return true;
+	}
+	return false;
+}
+
+bool request_filter_has_header(const struct request_filter *f, const struct headers *h)
+{
+	struct header_field field;
+
+	if (!f->header)
+		return true;
+	for (size_t at = 0; h && headers_next(h, &at, &field);)
+		if (field_matches(f->header, &field))
+			return true;
+	return false;
+}
+
+char *request_filter_header_names(const struct request_filter *f)
+{
+	const char *words = f->header;
+	struct text names;
+	struct span word;
+	struct span value;
+
+	text_init(&names);
+	while (word_list_next(&words, &word)) {
+		text_add(&names, names.len ? "," : "");
+		text_add_span(&names, header_name(word, &value));
+	}
+	if (!names.has_failed && names.len)
+		return names.ptr;
+	text_release(&names);
+	return NULL;
 }

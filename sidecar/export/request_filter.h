@@ -20,12 +20,17 @@
 struct request_filter {
 	uint64_t last_ms; /* ended no longer ago than this; 0: at any time */
 	uint64_t min_duration_ms;
+	uint64_t process; /* that wrote the response, or the request; 0: any, as the next */
+	uint64_t thread;
 	uint64_t count; /* so many requests, the last ones; 0: all */
 	/* Borrowed; NULL: any. A * stands for any characters. */
 	const char *route;
 	const char *method; /* as on the wire, in any case; GRPC for its calls */
 	const char *peer; /* an address, or an address with a port */
 	const char *container;
+	bool has_trace_id; /* trace_id is wanted */
+	uint8_t trace_id[TRACE_ID_BYTES];
+	const char *header; /* words NAME=VALUE, or NAME for any value */
 	bool wants_errors; /* also those that have an error of any kind */
 	bool wants_unanswered; /* also those that got no status */
 	size_t status_count;
@@ -37,9 +42,9 @@ struct request_filter {
 };
 
 /*
- * Sets the condition `key` ("last", "status", "min-duration", "route", "method", "peer",
- * "container", "count"); value is borrowed. Returns 0, -ENOENT if there is no such condition, or
- * -EINVAL after adding a line to error, without a line end.
+ * Sets the condition `key` ("last", "status", "min-duration", "route", "method", "peer", "process",
+ * "thread", "container", "trace-id", "header", "count"); value is borrowed. Returns 0, -ENOENT if
+ * there is no such condition, or -EINVAL after adding a line to error, without a line end.
  */
 int request_filter_set(struct request_filter *f, const char *key, const char *value,
 		       struct text *error);
@@ -47,5 +52,13 @@ int request_filter_set(struct request_filter *f, const char *key, const char *va
 /* container: the name of the record's; since_ns: on the clock of the records, 0: any time. */
 bool request_filter_matches(const struct request_filter *f, const struct record *e,
 			    const char *container, uint64_t since_ns);
+
+/* The condition "header", which the other function does not look at. h: of the record; may be NULL.
+ */
+bool request_filter_has_header(const struct request_filter *f, const struct headers *h);
+
+/* The names of the condition "header" as a list of base/word_list.h; to be freed. NULL: no memory.
+ */
+char *request_filter_header_names(const struct request_filter *f);
 
 #endif

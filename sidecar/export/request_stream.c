@@ -2,8 +2,8 @@
 #include "export/request_stream.h"
 
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "export/feed.h"
 #include "export/record_line.h"
 
@@ -22,6 +22,8 @@ struct request_reader {
 	struct request_streams *streams;
 	struct request_reader *next;
 	struct request_question question;
+	struct header_wish wish; /* of question.headers */
+	struct header_wish condition; /* of the filter's header; its names are owned */
 	uint64_t since_ns;
 	uint64_t cursor; /* number of the next record to look at */
 	uint64_t whole_from; /* from this number on, a missing one was overwritten too early */
@@ -34,15 +36,6 @@ struct request_reader {
 static struct request_reader *reader_of(struct feed *f)
 {
 	return (struct request_reader *)f;
-}
-
-/* What to add to the clock of the records for the time since 1970. */
-static int64_t clock_offset_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail */
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - (int64_t)uv_hrtime();
 }
 
 uint64_t request_streams_waiting(const struct request_streams *s)
@@ -73,8 +66,9 @@ static void add_line(struct request_reader *r, const struct record *e, int64_t o
 
 	if (r->lost)
 		text_addf(buf, "{\"lost\":%llu}\n", (unsigned long long)r->lost);
-	record_line_add(buf, e, s->container(s->ctx, e->container), offset_ns,
-			r->question.has_query);
+	record_line_add(
+		buf, e, s->container(s->ctx, e->container), offset_ns, r->question.has_query,
+		&(struct record_headers){recorder_headers(s->recorder, e), r->question.headers});
 	if (buf->has_failed) {
 		buf->has_failed = false;
 		text_truncate(buf, before);
@@ -91,7 +85,8 @@ static bool matches(const struct request_reader *r, const struct record *e)
 	const struct request_streams *s = r->streams;
 
 	return request_filter_matches(&r->question.filter, e, s->container(s->ctx, e->container),
-				      r->since_ns);
+				      r->since_ns) &&
+	       request_filter_has_header(&r->question.filter, recorder_headers(s->recorder, e));
 }
 
 /* Lines for what the reader has not looked at yet, as far as there is room. */
@@ -200,6 +195,38 @@ static void on_fill(struct feed *f)
 	pump(r, room_of(r->streams));
 }
 
+/* Header fields are captured as long as the reader is there. */
+static void want_headers(struct request_reader *r)
+{
+	struct request_streams *s = r->streams;
+
+	if (!r->question.is_following)
+		return; /* there are those that were captured before */
+	r->wish.names = r->question.headers;
+	if (r->question.filter.header)
+		r->condition.names = request_filter_header_names(&r->question.filter);
+	if (r->wish.names)
+		engine_want_headers(s->engine, &r->wish);
+	if (r->condition.names)
+		engine_want_headers(s->engine, &r->condition);
+	if (r->wish.names || r->condition.names)
+		(void)recorder_follow_headers(s->recorder, engine_header_wishes(s->engine),
+					      engine_memory(s->engine)); /* else lines have none */
+}
+
+static void unwant_headers(struct request_reader *r)
+{
+	struct request_streams *s = r->streams;
+
+	if (!r->wish.names && !r->condition.names)
+		return;
+	engine_unwant_headers(s->engine, &r->wish);
+	engine_unwant_headers(s->engine, &r->condition);
+	free((char *)r->condition.names);
+	(void)recorder_follow_headers(s->recorder, engine_header_wishes(s->engine),
+				      engine_memory(s->engine)); /* takes no memory */
+}
+
 static void on_gone(struct feed *f)
 {
 	struct request_reader *r = reader_of(f);
@@ -209,6 +236,7 @@ static void on_gone(struct feed *f)
 	while (*at != r)
 		at = &(*at)->next;
 	*at = r->next;
+	unwant_headers(r);
 	free(r);
 	s->stats->readers--;
 	if (s->readers)
@@ -261,6 +289,7 @@ enum MHD_Result request_streams_answer(struct request_streams *s, struct MHD_Con
 	r->feed.connection = c;
 	r->feed.fill = on_fill;
 	r->feed.gone = on_gone;
+	want_headers(r);
 	place(r);
 	r->next = s->readers;
 	s->readers = r;
@@ -285,7 +314,8 @@ void request_streams_end(struct request_streams *s)
 		pump(r, WAITING_MAX);
 		r->feed.is_ended = true;
 	}
-	wake_all(s);
+	for (int i = 0; i < FEED_END_RUNS && s->readers; i++)
+		wake_all(s);
 }
 
 static void on_timer_closed(uv_handle_t *handle)

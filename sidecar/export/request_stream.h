@@ -22,6 +22,7 @@
 #include "export/request_filter.h"
 #include "metrics/control_stats.h"
 #include "metrics/recorder.h"
+#include "txn/engine.h"
 
 #define REQUEST_READERS_MAX 8
 #define REQUEST_TYPE	    "application/x-ndjson"
@@ -31,7 +32,8 @@ struct request_reader;
 struct request_streams {
 	uv_timer_t wake; /* runs while lines wait for a reader that rests */
 	uv_timer_t beat; /* runs while there are readers: finds those that are gone */
-	struct recorder *recorder; /* borrowed */
+	struct recorder *recorder; /* borrowed, as the next */
+	struct engine *engine; /* which captures header fields while a reader wants some */
 	/* The name of a container. */
 	const char *(*container)(void *ctx, uint64_t id);
 	void *ctx;
@@ -49,6 +51,7 @@ struct request_question {
 	bool is_following; /* goes on with what comes, instead of ending */
 	bool has_past; /* begins with what is recorded */
 	bool has_query; /* targets with their query strings */
+	const char *headers; /* names: see struct header_wish; NULL: none; lives likewise */
 };
 
 /* All that is borrowed, container and ctx are set. */

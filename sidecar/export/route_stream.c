@@ -5,143 +5,64 @@
 
 #include "export/feed.h"
 #include "export/httpd.h"
-#include "export/json.h"
-#include "metrics/summary.h"
 
 /* A client that does not read gets no more windows until it does. */
-#define WAITING_MAX (256u << 10)
 
 struct route_reader {
 	struct feed feed; /* first */
-	struct route_streams *streams;
+	struct route_stream *stream;
 	struct route_reader *next;
-	uv_timer_t timer;
-	struct summary *summary; /* of the window at hand; NULL: no memory for one */
-	uint64_t window_ms;
-	uint64_t began_ns;
-	bool is_following;
 };
 
-static void stop_counting(struct route_reader *r)
+/* Windows of one length, one or one after the other, and who reads them. */
+struct route_stream {
+	struct route_streams *streams;
+	struct route_stream *next;
+	struct route_reader *readers; /* at least one */
+	struct route_question question;
+	struct route_window window;
+	uv_timer_t timer;
+};
+
+static size_t *count_of(struct route_streams *s, bool is_shared)
 {
-	if (!r->summary)
-		return;
-	engine_remove_sink(r->streams->engine, &summary_sink, r->summary);
-	summary_free(r->summary);
-	r->summary = NULL;
+	return is_shared ? &s->shared_count : &s->count;
 }
 
-static bool count_anew(struct route_reader *r)
+size_t route_streams_count(const struct route_streams *s)
 {
-	stop_counting(r);
-	r->began_ns = uv_hrtime();
-	r->summary = summary_new(ROUTE_ROWS_MAX);
-	if (!r->summary)
-		return false;
-	if (engine_add_sink(r->streams->engine, &summary_sink, r->summary) == 0)
-		return true;
-	summary_free(r->summary);
-	r->summary = NULL;
-	return false;
+	return s->count + s->shared_count;
 }
 
-/* One member of "statuses"; *comma precedes it. */
-static void add_count(struct text *out, const char **comma, const char *name, uint64_t count)
+/* Readers stay where they are: feed_wake() does not call back. */
+static void end_window(struct route_stream *t, bool is_last)
 {
-	if (!count)
-		return;
-	text_addf(out, "%s\"%s\":%llu", *comma, name, (unsigned long long)count);
-	*comma = ",";
-}
+	struct route_streams *s = t->streams;
+	struct text line;
 
-static void add_statuses(struct text *out, const struct summary_row *row)
-{
-	char digits[GRPC_STATUS_SIZE];
-	const char *comma = "";
-
-	text_add(out, ",\"statuses\":{");
-	for (size_t i = 0; i < SUMMARY_STATUSES; i++)
-		add_count(out, &comma, summary_status_name(row, row->status[i].status, digits),
-			  row->status[i].count);
-	add_count(out, &comma, "other", row->status_other);
-	for (int e = TXN_OK + 1; e < TXN_ERROR_MAX; e++)
-		add_count(out, &comma, txn_error_name((enum txn_error)e), row->failed[e]);
-	text_add(out, "}}");
-}
-
-static void add_row(struct text *out, const struct summary_row *row, double seconds)
-{
-	const struct latency *l = &row->latency;
-
-	text_addf(out, "{\"role\":\"%s\"", row->role == ROLE_CLIENT ? "client" : "server");
-	json_escaped(out, "method", span_of(row->method));
-	json_escaped(out, "route", span_of(row->route));
-	json_number(out, "requests", l->count, true);
-	text_addf(out, ",\"rate\":%.3f", (double)l->count / seconds);
-	json_number(out, "errors", row->errors, true);
-	json_number(out, "p50_ns", latency_quantile(l, .5), true);
-	json_number(out, "p90_ns", latency_quantile(l, .9), true);
-	json_number(out, "p99_ns", latency_quantile(l, .99), true);
-	json_number(out, "max_ns", l->max_ns, true);
-	add_statuses(out, row);
-}
-
-static void add_window(struct text *out, const struct route_reader *r)
-{
-	const struct engine_stats *e = engine_stats(r->streams->engine);
-	double seconds = (double)(uv_hrtime() - r->began_ns + 1) / 1e9;
-	uint64_t requests = 0;
-
-	for (size_t i = 0; i < summary_row_count(r->summary); i++)
-		requests += summary_row(r->summary, i)->latency.count;
-	text_addf(out,
-		  "{\"seconds\":%.3f,\"requests\":%llu,\"requests_open\":%llu,"
-		  "\"connections_open\":%llu,\"routes\":[",
-		  seconds, (unsigned long long)requests, (unsigned long long)e->requests_open,
-		  (unsigned long long)e->conns_open);
-	for (size_t i = 0; i < summary_row_count(r->summary); i++) {
-		if (i)
-			text_add_char(out, ',');
-		add_row(out, summary_row(r->summary, i), seconds);
+	text_init(&line);
+	s->catch_up(s->ctx);
+	if (t->window.summary)
+		route_window_add(&line, &t->window, t->question.by, t->question.has_durations);
+	route_window_close(&t->window);
+	is_last = is_last || !route_window_open(&t->window, s->engine, t->question.by);
+	if (is_last)
+		(void)uv_timer_stop(&t->timer); /* cannot fail */
+	for (struct route_reader *r = t->readers; r; r = r->next) {
+		s->stats->windows_lost += !feed_add_whole(&r->feed, &line);
+		r->feed.is_ended |= is_last;
+		feed_wake(&r->feed);
 	}
-	text_add(out, "]}\n");
-}
-
-/* Returns false if the client has not read the windows before, or memory is short. */
-static bool send_window(struct route_reader *r)
-{
-	struct text *buf = &r->feed.buf;
-	size_t before = buf->len;
-
-	if (feed_waiting(&r->feed) >= WAITING_MAX || !r->summary)
-		return false;
-	add_window(buf, r);
-	if (!buf->has_failed)
-		return true;
-	buf->has_failed = false;
-	text_truncate(buf, before);
-	return false;
-}
-
-static void end_window(struct route_reader *r)
-{
-	r->streams->catch_up(r->streams->ctx);
-	if (!send_window(r))
-		r->streams->stats->windows_lost++;
-	if (!r->is_following || !count_anew(r)) {
-		r->feed.is_ended = true;
-		(void)uv_timer_stop(&r->timer); /* cannot fail */
-	}
-	feed_wake(&r->feed);
+	text_release(&line);
 }
 
 static void on_window(uv_timer_t *timer)
 {
-	struct route_reader *r = timer->data;
-	struct httpd *httpd = r->streams->httpd;
+	struct route_stream *t = timer->data;
+	struct httpd *httpd = t->streams->httpd;
 
-	end_window(r);
-	httpd_flush(httpd); /* r may be gone then */
+	end_window(t, !t->question.is_following);
+	httpd_flush(httpd); /* t may be gone then */
 }
 
 static void on_fill(struct feed *f)
@@ -154,50 +75,99 @@ static void on_closed(uv_handle_t *handle)
 	free(handle->data);
 }
 
+/* Nobody reads it any more. */
+static void close_stream(struct route_stream *t)
+{
+	struct route_stream **at = &t->streams->first;
+
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	--*count_of(t->streams, t->question.is_following);
+	route_window_close(&t->window);
+	uv_close((uv_handle_t *)&t->timer, on_closed);
+}
+
 static void on_gone(struct feed *f)
 {
 	struct route_reader *r = (struct route_reader *)f;
-	struct route_reader **at = &r->streams->readers;
+	struct route_stream *t = r->stream;
+	struct route_reader **at = &t->readers;
 
 	while (*at != r)
 		at = &(*at)->next;
 	*at = r->next;
-	r->streams->count--;
-	stop_counting(r);
-	uv_close((uv_handle_t *)&r->timer, on_closed);
+	free(r);
+	if (!t->readers)
+		close_stream(t);
+}
+
+static struct route_stream *find_shared(const struct route_streams *s,
+					const struct route_question *q)
+{
+	struct route_stream *t = q->is_following ? s->first : NULL;
+
+	while (t && !(t->question.is_following && t->question.by == q->by &&
+		      t->question.has_durations == q->has_durations &&
+		      t->question.window_ms == q->window_ms && t->window.summary))
+		t = t->next;
+	return t;
+}
+
+bool route_streams_have_room(const struct route_streams *s, const struct route_question *q)
+{
+	if (find_shared(s, q))
+		return true;
+	return q->is_following ? s->shared_count < ROUTE_SHARED_MAX : s->count < ROUTE_WINDOWS_MAX;
+}
+
+/* NULL: no memory. */
+static struct route_stream *open_stream(struct route_streams *s, const struct route_question *q)
+{
+	struct route_stream *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->streams = s;
+	t->question = *q;
+	if (!route_window_open(&t->window, s->engine, q->by)) {
+		free(t);
+		return NULL;
+	}
+	(void)uv_timer_init(s->loop, &t->timer); /* cannot fail, as the next */
+	t->timer.data = t;
+	(void)uv_timer_start(&t->timer, on_window, q->window_ms, q->window_ms);
+	t->next = s->first;
+	s->first = t;
+	++*count_of(s, q->is_following);
+	return t;
 }
 
 enum MHD_Result route_streams_answer(struct route_streams *s, struct MHD_Connection *c,
-				     uint64_t window_ms, bool is_following)
+				     const struct route_question *q)
 {
+	struct route_stream *t = find_shared(s, q);
 	struct route_reader *r = calloc(1, sizeof(*r));
 
-	if (!r)
+	if (r && !t)
+		t = open_stream(s, q);
+	if (!r || !t) {
+		free(r);
 		return MHD_NO; /* closes the connection: there is no memory for an answer */
-	r->streams = s;
-	r->window_ms = window_ms;
-	r->is_following = is_following;
+	}
+	r->stream = t;
 	r->feed.connection = c;
 	r->feed.fill = on_fill;
 	r->feed.gone = on_gone;
-	if (!count_anew(r)) {
-		free(r);
-		return MHD_NO;
-	}
-	(void)uv_timer_init(s->loop, &r->timer); /* cannot fail, as the next */
-	r->timer.data = r;
-	(void)uv_timer_start(&r->timer, on_window, window_ms, window_ms);
-	r->next = s->readers;
-	s->readers = r;
-	s->count++;
+	r->next = t->readers;
+	t->readers = r;
 	return feed_answer(&r->feed, "application/x-ndjson");
 }
 
 void route_streams_end(struct route_streams *s)
 {
-	for (struct route_reader *r = s->readers; r; r = r->next) {
-		r->is_following = false;
-		end_window(r);
-	}
-	httpd_flush(s->httpd);
+	for (struct route_stream *t = s->first; t; t = t->next)
+		end_window(t, true);
+	for (int i = 0; i < FEED_END_RUNS && s->first; i++)
+		httpd_flush(s->httpd);
 }

@@ -129,6 +129,18 @@ uint64_t schedule_end(struct schedule *s, enum schedule_result result)
 	return ms;
 }
 
+uint64_t schedule_defer(struct schedule *s, uint64_t ms)
+{
+	uint64_t due_ms = uv_timer_get_due_in(&s->timer);
+
+	if (s->state != SCHEDULE_WAITING)
+		return 0;
+	if (due_ms >= ms)
+		return due_ms;
+	wait_ms(s, ms);
+	return ms;
+}
+
 void schedule_stop(struct schedule *s, uint64_t deadline_ms, void (*done)(void *ctx), void *ctx)
 {
 	uv_update_time(s->timer.loop);

@@ -87,6 +87,11 @@ void schedule_begin(struct schedule *s);
  * failure; 0: there was none, or the next one is the last.
  */
 uint64_t schedule_end(struct schedule *s, enum schedule_result result);
+/*
+ * In WAITING, after schedule_end(): the next push comes no earlier than in ms. Returns the delay
+ * until then; in other states it does nothing, and returns 0.
+ */
+uint64_t schedule_defer(struct schedule *s, uint64_t ms);
 
 /*
  * Calls last(), at once or when the push that is under way has ended or expired, and done() when

@@ -75,11 +75,10 @@ static void read_fields(struct MHD_Connection *c, struct field_list *list)
 }
 
 static enum MHD_Result answer_page(struct scrape *s, struct MHD_Connection *c,
-				   enum text_format format, enum page_coding coding)
+				   enum page_format format, enum page_coding coding)
 {
 	const struct httpd_field fields[] = {
-		{MHD_HTTP_HEADER_CONTENT_TYPE,
-		 format == TEXT_OPENMETRICS ? TEXT_OPENMETRICS_TYPE : TEXT_PROMETHEUS_TYPE},
+		{MHD_HTTP_HEADER_CONTENT_TYPE, page_type(format)},
 		{MHD_HTTP_HEADER_CONTENT_ENCODING, coding == PAGE_GZIP ? "gzip" : NULL},
 		{MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding"},
 	};
@@ -105,7 +104,7 @@ static enum MHD_Result answer_metrics(struct scrape *s, struct MHD_Connection *c
 	struct field_list accept = {.name = MHD_HTTP_HEADER_ACCEPT};
 	struct field_list encoding = {.name = MHD_HTTP_HEADER_ACCEPT_ENCODING};
 	enum accept_coding coding;
-	enum text_format format;
+	enum page_format format;
 
 	read_fields(c, &accept);
 	read_fields(c, &encoding);

@@ -5,13 +5,15 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+_Static_assert(SNAPSHOTS_MAX > PAGE_FORMATS, "the oldest page is not fresh");
+
 #define FRESH_MAX_MS 10000u
 #define RENDER_SHARE 64u /* making pages of a format takes at most this part of the time */
 #define TICK_MS	     1000u
 
 struct slot {
 	struct page *page; /* NULL: the slot is free */
-	enum text_format format;
+	enum page_format format;
 	unsigned readers;
 	uint64_t made_ms;
 	uint64_t fresh_ms; /* how long after made_ms it may still be handed out */
@@ -140,7 +142,7 @@ static struct slot *slot_take(struct snapshots *s, uint64_t now)
 	return oldest;
 }
 
-static bool slot_fill(struct snapshots *s, struct slot *slot, enum text_format format)
+static bool slot_fill(struct snapshots *s, struct slot *slot, enum page_format format)
 {
 	uint64_t begun_ns = uv_hrtime();
 	struct page *page;
@@ -163,7 +165,7 @@ static bool slot_fill(struct snapshots *s, struct slot *slot, enum text_format f
 	return true;
 }
 
-static struct slot *slot_fresh(struct snapshots *s, enum text_format format)
+static struct slot *slot_fresh(struct snapshots *s, enum page_format format)
 {
 	uint64_t now = now_ms();
 	struct slot *slot;
@@ -175,7 +177,7 @@ static struct slot *slot_fresh(struct snapshots *s, enum text_format format)
 	return slot_fill(s, slot, format) ? slot : NULL;
 }
 
-struct delivery *delivery_new(struct snapshots *s, enum text_format format, enum page_coding coding,
+struct delivery *delivery_new(struct snapshots *s, enum page_format format, enum page_coding coding,
 			      int fd)
 {
 	struct delivery *d = calloc(1, sizeof(*d));

@@ -9,8 +9,8 @@
  *     it takes at most a sixty-fourth of the time, unless one would be older than ten seconds;
  *   - a delivery of which nothing was read for SNAPSHOTS_STALL_MS, or that is not over after
  *     SNAPSHOTS_SLOW_MS, is cancelled within a second. When a new page needs memory, the deliveries
- *     of the oldest page are cancelled: each has had at least max_age_ms, or three times that if
- *     nobody asks for the other format.
+ *     of the oldest page are cancelled: each has had at least max_age_ms (there is a page more than
+ *     there are formats), or three times that if nobody asks for another format.
  *
  * The timer runs only while a page is in memory.
  */
@@ -52,7 +52,7 @@ struct snapshots *snapshots_new(uv_loop_t *loop, const struct snapshots_options 
 void snapshots_close(struct snapshots *s);
 
 /* Begins the delivery of a page that is fresh. NULL: no memory. */
-struct delivery *delivery_new(struct snapshots *s, enum text_format format, enum page_coding coding,
+struct delivery *delivery_new(struct snapshots *s, enum page_format format, enum page_coding coding,
 			      int fd);
 /* Accepts NULL. */
 void delivery_free(struct delivery *d);

@@ -108,8 +108,8 @@ static void line_fill(struct line *line, const struct summary_row *row, uint64_t
 {
 	const struct latency *l = &row->latency;
 
-	table_copy_name(line->cell[METHOD], row->method);
-	table_copy_name(line->cell[ROUTE], row->route);
+	table_copy_name(line->cell[METHOD], row->key.method);
+	table_copy_name(line->cell[ROUTE], row->key.route);
 	format_count(line->cell[REQUESTS], l->count);
 	format_rate(line->cell[RATE], l->count, elapsed_ns);
 	format_share(line->cell[ERRORS], row->errors, l->count);
@@ -229,7 +229,7 @@ static void add_title(struct text *out, enum role role, uint64_t count, uint64_t
 static bool has_role(struct summary *s, enum role role)
 {
 	for (size_t i = 0; i < summary_row_count(s); i++)
-		if (summary_row(s, i)->role == role)
+		if (summary_row(s, i)->key.role == role)
 			return true;
 	return false;
 }
@@ -254,7 +254,7 @@ static void add_role(struct text *out, struct summary *s, enum role role, uint64
 	for (size_t i = 0; i < rows; i++) {
 		const struct summary_row *row = summary_row(s, i);
 
-		if (row->role != role)
+		if (row->key.role != role)
 			continue;
 		count += row->latency.count;
 		errors += row->errors;
@@ -272,7 +272,7 @@ static void add_role(struct text *out, struct summary *s, enum role role, uint64
 	for (size_t i = 0; i < rows; i++) {
 		const struct summary_row *row = summary_row(s, i);
 
-		if (row->role != role)
+		if (row->key.role != role)
 			continue;
 		for (int c = 0; c < STATUSES; c++)
 			cell[c] = lines[i].cell[c];

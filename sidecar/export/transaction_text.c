@@ -76,6 +76,13 @@ static void add_grpc(struct text *out, const struct txn_grpc *call)
 	json_number(out, "timeout_ns", call ? call->timeout_ns : 0, call && call->timeout_ns);
 }
 
+static void add_id(struct text *out, const char *name, const uint8_t *id, size_t len)
+{
+	text_addf(out, ",\"%s\":\"", name);
+	text_add_hex(out, id, len);
+	text_add_char(out, '"');
+}
+
 void transaction_text_json(struct text *out, const struct transaction *t,
 			   const struct transaction_text *how)
 {
@@ -109,4 +116,8 @@ void transaction_text_json(struct text *out, const struct transaction *t,
 	add_grpc(out, t->protocol == TXN_GRPC ? &t->grpc : NULL);
 	if (t->is_tls)
 		json_word(out, "scheme", "https");
+	if (t->trace) {
+		add_id(out, "trace_id", t->trace->trace_id, sizeof(t->trace->trace_id));
+		add_id(out, "span_id", t->trace->span_id, sizeof(t->trace->span_id));
+	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The parts of a transaction as text, and all of them as a JSON object. Its fields, in this order;
- * all but scheme are always there, null where nothing is known:
+ * all but the last three are always there, null where nothing is known:
  *
  *     time            string  first byte of the request, RFC 3339, UTC, nanoseconds
  *     role            string  "server" or "client": which end was observed
@@ -22,6 +22,7 @@
  *     request_messages, response_messages  number  messages that were counted
  *     timeout_ns      number  timeout that the caller gave the server (grpc-timeout)
  *     scheme          string  "https"; only for requests over TLS
+ *     trace_id, span_id  string  hexadecimal; only for requests that have a trace context
  *
  * Escaped: bytes outside of printable ASCII are written `\xNN` and a backslash `\\`, so that
  * strangers' bytes neither drive a terminal nor break UTF-8.

@@ -28,7 +28,7 @@ static void add_kind(struct text *out, uint64_t n, uint64_t total, const char *v
 static void add_kinds(struct text *out, const struct engine_stats *stats)
 {
 	uint64_t total = stats->conns_total;
-	uint64_t tls = stats->conns_muted[SL_MUTE_TLS];
+	uint64_t tls = engine_stats_tls_dark(stats);
 	uint64_t named = tls;
 
 	text_addf(out, "%" PRIu64 " connection%s", total, plural(total));

@@ -57,6 +57,7 @@ static void emit_data(struct output *out, const struct segment_view *segment, ui
 		rest = segment_view_with(out->current, span_from(segment->data, old));
 		rest.seq = segment->seq + old;
 		rest.tid = segment->tid;
+		rest.tgid = segment->tgid;
 		rest.is_frame = !old && segment->is_frame;
 		segment = &rest;
 	}

@@ -366,6 +366,20 @@ void conns_free(struct conns *t)
 	free(t);
 }
 
+struct conn *conns_find(const struct conns *t, uint64_t id)
+{
+	struct conn *c;
+
+	HASH_FIND(hh, t->by_id, &id, sizeof(id), c);
+	return c;
+}
+
+void conns_each(struct conns *t, void (*fn)(void *ctx, struct conn *c), void *ctx)
+{
+	for (struct conn *c = t->oldest; c; c = c->newer)
+		fn(ctx, c);
+}
+
 size_t conns_count(const struct conns *t)
 {
 	return HASH_COUNT(t->by_id);

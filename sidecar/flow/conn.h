@@ -81,6 +81,11 @@ void conns_event(struct conns *t, const struct event *ev);
 /* Ends all connections with CONN_CUT. */
 void conns_flush(struct conns *t, uint64_t time_ns);
 
+/* NULL: there is none. Does not count as activity of the connection. */
+struct conn *conns_find(const struct conns *t, uint64_t id);
+/* Calls fn for each connection, which must neither end nor begin one. */
+void conns_each(struct conns *t, void (*fn)(void *ctx, struct conn *c), void *ctx);
+
 size_t conns_count(const struct conns *t);
 uint64_t conns_total(const struct conns *t);
 uint64_t conns_evicted(const struct conns *t);

@@ -18,6 +18,7 @@ struct queued_segment *queued_segment_add(struct queued_segment **list,
 		.from_seq = from->from_seq,
 		.to_seq = from->to_seq,
 		.tid = from->tid,
+		.tgid = from->tgid,
 		.is_fin = from->is_fin,
 		.is_frame = from->is_frame,
 	};
@@ -39,6 +40,7 @@ void queued_segment_view(const struct queued_segment *p, enum dir dir, struct se
 		.from_seq = p->from_seq,
 		.to_seq = p->to_seq,
 		.tid = p->tid,
+		.tgid = p->tgid,
 		.is_fin = p->is_fin,
 		.is_frame = p->is_frame,
 	};

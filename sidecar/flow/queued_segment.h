@@ -18,6 +18,7 @@ struct queued_segment {
 	uint32_t from_seq;
 	uint32_t to_seq;
 	uint32_t tid;
+	uint32_t tgid;
 	bool is_fin;
 	bool is_frame;
 	bool is_taken; /* ahead.c only */

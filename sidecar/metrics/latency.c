@@ -3,15 +3,9 @@
 
 static uint64_t bucket_middle(size_t i)
 {
-	const size_t subs = (size_t)1 << LATENCY_SUB_BITS;
-	unsigned shift;
-	uint64_t low;
+	uint64_t low = latency_bucket_low(i);
 
-	if (i < 2 * subs)
-		return i; /* buckets 1 ns wide are exact */
-	shift = (unsigned)(i >> LATENCY_SUB_BITS) - 1;
-	low = (uint64_t)(subs + (i & (subs - 1))) << shift;
-	return low + (UINT64_C(1) << shift >> 1);
+	return low + (latency_bucket_low(i + 1) - low) / 2; /* buckets 1 ns wide are exact */
 }
 
 uint64_t latency_quantile(const struct latency *l, double share)

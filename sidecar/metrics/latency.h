@@ -33,6 +33,16 @@ static inline size_t latency_bucket(uint64_t ns)
 	return ((size_t)shift << LATENCY_SUB_BITS) + (size_t)(ns >> shift);
 }
 
+/* The smallest duration of bucket i, which may be LATENCY_BUCKETS: the end of the last one. */
+static inline uint64_t latency_bucket_low(size_t i)
+{
+	const size_t subs = (size_t)1 << LATENCY_SUB_BITS;
+
+	if (i < subs)
+		return i;
+	return (uint64_t)(subs + (i & (subs - 1))) << ((i >> LATENCY_SUB_BITS) - 1);
+}
+
 static inline void latency_add(struct latency *l, uint64_t ns)
 {
 	l->bucket[latency_bucket(ns)]++;

@@ -20,7 +20,7 @@ static const char *const names[NO_REQUESTS_MAX] = {
 enum no_requests no_requests_reason(const struct engine_stats *stats,
 				    const struct no_requests_world *world)
 {
-	uint64_t other = stats->conns_muted[SL_MUTE_TLS];
+	uint64_t other = engine_stats_tls_dark(stats);
 
 	if (stats->transactions)
 		return NO_REQUESTS_MAX;
@@ -37,7 +37,11 @@ enum no_requests no_requests_reason(const struct engine_stats *stats,
 
 struct family *no_requests_family(struct registry *r)
 {
-	return registry_family(r, &desc);
+	struct family *f = registry_family(r, &desc);
+
+	for (size_t i = 0; f && i < NO_REQUESTS_MAX; i++)
+		(void)family_series(f, &names[i]); /* each is there from the beginning */
+	return f;
 }
 
 void no_requests_set(struct family *f, enum no_requests reason)

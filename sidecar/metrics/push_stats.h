@@ -29,6 +29,7 @@ enum push_group {
 struct push_stats {
 	uint64_t results[PUSH_RESULT_MAX];
 	uint64_t groups[PUSH_GROUP_MAX];
+	uint64_t protobuf_refused; /* pushes; see export/push_format.h */
 	uint64_t skipped; /* intervals that passed while a push was under way */
 	double last_seconds; /* how long the last one took */
 	double last_success; /* when it was, Unix time; 0 never */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metrics/recorder.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #define cold __attribute__((cold, noinline))
 
 _Static_assert(sizeof(struct record) == RECORD_BYTES, "whole cache lines");
+_Static_assert(_Alignof(struct trace_context) == 1, "it may stand at any place of the text");
 
 /* The slowest requests of one route. */
 struct cell {
@@ -48,6 +50,7 @@ struct recorder {
 	size_t next_error;
 	void (*notify)(void *ctx);
 	void *notify_ctx;
+	struct recorded_headers *headers; /* by place, from recent on; NULL: nobody wants any */
 	uint64_t kept; /* requests that went from recent to another place */
 	struct recorder_stats stats;
 };
@@ -115,8 +118,10 @@ struct recorder *recorder_new(size_t recent)
 
 void recorder_free(struct recorder *r)
 {
-	if (r)
+	if (r) {
+		recorded_headers_free(r->headers);
 		free(r->recent);
+	}
 	free(r);
 }
 
@@ -184,6 +189,9 @@ static cold void keep(struct recorder *r, const struct record *e, uint64_t now_n
 	r->stats.overwritten[where] += to->number != 0;
 	r->kept++;
 	*to = *e;
+	if (r->headers)
+		recorded_headers_move(r->headers, (size_t)(e - r->recent),
+				      (size_t)(to - r->recent));
 	if (where == RECORDER_SLOW)
 		set_floor(r, e->route_cell, now_ns);
 }
@@ -220,12 +228,18 @@ static cold size_t cell_find(struct recorder *r, const char *route)
 
 /* --- recording ----------------------------------------------------------------------- */
 
+/* The characters that method and target may have. */
+static inline size_t text_max(const struct record *e)
+{
+	return e->has_trace ? RECORD_TRACED_TEXT_MAX : RECORD_TEXT_MAX;
+}
+
 static cold void store_redacted(struct recorder *r, struct record *e, struct span target)
 {
 	bool is_cut;
 
 	e->target_len = (uint16_t)redact_target(target, e->text + e->method_len,
-						RECORD_TEXT_MAX - e->method_len, &is_cut);
+						text_max(e) - e->method_len, &is_cut);
 	e->is_cut = is_cut;
 	r->stats.targets_cut += is_cut;
 }
@@ -249,7 +263,7 @@ static inline void store_text(struct recorder *r, struct record *e, const struct
 	e->method_len = (uint8_t)method;
 	e->is_cut = false;
 	e->target_len = (uint16_t)target;
-	if (target > RECORD_TEXT_MAX - method) {
+	if (target > text_max(e) - method) {
 		store_redacted(r, e, http->target);
 		return;
 	}
@@ -273,6 +287,7 @@ IN_RUN(error);
 IN_RUN(is_probe);
 IN_RUN(is_tls);
 IN_RUN(start_ns);
+IN_RUN(request_end_ns);
 IN_RUN(first_byte_ns);
 IN_RUN(end_ns);
 IN_RUN(request_bytes);
@@ -290,6 +305,7 @@ static inline void store(struct record *e, const struct transaction *t)
 	e->messages[0] = t->grpc.messages[0];
 	e->messages[1] = t->grpc.messages[1];
 	e->tid = t->tid;
+	e->tgid = t->tgid;
 	e->stream = t->http.stream;
 	e->local = *t->local;
 	e->remote = *t->remote;
@@ -320,7 +336,12 @@ static void recorder_done(void *ctx, const struct transaction *t)
 	store(e, t);
 	e->route_cell = (uint8_t)cell;
 	e->number = r->number++;
+	e->has_trace = t->trace;
 	store_text(r, e, &t->http);
+	if (t->trace)
+		memcpy(e->text + sizeof(e->text) - sizeof(*t->trace), t->trace, sizeof(*t->trace));
+	if (__builtin_expect(r->headers != NULL, 0))
+		recorded_headers_set(r->headers, (size_t)(e - r->recent), t->headers);
 	if (__builtin_expect(++r->next == r->end, 0))
 		wrap(r, e->end_ns);
 	if (__builtin_expect(e->number >= r->notify_at, 0)) {
@@ -329,13 +350,29 @@ static void recorder_done(void *ctx, const struct transaction *t)
 	}
 }
 
-const struct txn_sink recorder_sink = {.needs = TXN_NEED_TARGET, .done = recorder_done};
+const struct txn_sink recorder_sink = {.needs = TXN_NEED_TARGET | TXN_NEED_TRACE,
+				       .done = recorder_done};
 
 void recorder_notify(struct recorder *r, uint64_t number, void (*fn)(void *ctx), void *ctx)
 {
 	r->notify = fn;
 	r->notify_ctx = ctx;
 	r->notify_at = number;
+}
+
+int recorder_follow_headers(struct recorder *r, const struct header_wishes *wishes,
+			    struct memory_budget *budget)
+{
+	if (!wishes->first) {
+		recorded_headers_free(r->headers);
+		r->headers = NULL;
+	} else if (r->headers) {
+		recorded_headers_retain(r->headers);
+	} else {
+		r->headers = recorded_headers_new(r->recent_count, r->recent_count + r->stats.kept,
+						  wishes, budget, &r->stats.headers);
+	}
+	return wishes->first && !r->headers ? -ENOMEM : 0;
 }
 
 /* --- reading ------------------------------------------------------------------------- */
@@ -369,6 +406,11 @@ const struct record *recorder_next(const struct recorder *r, uint64_t number)
 		number = recorder_oldest(r);
 	}
 	return &r->recent[(at - (size_t)(r->number - number)) % r->recent_count];
+}
+
+const struct headers *recorder_headers(const struct recorder *r, const struct record *e)
+{
+	return r->headers ? recorded_headers_get(r->headers, (size_t)(e - r->recent)) : NULL;
 }
 
 const struct recorder_stats *recorder_stats(struct recorder *r)

@@ -20,12 +20,17 @@
 #include "base/endpoint.h"
 #include "base/redact.h"
 #include "base/span.h"
+#include "metrics/recorded_headers.h"
 #include "txn/transaction.h"
 
 #define RECORDER_RECENT_DEFAULT 2000
-/* A record has six cache lines. A request's target has the rest of them. */
-#define RECORD_BYTES	384
-#define RECORD_TEXT_MAX 196
+/*
+ * A record has six cache lines. A request's target has the rest of them, which it shares with the
+ * trace context of a request that has one.
+ */
+#define RECORD_BYTES	       384
+#define RECORD_TEXT_MAX	       182
+#define RECORD_TRACED_TEXT_MAX (RECORD_TEXT_MAX - sizeof(struct trace_context))
 
 /*
  * One request with its response, as struct transaction has it. Its members from known_method to
@@ -44,6 +49,7 @@ struct record {
 	bool is_probe;
 	bool is_tls;
 	uint64_t start_ns;
+	uint64_t request_end_ns; /* 0: not seen */
 	uint64_t first_byte_ns; /* 0: none */
 	uint64_t end_ns;
 	uint64_t request_bytes;
@@ -51,6 +57,7 @@ struct record {
 
 	uint32_t messages[2]; /* of gRPC; undefined for other protocols, as is grpc_status */
 	uint32_t tid;
+	uint32_t tgid;
 	uint32_t stream;
 	struct endpoint local;
 	struct endpoint remote;
@@ -63,7 +70,9 @@ struct record {
 	uint8_t route_cell; /* the recorder's */
 	uint8_t method_len; /* 0: it is known_method */
 	uint16_t target_len;
-	char text[RECORD_TEXT_MAX + REDACT_PADDING]; /* method, then target */
+	bool has_trace; /* its trace context is at the end of text */
+	/* Method, then target. */
+	char text[RECORD_TEXT_MAX + REDACT_PADDING];
 };
 
 /* Borrowed from the record. */
@@ -74,6 +83,14 @@ static inline struct span record_method(const struct record *r)
 static inline struct span record_target(const struct record *r)
 {
 	return (struct span){r->text + r->method_len, r->target_len};
+}
+
+/* Borrowed from the record; NULL: it has none. */
+static inline const struct trace_context *record_trace(const struct record *r)
+{
+	const char *end = r->text + sizeof(r->text);
+
+	return r->has_trace ? (const struct trace_context *)end - 1 : NULL;
 }
 
 /* It has an error_type, or a status of gRPC other than OK. */
@@ -89,6 +106,7 @@ struct recorder_stats {
 	uint64_t overwritten[RECORDER_PLACES]; /* by enum recorder_place: gone for good */
 	uint64_t targets_cut;
 	uint64_t routes_overflowed; /* requests of routes that share their place for the slowest */
+	struct recorded_headers_stats headers;
 };
 
 struct recorder;
@@ -122,6 +140,17 @@ uint64_t recorder_next_number(const struct recorder *r);
  * call this function. UINT64_MAX: never.
  */
 void recorder_notify(struct recorder *r, uint64_t number, void (*fn)(void *ctx), void *ctx);
+
+/*
+ * Somebody wants header fields, or other ones than before: those that the wishes have (borrowed, as
+ * the budget is) are kept from now on, and those that nobody wants any more are forgotten. Without
+ * a wish, nothing is left of them, and the budget may go. Returns 0 or -ENOMEM.
+ */
+int recorder_follow_headers(struct recorder *r, const struct header_wishes *wishes,
+			    struct memory_budget *budget);
+
+/* The header fields of a record of recorder_next(); NULL: it has none. Valid as long as that. */
+const struct headers *recorder_headers(const struct recorder *r, const struct record *e);
 
 /* Valid until the next call. */
 const struct recorder_stats *recorder_stats(struct recorder *r);

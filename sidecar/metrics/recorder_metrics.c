@@ -3,7 +3,17 @@
 
 #include <stdlib.h>
 
-enum family_id { BYTES, REQUESTS, OVERWRITTEN, TARGETS_CUT, ROUTES_OVERFLOWED, FAMILIES };
+enum family_id {
+	BYTES,
+	REQUESTS,
+	OVERWRITTEN,
+	TARGETS_CUT,
+	ROUTES_OVERFLOWED,
+	HEADER_BYTES,
+	HEADERS_DROPPED,
+	HEADERS_CUT,
+	FAMILIES
+};
 
 static const char *const place_labels[] = {"kind"};
 
@@ -27,6 +37,17 @@ static const struct family_desc descs[FAMILIES] = {
 			       .help = "Recorded requests of routes that share their places for "
 				       "the slowest requests.",
 			       .type = METRIC_COUNTER},
+	[HEADER_BYTES] = {.name = "sidelight_recorder_headers_bytes",
+			  .help = "Memory that header fields of recorded requests take now.",
+			  .type = METRIC_GAUGE},
+	[HEADERS_DROPPED] = {.name = "sidelight_recorder_headers_dropped_total",
+			     .help = "Recorded requests whose header fields had no room, or gave "
+				     "way to newer ones.",
+			     .type = METRIC_COUNTER},
+	[HEADERS_CUT] = {.name = "sidelight_recorder_headers_cut_total",
+			 .help = "Recorded requests with more or longer header fields than what is "
+				 "kept.",
+			 .type = METRIC_COUNTER},
 };
 
 static const char *const places[RECORDER_PLACES] = {
@@ -60,6 +81,9 @@ void recorder_metrics_refresh(struct recorder_metrics *m, const struct recorder_
 	family_set(m->family[REQUESTS], (double)stats->recorded);
 	family_set(m->family[TARGETS_CUT], (double)stats->targets_cut);
 	family_set(m->family[ROUTES_OVERFLOWED], (double)stats->routes_overflowed);
+	family_set(m->family[HEADER_BYTES], (double)stats->headers.bytes);
+	family_set(m->family[HEADERS_DROPPED], (double)stats->headers.dropped);
+	family_set(m->family[HEADERS_CUT], (double)stats->headers.cut);
 	for (int i = 0; i < RECORDER_PLACES; i++)
 		series_set(family_series(m->family[OVERWRITTEN], &places[i]),
 			   (double)stats->overwritten[i]);

@@ -8,6 +8,8 @@
 
 #include "base/hash.h"
 #include "metrics/duration.h"
+#include "metrics/exemplars.h"
+#include "metrics/process_labels.h"
 #include "metrics/rpc.h"
 #include "metrics/status_labels.h"
 #include "metrics/subject.h"
@@ -25,13 +27,18 @@
 static const double bytes_bounds[] = {64,     256,     1024,	4096,	  16384,    65536,
 				      262144, 1048576, 4194304, 16777216, 67108864, 268435456};
 
-static const char *const duration_labels[] = {
-	"container",   "http_request_method",	   "http_route", "http_response_status_code",
-	"url_scheme",  "network_protocol_version", "error_type", "server_address",
+/* The first two only if they are wanted. */
+static const char *const all_labels[] = {
+	"process_name", "process_pid",
+	"container",	"http_request_method",
+	"http_route",	"http_response_status_code",
+	"url_scheme",	"network_protocol_version",
+	"error_type",	"server_address",
 	"server_port",
 };
-#define SERVER_LABELS 7
-#define CLIENT_LABELS 9
+#define PROCESS_LABELS 2
+#define SERVER_LABELS  7 /* without these, as the next */
+#define CLIENT_LABELS  9
 static const char *const active_labels[] = {"container", "http_request_method", "url_scheme"};
 static const char *const probe_labels[] = {"container", "http_route", "http_response_status_code",
 					   "error_type"};
@@ -43,37 +50,37 @@ static const char *scheme_of(bool is_tls)
 
 enum { DURATION, REQUEST_SIZE, RESPONSE_SIZE, SHAPES };
 
-#define HISTOGRAM(name_, help_, labels_, bounds_)                                                  \
+#define HISTOGRAM(name_, help_, labels_)                                                           \
 	{                                                                                          \
 		.name = name_, .help = help_, .type = METRIC_HISTOGRAM,                            \
-		.label_names = duration_labels, .label_count = labels_, .bounds = bounds_,         \
-		.bound_count = COUNT(bounds_),                                                     \
+		.label_names = all_labels + PROCESS_LABELS, .label_count = labels_,                \
+		.bounds = bytes_bounds, .bound_count = COUNT(bytes_bounds),                        \
 	}
 
+/* Durations have their own bounds. */
 static const struct family_desc server_descs[SHAPES] = {
 	[DURATION] = HISTOGRAM("http_server_request_duration_seconds",
 			       "Time from the first byte of a request received to the last byte of "
 			       "its response sent.",
-			       SERVER_LABELS, duration_bounds),
-	[REQUEST_SIZE] = HISTOGRAM("http_server_request_body_size_bytes",
-				   "Bytes of request bodies received, as on the wire.",
-				   SERVER_LABELS, bytes_bounds),
-	[RESPONSE_SIZE] = HISTOGRAM("http_server_response_body_size_bytes",
-				    "Bytes of response bodies sent, as on the wire.", SERVER_LABELS,
-				    bytes_bounds),
+			       SERVER_LABELS),
+	[REQUEST_SIZE] =
+		HISTOGRAM("http_server_request_body_size_bytes",
+			  "Bytes of request bodies received, as on the wire.", SERVER_LABELS),
+	[RESPONSE_SIZE] =
+		HISTOGRAM("http_server_response_body_size_bytes",
+			  "Bytes of response bodies sent, as on the wire.", SERVER_LABELS),
 };
 
 static const struct family_desc client_descs[SHAPES] = {
 	[DURATION] = HISTOGRAM("http_client_request_duration_seconds",
 			       "Time from the first byte of a request sent to the last byte of its "
 			       "response received.",
-			       CLIENT_LABELS, duration_bounds),
+			       CLIENT_LABELS),
 	[REQUEST_SIZE] = HISTOGRAM("http_client_request_body_size_bytes",
-				   "Bytes of request bodies sent, as on the wire.", CLIENT_LABELS,
-				   bytes_bounds),
-	[RESPONSE_SIZE] = HISTOGRAM("http_client_response_body_size_bytes",
-				    "Bytes of response bodies received, as on the wire.",
-				    CLIENT_LABELS, bytes_bounds),
+				   "Bytes of request bodies sent, as on the wire.", CLIENT_LABELS),
+	[RESPONSE_SIZE] =
+		HISTOGRAM("http_client_response_body_size_bytes",
+			  "Bytes of response bodies received, as on the wire.", CLIENT_LABELS),
 };
 
 static const struct family_desc active_desc = {
@@ -95,7 +102,7 @@ static const struct family_desc probe_desc = {
 /* What the labels of a transaction follow from, and the series that has them. */
 struct cell {
 	const char *route; /* NULL: empty */
-	uint64_t rest; /* role, TLS, version, error, status, server_port */
+	uint64_t rest; /* process, TLS, role, version, error, status, server_port */
 	const char *method;
 	uint64_t container;
 	const char *server_address;
@@ -109,11 +116,16 @@ struct container {
 };
 
 struct red {
+	const struct duration_buckets *durations;
+	const struct registry *registry;
+	bool foresees_errors;
 	struct family *server[SHAPES];
 	struct family *client[SHAPES];
 	struct family *active;
 	struct family *probe;
 	struct status_labels *statuses;
+	struct exemplars *exemplars; /* NULL: none */
+	struct process_labels *processes; /* NULL: no label says them */
 	struct rpc *rpc;
 	struct container containers[CONTAINERS_MAX];
 	uint64_t namings;
@@ -141,6 +153,18 @@ static const char *name_of(void *ctx, uint64_t container)
 	return red_container_name(ctx, container);
 }
 
+static struct family *shape_family(struct registry *r, const struct red *red,
+				   const struct family_desc *desc, size_t shape)
+{
+	struct family_desc f = shape == DURATION ? duration_family(desc, red->durations) : *desc;
+
+	if (red->processes) {
+		f.label_names -= PROCESS_LABELS;
+		f.label_count += PROCESS_LABELS;
+	}
+	return registry_family(r, &f);
+}
+
 struct red *red_new(struct registry *r, const struct red_options *options)
 {
 	size_t shapes = options->wants_body_sizes ? SHAPES : 1;
@@ -148,18 +172,30 @@ struct red *red_new(struct registry *r, const struct red_options *options)
 
 	if (!red)
 		return NULL;
+	red->registry = r;
+	red->foresees_errors = options->foresees_errors;
+	red->processes = options->processes;
+	red->durations = options->durations ? options->durations : &duration_buckets_default;
 	for (size_t i = 0; i < shapes; i++) {
-		red->server[i] = registry_family(r, &server_descs[i]);
-		red->client[i] = registry_family(r, &client_descs[i]);
+		red->server[i] = shape_family(r, red, &server_descs[i], i);
+		red->client[i] = shape_family(r, red, &client_descs[i], i);
 		if (!red->server[i] || !red->client[i])
 			goto fail;
 	}
+	red->exemplars = options->exemplars;
 	red->active = registry_family(r, &active_desc);
 	red->probe = registry_family(r, &probe_desc);
 	red->statuses = status_labels_new(r);
 	if (!red->active || !red->probe || !red->statuses)
 		goto fail;
-	red->rpc = rpc_new(r, red->statuses, name_of, red);
+	red->rpc = rpc_new(r, &(struct rpc_options){.statuses = red->statuses,
+						    .durations = red->durations,
+						    .exemplars = red->exemplars,
+						    .processes = red->processes,
+						    .name = name_of,
+						    .ctx = red});
+	if (red->rpc && red->foresees_errors)
+		rpc_foresee_errors(red->rpc);
 	if (red->rpc)
 		return red;
 fail:
@@ -234,6 +270,22 @@ static const char *error_label(const struct transaction *t, const char *status)
 	return error == digits ? status : error;
 }
 
+static bool foresees_error(const struct red *red, const struct transaction *t)
+{
+	return red->foresees_errors && subject_is_served(t) && t->route != label_other &&
+	       t->route != txn_unknown && registry_has_room(red->registry);
+}
+
+/* The series of a status that has not come. */
+static void foresee_error(struct family *f, const char *const *values, const char *container,
+			  const struct transaction *t, uint16_t status)
+{
+	struct transaction failed = *t;
+
+	failed.http.status = status;
+	(void)family_series_about(f, values, subject_key(container, &failed));
+}
+
 static cold void probe_done(struct red *red, const struct transaction *t)
 {
 	char digits[STATUS_LABEL_SIZE];
@@ -242,10 +294,15 @@ static cold void probe_done(struct red *red, const struct transaction *t)
 	const char *values[] = {container, t->route, status, error_label(t, status)};
 
 	series_add(family_series_about(red->probe, values, subject_key(container, t)), 1);
+	if (!foresees_error(red, t))
+		return;
+	values[2] = values[3] = "503";
+	foresee_error(red->probe, values, container, t, 503);
 }
 
 /* Returns the cell to use: another one if the next request like t has to be looked up again. */
-static cold struct cell *cell_fill(struct red *red, struct cell *cell, const struct transaction *t)
+static cold struct cell *cell_fill(struct red *red, struct cell *cell, const struct transaction *t,
+				   unsigned process)
 {
 	static const char *const versions[] = {
 		[HTTP_1_0] = "1.0", [HTTP_1_1] = "1.1", [HTTP_2] = "2"};
@@ -255,7 +312,11 @@ static cold struct cell *cell_fill(struct red *red, struct cell *cell, const str
 	const char *container = red_container_name(red, t->container);
 	uint64_t subject = subject_key(container, t);
 	char port[PORT_SIZE] = "";
-	const char *values[] = {
+	const struct process_label *label =
+		red->processes ? process_labels_at(red->processes, process) : NULL;
+	const char *all[] = {
+		label ? label->name : "",
+		label ? label->pid : "",
 		container,
 		t->known_method,
 		t->route,
@@ -266,6 +327,7 @@ static cold struct cell *cell_fill(struct red *red, struct cell *cell, const str
 		t->server_address,
 		port,
 	};
+	const char **values = all + (label ? 0 : PROCESS_LABELS);
 
 	if (status == label_other)
 		cell = &red->unremembered;
@@ -278,6 +340,10 @@ static cold struct cell *cell_fill(struct red *red, struct cell *cell, const str
 		cell->shape[i] =
 			families[i] ? family_series_about(families[i], values, subject)->histogram
 				    : NULL;
+	if (foresees_error(red, t)) {
+		all[PROCESS_LABELS + 3] = all[PROCESS_LABELS + 6] = "500";
+		foresee_error(families[DURATION], values, container, t, 500);
+	}
 	return cell;
 }
 
@@ -307,7 +373,9 @@ static void red_done(void *ctx, const struct transaction *t)
 	uint64_t rest = (uint64_t)t->is_tls << 49 | (uint64_t)t->http.version << 40 |
 			(uint64_t)t->error << 32 | (uint64_t)t->http.status << 16;
 	uint64_t a = (uintptr_t)t->route ^ t->container << 48;
+	unsigned process = 0;
 	struct cell *cell;
+	size_t bucket;
 
 	if (t->is_probe || t->protocol != TXN_HTTP) {
 		if (t->is_probe)
@@ -321,14 +389,20 @@ static void red_done(void *ctx, const struct transaction *t)
 		rest |= UINT64_C(1) << 48 | t->server_port;
 		a ^= (uint64_t)(uintptr_t)address << 24;
 	}
+	if (red->processes) {
+		process = process_labels_find(red->processes, t->tgid);
+		rest |= (uint64_t)process << 50;
+	}
 	cell = &red->cells[hash_mix(a, rest ^ (uintptr_t)t->known_method) % CELLS];
 	if (cell->route != t->route || cell->rest != rest || cell->method != t->known_method ||
 	    cell->container != t->container || cell->server_address != address) {
-		cell = cell_fill(red, cell, t);
+		cell = cell_fill(red, cell, t, process);
 		cell->server_address = address;
 		cell->rest = rest;
 	}
-	histogram_add(cell->shape[DURATION], duration_bucket(ns), (double)ns / 1e9);
+	bucket = duration_bucket(red->durations, ns);
+	histogram_add(cell->shape[DURATION], bucket, (double)ns / 1e9);
+	exemplars_observe(red->exemplars, cell->shape[DURATION], bucket, t);
 	if (cell->shape[REQUEST_SIZE])
 		sizes_add(cell, t);
 }
@@ -350,3 +424,4 @@ void red_active(struct red *red, const struct active *cells, size_t count)
 }
 
 const struct txn_sink red_sink = {.done = red_done};
+const struct txn_sink red_exemplars_sink = {.needs = TXN_NEED_TRACE, .done = red_done};

@@ -19,14 +19,29 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "metrics/duration.h"
 #include "metrics/registry.h"
 #include "txn/active.h"
 #include "txn/transaction.h"
 
 struct red;
 
+struct exemplars;
+struct process_labels;
+
 struct red_options {
+	struct exemplars *exemplars; /* of durations; borrowed; NULL: none */
+	/* Labels of durations and sizes; borrowed; NULL: families have none. */
+	struct process_labels *processes;
 	bool wants_body_sizes; /* the four _body_size_bytes families */
+	/*
+	 * A route that is served gets the series of its first error, too, which is zero until it
+	 * comes: status 500 (health checks: 503; gRPC: UNKNOWN), while half of the cap is free. A
+	 * counter whose first value is not zero seems not to have increased.
+	 */
+	bool foresees_errors;
+	/* Borrowed until the registry is freed; NULL: the default ones. */
+	const struct duration_buckets *durations;
 };
 
 /* Adds its families to r, which must outlive it. NULL: no memory. */
@@ -52,8 +67,9 @@ const char *red_container_name(struct red *red, uint64_t id);
  */
 void red_active(struct red *red, const struct active *cells, size_t count);
 
-/* ctx is the struct red. */
+/* ctx is the struct red. The second is for one with exemplars. */
 extern const struct txn_sink red_sink;
+extern const struct txn_sink red_exemplars_sink;
 
 #define RED_ERROR_SIZE 8
 

@@ -9,12 +9,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <uthash.h>
 
 #include "base/hash.h"
 
 #define OVERFLOW_VALUE "_OTHER"
 #define SLOTS_FIRST    16u
+
+/*
+ * Groups of buckets for each series that the cap allows: a series has 144 bytes of memory for each,
+ * and responses of one route and status have durations of about four powers of two.
+ */
+#define GROUPS_PER_SERIES 4
+
+/*
+ * A scrape bears the time at which it began, and reads what was created until its page was made.
+ * What is created in between would be younger than its first sample, and a reader would not believe
+ * that; a counter of which nobody knew was zero a second ago, too.
+ */
+#define CREATED_BEFORE_NS 1000000000u
 
 /* A series with what finds it: one allocation, label values and histogram included. */
 struct entry {
@@ -42,7 +56,9 @@ struct subject {
  */
 struct family {
 	struct registry *registry;
-	const struct family_desc *desc;
+	struct family_desc desc; /* as it is shown */
+	const double *bounds; /* as it counts */
+	size_t bound_count;
 	struct family *next;
 	struct entry *overflow;
 	bool has_overflowed;
@@ -61,7 +77,18 @@ struct registry {
 	size_t series_count;
 	uint64_t overflowed;
 	uint64_t seed; /* label values come from the wire */
+	uint64_t began_ns;
+	enum histogram_kind histograms;
+	struct exponential_pool exponentials;
 };
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail */
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
 
 struct registry *registry_new(size_t series_cap)
 {
@@ -71,9 +98,33 @@ struct registry *registry_new(size_t series_cap)
 		return NULL;
 	r->series_cap = series_cap;
 	r->last = &r->first;
+	r->exponentials.group_cap = series_cap * GROUPS_PER_SERIES;
+	r->began_ns = now_ns();
 	if (getrandom(&r->seed, sizeof(r->seed), GRND_NONBLOCK) != (ssize_t)sizeof(r->seed))
 		r->seed = (uintptr_t)r; /* early in boot; the address is random enough */
 	return r;
+}
+
+void registry_set_histograms(struct registry *r, enum histogram_kind kind)
+{
+	assert(!r->first);
+	r->histograms = kind;
+}
+
+const struct exponential_pool *registry_exponentials(const struct registry *r)
+{
+	return r->histograms == HISTOGRAMS_CLASSIC ? NULL : &r->exponentials;
+}
+
+/* Accepts NULL. */
+static void entry_free(const struct family *f, struct entry *e)
+{
+	if (e && f->desc.type == METRIC_HISTOGRAM) {
+		free(e->series.histogram->exemplars);
+		if (e->series.histogram->exponential)
+			exponential_release(e->series.histogram->exponential);
+	}
+	free(e);
 }
 
 static void family_free(struct family *f)
@@ -86,8 +137,8 @@ static void family_free(struct family *f)
 	}
 	for (size_t i = 0; i < f->count; i++)
 		if (f->shown[i] != &f->overflow->series)
-			free((struct entry *)f->shown[i]);
-	free(f->overflow);
+			entry_free(f, (struct entry *)f->shown[i]);
+	entry_free(f, f->overflow);
 	free(f->shown);
 	free(f->slots);
 	free(f);
@@ -106,16 +157,48 @@ void registry_free(struct registry *r)
 	free(r);
 }
 
-static struct entry *entry_new(const struct family_desc *desc, const char *const *values)
+static bool has_exponentials(const struct family *f)
 {
+	return f->registry->histograms != HISTOGRAMS_CLASSIC && !f->desc.is_classic;
+}
+
+/* What lies behind the addresses of the label values. */
+static size_t histogram_size(const struct family *f)
+{
+	size_t size = sizeof(struct histogram) + (f->bound_count + 1) * sizeof(uint64_t);
+
+	if (f->desc.type != METRIC_HISTOGRAM)
+		return 0;
+	return has_exponentials(f) ? size + sizeof(struct exponential) : size;
+}
+
+static struct histogram *histogram_init(const struct family *f, char *bytes)
+{
+	struct histogram *h = (struct histogram *)bytes;
+
+	if (has_exponentials(f)) {
+		h->exponential = (struct exponential *)&h->bucket[f->bound_count + 1];
+		h->exponential->pool = &f->registry->exponentials;
+	}
+	return h;
+}
+
+/* So far back that no sample of it can be older, but not before all counters were zero. */
+static uint64_t created_ns(const struct registry *r)
+{
+	uint64_t ns = now_ns() - CREATED_BEFORE_NS;
+
+	return ns < r->began_ns ? r->began_ns : ns;
+}
+
+static struct entry *entry_new(const struct family *f, const char *const *values)
+{
+	const struct family_desc *desc = &f->desc;
 	size_t len[METRIC_LABELS_MAX];
-	size_t size = sizeof(struct entry) + desc->label_count * sizeof(char *);
-	bool is_histogram = desc->type == METRIC_HISTOGRAM;
+	size_t size = sizeof(struct entry) + desc->label_count * sizeof(char *) + histogram_size(f);
 	struct entry *e;
 	char *bytes;
 
-	if (is_histogram)
-		size += sizeof(struct histogram);
 	for (size_t i = 0; i < desc->label_count; i++) {
 		len[i] = strlen(values[i]) + 1;
 		size += len[i];
@@ -124,11 +207,11 @@ static struct entry *entry_new(const struct family_desc *desc, const char *const
 	if (!e)
 		return NULL;
 	bytes = (char *)&e->values[desc->label_count];
-	if (is_histogram) {
-		e->series.histogram = (struct histogram *)bytes;
-		bytes += sizeof(struct histogram);
-	}
+	if (desc->type == METRIC_HISTOGRAM)
+		e->series.histogram = histogram_init(f, bytes);
+	bytes += histogram_size(f);
 	e->series.label_values = e->values;
+	e->series.created_ns = created_ns(f->registry);
 	for (size_t i = 0; i < desc->label_count; i++) {
 		e->values[i] = memcpy(bytes, values[i], len[i]);
 		bytes += len[i];
@@ -140,7 +223,7 @@ static uint64_t family_hash(const struct family *f, const char *const *values)
 {
 	uint64_t hash = f->registry->seed;
 
-	for (size_t i = 0; i < f->desc->label_count; i++)
+	for (size_t i = 0; i < f->desc.label_count; i++)
 		hash = hash_bytes(values[i], strlen(values[i]), hash);
 	return hash;
 }
@@ -166,14 +249,18 @@ struct family *registry_family(struct registry *r, const struct family_desc *des
 	if (!f)
 		return NULL;
 	f->registry = r;
-	f->desc = desc;
+	f->desc = *desc;
+	f->bounds = desc->bounds;
+	f->bound_count = desc->bound_count;
+	if (r->histograms == HISTOGRAMS_NATIVE && !desc->is_classic)
+		f->desc.bound_count = 0;
 	f->alloc = 4;
 	f->slot_count = SLOTS_FIRST;
 	f->slots = calloc(f->slot_count, sizeof(struct entry *));
 	f->shown = calloc(f->alloc, sizeof(struct series *));
 	for (size_t i = 0; i < desc->label_count; i++)
 		others[i] = OVERFLOW_VALUE;
-	f->overflow = entry_new(desc, others);
+	f->overflow = entry_new(f, others);
 	if (!f->slots || !f->shown || !f->overflow) {
 		family_free(f);
 		return NULL;
@@ -250,7 +337,7 @@ static struct entry *family_find(const struct family *f, const char *const *labe
 	struct entry *e;
 
 	for (size_t at = hash & mask; (e = f->slots[at]); at = (at + 1) & mask)
-		if (e->hash == hash && entry_has(e, label_values, f->desc->label_count))
+		if (e->hash == hash && entry_has(e, label_values, f->desc.label_count))
 			return e;
 	return NULL;
 }
@@ -263,7 +350,7 @@ static struct entry *family_add(struct family *f, const char *const *label_value
 	struct entry *e = NULL;
 
 	if (r->series_count < cap && family_grow(f))
-		e = entry_new(f->desc, label_values);
+		e = entry_new(f, label_values);
 	if (!e) {
 		r->overflowed++;
 		return NULL;
@@ -333,7 +420,7 @@ void family_set(struct family *f, double value)
 
 void family_clear(struct family *f)
 {
-	assert(f->desc->type == METRIC_GAUGE);
+	assert(f->desc.type == METRIC_GAUGE);
 	for (size_t i = 0; i < f->slot_count; i++)
 		if (f->slots[i])
 			series_set(&f->slots[i]->series, 0);
@@ -344,7 +431,7 @@ void series_observe(const struct family *f, struct series *s, double value)
 	size_t i = 0;
 
 	/* Not `value > bound`: what is no number belongs into +Inf. */
-	while (i < f->desc->bound_count && !(value <= f->desc->bounds[i]))
+	while (i < f->bound_count && !(value <= f->bounds[i]))
 		i++;
 	histogram_add(s->histogram, i, value);
 }
@@ -359,8 +446,18 @@ size_t registry_series_count(const struct registry *r)
 	return r->series_count;
 }
 
+bool registry_has_room(const struct registry *r)
+{
+	return r->series_count < r->series_cap / 2;
+}
+
+uint64_t registry_began_ns(const struct registry *r)
+{
+	return r->began_ns;
+}
+
 void registry_each(const struct registry *r, registry_fn fn, void *ctx)
 {
 	for (const struct family *f = r->first; f; f = f->next)
-		fn(ctx, f->desc, f->shown, f->count);
+		fn(ctx, &f->desc, f->shown, f->count);
 }

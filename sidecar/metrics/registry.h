@@ -13,8 +13,11 @@
 #ifndef SIDELIGHT_METRICS_REGISTRY_H
 #define SIDELIGHT_METRICS_REGISTRY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "metrics/exponential.h"
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
@@ -24,10 +27,20 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 struct registry;
 struct family;
 
+/* One of the values that a bucket counts, and where it is from: see exemplars.h. */
+struct exemplar {
+	uint64_t time_ns; /* since 1970; 0: there is none */
+	double value;
+	uint8_t trace_id[16];
+	uint8_t span_id[8];
+};
+
 struct histogram {
 	uint64_t count;
 	double sum;
-	uint64_t bucket[METRIC_BUCKETS_MAX + 1]; /* not cumulative; the last is +Inf */
+	struct exponential *exponential; /* NULL: the registry has none */
+	struct exemplar *exemplars; /* one for each bucket; owned; NULL: none */
+	uint64_t bucket[]; /* one for each bound, and +Inf; not cumulative */
 };
 
 struct series {
@@ -36,22 +49,40 @@ struct series {
 		double value; /* counter, gauge */
 		struct histogram *histogram;
 	};
+	uint64_t created_ns; /* since 1970: a counter or histogram was zero then */
 };
 
 struct family_desc {
 	const char *name; /* counters end in _total, units are in the name */
 	const char *help;
 	enum metric_type type;
+	/*
+	 * histogram: its values come already counted into these bounds, so that it has no other
+	 * buckets, whatever kind the registry's histograms are.
+	 */
+	bool is_classic;
 	const char *const *label_names; /* static, label_count of them */
 	size_t label_count;
 	const double *bounds; /* histogram: ascending upper bounds, without +Inf */
 	size_t bound_count;
 };
 
+/* Which buckets histograms have. */
+enum histogram_kind { HISTOGRAMS_CLASSIC, HISTOGRAMS_NATIVE, HISTOGRAMS_BOTH };
+
+/* With classic histograms. */
 struct registry *registry_new(size_t series_cap);
 void registry_free(struct registry *r);
 
-/* Adds a family; desc and what it points to must outlive the registry. NULL: no memory. */
+/*
+ * Before the first family is added. Native: families are shown without bounds, whatever they were
+ * described with, unless they are classic.
+ */
+void registry_set_histograms(struct registry *r, enum histogram_kind kind);
+/* NULL: there are only classic histograms. */
+const struct exponential_pool *registry_exponentials(const struct registry *r);
+
+/* Adds a family; what desc points to must outlive the registry. NULL: no memory. */
 struct family *registry_family(struct registry *r, const struct family_desc *desc);
 
 /* The same for several: ret[i] is the family of descs[i]. Returns 0 or -ENOMEM. */
@@ -105,11 +136,17 @@ static inline void histogram_add(struct histogram *h, size_t bucket, double valu
 	h->bucket[bucket]++;
 	h->count++;
 	h->sum += value;
+	if (h->exponential)
+		exponential_add(h->exponential, value);
 }
 
 /* Look-ups that were answered with an overflow series. */
 uint64_t registry_overflowed(const struct registry *r);
 size_t registry_series_count(const struct registry *r);
+/* Half of the cap is free: there may be series that nobody needs yet. */
+bool registry_has_room(const struct registry *r);
+/* When it was made, in nanoseconds since 1970: all counters were zero then. */
+uint64_t registry_began_ns(const struct registry *r);
 
 typedef void (*registry_fn)(void *ctx, const struct family_desc *desc,
 			    const struct series *const *series, size_t series_count);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "metrics/duration.h"
 #include "metrics/registry.h"
 #include "metrics/status_labels.h"
 #include "txn/active.h"
@@ -21,9 +22,23 @@ struct rpc;
 /* The name of a container, as its series carry it. */
 typedef const char *(*rpc_name_fn)(void *ctx, uint64_t container);
 
-/* Adds its families to r; r and statuses must outlive it. NULL: no memory. */
-struct rpc *rpc_new(struct registry *r, struct status_labels *statuses, rpc_name_fn name,
-		    void *ctx);
+struct exemplars;
+struct process_labels;
+
+/* All of these must outlive what is made of them. */
+struct rpc_options {
+	struct status_labels *statuses;
+	const struct duration_buckets *durations;
+	struct exemplars *exemplars; /* NULL: none */
+	struct process_labels *processes; /* NULL: families have no labels of them */
+	rpc_name_fn name;
+	void *ctx;
+};
+
+/* Adds its families to r, which must outlive it. NULL: no memory. */
+struct rpc *rpc_new(struct registry *r, const struct rpc_options *options);
+/* As red_options.foresees_errors. */
+void rpc_foresee_errors(struct rpc *rpc);
 /* Accepts NULL. */
 void rpc_free(struct rpc *rpc);
 

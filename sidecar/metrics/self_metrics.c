@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "bpf/event.h"
+#include "metrics/conn_times.h"
 
 #define KERNELS_MAX  64
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -50,6 +51,7 @@ enum family_id {
 	SCRAPE_PAGE_BYTES,
 	PUSHES,
 	PUSHES_SKIPPED,
+	PUSH_PROTOBUF_REFUSED,
 	PUSH_GROUP_CHECKS,
 	PUSH_SECONDS,
 	PUSH_SUCCESS,
@@ -61,7 +63,6 @@ enum family_id {
 	TCP_CLOSED,
 	TCP_RESET,
 	TCP_ROUND_TRIP,
-	TCP_RETRANSMITS,
 	FAMILIES,
 	NO_FAMILY = FAMILIES, /* of a counter that is for the capture itself */
 };
@@ -69,6 +70,7 @@ enum family_id {
 static const char *const build_labels[] = {"version", "revision"};
 static const char *const container_labels[] = {"container"};
 static const char *const lost_labels[] = {"container", "reason"};
+static const char *const side_labels[] = {"container", "side"};
 static const char *const reason_labels[] = {"reason"};
 static const char *const protocol_labels[] = {"protocol"};
 static const char *const result_labels[] = {"result"};
@@ -186,6 +188,9 @@ static const struct family_desc descs[FAMILIES] = {
 			 "Times it was looked at whether somebody else pushes to the same group."),
 	[PUSHES_SKIPPED] = SINGLE(METRIC_COUNTER, "sidelight_pushes_skipped_total",
 				  "Push intervals that passed while a push was under way."),
+	[PUSH_PROTOBUF_REFUSED] =
+		SINGLE(METRIC_COUNTER, "sidelight_push_protobuf_refused_total",
+		       "Pushes in protobuf that the gateway did not accept; the next one is text."),
 	[PUSH_SECONDS] = SINGLE(METRIC_GAUGE, "sidelight_push_last_duration_seconds",
 				"How long the last push took."),
 	[PUSH_SUCCESS] = SINGLE(METRIC_GAUGE, "sidelight_push_last_success_timestamp_seconds",
@@ -204,22 +209,20 @@ static const struct family_desc descs[FAMILIES] = {
 			 "Connections that could not be made."),
 	[TCP_CLOSED] = LABELLED(METRIC_COUNTER, container_labels, "sidelight_tcp_closed_total",
 				"Connections that ended."),
-	[TCP_RESET] = LABELLED(METRIC_COUNTER, container_labels, "sidelight_tcp_resets_total",
-			       "Connections that ended by a reset."),
+	[TCP_RESET] = LABELLED(METRIC_COUNTER, side_labels, "sidelight_tcp_resets_total",
+			       "Connections that ended by a reset, by the side that gave up."),
 	[TCP_ROUND_TRIP] = {.name = "sidelight_tcp_round_trip_seconds",
 			    .help = "Smoothed round-trip time of connections, taken at their end.",
 			    .type = METRIC_HISTOGRAM,
 			    .bounds = round_trip_bounds,
 			    .bound_count = COUNT(round_trip_bounds)},
-	[TCP_RETRANSMITS] = SINGLE(METRIC_COUNTER, "sidelight_tcp_retransmits_total",
-				   "Segments sent again, added at the end of their connection."),
 };
 
 /* Where each kernel counter goes. */
 static const struct {
 	enum family_id family;
 	const char *reason; /* of EVENTS_LOST */
-} kernel_counters[SL_C_MAX] = {
+} kernel_counters[SL_C_CONN_TIMES] = {
 	[SL_C_SEGMENTS] = {SEGMENTS, NULL},
 	[SL_C_RECORDS] = {EVENTS_CAPTURED, NULL},
 	[SL_C_BYTES_SEEN] = {TCP_BYTES, NULL},
@@ -242,7 +245,8 @@ static const struct {
 	[SL_C_CONNECTED] = {TCP_CONNECTED, NULL},
 	[SL_C_CONNECT_FAILED] = {TCP_CONNECT_FAILED, NULL},
 	[SL_C_CLOSED] = {TCP_CLOSED, NULL},
-	[SL_C_RESET] = {TCP_RESET, NULL},
+	[SL_C_RESET_PEER] = {TCP_RESET, "peer"},
+	[SL_C_RESET_LOCAL] = {TCP_RESET, "local"},
 };
 
 static const char *const mute_reasons[SL_MUTE_MAX] = {
@@ -251,6 +255,7 @@ static const char *const mute_reasons[SL_MUTE_MAX] = {
 	[SL_MUTE_UNKNOWN] = "not_http",
 	[SL_MUTE_UPGRADE] = "upgrade",
 	[SL_MUTE_MPTCP] = "mptcp",
+	[SL_MUTE_TLS_DARK] = "tls_dark",
 };
 
 static const char *const parse_reasons[PARSE_FAIL_MAX] = {
@@ -270,13 +275,13 @@ struct kernel {
 	uint64_t id;
 	uint64_t reported_at; /* value of reports at the last report; 0: free */
 	uint64_t last[SL_C_MAX];
-	struct series *series[SL_C_MAX];
+	struct series *series[SL_C_CONN_TIMES];
 };
 
 struct self_metrics {
 	struct family *family[FAMILIES];
+	struct conn_times *times; /* owned */
 	struct series *round_trip;
-	struct series *retransmits;
 	struct usage broker;
 	uint64_t reports;
 	uint64_t connections; /* accepted and made */
@@ -293,18 +298,20 @@ struct self_metrics *self_metrics_new(struct registry *r)
 	if (!self)
 		return NULL;
 	self->registry = r;
-	if (registry_families(r, descs, FAMILIES, self->family)) {
+	self->times = conn_times_new(r);
+	if (!self->times || registry_families(r, descs, FAMILIES, self->family)) {
 		self_metrics_free(self);
 		return NULL;
 	}
 	series_set(family_series(self->family[BUILD_INFO], build), 1);
 	self->round_trip = family_series(self->family[TCP_ROUND_TRIP], NULL);
-	self->retransmits = family_series(self->family[TCP_RETRANSMITS], NULL);
 	return self;
 }
 
 void self_metrics_free(struct self_metrics *self)
 {
+	if (self)
+		conn_times_free(self->times);
 	free(self);
 }
 
@@ -321,7 +328,7 @@ static struct kernel *kernel_find(struct self_metrics *self, uint64_t id, const 
 			oldest = k;
 	}
 	*oldest = (struct kernel){.id = id};
-	for (size_t c = 0; c < SL_C_MAX; c++) {
+	for (size_t c = 0; c < SL_C_CONN_TIMES; c++) {
 		const char *values[] = {name, kernel_counters[c].reason};
 
 		if (kernel_counters[c].family != NO_FAMILY)
@@ -337,13 +344,14 @@ void self_metrics_kernel(struct self_metrics *self, uint64_t id, const char *nam
 	struct kernel *k = kernel_find(self, id, name);
 
 	k->reported_at = ++self->reports;
-	for (size_t c = 0; c < SL_C_MAX; c++) {
+	conn_times_add(self->times, name, counters, k->last);
+	for (size_t c = 0; c < SL_C_CONN_TIMES; c++) {
 		if (k->series[c] && counters[c] > k->last[c])
 			series_add(k->series[c], (double)(counters[c] - k->last[c]));
 		if ((c == SL_C_ACCEPTED || c == SL_C_CONNECTED) && counters[c] > k->last[c])
 			self->connections += counters[c] - k->last[c];
-		k->last[c] = counters[c];
 	}
+	memcpy(k->last, counters, sizeof(k->last));
 }
 
 uint64_t self_metrics_connections(const struct self_metrics *self)
@@ -356,7 +364,6 @@ void self_metrics_tcp_close(struct self_metrics *self, const struct event_close 
 	if (close->srtt_us)
 		series_observe(self->family[TCP_ROUND_TRIP], self->round_trip,
 			       (double)close->srtt_us / 1e6);
-	series_add(self->retransmits, close->retransmits);
 }
 
 static void set(struct self_metrics *self, enum family_id family, double value)
@@ -437,6 +444,7 @@ static void refresh_push(struct self_metrics *self, const struct push_stats *p)
 	for (int i = 0; i < PUSH_GROUP_MAX; i++)
 		set_by(self, PUSH_GROUP_CHECKS, push_group_name((enum push_group)i), p->groups[i]);
 	set(self, PUSHES_SKIPPED, (double)p->skipped);
+	set(self, PUSH_PROTOBUF_REFUSED, (double)p->protobuf_refused);
 	set(self, PUSH_SECONDS, p->last_seconds);
 	set(self, PUSH_SUCCESS, p->last_success);
 }

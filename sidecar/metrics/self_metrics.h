@@ -54,7 +54,7 @@ void self_metrics_collect(struct self_metrics *self);
 /* How the scrapes went, since the start. */
 void self_metrics_scrape(struct self_metrics *self, const struct scrape_stats *stats);
 
-/* A connection has ended: round-trip time and retransmissions. */
+/* A connection has ended: its round-trip time. */
 void self_metrics_tcp_close(struct self_metrics *self, const struct event_close *close);
 
 /* Brings everything else up to date. Either may be NULL: no engine, no pushing. */

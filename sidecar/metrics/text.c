@@ -171,6 +171,28 @@ static void add_sample(struct encoder *e, const char *suffix, const char *le)
 	text_add_char(e->out, ' ');
 }
 
+/* `# {LABELS} VALUE SECONDS` */
+static void add_exemplar(struct encoder *e, const struct exemplar *exemplar)
+{
+	text_add(e->out, " # {trace_id=\"");
+	text_add_hex(e->out, exemplar->trace_id, sizeof(exemplar->trace_id));
+	text_add(e->out, "\",span_id=\"");
+	text_add_hex(e->out, exemplar->span_id, sizeof(exemplar->span_id));
+	text_add(e->out, "\"} ");
+	text_add_double(e->out, exemplar->value);
+	text_addf(e->out, " %" PRIu64 ".%03u", exemplar->time_ns / 1000000000,
+		  (unsigned)(exemplar->time_ns / 1000000 % 1000));
+}
+
+/* The rest of the line of a bucket. */
+static void end_bucket(struct encoder *e, const struct histogram *h, size_t bucket, uint64_t below)
+{
+	add_uint(e->out, below);
+	if (e->format == TEXT_OPENMETRICS && h->exemplars && h->exemplars[bucket].time_ns)
+		add_exemplar(e, &h->exemplars[bucket]);
+	text_add_char(e->out, '\n');
+}
+
 static void add_histogram(struct encoder *e, const struct histogram *h)
 {
 	uint64_t below = 0;
@@ -178,12 +200,10 @@ static void add_histogram(struct encoder *e, const struct histogram *h)
 	for (size_t i = 0; i < e->desc->bound_count; i++) {
 		below += h->bucket[i];
 		add_sample(e, "_bucket", e->le[i]);
-		add_uint(e->out, below);
-		text_add_char(e->out, '\n');
+		end_bucket(e, h, i, below);
 	}
 	add_sample(e, "_bucket", "+Inf");
-	add_uint(e->out, h->count);
-	text_add_char(e->out, '\n');
+	end_bucket(e, h, e->desc->bound_count, h->count);
 	add_sample(e, "_sum", NULL);
 	text_add_double(e->out, h->sum);
 	text_add_char(e->out, '\n');

@@ -4,9 +4,9 @@
  * OpenMetrics 1.0 (what a scraper may ask for).
  *
  * OpenMetrics differs in this: counter families are named without `_total`,
- * families with a unit say so, `le` is written as a float, and the last line
- * is `# EOF`. No `_created` samples are written: scrapers store each as one
- * more series, and a restart shows in the counters themselves.
+ * families with a unit say so, `le` is written as a float, buckets have
+ * exemplars, and the last line is `# EOF`. No `_created` samples are written: scrapers store each
+ * as one more series, and a restart shows in the counters themselves.
  */
 #ifndef SIDELIGHT_METRICS_TEXT_H
 #define SIDELIGHT_METRICS_TEXT_H

@@ -73,6 +73,16 @@ void watch_cgroups(struct watch *w, unsigned count)
 	family_set(w->family[CGROUPS], count);
 }
 
+void watch_target(struct watch *w, const char *container)
+{
+	for (int i = 0; i < UNSEEN_MAX; i++) {
+		const char *values[] = {container, reasons[i]};
+
+		(void)family_series(w->family[UNSEEN_NOW], values);
+		(void)family_series(w->family[UNSEEN_FOUND], values);
+	}
+}
+
 void watch_unseen(struct watch *w, const char *container, const uint32_t now[UNSEEN_MAX],
 		  const uint32_t added[UNSEEN_MAX])
 {

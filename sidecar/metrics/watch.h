@@ -17,6 +17,8 @@ struct watch *watch_new(struct registry *r);
 /* Accepts NULL. */
 void watch_free(struct watch *w);
 
+/* A target is watched: its series are there, and zero, before there is a reason. */
+void watch_target(struct watch *w, const char *container);
 /* Of one target, by reason: how many sockets there are now, and how many of them are new. */
 void watch_unseen(struct watch *w, const char *container, const uint32_t now[UNSEEN_MAX],
 		  const uint32_t added[UNSEEN_MAX]);

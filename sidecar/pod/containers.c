@@ -377,7 +377,6 @@ int containers_look(struct containers *c, pid_t pid, enum containers_look how)
 	struct process p = {.dir_fd = -1};
 	int err;
 
-	(void)raised;
 	if (process_open(&p, pid))
 		return 0;
 	err = look(c, &p, how);
@@ -392,7 +391,6 @@ void containers_scan(struct containers *c, enum containers_look how,
 	DIR *dir = opendir("/proc");
 	struct dirent *entry;
 
-	(void)raised;
 	while (dir && (entry = readdir(dir))) {
 		pid_t pid = (pid_t)atoi(entry->d_name); /* 0: not a process */
 

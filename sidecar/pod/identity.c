@@ -12,8 +12,12 @@ static size_t utf8_length(const unsigned char *s)
 	static const struct {
 		uint8_t mask;
 		uint8_t lead;
-		uint32_t least; /* shorter forms exist below it */
-	} forms[] = {{0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+		/*
+		 * Shorter forms exist below it; and U+0080 to U+009F are control characters, of
+		 * which U+009B drives a terminal as ESC [ does.
+		 */
+		uint32_t least;
+	} forms[] = {{0xe0, 0xc0, 0xa0}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
 
 	if (s[0] < 0x80)
 		return s[0] >= 0x20 && s[0] != 0x7f;

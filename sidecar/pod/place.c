@@ -74,7 +74,7 @@ int place_check(void)
 	enum place place;
 
 	if (!f) {
-		log_error("run: out of memory");
+		log_error("out of memory");
 		return -ENOTSUP;
 	}
 	place_read(f);
@@ -82,6 +82,6 @@ int place_check(void)
 	free(f);
 	if (place == PLACE_POD)
 		return 0;
-	log_error("run: %s", lines[place]);
+	log_error("%s", lines[place]);
 	return -ENOTSUP;
 }

@@ -63,6 +63,20 @@ static bool needs_admin(cap_t now)
 	       !is_permitted(now, CAP_PERFMON);
 }
 
+static int apply(cap_t next)
+{
+	return cap_set_proc(next) ? -errno : 0;
+}
+
+/* Accepts NULL. */
+static void release(cap_t now, cap_t next)
+{
+	if (now)
+		(void)cap_free(now);
+	if (next)
+		(void)cap_free(next);
+}
+
 /* What is permitted of all that is needed, into this flag; into the others as requested. */
 static int set_needed(bool in_force, bool keeps_rest)
 {
@@ -79,12 +93,9 @@ static int set_needed(bool in_force, bool keeps_rest)
 		err = keep(now, next, for_sockets, COUNT(for_sockets), in_force);
 	if (!err && has_command)
 		err = keep(now, next, for_command, COUNT(for_command), in_force);
-	if (!err && cap_set_proc(next))
-		err = -errno;
-	if (now)
-		(void)cap_free(now);
-	if (next)
-		(void)cap_free(next);
+	if (!err)
+		err = apply(next);
+	release(now, next);
 	return err;
 }
 
@@ -105,6 +116,25 @@ int privilege_lower(bool with_command)
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* since 3.5: cannot fail */
 	is_lowered = true;
 	return 0;
+}
+
+int privilege_give_up(bool with_files)
+{
+	static const cap_value_t files[] = {CAP_DAC_OVERRIDE};
+	cap_t now = cap_get_proc();
+	cap_t next = cap_init();
+	int err = now && next ? 0 : -ENOMEM;
+
+	if (!err && with_files)
+		err = keep(now, next, files, COUNT(files), true);
+	if (!err)
+		err = apply(next);
+	release(now, next);
+	if (!err) {
+		(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* since 3.5: cannot fail */
+		is_lowered = true;
+	}
+	return err;
 }
 
 int privilege_raise(void)

@@ -9,6 +9,7 @@
  *   LOWERED   none in force; what sidelight never needs  privilege_lower()
  *             is given up for good
  *   RAISED    between privilege_raise() and the end of its scope; nests
+ *   NONE      none is held any more                     privilege_give_up()
  *
  * In state ALL raising changes nothing. Linux keeps capabilities by thread:
  * this is for the main thread, and threads started while LOWERED have none.
@@ -33,7 +34,12 @@ int privilege_lower(bool with_command);
 int privilege_raise(void);
 void privilege_drop(const int *raised);
 
-#define scoped_privilege __attribute__((cleanup(privilege_drop)))
+#define scoped_privilege __attribute__((cleanup(privilege_drop), unused))
+
+/* Gives up all of them for good, as a process does that only reads from now on; with_files: but for
+ * CAP_DAC_OVERRIDE, with which root writes into directories of others. Returns 0 or
+ * negative errno. */
+int privilege_give_up(bool with_files);
 
 /* May this capability be put in force? CAP_SYS_ADMIN stands in for BPF, NET_ADMIN, PERFMON, as in
  * the kernel. */

@@ -83,20 +83,26 @@ int process_comm(const struct process *p, char *ret_comm, size_t size)
 	return 0;
 }
 
-void process_shown_comm(pid_t pid, char ret_comm[PROCESS_COMM_MAX])
+void process_shown_comm_of(const struct process *p, char ret_comm[PROCESS_COMM_MAX])
 {
-	struct process p = {.dir_fd = -1};
-	int err = process_open(&p, pid);
-
-	if (!err) {
-		err = process_comm(&p, ret_comm, PROCESS_COMM_MAX);
-		process_close(&p);
-	}
-	if (err)
-		(void)snprintf(ret_comm, PROCESS_COMM_MAX, "?"); /* has room for it */
+	if (process_comm(p, ret_comm, PROCESS_COMM_MAX))
+		ret_comm[0] = '\0';
 	/* Chosen by the program: nothing for a terminal. */
 	for (char *at = ret_comm; *at; at++)
 		*at = *at < ' ' || *at > '~' ? '?' : *at;
+}
+
+void process_shown_comm(pid_t pid, char ret_comm[PROCESS_COMM_MAX])
+{
+	struct process p = {.dir_fd = -1};
+
+	ret_comm[0] = '\0';
+	if (process_open(&p, pid) == 0) {
+		process_shown_comm_of(&p, ret_comm);
+		process_close(&p);
+	}
+	if (!ret_comm[0])
+		(void)snprintf(ret_comm, PROCESS_COMM_MAX, "?"); /* has room for it */
 }
 
 /* Field 22 of stat; the second, in parentheses, may hold anything (proc(5)). */

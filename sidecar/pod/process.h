@@ -39,6 +39,8 @@ int process_comm(const struct process *p, char *ret_comm, size_t size);
  * has ended. */
 #define PROCESS_COMM_MAX 17
 void process_shown_comm(pid_t pid, char ret_comm[PROCESS_COMM_MAX]);
+/* The same of one that is open; "": it has ended. */
+void process_shown_comm_of(const struct process *p, char ret_comm[PROCESS_COMM_MAX]);
 /* When it started, in ticks since boot. */
 int process_started(const struct process *p, uint64_t *ret_ticks);
 

@@ -128,32 +128,81 @@ static int send_request(const struct sock_diag_list *l)
 		       : 0;
 }
 
-/* Is there a value in the nest of values that the kernel answers? */
-static bool has_value(const struct nlattr *nest)
+/* The first attribute of this type in a nest; NULL: there is none. */
+static const struct nlattr *find_in(const struct nlattr *nest, uint16_t type)
 {
-	const struct nlattr *first = (const struct nlattr *)((const char *)nest + NLA_HDRLEN);
+	const char *at = (const char *)nest + NLA_HDRLEN;
+	const char *end = (const char *)nest + nest->nla_len;
 
-	return nest->nla_len >= NLA_HDRLEN + NLA_HDRLEN &&
-	       (first->nla_type & NLA_TYPE_MASK) == SK_DIAG_BPF_STORAGE;
+	while (end - at >= NLA_HDRLEN) {
+		const struct nlattr *a = (const struct nlattr *)at;
+
+		if (a->nla_len < NLA_HDRLEN || a->nla_len > end - at)
+			return NULL;
+		if ((a->nla_type & NLA_TYPE_MASK) == type)
+			return a;
+		if (end - at < NLA_ALIGN(a->nla_len))
+			return NULL;
+		at += NLA_ALIGN(a->nla_len);
+	}
+	return NULL;
+}
+
+/* The first value of the maps that were asked about, if there is any. */
+static void read_storage(const struct nlattr *nest, struct sock_info *s)
+{
+	const struct nlattr *first = find_in(nest, SK_DIAG_BPF_STORAGE);
+	const struct nlattr *value;
+
+	if (!first)
+		return;
+	s->has_storage = true;
+	value = find_in(first, SK_DIAG_BPF_STORAGE_MAP_VALUE);
+	if (!value)
+		return;
+	s->storage = (const char *)value + NLA_HDRLEN;
+	s->storage_len = value->nla_len - NLA_HDRLEN;
+}
+
+/* tcpi_rcv_wnd, and behind it tcpi_rehash: both since 6.2 (71fc704768f6); before, the first of them
+ * was padding. */
+#define RECEIVE_WINDOW_AT                                                                          \
+	(offsetof(struct tcp_info, tcpi_snd_wnd) + sizeof(((struct tcp_info *)NULL)->tcpi_snd_wnd))
+
+static void read_info(const char *value, size_t len, struct sock_info *s)
+{
+	struct tcp_info info = {0};
+
+	memcpy(&info, value, len < sizeof(info) ? len : sizeof(info));
+	s->bytes = info.tcpi_bytes_received + info.tcpi_bytes_acked;
+	s->tcp = (struct sock_tcp){
+		.bytes_received = info.tcpi_bytes_received,
+		.bytes_sent = info.tcpi_bytes_acked,
+		.window_limited_us = info.tcpi_rwnd_limited,
+		.srtt_us = info.tcpi_rtt,
+		.retransmits = info.tcpi_total_retrans,
+		.send_window = info.tcpi_snd_wnd,
+		.has_receive_window = len >= RECEIVE_WINDOW_AT + 2 * sizeof(uint32_t),
+	};
+	if (s->tcp.has_receive_window)
+		memcpy(&s->tcp.receive_window, value + RECEIVE_WINDOW_AT, sizeof(uint32_t));
 }
 
 static void read_attribute(const struct nlattr *a, struct sock_info *s)
 {
 	const char *value = (const char *)a + NLA_HDRLEN;
 	size_t len = a->nla_len - NLA_HDRLEN;
-	struct tcp_info info = {0};
 
 	switch (a->nla_type & NLA_TYPE_MASK) {
 	case INET_DIAG_INFO:
-		memcpy(&info, value, len < sizeof(info) ? len : sizeof(info));
-		s->bytes = info.tcpi_bytes_received + info.tcpi_bytes_acked;
+		read_info(value, len, s);
 		break;
 	case INET_DIAG_CGROUP_ID:
 		if (len >= sizeof(s->cgroup_id))
 			memcpy(&s->cgroup_id, value, sizeof(s->cgroup_id));
 		break;
 	case INET_DIAG_SK_BPF_STORAGES:
-		s->has_storage = has_value(a);
+		read_storage(a, s);
 		break;
 	}
 }
@@ -177,6 +226,7 @@ static bool read_socket(const struct nlmsghdr *h, struct sock_info *ret_socket)
 		.is_listener = m->idiag_state == STATE_LISTEN,
 	};
 	memcpy(ret_socket->local_addr, m->id.idiag_src, sizeof(ret_socket->local_addr));
+	memcpy(ret_socket->remote_addr, m->id.idiag_dst, sizeof(ret_socket->remote_addr));
 	for (; end - at >= NLA_HDRLEN; at += NLA_ALIGN(a->nla_len)) {
 		a = (const struct nlattr *)at;
 		if (a->nla_len < NLA_HDRLEN || a->nla_len > end - at)

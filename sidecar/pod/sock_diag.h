@@ -14,17 +14,33 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* TCP's numbers of a connection. */
+struct sock_tcp {
+	uint64_t bytes_received;
+	uint64_t bytes_sent; /* and acknowledged */
+	uint64_t window_limited_us; /* sending waited so long for the peer's receive window */
+	uint32_t srtt_us;
+	uint32_t retransmits;
+	uint32_t send_window; /* that the peer has advertised */
+	uint32_t receive_window; /* that this end has; valid if has_receive_window (Linux 6.2) */
+	bool has_receive_window;
+};
+
 struct sock_info {
 	uint64_t cookie; /* unique while the machine runs */
 	uint64_t cgroup_id; /* of the process that made it, or its listener; 0: unknown */
 	uint64_t bytes; /* payload received, and payload sent and acknowledged */
 	uint32_t inode; /* as in /proc/PID/fd; 0: no process has it open */
 	uint32_t local_addr[4]; /* network order; IPv4 in [0] */
+	uint32_t remote_addr[4];
 	uint16_t local_port;
 	uint16_t remote_port;
 	bool is_ipv6;
 	bool is_listener;
 	bool has_storage; /* one of the maps that were asked about has a value for it */
+	const void *storage; /* the first such value; borrowed during the call; NULL: none */
+	size_t storage_len;
+	struct sock_tcp tcp;
 };
 
 struct sock_diag_maps {

@@ -254,11 +254,11 @@ static void deal_with_rest(struct spawn *s)
 	int ended = cgroup_each(s->cgroup, end_remainder, &r);
 
 	if (ended > 0)
-		log_info("run: the program has ended with status %d; ending %d process%s that it "
+		log_info("the program has ended with status %d; ending %d process%s that it "
 			 "left",
 			 s->exit_code, ended, ended == 1 ? "" : "es");
 	if (r.daemons > 0)
-		log_info("run: the program has ended with status %d; watching the daemon that it "
+		log_info("the program has ended with status %d; watching the daemon that it "
 			 "started (%d process%s) until it ends",
 			 s->exit_code, r.daemons, r.daemons == 1 ? "" : "es");
 	else
@@ -309,11 +309,11 @@ void spawn_end(struct spawn *s)
 static void force_end(struct spawn *s)
 {
 	if (s->has_killed) {
-		log_warn("run: a process of the program does not end by SIGKILL; left alone");
+		log_warn("a process of the program does not end by SIGKILL; left alone");
 		s->state = SPAWN_ENDED;
 		return;
 	}
-	log_info("run: the program has not ended %d s after SIGTERM; killing what is left of it",
+	log_info("the program has not ended %d s after SIGTERM; killing what is left of it",
 		 GRACE_MS / 1000);
 	if (s->state == SPAWN_RUNNING)
 		(void)kill(s->pid, SIGKILL); /* it may have moved to another cgroup */

@@ -37,9 +37,9 @@ int target_create(struct target *t, const char *program)
 	set_name(t, program);
 	err = cgroup_create(&t->cgroup);
 	if (err == -ENODEV)
-		log_error("run: " NO_CGROUP2);
+		log_error(NO_CGROUP2);
 	else if (err)
-		log_error("run: cannot make a cgroup below %s (%s); run it as root, with the "
+		log_error("cannot make a cgroup below %s (%s); run it as root, with the "
 			  "cgroup file system writable",
 			  t->cgroup.path, strerror(-err));
 	return err;
@@ -54,22 +54,22 @@ int target_open_pid(struct target *t, pid_t pid)
 	if (err == -EXDEV)
 		err = process_open_cgroup_of(pid, &t->cgroup);
 	if (err == -ESRCH) {
-		log_error("run: --pid: there is no process %d", (int)pid);
+		log_error("--pid: there is no process %d", (int)pid);
 	} else if (err == -ENODEV) {
-		log_error("run: " NO_CGROUP2);
+		log_error(NO_CGROUP2);
 	} else if (err == -EXDEV) {
-		log_error("run: --pid: the cgroup of process %d is not below any that is mounted "
+		log_error("--pid: the cgroup of process %d is not below any that is mounted "
 			  "here; start sidelight in the same container or outside of any",
 			  (int)pid);
 	} else if (err == -EACCES || err == -EPERM) {
-		log_error("run: --pid: not allowed to reach the cgroup of process %d; "
+		log_error("--pid: not allowed to reach the cgroup of process %d; "
 			  "CAP_SYS_PTRACE is what it takes",
 			  (int)pid);
 	} else if (err) {
-		log_error("run: --pid: cannot open the cgroup of process %d (%s)", (int)pid,
+		log_error("--pid: cannot open the cgroup of process %d (%s)", (int)pid,
 			  strerror(-err));
 	} else if (t->cgroup.is_root) {
-		log_error("run: --pid: process %d is in the root cgroup, with everything else; "
+		log_error("--pid: process %d is in the root cgroup, with everything else; "
 			  "start it in one of its own: sidelight run -- CMD, or mkdir %s/app; "
 			  "echo $$ > %s/app/cgroup.procs in the shell that starts it (sockets that "
 			  "it has stay in the root cgroup, also if it is moved); or watch the "
@@ -91,11 +91,11 @@ int target_open_dir(struct target *t, const char *dir)
 	*t = (struct target){.cgroup.fd = -1};
 	err = cgroup_open(&t->cgroup, dir);
 	if (err == -EMEDIUMTYPE)
-		log_error("run: --cgroup: %s is not on a cgroup v2 file system; \"grep cgroup2 "
+		log_error("--cgroup: %s is not on a cgroup v2 file system; \"grep cgroup2 "
 			  "/proc/mounts\" shows where that is",
 			  dir);
 	else if (err)
-		log_error("run: --cgroup: cannot open %s (%s)", dir, strerror(-err));
+		log_error("--cgroup: cannot open %s (%s)", dir, strerror(-err));
 	else
 		set_name(t, dir);
 	return err;

@@ -73,23 +73,30 @@ static struct span of_replica_set(struct span pod, struct span hash)
 	return name;
 }
 
-bool workload_find(const char *pod, char *labels, char ret_workload[IDENTITY_VALUE_MAX])
+enum workload_kind workload_find(const char *pod, char *labels,
+				 char ret_workload[IDENTITY_VALUE_MAX])
 {
 	struct labels_of_controllers l = {0};
+	enum workload_kind kind = WORKLOAD_UNKNOWN;
 	struct span name = span_of(pod);
 	struct span found = {"", 0};
 
 	(void)podinfo_parse(labels, on_label, &l); /* the kubelet writes whole lines */
-	if (*l.job)
+	if (*l.job) {
 		found = of_job(span_of(l.job));
-	else if (*l.template_hash)
+		kind = span_is(found, l.job) ? WORKLOAD_JOB : WORKLOAD_CRONJOB;
+	} else if (*l.template_hash) {
 		found = of_replica_set(name, span_of(l.template_hash));
-	else if (l.is_stateful && digits_at_end(name))
+		kind = WORKLOAD_DEPLOYMENT;
+	} else if (l.is_stateful && digits_at_end(name)) {
 		found = cut(name, digits_at_end(name));
-	else if (l.has_revision && !l.is_stateful)
+		kind = WORKLOAD_STATEFULSET;
+	} else if (l.has_revision && !l.is_stateful) {
 		found = cut(name, SUFFIX_LEN);
+		kind = WORKLOAD_DAEMONSET;
+	}
 	if (!found.len || found.len >= IDENTITY_VALUE_MAX)
-		return false;
+		return WORKLOAD_UNKNOWN;
 	(void)snprintf(ret_workload, IDENTITY_VALUE_MAX, "%.*s", (int)found.len, found.ptr);
-	return true;
+	return kind;
 }

@@ -14,10 +14,21 @@
 
 #include "pod/identity.h"
 
+enum workload_kind {
+	WORKLOAD_UNKNOWN,
+	WORKLOAD_DEPLOYMENT,
+	WORKLOAD_STATEFULSET,
+	WORKLOAD_DAEMONSET,
+	WORKLOAD_JOB,
+	WORKLOAD_CRONJOB,
+	WORKLOAD_KIND_MAX,
+};
+
 /*
- * `labels` is the text of the downward API's file, which is changed. False, and nothing
+ * `labels` is the text of the downward API's file, which is changed. WORKLOAD_UNKNOWN, and nothing
  * written, where name and labels do not tell.
  */
-bool workload_find(const char *pod, char *labels, char ret_workload[IDENTITY_VALUE_MAX]);
+enum workload_kind workload_find(const char *pod, char *labels,
+				 char ret_workload[IDENTITY_VALUE_MAX]);
 
 #endif

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/http1.h"
 
+#include "proto/http1_body.h"
 #include "proto/http1_chunk.h"
 #include "proto/http1_head.h"
 #include "proto/http1_head_cache.h"
+#include "proto/http1_optional.h"
 #include "proto/http1_partial.h"
-
-/* The sink and its context. */
-struct out {
-	const struct http1_sink *sink;
-	void *ctx;
-};
 
 void http1_init(struct http1 *p, bool is_response)
 {
@@ -62,83 +58,26 @@ void http1_resync(struct http1 *p)
 {
 	http1_partial_free(p->partial);
 	p->partial = NULL;
+	p->held = 0;
 	p->state = HTTP1_SYNC;
 }
 
-static void fail(struct http1 *p, struct out out, enum parse_fail why, bool has_head)
-{
-	http1_resync(p);
-	out.sink->fail(out.ctx, p->is_response, why, has_head);
-}
-
-/* The current message is complete. */
-static void end(struct http1 *p, struct out out)
-{
-	uint64_t body_bytes = p->body_bytes;
-
-	p->state = HTTP1_START;
-	p->body_bytes = 0;
-	out.sink->end(out.ctx, p->is_response, body_bytes, p->last_ns);
-}
-
-/* The kind of the body, from the owner's knowledge and the status. */
-static enum http1_body body_kind(const struct http1 *p, const struct message *m,
-				 enum http1_body body)
-{
-	if (p->state == HTTP1_TUNNEL)
-		return HTTP1_BODY_TUNNEL;
-	if (m->is_response && body <= HTTP1_BODY_OPTIONAL && http1_is_bodyless(m->status))
-		return HTTP1_BODY_NONE;
-	return body;
-}
-
-/*
- * A reported head has ended: the framing of its body decides the next state (RFC 9112 section 6.3).
- */
-static inline void begin_body(struct http1 *p, struct out out, const struct http1_framing *f,
-			      enum http1_body body)
-{
-	p->is_resync = false;
-	p->is_body_optional = body == HTTP1_BODY_OPTIONAL;
-	p->body_bytes = 0;
-	if (body == HTTP1_BODY_TUNNEL) {
-		http1_tunnel(p);
-	} else if (f->has_nul) {
-		fail(p, out, PARSE_FAIL_FIELD, true);
-	} else if (body == HTTP1_BODY_NONE) {
-		end(p, out);
-	} else if (f->has_coding) {
-		p->state = f->is_chunked ? HTTP1_CHUNKED : HTTP1_CLOSE;
-		if (f->is_chunked)
-			http1_chunk_begin(p);
-		else if (!p->is_response)
-			fail(p, out, PARSE_FAIL_LENGTH, true);
-	} else if (f->is_bad_length) {
-		fail(p, out, PARSE_FAIL_LENGTH, true);
-	} else if (f->has_length ? f->length == 0 : !p->is_response) {
-		end(p, out);
-	} else {
-		p->state = f->has_length ? HTTP1_LENGTH : HTTP1_CLOSE;
-		p->body_left = f->length;
-	}
-}
-
 /* The start line is malformed. That is not reported if its position was only a guess. */
-static void bad_start(struct http1 *p, struct out out)
+static void bad_start(struct http1 *p, struct http1_out out)
 {
 	http1_partial_free(p->partial);
 	p->partial = NULL;
 	if (p->is_resync)
 		p->state = HTTP1_SYNC;
 	else
-		fail(p, out, PARSE_FAIL_START_LINE, false);
+		http1_fail(p, out, PARSE_FAIL_START_LINE, false);
 }
 
 /*
  * Reports the buffered head, complete or truncated; returns false if it is malformed. Its bytes
  * stay until the callback returns, even if that begins a tunnel.
  */
-static bool partial_head(struct http1 *p, struct out out, bool is_truncated)
+static bool partial_head(struct http1 *p, struct http1_out out, bool is_truncated)
 {
 	struct http1_partial *part = p->partial;
 	struct http1_head h;
@@ -149,7 +88,7 @@ static bool partial_head(struct http1 *p, struct out out, bool is_truncated)
 	h.m.time_ns = part->time_ns;
 	p->partial = NULL;
 	p->body_bytes = 0; /* a body that was lost before has no end */
-	body = body_kind(p, &h.m, out.sink->head(out.ctx, &h.m));
+	body = http1_body_kind(p, &h.m, out.sink->head(out.ctx, &h.m));
 	if (is_truncated && body != HTTP1_BODY_TUNNEL) {
 		http1_partial_report(part, &h.framing, body);
 		p->partial = part;
@@ -157,34 +96,36 @@ static bool partial_head(struct http1 *p, struct out out, bool is_truncated)
 		return true;
 	}
 	http1_partial_free(part);
-	begin_body(p, out, &h.framing, body);
+	http1_body_begin(p, out, &h.framing, body);
 	return true;
 }
 
 /* The end of a head that is reported already. */
-static void end_reported_head(struct http1 *p, struct out out)
+static void end_reported_head(struct http1 *p, struct http1_out out)
 {
 	struct http1_framing framing = p->partial->framing;
 	enum http1_body body = p->partial->body;
 
 	http1_partial_free(p->partial);
 	p->partial = NULL;
-	begin_body(p, out, &framing, body);
+	http1_body_begin(p, out, &framing, body);
 }
 
 /*
  * The current message, whose framing was lost, has ended: the next one begins, or the direction
  * ends.
  */
-static void end_unframed(struct http1 *p, struct out out)
+static void end_unframed(struct http1 *p, struct http1_out out)
 {
 	http1_partial_free(p->partial);
 	p->partial = NULL;
-	end(p, out);
+	if (p->state == HTTP1_UNFRAMED)
+		http1_body_miss_trailers(p, out);
+	http1_end(p, out);
 }
 
 /* Adds data to a partial head. Returns how many bytes were used. */
-static size_t on_head(struct http1 *p, struct span data, struct out out)
+static size_t on_head(struct http1 *p, struct span data, struct http1_out out)
 {
 	struct http1_partial *part = p->partial;
 	size_t used = 0;
@@ -217,7 +158,7 @@ static size_t on_head(struct http1 *p, struct span data, struct out out)
 		bad_start(p, out);
 		break;
 	default:
-		fail(p, out, PARSE_FAIL_MEMORY, part->is_reported);
+		http1_fail(p, out, PARSE_FAIL_MEMORY, part->is_reported);
 		break;
 	}
 	return used;
@@ -227,7 +168,7 @@ static size_t on_head(struct http1 *p, struct span data, struct out out)
  * Reports a parsed head of which `there` bytes follow, head included. Returns how many were used.
  */
 static inline size_t on_parsed_head(struct http1 *p, struct http1_head *h, size_t there,
-				    uint64_t time_ns, struct out out)
+				    uint64_t time_ns, struct http1_out out)
 {
 	uint64_t whole = h->message_len;
 	size_t len = h->len;
@@ -239,16 +180,16 @@ static inline size_t on_parsed_head(struct http1 *p, struct http1_head *h, size_
 	if (body == HTTP1_BODY_FRAMED && p->state == HTTP1_START && whole - 1 < there) {
 		p->is_resync = false;
 		p->body_bytes = whole - len;
-		end(p, out);
+		http1_end(p, out);
 		return (size_t)whole;
 	}
-	begin_body(p, out, &h->framing, body_kind(p, &h->m, body));
+	http1_body_begin(p, out, &h->framing, http1_body_kind(p, &h->m, body));
 	return len;
 }
 
 /* Parses a head that is not cached. Returns how many bytes were used. */
 static __attribute__((noinline)) size_t parse_head(struct http1 *p, struct span data,
-						   uint64_t time_ns, struct out out)
+						   uint64_t time_ns, struct http1_out out)
 {
 	struct http1_head h;
 
@@ -261,7 +202,7 @@ static __attribute__((noinline)) size_t parse_head(struct http1 *p, struct span 
 	default:
 		p->partial = http1_partial_new(p->memory, time_ns);
 		if (!p->partial)
-			fail(p, out, PARSE_FAIL_MEMORY, false);
+			http1_fail(p, out, PARSE_FAIL_MEMORY, false);
 		else
 			p->state = HTTP1_HEAD;
 		return 0;
@@ -269,7 +210,8 @@ static __attribute__((noinline)) size_t parse_head(struct http1 *p, struct span 
 }
 
 /* The first bytes of a message: nearly always a complete head, and often a complete message. */
-static inline size_t on_start(struct http1 *p, struct span data, uint64_t time_ns, struct out out)
+static inline size_t on_start(struct http1 *p, struct span data, uint64_t time_ns,
+			      struct http1_out out)
 {
 	struct http1_head *known;
 	size_t used = 0;
@@ -288,39 +230,31 @@ static inline size_t on_start(struct http1 *p, struct span data, uint64_t time_n
 	return used + parse_head(p, data, time_ns, out);
 }
 
-static uint64_t on_length(struct http1 *p, uint64_t n, struct out out)
+static void feed(struct http1 *p, struct span data, struct http1_out out);
+
+/* The first bytes in place of a body that may be missing. Returns how many were used. */
+static size_t on_optional(struct http1 *p, struct span data, struct http1_out out)
 {
-	if (n > p->body_left)
-		n = p->body_left;
-	p->body_left -= n;
-	p->body_bytes += n;
-	if (p->body_left == 0)
-		end(p, out);
-	return n;
+	enum http1_optional next = http1_optional_add(p, data);
+
+	if (next == HTTP1_OPTIONAL_HELD)
+		return data.len;
+	if (next == HTTP1_OPTIONAL_MESSAGE)
+		http1_end(p, out);
+	feed(p, http1_optional_take(p), out);
+	return 0;
 }
 
-static size_t on_chunked(struct http1 *p, struct span data, struct out out)
+/* Bytes that were held are body. */
+static void release_held(struct http1 *p, struct http1_out out)
 {
-	bool is_unframed = p->state == HTTP1_UNFRAMED;
-	enum http1_chunk_result result;
-	size_t used = 0;
-
-	result = is_unframed ? http1_unframed_data(p, data, &used)
-			     : http1_chunk_data(p, data, &used);
-	p->body_bytes += used;
-	if (result == HTTP1_CHUNK_DONE) {
-		end(p, out);
-	} else if (result == HTTP1_CHUNK_BAD && is_unframed) {
-		fail(p, out, PARSE_FAIL_LOST, true);
-		p->state = p->state == HTTP1_SYNC ? HTTP1_START : p->state;
-	} else if (result == HTTP1_CHUNK_BAD) {
-		fail(p, out, PARSE_FAIL_CHUNK, true);
-	}
-	return used;
+	if (p->held)
+		feed(p, http1_optional_take(p), out);
 }
 
 /* Bytes inside a message. Returns how many were used. */
-static __attribute__((noinline)) size_t on_inside(struct http1 *p, struct span data, struct out out)
+static __attribute__((noinline)) size_t on_inside(struct http1 *p, struct span data,
+						  struct http1_out out)
 {
 	switch (p->state) {
 	case HTTP1_HEAD:
@@ -328,18 +262,15 @@ static __attribute__((noinline)) size_t on_inside(struct http1 *p, struct span d
 	case HTTP1_LENGTH:
 	case HTTP1_CHUNKED:
 	case HTTP1_CLOSE:
-		if (p->is_body_optional && p->body_bytes == 0 &&
-		    http1_head_has_start(data, p->is_response)) {
-			end(p, out);
-			return 0;
-		}
+		if (http1_is_optional(p))
+			return on_optional(p, data, out);
 		if (p->state == HTTP1_LENGTH)
-			return (size_t)on_length(p, data.len, out);
+			return (size_t)http1_body_pass(p, data.len, out);
 		if (p->state == HTTP1_CLOSE)
 			p->body_bytes += data.len;
-		return p->state == HTTP1_CLOSE ? data.len : on_chunked(p, data, out);
+		return p->state == HTTP1_CLOSE ? data.len : http1_body_chunked(p, data, out);
 	case HTTP1_UNFRAMED:
-		return on_chunked(p, data, out);
+		return http1_body_chunked(p, data, out);
 	case HTTP1_TUNNEL:
 		if (out.sink->tunnel)
 			out.sink->tunnel(out.ctx, p->is_response, data, p->last_ns);
@@ -349,12 +280,23 @@ static __attribute__((noinline)) size_t on_inside(struct http1 *p, struct span d
 	}
 }
 
-/* The general case of http1_data(). */
-static __attribute__((noinline)) void any_data(struct http1 *p, struct span data, uint64_t time_ns,
-					       struct out out)
+/* The bytes of whatever state the parser is in. */
+static void feed(struct http1 *p, struct span data, struct http1_out out)
 {
 	size_t used;
 
+	for (; data.len > 0; data = span_from(data, used)) {
+		if (p->state == HTTP1_START)
+			used = on_start(p, data, p->last_ns, out);
+		else
+			used = on_inside(p, data, out);
+	}
+}
+
+/* The general case of http1_data(). */
+static __attribute__((noinline)) void any_data(struct http1 *p, struct span data, uint64_t time_ns,
+					       struct http1_out out)
+{
 	if (data.len == 0)
 		return;
 	if (may_have_ended(p) && http1_head_has_start(data, p->is_response))
@@ -366,12 +308,7 @@ static __attribute__((noinline)) void any_data(struct http1 *p, struct span data
 		p->state = HTTP1_START;
 		p->is_resync = true;
 	}
-	for (; data.len > 0; data = span_from(data, used)) {
-		if (p->state == HTTP1_START)
-			used = on_start(p, data, time_ns, out);
-		else
-			used = on_inside(p, data, out);
-	}
+	feed(p, data, out);
 }
 
 void http1_data(struct http1 *p, struct span data, uint64_t time_ns, const struct http1_sink *sink,
@@ -386,21 +323,21 @@ void http1_data(struct http1 *p, struct span data, uint64_t time_ns, const struc
 	/* Most segments are one complete message whose head is cached. */
 	if (known) {
 		p->last_ns = time_ns;
-		used = on_parsed_head(p, known, data.len, time_ns, (struct out){sink, ctx});
+		used = on_parsed_head(p, known, data.len, time_ns, (struct http1_out){sink, ctx});
 		if (used == data.len)
 			return;
 	}
-	any_data(p, span_from(data, used), time_ns, (struct out){sink, ctx});
+	any_data(p, span_from(data, used), time_ns, (struct http1_out){sink, ctx});
 }
 
 /* Bytes of a head were skipped. Sources skip bytes of a head only beyond its limit. */
-static void skip_head(struct http1 *p, struct out out)
+static void skip_head(struct http1 *p, struct http1_out out)
 {
 	bool is_news = !p->partial->is_reported;
 
 	/* A truncated target has no known route. */
 	if (is_news && (!p->partial->line || !http1_truncate_head(p, out.sink, out.ctx))) {
-		fail(p, out, PARSE_FAIL_LOST, false);
+		http1_fail(p, out, PARSE_FAIL_LOST, false);
 		return;
 	}
 	if (is_news)
@@ -412,13 +349,14 @@ static void skip_head(struct http1 *p, struct out out)
 void http1_skip(struct http1 *p, uint64_t len, uint64_t time_ns, const struct http1_sink *sink,
 		void *ctx)
 {
-	struct out out = {sink, ctx};
+	struct http1_out out = {sink, ctx};
 
 	if (len == 0)
 		return;
+	release_held(p, out);
 	p->last_ns = time_ns;
 	if (p->state == HTTP1_LENGTH) {
-		len -= on_length(p, len, out);
+		len -= http1_body_pass(p, len, out);
 		if (len == 0)
 			return;
 	}
@@ -441,28 +379,36 @@ void http1_skip(struct http1 *p, uint64_t len, uint64_t time_ns, const struct ht
 		skip_head(p, out);
 		break;
 	case HTTP1_START:
-		fail(p, out, PARSE_FAIL_LOST, false);
+		http1_fail(p, out, PARSE_FAIL_LOST, false);
 		break;
 	default:
 		break;
 	}
 }
 
+uint64_t http1_data_left(const struct http1 *p)
+{
+	if (p->state == HTTP1_CHUNKED)
+		return http1_chunk_left(p);
+	return p->state == HTTP1_LENGTH ? p->body_left : 0;
+}
+
 void http1_lost(struct http1 *p, uint64_t len, uint64_t time_ns, const struct http1_sink *sink,
 		void *ctx)
 {
-	struct out out = {sink, ctx};
+	struct http1_out out = {sink, ctx};
 
 	if (len == 0)
 		return;
+	release_held(p, out);
 	if (p->state == HTTP1_CHUNKED && http1_chunk_skip(p, len)) {
 		p->last_ns = time_ns;
 		p->body_bytes += len;
 	} else if (p->state == HTTP1_CHUNKED || p->state == HTTP1_UNFRAMED) {
 		/* The end of the body and further messages may be among the lost bytes. */
-		fail(p, out, PARSE_FAIL_LOST, true);
+		http1_fail(p, out, PARSE_FAIL_LOST, true);
 	} else if (p->state == HTTP1_HEAD) {
-		fail(p, out, PARSE_FAIL_LOST, p->partial->is_reported);
+		http1_fail(p, out, PARSE_FAIL_LOST, p->partial->is_reported);
 	} else {
 		http1_skip(p, len, time_ns, sink, ctx);
 	}
@@ -470,16 +416,18 @@ void http1_lost(struct http1 *p, uint64_t len, uint64_t time_ns, const struct ht
 
 void http1_fin(struct http1 *p, uint64_t time_ns, const struct http1_sink *sink, void *ctx)
 {
-	struct out out = {sink, ctx};
+	struct http1_out out = {sink, ctx};
 
 	(void)time_ns; /* the last byte came earlier: last_ns */
+	release_held(p, out);
 	if (p->state == HTTP1_CLOSE || may_have_ended(p))
 		end_unframed(p, out);
 	else if (p->state == HTTP1_UNFRAMED && !http1_unframed_saw_last_byte(p))
-		fail(p, out, PARSE_FAIL_LOST, true); /* the lost bytes may have been its end */
+		http1_fail(p, out, PARSE_FAIL_LOST,
+			   true); /* the lost bytes may have been its end */
 }
 
 bool http1_truncate_head(struct http1 *p, const struct http1_sink *sink, void *ctx)
 {
-	return http1_holds_head(p) && partial_head(p, (struct out){sink, ctx}, true);
+	return http1_holds_head(p) && partial_head(p, (struct http1_out){sink, ctx}, true);
 }

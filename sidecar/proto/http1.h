@@ -92,6 +92,12 @@ struct http1_sink {
 	 * PARSE_FAIL_HEAD_TOO_LARGE the message goes on.
 	 */
 	void (*fail)(void *ctx, bool is_response, enum parse_fail why, bool has_head);
+	/*
+	 * Bytes of the trailer section of the current message, which follows a chunked body, cut
+	 * anywhere. Empty bytes: bytes of the body were skipped, and if there is a section, it is
+	 * not reported. NULL: not needed.
+	 */
+	void (*trailers)(void *ctx, bool is_response, struct span bytes);
 	/* Bytes that follow the head which began a tunnel. NULL: the owner does not need them. */
 	void (*tunnel)(void *ctx, bool is_response, struct span data, uint64_t time_ns);
 };
@@ -107,6 +113,7 @@ struct http1 {
 	uint8_t chunk_state; /* CHUNKED: enum in http1_chunk.c */
 	uint8_t tail_len; /* UNFRAMED: bytes in tail; 0 if the newest bytes were skipped */
 	char tail[7]; /* UNFRAMED: newest bytes, to find CR LF 0 CR LF CR LF across segments */
+	uint8_t held; /* bytes that may be body or the next message: see http1_optional.h */
 	uint8_t cache_slot; /* slot of the last cached head: see http1_head_cache_find() */
 	uint64_t body_left; /* LENGTH: bytes of body; CHUNKED: bytes of this chunk */
 	uint64_t body_bytes; /* bytes of this message's body so far */
@@ -161,6 +168,11 @@ static inline bool http1_is_inside(const struct http1 *p)
 {
 	return p->state >= HTTP1_HEAD && p->state <= HTTP1_CLOSE;
 }
+/* True in a tunnel: no message follows. */
+static inline bool http1_is_tunnel(const struct http1 *p)
+{
+	return p->state == HTTP1_TUNNEL;
+}
 /* True while the parser buffers a head that it has not reported. */
 bool http1_holds_head(const struct http1 *p);
 /* True in state SYNC: messages may pass unnoticed. Further missing bytes are not reported. */
@@ -181,7 +193,11 @@ static inline uint64_t http1_body_left(const struct http1 *p)
 {
 	if (p->state == HTTP1_CHUNKED || p->state == HTTP1_UNFRAMED)
 		return UINT64_MAX;
-	return p->state == HTTP1_LENGTH ? p->body_left : 0;
+	if (p->state != HTTP1_LENGTH)
+		return 0;
+	return p->held < p->body_left ? p->body_left - p->held : 0;
 }
+/* The bytes of the current body, or of the current chunk of it, that follow at least. */
+uint64_t http1_data_left(const struct http1 *p);
 
 #endif

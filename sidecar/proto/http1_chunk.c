@@ -94,8 +94,10 @@ static bool framing_byte(struct http1 *p, char c)
 	}
 }
 
-enum http1_chunk_result http1_chunk_data(struct http1 *p, struct span data, size_t *ret_used)
+enum http1_chunk_result http1_chunk_data(struct http1 *p, struct span data, size_t *ret_used,
+					 size_t *ret_trailers)
 {
+	size_t trailers = SIZE_MAX;
 	size_t used = 0;
 
 	while (used < data.len) {
@@ -110,16 +112,20 @@ enum http1_chunk_result http1_chunk_data(struct http1 *p, struct span data, size
 				p->chunk_state = CHUNK_DATA_CR;
 			continue;
 		}
-		if (data.ptr[used] == '\n' &&
-		    (p->chunk_state == CHUNK_TRAILER || p->chunk_state == CHUNK_TRAILER_CR)) {
-			*ret_used = used + 1;
-			return HTTP1_CHUNK_DONE;
+		if (p->chunk_state >= CHUNK_TRAILER) {
+			trailers = trailers < used ? trailers : used;
+			if (data.ptr[used] == '\n' && p->chunk_state != CHUNK_TRAILER_LINE) {
+				*ret_used = used + 1;
+				*ret_trailers = trailers;
+				return HTTP1_CHUNK_DONE;
+			}
 		}
 		if (!framing_byte(p, data.ptr[used]))
 			return HTTP1_CHUNK_BAD;
 		used++;
 	}
 	*ret_used = used;
+	*ret_trailers = trailers < used ? trailers : used;
 	return HTTP1_CHUNK_MORE;
 }
 
@@ -131,6 +137,11 @@ bool http1_chunk_skip(struct http1 *p, uint64_t len)
 	if (p->body_left == 0)
 		p->chunk_state = CHUNK_DATA_CR;
 	return true;
+}
+
+uint64_t http1_chunk_left(const struct http1 *p)
+{
+	return p->chunk_state == CHUNK_DATA ? p->body_left : 0;
 }
 
 void http1_unframed_skip(struct http1 *p)
@@ -178,9 +189,10 @@ static bool is_trailer_section(struct span s)
  * The offset in s at which the body ends, 0 if it does not: after CR LF 0 CR LF CR LF, if s ends
  * there or another message begins there; or at the end of s, if s ends in a last chunk with
  * trailers. The bytes in `before` precede s, and skipped bytes precede them. Only offsets above
- * `from` count.
+ * `from` count. *ret_trailers is where the trailer section begins, the end if there is none.
  */
-static size_t find_end(struct span s, struct span before, size_t from, bool is_response)
+static size_t find_end(struct span s, struct span before, size_t from, bool is_response,
+		       size_t *ret_trailers)
 {
 	struct span rest = s;
 	const char *zero;
@@ -193,10 +205,14 @@ static size_t find_end(struct span s, struct span before, size_t from, bool is_r
 		if (!is_line_start(s, at, before))
 			continue;
 		if (end <= s.len && end > from && memcmp(zero + 3, "\r\n", 2) == 0 &&
-		    (end == s.len || http1_head_has_start(span_from(s, end), is_response)))
+		    (end == s.len || http1_head_has_start(span_from(s, end), is_response))) {
+			*ret_trailers = end;
 			return end;
-		if (s.len > from && rest.len > 2 && is_trailer_section(rest))
+		}
+		if (s.len > from && rest.len > 2 && is_trailer_section(rest)) {
+			*ret_trailers = s.len - rest.len;
 			return s.len;
+		}
 	}
 	return 0;
 }
@@ -207,10 +223,12 @@ static size_t find_end(struct span s, struct span before, size_t from, bool is_r
  * line. A last chunk in an unusual form (00, extensions) is not recognised, and the body ends when
  * the next message begins.
  */
-enum http1_chunk_result http1_unframed_data(struct http1 *p, struct span data, size_t *ret_used)
+enum http1_chunk_result http1_unframed_data(struct http1 *p, struct span data, size_t *ret_used,
+					    size_t *ret_trailers)
 {
 	struct span before = {p->tail, p->tail_len};
 	char joined[sizeof(p->tail) + 32];
+	size_t trailers = 0;
 	size_t end;
 
 	if (http1_head_has_start(data, p->is_response))
@@ -222,13 +240,15 @@ enum http1_chunk_result http1_unframed_data(struct http1 *p, struct span data, s
 		memcpy(joined, before.ptr, before.len);
 		memcpy(joined + before.len, data.ptr, data.len);
 		end = find_end((struct span){joined, before.len + data.len}, dropped, before.len,
-			       p->is_response);
+			       p->is_response, &trailers);
 		end -= end ? before.len : 0;
+		trailers = trailers < before.len ? SIZE_MAX : trailers - before.len;
 	} else {
-		end = find_end(data, before, 0, p->is_response);
+		end = find_end(data, before, 0, p->is_response, &trailers);
 	}
 	if (end) {
 		*ret_used = end;
+		*ret_trailers = trailers;
 		return HTTP1_CHUNK_DONE;
 	}
 	if (data.len >= sizeof(p->tail)) {

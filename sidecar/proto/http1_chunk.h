@@ -18,7 +18,9 @@ enum http1_chunk_result {
 /* Resets the state for the first chunk of a body. */
 void http1_chunk_begin(struct http1 *p);
 
-enum http1_chunk_result http1_chunk_data(struct http1 *p, struct span data, size_t *ret_used);
+/* *ret_trailers is where the trailer section begins in data; *ret_used: not in it, or empty. */
+enum http1_chunk_result http1_chunk_data(struct http1 *p, struct span data, size_t *ret_used,
+					 size_t *ret_trailers);
 
 /*
  * Skips len bytes. Returns true if all of them are inside one chunk, so that its framing stays
@@ -26,10 +28,15 @@ enum http1_chunk_result http1_chunk_data(struct http1 *p, struct span data, size
  */
 bool http1_chunk_skip(struct http1 *p, uint64_t len);
 
+/* Bytes of data that follow in the current chunk. */
+uint64_t http1_chunk_left(const struct http1 *p);
+
 /* Bytes were skipped and the framing is lost. Called for the first and for each further skip. */
 void http1_unframed_skip(struct http1 *p);
 
-enum http1_chunk_result http1_unframed_data(struct http1 *p, struct span data, size_t *ret_used);
+/* *ret_trailers as above, once the body has ended; SIZE_MAX: it begins before data. */
+enum http1_chunk_result http1_unframed_data(struct http1 *p, struct span data, size_t *ret_used,
+					    size_t *ret_trailers);
 
 /* True if the newest byte of the body was copied, not skipped. */
 bool http1_unframed_saw_last_byte(const struct http1 *p);

@@ -147,6 +147,25 @@ static void __attribute__((noinline)) transfer_encoding(struct http1_framing *f,
 	}
 }
 
+/* One of the fields of which a request has one at most: a second one makes both invalid. */
+static void add_once(struct span *field, struct span value)
+{
+	*field = (struct span){value.ptr, field->ptr ? 0 : value.len};
+}
+
+/* The fields of trace contexts are not decoded here, since nobody may want them. */
+static void trace_field(struct message *m, const char *p, size_t n)
+{
+	if (n > 11 && p[11] == ':' && is_name(p, "traceparent", 11))
+		add_once(&m->traceparent, trimmed(p, 12, n));
+	else if (n > 2 && p[2] == ':' && (p[0] | 0x20) == 'b' && p[1] == '3')
+		add_once(&m->b3, trimmed(p, 3, n));
+	else if ((n > 12 && p[12] == ':' && is_name(p, "x-b3-traceid", 12)) ||
+		 (n > 11 && p[11] == ':' && is_name(p, "x-b3-spanid", 11)))
+		m->has_b3_fields = true;
+	m->has_trace_fields = m->traceparent.ptr || m->b3.ptr || m->has_b3_fields;
+}
+
 /* The fields that few heads have. */
 static __attribute__((noinline)) bool rare_field(struct http1_head *h, const char *p, size_t n)
 {
@@ -162,6 +181,8 @@ static __attribute__((noinline)) bool rare_field(struct http1_head *h, const cha
 		value = trimmed(p, 7, n);
 		m->expects_continue =
 			value.len == 12 && strncasecmp(value.ptr, "100-continue", 12) == 0;
+	} else if (!m->is_response) {
+		trace_field(m, p, n);
 	}
 	return false;
 }
@@ -191,5 +212,12 @@ bool http1_field(struct http1_head *h, const char *p, size_t n)
 			m->user_agent = value_at(p, 11, n);
 		return false;
 	}
+	/* Many names begin with an x, and some with a t: most of them are none of these. */
+	if (first == 'x' && (n < 13 || (word32(p) | 0x20202020u) != word32("x-b3")))
+		return false;
+	if (first == 't' && (n < 12 || (p[11] != ':' && (n < 18 || p[17] != ':'))))
+		return false;
+	if (first == 'b' && (n < 3 || p[1] != '3'))
+		return false;
 	return rare_field(h, p, n);
 }

@@ -200,6 +200,7 @@ static bool is_framed(const struct http1_partial *part, struct span body, bool i
 {
 	const struct http1_framing *f = &part->framing;
 	struct http1 chunked = {0};
+	size_t trailers;
 	size_t used;
 
 	if (part->body == HTTP1_BODY_NONE || !(f->has_coding || f->has_length))
@@ -208,7 +209,8 @@ static bool is_framed(const struct http1_partial *part, struct span body, bool i
 		return body.len == 0 || f->length == body.len;
 	http1_chunk_begin(&chunked);
 	return body.len == 0 ||
-	       (http1_chunk_data(&chunked, body, &used) == HTTP1_CHUNK_DONE && used == body.len);
+	       (http1_chunk_data(&chunked, body, &used, &trailers) == HTTP1_CHUNK_DONE &&
+		used == body.len);
 }
 
 /* After a skip, an empty line may be inside of a body, unless the write ends there. */

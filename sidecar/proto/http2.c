@@ -65,6 +65,8 @@ static struct http2_heads *heads_of(struct http2 *p)
 		if (p->heads) {
 			p->heads->hpack.memory = p->memory;
 			p->heads->generation = p->generation;
+			p->heads->wants_trace = p->wants_trace;
+			p->heads->observer = p->observer;
 		}
 	}
 	return p->heads;
@@ -122,6 +124,7 @@ static void end_block(struct http2 *p, const struct out *out)
 	const struct http2_head *head;
 
 	at.first_ns = b->time_ns;
+	at.weight = b->weight;
 	p->block = NULL;
 	if (b->is_lost) {
 		forget_table(p);
@@ -156,7 +159,8 @@ static inline bool whole_block(struct http2 *p, struct span payload, const struc
 	const struct http2_frame *f = &p->frame;
 	const struct http2_head *head;
 
-	if (!http2_block_trim(f, &payload))
+	p->at.weight = 0;
+	if (!http2_block_trim(f, &payload, &p->at.weight))
 		return false;
 	head = read_block(p, out, payload);
 	if (f->type == HTTP2_HEADERS)

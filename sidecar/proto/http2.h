@@ -45,6 +45,7 @@ struct http2_arrival {
 	uint64_t first_ns;
 	uint64_t last_ns;
 	bool is_response;
+	uint16_t weight; /* head(): of the priority in HEADERS, from 1 to 256; 0: it has none */
 };
 
 struct http2_sink {
@@ -86,7 +87,9 @@ struct http2 {
 	bool has_resynced;
 	uint8_t have; /* number of bytes in `bytes`; PREFACE: number of bytes that matched */
 	uint8_t bytes[HTTP2_FRAME_HEAD];
-	const uint64_t *generation; /* see http2_head.h */
+	const uint64_t *generation; /* see http2_head.h, as for the next */
+	bool wants_trace;
+	const struct http2_observer *observer;
 	struct http2_frame frame; /* header of the current frame */
 	uint32_t left; /* bytes of its payload that are still to come */
 	uint32_t pad; /* BODY: how many of those are padding */

@@ -70,7 +70,7 @@ void http2_block_add(struct http2_block *b, struct span payload)
 	b->len += (uint32_t)payload.len;
 }
 
-bool http2_block_trim_any(const struct http2_frame *f, struct span *payload)
+bool http2_block_trim_any(const struct http2_frame *f, struct span *payload, uint16_t *ret_weight)
 {
 	size_t pad = 0;
 	size_t more = 0;
@@ -89,6 +89,8 @@ bool http2_block_trim_any(const struct http2_frame *f, struct span *payload)
 		more = 5;
 	if (payload->len < pad + more)
 		return false;
+	if (more == 5) /* the weight follows the stream that it depends on (RFC 9113 section 6.2) */
+		*ret_weight = (uint16_t)((uint8_t)payload->ptr[4] + 1);
 	payload->ptr += more;
 	payload->len -= pad + more;
 	return true;
@@ -102,10 +104,10 @@ bool http2_block_end_frame(struct http2_block *b, const struct http2_frame *f)
 		return true;
 	if (b->len == 0) {
 		payload = (struct span){"", 0};
-		return http2_block_trim(f, &payload);
+		return http2_block_trim(f, &payload, &b->weight);
 	}
 	payload = (struct span){b->data + b->frame_at, b->len - b->frame_at};
-	if (!http2_block_trim(f, &payload))
+	if (!http2_block_trim(f, &payload, &b->weight))
 		return false;
 	if (payload.len)
 		memmove(b->data + b->frame_at, payload.ptr, payload.len);

@@ -21,6 +21,7 @@ struct http2_block {
 	bool is_end; /* END_STREAM */
 	bool is_push;
 	bool is_lost;
+	uint16_t weight; /* of its priority, from 1 to 256; 0: it has none */
 	uint8_t why; /* is_lost: enum parse_fail */
 	uint32_t len;
 	uint32_t alloc;
@@ -46,17 +47,19 @@ void http2_block_lose(struct http2_block *b, enum parse_fail why);
 bool http2_block_end_frame(struct http2_block *b, const struct http2_frame *f);
 
 /* The general case of http2_block_trim(). */
-bool http2_block_trim_any(const struct http2_frame *f, struct span *payload);
+bool http2_block_trim_any(const struct http2_frame *f, struct span *payload, uint16_t *ret_weight);
 
 /*
  * Removes padding, priority and promised stream from a payload. Returns false if it is too short.
+ * *ret_weight is written only if the frame has a priority.
  */
-static inline bool http2_block_trim(const struct http2_frame *f, struct span *payload)
+static inline bool http2_block_trim(const struct http2_frame *f, struct span *payload,
+				    uint16_t *ret_weight)
 {
 	/* Nearly all HEADERS frames have neither padding nor priority. */
 	if (f->type == HTTP2_HEADERS && !(f->flags & (HTTP2_FLAG_PADDED | HTTP2_FLAG_PRIORITY)))
 		return true;
-	return http2_block_trim_any(f, payload);
+	return http2_block_trim_any(f, payload, ret_weight);
 }
 
 #endif

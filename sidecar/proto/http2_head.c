@@ -8,6 +8,9 @@
 /* The head that was decoded last. One thread runs all HTTP/2 parsers: see http2.h. */
 static struct http2_head decoded;
 
+/* Its trace context, while it is decoded. */
+static struct trace_reader trace;
+
 /* Copies of its strings, which the HPACK decoder lends for one callback only. */
 static struct words {
 	char method[HTTP2_METHOD_MAX];
@@ -34,6 +37,8 @@ static bool is(struct span s, const char *name, size_t len)
 #define LENGTHS                                                                                    \
 	(1 | LENGTH("host") | LENGTH(":path") | LENGTH(":method") | LENGTH("user-agent") |         \
 	 LENGTH("grpc-status") | LENGTH("content-type"))
+/* The other names of trace contexts have a length of those above. */
+#define TRACE_LENGTHS (LENGTHS | LENGTH("b3"))
 
 /* Compares a name; does not compile for a name whose length is not in LENGTHS. */
 #define IS(s, name)                                                                                \
@@ -98,6 +103,28 @@ static void on_field(void *ctx, struct span name, struct span value)
 	}
 }
 
+/* As on_field(), and trace contexts: no other name that is used begins like theirs. */
+static void on_field_or_trace(void *ctx, struct span name, struct span value)
+{
+	enum trace_field field;
+
+	if (name.len == 0 || (name.ptr[0] != 't' && name.ptr[0] != 'b' && name.ptr[0] != 'x')) {
+		on_field(ctx, name, value);
+		return;
+	}
+	field = trace_field_find(name);
+	if (field)
+		trace_reader_add(&trace, field, value);
+}
+
+static void on_observed_field(void *ctx, struct span name, struct span value)
+{
+	const struct http2_observer *o = ctx;
+
+	on_field_or_trace(&decoded, name, value);
+	o->field(o->ctx, name, value);
+}
+
 static void clear_cache(struct http2_heads *h)
 {
 	for (size_t i = 0; i < HTTP2_CACHED_BLOCKS; i++)
@@ -137,7 +164,9 @@ static void remember(struct http2_heads *h, struct span block, struct http2_head
 __attribute__((noinline)) int http2_heads_decode(struct http2_heads *h, struct span block,
 						 const struct http2_head **ret)
 {
-	const struct http2_fields fields = {on_field, &decoded, LENGTHS};
+	struct http2_fields fields = {h->wants_trace ? on_field_or_trace : on_field, &decoded,
+				      h->wants_trace ? TRACE_LENGTHS : LENGTHS};
+	bool is_observed = http2_heads_are_observed(h);
 	bool is_small = block.len - 1 < HTTP2_CACHED_BLOCK_MAX && h->generation;
 	bool is_table_unchanged;
 	int err;
@@ -145,10 +174,19 @@ __attribute__((noinline)) int http2_heads_decode(struct http2_heads *h, struct s
 	h->attributes = (struct http2_attributes){0};
 	decoded =
 		(struct http2_head){.grpc_status = GRPC_STATUS_NONE, .attributes = &h->attributes};
+	trace_reader_init(&trace);
+	if (is_observed) {
+		h->observer->begin(h->observer->ctx);
+		fields = (struct http2_fields){on_observed_field, (void *)h->observer,
+					       HTTP2_ALL_LENGTHS};
+	}
 	err = http2_hpack_decode(&h->hpack, block, &fields, &is_table_unchanged);
+	decoded.has_trace =
+		h->wants_trace && trace.seen && trace_reader_end(&trace, &decoded.trace);
+	decoded.is_observed = is_observed;
 	if (!is_table_unchanged)
 		clear_cache(h);
-	else if (is_small)
+	else if (is_small && !is_observed)
 		remember(h, block, &decoded);
 	if (!err)
 		*ret = &decoded;

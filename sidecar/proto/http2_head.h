@@ -15,6 +15,7 @@
 
 #include "base/span.h"
 #include "proto/http2_hpack.h"
+#include "proto/trace_context.h"
 
 struct active;
 
@@ -41,6 +42,18 @@ enum http2_content {
 #define HTTP2_PATH_MAX	    4096
 #define HTTP2_AUTHORITY_MAX 300
 
+/*
+ * Gets all fields of each block while is_on, which may change between two blocks. Meanwhile no
+ * cached block is used.
+ */
+struct http2_observer {
+	bool is_on;
+	void (*begin)(void *ctx); /* a block begins */
+	/* Spans are borrowed during the call. An empty name: the field is unknown. */
+	void (*field)(void *ctx, struct span name, struct span value);
+	void *ctx;
+};
+
 struct http2_head {
 	uint64_t timeout_ns; /* grpc-timeout; 0: none */
 	uint16_t status; /* 0: none */
@@ -53,6 +66,9 @@ struct http2_head {
 	bool is_connect;
 	bool is_probe; /* the user-agent is a kubelet's */
 	bool keeps_target; /* method and path stay set when the block is cached */
+	bool has_trace; /* trace is set; only with http2_heads.wants_trace */
+	struct trace_context trace;
+	bool is_observed; /* the observer has the fields of this block */
 	struct http2_attributes *attributes; /* for the owner to fill in; never NULL */
 	struct span method; /* of a cached block: empty unless keeps_target */
 	struct span path; /* of a cached block: empty unless keeps_target */
@@ -85,6 +101,8 @@ struct http2_heads {
 	 * the owner always needs the spans, and no block is cached.
 	 */
 	const uint64_t *generation;
+	bool wants_trace; /* set before the first block: the owner wants trace contexts */
+	const struct http2_observer *observer; /* borrowed; NULL: there is none */
 	uint8_t next; /* the entry that is replaced next */
 	struct http2_cached_block cached[HTTP2_CACHED_BLOCKS];
 };
@@ -104,7 +122,12 @@ static inline bool http2_block_is_cached(const struct http2_heads *h,
 	       memcmp(m->bytes, block.ptr, block.len) == 0;
 }
 
-/* As http2_heads_read(), for a block that is not cached. */
+static inline bool http2_heads_are_observed(const struct http2_heads *h)
+{
+	return __builtin_expect(h->observer && h->observer->is_on, 0);
+}
+
+/* As http2_heads_read(), without the cache. */
 int http2_heads_decode(struct http2_heads *h, struct span block, const struct http2_head **ret);
 
 /*
@@ -115,7 +138,7 @@ int http2_heads_decode(struct http2_heads *h, struct span block, const struct ht
 static inline int http2_heads_read(struct http2_heads *h, struct span block,
 				   const struct http2_head **ret)
 {
-	for (size_t i = 0; i < HTTP2_CACHED_BLOCKS; i++) {
+	for (size_t i = 0; i < HTTP2_CACHED_BLOCKS && !http2_heads_are_observed(h); i++) {
 		if (http2_block_is_cached(h, &h->cached[i], block)) {
 			*ret = &h->cached[i].head;
 			return 0;

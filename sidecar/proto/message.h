@@ -68,6 +68,11 @@ struct message {
 	struct span host; /* Host, or the authority of an absolute-form target */
 	struct span user_agent;
 	bool expects_continue;
+	/* Some of the next three are set: http1_trace_context.h reads them. */
+	bool has_trace_fields;
+	bool has_b3_fields; /* X-B3-TraceId or X-B3-SpanId is among the fields */
+	struct span traceparent; /* empty, with a pointer: it came twice */
+	struct span b3; /* the same */
 	/* response */
 	uint16_t status; /* 100 to 999 */
 	/* both */

@@ -47,6 +47,13 @@ void tls_cipher_wipe(struct tls_cipher *c);
 size_t tls_cipher_overhead(const struct tls_cipher *c);
 /* The bytes of the explicit nonce in front of the ciphertext. */
 size_t tls_cipher_nonce_bytes(const struct tls_cipher *c);
+/*
+ * The explicit nonce as a number: GCM and CCM in TLS 1.2 alone, tls_cipher_nonce_bytes() is 8
+ * there. Implementations count records in it, from zero or from any start (RFC 5288 section 3).
+ */
+uint64_t tls_cipher_nonce(const uint8_t *body);
+/* The longest body of a record: RFC 8446 section 5.2; in TLS 1.2 plaintext and overhead. */
+size_t tls_cipher_body_max(const struct tls_cipher *c);
 /* True if each byte can be decrypted without the bytes before it. */
 static inline bool tls_cipher_is_stream(const struct tls_cipher *c)
 {

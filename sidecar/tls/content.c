@@ -203,5 +203,5 @@ void tls_content_incomplete(struct tls_stream *t, enum dir dir, const struct tls
 	if (tail > known.head)
 		put_missing(t, dir, r, tail - known.head);
 	put_data(t, dir, decrypted(t, d, r, tail, known.len), r->last_ns);
-	d->number++;
+	tls_stream_count_record(t, dir, r);
 }

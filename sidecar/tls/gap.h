@@ -4,7 +4,11 @@
  *
  * The search looks for a header: five bytes with few possible values, in front of a body whose tag
  * is valid under one of the record numbers that the number of missing bytes allows. That number
- * gives the number of missing records, and so the length of their plaintext.
+ * gives the number of missing records, and so the length of their plaintext. The first number that
+ * is tried is the one with which all missing records are as long as the one before them, or the
+ * one that was found. In TLS 1.3, the tag is verified only under numbers with which the last byte
+ * of the plaintext can be a content type. In TLS 1.2, a sender that has counted records in its
+ * explicit nonces goes on so, and the nonce gives the only number.
  */
 #ifndef SIDELIGHT_TLS_GAP_H
 #define SIDELIGHT_TLS_GAP_H
@@ -16,9 +20,16 @@
 #include "base/span.h"
 #include "tls/cipher.h"
 
-/* Limits for one gap: verified tags, and bytes that they cover (4 ms of AES-GCM). */
-#define TLS_GAP_TRIES_MAX 1024u
+/* Limits for one gap: record numbers, and bytes whose tags are verified (4 ms of AES-GCM). */
+#define TLS_GAP_TRIES_MAX (128u << 10)
 #define TLS_GAP_BYTES_MAX (4u << 20)
+
+/* What the last record before the gap has shown. All zeros: nothing. */
+struct tls_shown {
+	uint32_t len; /* of its body */
+	bool are_nonces_counted; /* explicit nonce less number is what the record before it had */
+	uint64_t nonce_offset; /* that difference */
+};
 
 /* All zeros: no gap. */
 struct tls_gap {
@@ -57,7 +68,8 @@ void tls_gap_missing(struct tls_gap *g, uint32_t len, uint32_t header_bytes, boo
  * for a record. The buffer belongs to the gap until tls_gap_release().
  */
 enum tls_gap_state tls_gap_data(struct tls_gap *g, struct span data, const struct tls_cipher *c,
-				uint64_t next, struct memory_account *memory, uint8_t *plaintext,
+				uint64_t next, const struct tls_shown *shown,
+				struct memory_account *memory, uint8_t *plaintext,
 				struct tls_gap_end *ret);
 
 void tls_gap_release(struct tls_gap *g, struct memory_account *memory);

@@ -13,7 +13,9 @@ static uint32_t message_len(const struct tls_handshake *h)
 static bool is_read(const struct tls_handshake *h)
 {
 	return h->header[0] == TLS_CLIENT_HELLO || h->header[0] == TLS_SERVER_HELLO ||
-	       h->header[0] == TLS_ENCRYPTED_EXTENSIONS;
+	       h->header[0] == TLS_ENCRYPTED_EXTENSIONS ||
+	       (h->header[0] == TLS_CERTIFICATE && h->wants_certificate &&
+		message_len(h) <= TLS_HELLO_MAX);
 }
 
 static void take_header(struct tls_handshake *h, struct span *data)
@@ -73,5 +75,5 @@ void tls_handshake_release(struct tls_handshake *h, struct memory_account *memor
 {
 	if (h->body)
 		memory_free(memory, h->body);
-	*h = (struct tls_handshake){0};
+	*h = (struct tls_handshake){.wants_certificate = h->wants_certificate};
 }

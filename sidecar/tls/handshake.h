@@ -20,12 +20,14 @@ struct tls_handshake {
 	uint8_t header[4]; /* type, length in three bytes */
 	uint8_t header_bytes; /* bytes of the header so far */
 	uint32_t body_bytes; /* bytes of the body so far */
+	bool wants_certificate; /* kept by tls_handshake_release() */
 	uint8_t *body; /* owned: body of a parsed message that spans records */
 };
 
 /*
- * A message is complete. body: the body of a hello or of encrypted extensions; empty for other
- * messages. Returning false stops parsing this record.
+ * A message is complete. body: the body of a hello, of encrypted extensions or, if it is wanted and
+ * not longer than TLS_HELLO_MAX, of certificates; empty for other messages. Returning false stops
+ * parsing this record.
  */
 typedef bool (*tls_message_fn)(void *ctx, uint8_t type, struct span body);
 

@@ -72,7 +72,8 @@ static enum tls_alpn find_alpn(struct span extension)
 
 	if (!take_vector(&extension, 2, &list) || !take_vector(&list, 1, &name))
 		return TLS_ALPN_NONE;
-	if (span_is(name, "h2"))
+	/* gRPC's C core (C++, Python) has a name of its own for it, and prefers that. */
+	if (span_is(name, "h2") || span_is(name, "grpc-exp"))
 		return TLS_ALPN_HTTP_2;
 	return span_is(name, "http/1.1") || span_is(name, "http/1.0") ? TLS_ALPN_HTTP_1
 								      : TLS_ALPN_OTHER;

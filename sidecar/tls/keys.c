@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* The maximum number of sessions that are tried for a connection with ECH. */
-#define ECH_TRIALS 256
+/* Sessions of which one connection tries the secrets. */
+#define TRIALS 256
 
 void tls_keys_begin(struct tls_stream *t, enum dir dir, enum tls_phase phase)
 {
@@ -55,42 +55,88 @@ static bool opens(const struct tls_stream *t, const uint8_t *secret, const struc
 	return is_it;
 }
 
+static void use(struct tls_stream *t, struct tls_session_secrets *s)
+{
+	tls_secrets_hold(s);
+	t->secrets = s;
+}
+
+void tls_keys_forget(struct tls_stream *t)
+{
+	tls_secrets_release(t->env->secrets, t->secrets);
+	t->secrets = NULL;
+}
+
+/* Sets the keys of a direction, and wipes those of the other. */
+static void derive_12(const struct tls_stream *t, enum dir dir, const uint8_t *master,
+		      struct tls_cipher *own)
+{
+	struct tls_cipher other;
+
+	tls12_keys(is_client(t, dir) ? own : &other, is_client(t, dir) ? &other : own, t->suite,
+		   master, t->client_random, t->server_random, t->encrypt_then_mac);
+	tls_cipher_wipe(&other);
+}
+
+static bool opens_12(const struct tls_stream *t, enum dir dir, const uint8_t *master,
+		     const struct tls_record *r)
+{
+	struct tls_cipher cipher;
+	size_t len;
+	bool is_it;
+
+	derive_12(t, dir, master, &cipher);
+	is_it = tls_cipher_open(&cipher, 0, r->header, r->body, r->len, t->env->plaintext, &len);
+	tls_cipher_wipe(&cipher);
+	return is_it;
+}
+
+static bool is_first_record(const struct tls_stream *t, enum dir dir, const struct tls_record *r)
+{
+	const struct tls_direction *d = &t->direction[dir];
+
+	if (d->number != 0 || !tls_record_is_complete(r))
+		return false;
+	return t->version == TLS_1_2 ? d->phase == TLS_PHASE_TRAFFIC
+				     : !is_client(t, dir) && d->phase == TLS_PHASE_HANDSHAKE;
+}
+
 /*
- * With ECH the key log has the random of the inner ClientHello, which is encrypted. Therefore the
- * session whose secret decrypts the server's first record is used.
+ * With ECH the secrets are filed under the random of the inner ClientHello, which is encrypted, and
+ * some libraries log no random: it is the session whose secret opens the server's first record, in
+ * TLS 1.2 the first of either side.
  */
 static void find_by_trial(struct tls_stream *t, enum dir dir, const struct tls_record *r)
 {
-	const struct tls_session_secrets *s = tls_secrets_newest(t->env->secrets);
-	enum tls_secret kind = secret_of(t, dir, TLS_PHASE_HANDSHAKE);
+	struct tls_session_secrets *s = tls_secrets_newest(t->env->secrets);
+	enum tls_secret kind =
+		t->version == TLS_1_2 ? TLS_SECRET_MASTER : secret_of(t, dir, TLS_PHASE_HANDSHAKE);
 
-	if (is_client(t, dir) || t->direction[dir].phase != TLS_PHASE_HANDSHAKE ||
-	    t->direction[dir].number != 0 || !tls_record_is_complete(r))
+	if (!is_first_record(t, dir, r))
 		return;
-	for (unsigned i = 0; s && i < ECH_TRIALS && !t->secrets; i++, s = s->older)
-		if (usable(t, s, kind) && opens(t, s->value[kind], r))
-			t->secrets = s;
+	for (unsigned i = 0; s && i < TRIALS && !t->secrets; i++, s = s->older) {
+		if (!s->is_nameless && !t->has_ech)
+			continue;
+		if (t->version == TLS_1_2 ? s->len[kind] == TLS_MASTER_BYTES &&
+						    opens_12(t, dir, s->value[kind], r)
+					  : usable(t, s, kind) && opens(t, s->value[kind], r))
+			use(t, s);
+	}
 }
 
 static void find_secrets(struct tls_stream *t, enum dir dir, const struct tls_record *r)
 {
 	if (!t->secrets)
-		t->secrets = tls_secrets_find(t->env->secrets, t->client_random);
-	if (!t->secrets && t->has_ech)
+		use(t, tls_secrets_find(t->env->secrets, t->client_random));
+	if (!t->secrets)
 		find_by_trial(t, dir, r);
 }
 
 static bool set_keys_12(struct tls_stream *t, enum dir dir)
 {
-	struct tls_cipher other;
-	struct tls_cipher *own = &t->direction[dir].cipher;
-
 	if (!t->secrets || t->secrets->len[TLS_SECRET_MASTER] != TLS_MASTER_BYTES)
 		return false;
-	tls12_keys(is_client(t, dir) ? own : &other, is_client(t, dir) ? &other : own, t->suite,
-		   t->secrets->value[TLS_SECRET_MASTER], t->client_random, t->server_random,
-		   t->encrypt_then_mac);
-	tls_cipher_wipe(&other);
+	derive_12(t, dir, t->secrets->value[TLS_SECRET_MASTER], &t->direction[dir].cipher);
 	return true;
 }
 
@@ -112,13 +158,34 @@ static bool set_keys_13(struct tls_stream *t, enum dir dir)
 	return true;
 }
 
+/* Both directions have the keys of application data: what follows is derived from those. */
+static bool has_all_keys(const struct tls_stream *t)
+{
+	for (int dir = 0; dir < 2; dir++)
+		if (t->direction[dir].phase != TLS_PHASE_TRAFFIC || !t->direction[dir].cipher.suite)
+			return false;
+	return true;
+}
+
+static void establish(struct tls_stream *t)
+{
+	unsigned version = t->version == TLS_1_3 ? TLS_HANDSHAKE_1_3 : TLS_HANDSHAKE_1_2;
+
+	t->env->stats.handshakes[t->client][version] += !t->is_established;
+	t->is_established = true;
+	tls_keys_forget(t);
+}
+
 enum tls_keys tls_keys_ensure(struct tls_stream *t, enum dir dir, const struct tls_record *r)
 {
 	if (t->direction[dir].cipher.suite)
 		return TLS_KEYS_READY;
 	find_secrets(t, dir, r);
-	if (t->version == TLS_1_2 ? set_keys_12(t, dir) : set_keys_13(t, dir))
+	if (t->version == TLS_1_2 ? set_keys_12(t, dir) : set_keys_13(t, dir)) {
+		if (has_all_keys(t))
+			establish(t);
 		return TLS_KEYS_READY;
+	}
 	if (!t->env->has_all_secrets)
 		return TLS_KEYS_AWAITED;
 	tls_stream_fail(t, TLS_FAIL_NO_SECRET);
@@ -136,6 +203,7 @@ void tls_keys_update(struct tls_stream *t, enum dir dir)
 
 void tls_keys_wipe(struct tls_stream *t)
 {
+	tls_keys_forget(t);
 	for (int dir = 0; dir < 2; dir++) {
 		tls_cipher_wipe(&t->direction[dir].cipher);
 		explicit_bzero(t->direction[dir].secret, sizeof(t->direction[dir].secret));

@@ -20,7 +20,10 @@ enum tls_keys tls_keys_ensure(struct tls_stream *t, enum dir dir, const struct t
 /* A KeyUpdate of TLS 1.3 was received. */
 void tls_keys_update(struct tls_stream *t, enum dir dir);
 
-/* Wipes the keys of both directions. */
+/* The secrets of the session are not needed any more, or are those of another. */
+void tls_keys_forget(struct tls_stream *t);
+
+/* The keys of all directions are wiped, and the secrets forgotten. */
 void tls_keys_wipe(struct tls_stream *t);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "tls/certificate.h"
 #include "tls/keys.h"
 
 /* The context of on_message(). */
@@ -36,7 +37,7 @@ static bool on_client_hello(struct tls_stream *t, enum dir dir, struct span body
 	/* After a HelloRetryRequest there is no early data (RFC 8446 section 4.1.2). */
 	t->awaits_early = hello.has_early_data;
 	memcpy(t->client_random, hello.random, TLS_RANDOM_BYTES);
-	t->secrets = NULL;
+	tls_keys_forget(t);
 	return true;
 }
 
@@ -73,9 +74,19 @@ static bool on_server_hello(struct tls_stream *t, enum dir dir, struct span body
 	memcpy(t->server_random, hello.random, TLS_RANDOM_BYTES);
 	if (t->version == TLS_1_3)
 		return begin_13(t);
+	t->direction[dir].handshake.wants_certificate = dir == DIR_EGRESS;
 	/* A server of TLS 1.2 does not know early data: the client has to reconnect. */
 	t->awaits_early = false;
 	return take_alpn(t, hello.alpn);
+}
+
+/* A certificate that cannot be read is no reason to give up the connection. */
+static void on_certificate(struct tls_stream *t, struct span body)
+{
+	int64_t seconds;
+
+	if (body.len > 0 && tls_certificate_expiry(body, &seconds))
+		t->env->stats.certificate_expiry = seconds;
 }
 
 static bool on_encrypted_extensions(struct tls_stream *t, struct span body)
@@ -105,6 +116,9 @@ static bool on_message(void *ctx, uint8_t type, struct span body)
 		return on_server_hello(t, r->dir, body);
 	case TLS_ENCRYPTED_EXTENSIONS:
 		return t->version != TLS_1_3 || on_encrypted_extensions(t, body);
+	case TLS_CERTIFICATE:
+		on_certificate(t, body);
+		return true;
 	case TLS_END_OF_EARLY_DATA:
 		if (d->phase == TLS_PHASE_EARLY)
 			tls_keys_begin(t, r->dir, TLS_PHASE_HANDSHAKE);

@@ -97,7 +97,7 @@ static void trial_record(struct tls_stream *t, enum dir dir, const struct tls_re
 	if (tls_record_is_complete(r) && verify(t, d, r, &plaintext)) {
 		d->phase = TLS_PHASE_TRAFFIC;
 		d->is_verified = true;
-		d->number++;
+		tls_stream_count_record(t, dir, r);
 		tls_content(t, dir, r, plaintext);
 	} else if (++d->undecrypted > UNDECRYPTED_MAX) {
 		tls_stream_fail(t, TLS_FAIL_SECRET);
@@ -150,6 +150,7 @@ bool tls_stream_record(struct tls_stream *t, enum dir dir, const struct tls_reco
 		break;
 	case TLS_KEYS_AWAITED:
 		t->is_waiting = true;
+		tls_waiting_add(t, r->last_ns);
 		return false;
 	case TLS_KEYS_NONE:
 		return true;
@@ -159,7 +160,7 @@ bool tls_stream_record(struct tls_stream *t, enum dir dir, const struct tls_reco
 	} else if (!tls_record_is_complete(r)) {
 		incomplete_record(t, dir, r);
 	} else if (decrypt(t, d, r, &plaintext)) {
-		d->number++;
+		tls_stream_count_record(t, dir, r);
 		tls_content(t, dir, r, plaintext);
 	} else {
 		undecrypted_record(t, dir);

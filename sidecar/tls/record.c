@@ -41,6 +41,23 @@ static void begin(struct tls_reader *r, struct memory_account *memory)
 	tls_reader_release(r, memory);
 }
 
+static void take_header(struct tls_reader *r, struct span *data, uint64_t time_ns)
+{
+	size_t n = TLS_HEADER_BYTES - r->header_bytes;
+
+	if (n > data->len)
+		n = data->len;
+	if (n == 0)
+		return;
+	if (n == TLS_HEADER_BYTES) /* a constant length: no call */
+		memcpy(r->record.header, data->ptr, TLS_HEADER_BYTES);
+	else
+		memcpy(r->record.header + r->header_bytes, data->ptr, n);
+	r->header_bytes += (uint8_t)n;
+	r->record.first_ns = time_ns;
+	*data = span_from(*data, n);
+}
+
 enum tls_read tls_reader_data(struct tls_reader *r, struct span *data, uint64_t time_ns,
 			      struct memory_account *memory, struct tls_record *ret)
 {
@@ -48,11 +65,7 @@ enum tls_read tls_reader_data(struct tls_reader *r, struct span *data, uint64_t 
 	size_t n;
 
 	begin(r, memory);
-	while (r->header_bytes < TLS_HEADER_BYTES && data->len > 0) {
-		r->record.header[r->header_bytes++] = (uint8_t)data->ptr[0];
-		r->record.first_ns = time_ns;
-		*data = span_from(*data, 1);
-	}
+	take_header(r, data, time_ns);
 	if (r->header_bytes < TLS_HEADER_BYTES)
 		return TLS_READ_MORE;
 	if (r->at == 0) {

@@ -2,8 +2,13 @@
 /*
  * The secrets of TLS sessions from a key log, by the random of the ClientHello.
  *
- * The secrets are overwritten when the table is freed. The number of sessions is bounded; sessions
- * beyond the bound are counted and dropped.
+ * Values are overwritten when the table is freed. The number of sessions is bounded; those beyond
+ * the bound are counted and not kept.
+ *
+ * A table is filled before it is used, or live: secrets come while connections use it. Of a live
+ * table the memory is locked and left out of core dumps, a session is overwritten once no
+ * connection needs it any more, and a full table gives up the oldest session that no connection has
+ * found.
  */
 #ifndef SIDELIGHT_TLS_SECRETS_H
 #define SIDELIGHT_TLS_SECRETS_H
@@ -31,7 +36,15 @@ enum tls_secret {
 struct tls_session_secrets {
 	UT_hash_handle hh;
 	/* The session added before this one; NULL: this is the first. */
-	const struct tls_session_secrets *older;
+	struct tls_session_secrets *older;
+	struct tls_session_secrets *newer;
+	unsigned users; /* connections that use it */
+	bool is_nameless; /* client_random is not known: see tls_secrets_add_nameless() */
+	/* Of a nameless session: */
+	bool is_replaced; /* its pointer stands for another session now */
+	bool has_ended; /* no connection needs it: no values are kept */
+	uint8_t seen; /* the kinds that have come, one bit for each enum tls_secret */
+	uint64_t added_ns; /* by the time of the table */
 	uint8_t client_random[TLS_RANDOM_BYTES];
 	uint8_t len[TLS_SECRET_MAX]; /* 0: not known */
 	uint8_t value[TLS_SECRET_MAX][TLS_MASTER_BYTES];
@@ -41,6 +54,7 @@ struct tls_secrets;
 
 /* Returns NULL if there is no memory. */
 struct tls_secrets *tls_secrets_new(size_t session_cap);
+struct tls_secrets *tls_secrets_new_live(size_t session_cap);
 /* Accepts NULL. */
 void tls_secrets_free(struct tls_secrets *s);
 
@@ -52,13 +66,33 @@ bool tls_secrets_add(struct tls_secrets *s, const uint8_t *client_random, enum t
 		     struct span value);
 
 /*
- * Returns the session's secrets, valid until tls_secrets_free(); further secrets may be added until
- * then. Returns NULL if the session is unknown.
+ * Likewise, where only a pointer tells which secrets belong together: that of a library's object of
+ * the session, in one process. Such a session is found by trial.
+ *
+ * Libraries free these objects, and use their memory again. A secret begins a new session if its
+ * kind has come before with another value, if it is of another version of TLS, or if it is that of
+ * the server's handshake, which precedes those of application data. (OpenSSL derives the one of the
+ * client's handshake later than the server's first one of application data.) If a connection ends
+ * before all its secrets have come, the session stays without values until then, so that the rest
+ * does not become a part of the next session.
  */
-const struct tls_session_secrets *tls_secrets_find(const struct tls_secrets *s,
-						   const uint8_t *client_random);
-/* The session that was added last, or NULL. */
-const struct tls_session_secrets *tls_secrets_newest(const struct tls_secrets *s);
+bool tls_secrets_add_nameless(struct tls_secrets *s, uint64_t process, uint64_t object,
+			      enum tls_secret kind, struct span value);
+
+/* Valid until tls_secrets_free(), of a live table while it is held; it may gain secrets. NULL:
+ * unknown. */
+struct tls_session_secrets *tls_secrets_find(const struct tls_secrets *s,
+					     const uint8_t *client_random);
+/* The session that was added last; NULL: there is none. */
+struct tls_session_secrets *tls_secrets_newest(const struct tls_secrets *s);
+
+/* A connection uses a session, or does not any more: then it may be gone. e may be NULL. */
+void tls_secrets_hold(struct tls_session_secrets *e);
+void tls_secrets_release(struct tls_secrets *s, struct tls_session_secrets *e);
+
+/* Of a live table: the time now; what was added before `before_ns` and nobody uses is overwritten.
+ */
+void tls_secrets_expire(struct tls_secrets *s, uint64_t now_ns, uint64_t before_ns);
 
 size_t tls_secrets_sessions(const struct tls_secrets *s);
 uint64_t tls_secrets_dropped(const struct tls_secrets *s);

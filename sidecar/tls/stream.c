@@ -50,6 +50,7 @@ struct tls_stream *tls_stream_new(struct tls_env *env, struct memory_account *me
 static void release(struct tls_stream *t)
 {
 	tls_keys_wipe(t);
+	tls_waiting_remove(t);
 	tls_record_queue_release(&t->queue, t->memory);
 	for (int dir = 0; dir < 2; dir++) {
 		tls_reader_release(&t->direction[dir].reader, t->memory);
@@ -183,7 +184,8 @@ static void close_gap(struct tls_stream *t, enum dir dir, const struct tls_gap_e
 	d->is_verified = false;
 	t->env->stats.gaps_closed++;
 	if (lost > 0 && lost < UINT32_MAX)
-		t->sink->lost(t->ctx, dir, &view, (uint32_t)lost, time_ns);
+		(gap.has_lost ? t->sink->lost : t->sink->skip)(t->ctx, dir, &view, (uint32_t)lost,
+							       time_ns);
 	else if (lost > 0)
 		tls_stream_fail(t, TLS_FAIL_GAP);
 	read_records(t, dir, span_from((struct span){(const char *)gap.buffer, gap.len}, end->at),
@@ -196,8 +198,8 @@ static void read_gap(struct tls_stream *t, enum dir dir, struct span data, uint6
 	struct tls_direction *d = &t->direction[dir];
 	struct tls_gap_end end;
 
-	switch (tls_gap_data(&d->gap, data, &d->cipher, d->number, t->memory, t->env->plaintext,
-			     &end)) {
+	switch (tls_gap_data(&d->gap, data, &d->cipher, d->number, &d->shown, t->memory,
+			     t->env->plaintext, &end)) {
 	case TLS_GAP_OPEN:
 		return;
 	case TLS_GAP_CLOSED:
@@ -224,6 +226,35 @@ static bool can_close_gap(const struct tls_stream *t, enum dir dir)
 	return d->phase == TLS_PHASE_TRAFFIC && d->is_verified && !d->has_padding &&
 	       tls_cipher_is_stream(&d->cipher) && !is_queued(t, dir) &&
 	       (t->version == TLS_1_2 || dir == t->client || d->has_data);
+}
+
+bool tls_stream_may_skip(const struct tls_stream *t, enum dir dir)
+{
+	const struct tls_direction *d = &t->direction[dir];
+
+	/* Otherwise each number would have to be verified by a tag. */
+	return (t->version == TLS_1_3 || d->shown.are_nonces_counted) && !t->failure &&
+	       !d->gap.is_open && can_close_gap(t, dir);
+}
+
+size_t tls_stream_record_extra(const struct tls_stream *t, enum dir dir)
+{
+	return TLS_HEADER_BYTES + tls_cipher_overhead(&t->direction[dir].cipher) +
+	       (t->version == TLS_1_3); /* the content type */
+}
+
+void tls_stream_count_record(struct tls_stream *t, enum dir dir, const struct tls_record *r)
+{
+	struct tls_direction *d = &t->direction[dir];
+	uint64_t offset;
+
+	if (tls_cipher_is_stream(&d->cipher) && tls_cipher_nonce_bytes(&d->cipher)) {
+		offset = tls_cipher_nonce(r->body) - d->number;
+		d->shown.are_nonces_counted = d->number > 0 && d->shown.nonce_offset == offset;
+		d->shown.nonce_offset = offset;
+	}
+	d->shown.len = r->len;
+	d->number++;
 }
 
 static void begin_call(struct tls_stream *t, const struct segment_view *view,
@@ -302,6 +333,7 @@ void tls_stream_secrets(struct tls_stream *t, const struct bytes_sink *sink, voi
 		return;
 	begin_call(t, &none, sink, ctx);
 	t->is_waiting = false;
+	tls_waiting_remove(t);
 	release_queue(t);
 	end_call(t);
 }

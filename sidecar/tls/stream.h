@@ -37,6 +37,7 @@
 #include "tls/hello.h"
 #include "tls/record.h"
 #include "tls/secrets.h"
+#include "tls/waiting.h"
 
 enum tls_fail {
 	TLS_FAIL_NONE,
@@ -56,8 +57,18 @@ enum tls_fail {
 /* A static string, like "no_secret". */
 const char *tls_fail_name(enum tls_fail why);
 
+/* Versions whose handshakes are counted. */
+enum { TLS_HANDSHAKE_1_2, TLS_HANDSHAKE_1_3, TLS_HANDSHAKE_VERSIONS };
+
 struct tls_stats {
 	uint64_t connections;
+	/* Complete ones, by the direction from the client and by version. */
+	uint64_t handshakes[2][TLS_HANDSHAKE_VERSIONS];
+	/*
+	 * notAfter of the observed server's certificate in the newest full handshake of TLS 1.2, in
+	 * seconds since 1970; 0: there was none. In TLS 1.3 it is encrypted.
+	 */
+	int64_t certificate_expiry;
 	uint64_t failed[TLS_FAIL_MAX];
 	uint64_t records; /* decrypted records of application data */
 	uint64_t early_rejected; /* records of early data that the server rejected */
@@ -66,8 +77,9 @@ struct tls_stats {
 
 /* The state that all connections share. */
 struct tls_env {
-	const struct tls_secrets *secrets;
+	struct tls_secrets *secrets;
 	bool has_all_secrets; /* no more secrets will come */
+	struct tls_waiting waiting; /* connections that wait for secrets */
 	struct tls_stats stats;
 	uint8_t plaintext[TLS_BODY_MAX];
 };
@@ -85,6 +97,7 @@ struct tls_direction {
 	struct tls_gap gap;
 	struct tls_handshake handshake;
 	uint64_t number; /* record number of the next record */
+	struct tls_shown shown; /* by the record before it */
 	enum tls_phase phase;
 	bool is_verified; /* a record was verified since the key or the number changed */
 	/* A record had padding, so lengths of records don't determine lengths of plaintext. */
@@ -105,6 +118,7 @@ struct tls_stream {
 	bool awaits_early; /* the client offered early data, and the server has not answered */
 	bool rejects_early; /* the server rejected the early data */
 	bool has_hello; /* client and client_random are valid */
+	bool is_established; /* the first handshake is complete, and was counted */
 	bool has_ech;
 	bool encrypt_then_mac;
 	enum dir client; /* the direction from the client */
@@ -112,7 +126,11 @@ struct tls_stream {
 	enum tls_alpn alpn;
 	enum tls_fail failure;
 	const struct tls_suite *suite;
-	const struct tls_session_secrets *secrets; /* NULL: not found yet */
+	struct tls_session_secrets *secrets; /* held; NULL: not found yet, or not needed any more */
+	struct tls_wait wait;
+	void *owner; /* of the stream, for whoever finds it among those that wait */
+	/* By enum dir: what was left of a body when the source was told; see decrypted.h. */
+	uint64_t told_left[2];
 	uint8_t client_random[TLS_RANDOM_BYTES];
 	uint8_t server_random[TLS_RANDOM_BYTES];
 	/* Arguments of the current call. */
@@ -138,6 +156,13 @@ void tls_stream_missing(struct tls_stream *t, enum dir dir, const struct segment
 			void *ctx);
 void tls_stream_fin(struct tls_stream *t, enum dir dir, const struct segment_view *view,
 		    uint64_t time_ns, const struct bytes_sink *sink, void *ctx);
+/*
+ * True if bytes of this direction may be skipped, as long as all of them belong to records of
+ * application data: the number of the first record behind them will be found.
+ */
+bool tls_stream_may_skip(const struct tls_stream *t, enum dir dir);
+/* While it is true: the bytes that a record has besides its content, at least. */
+size_t tls_stream_record_extra(const struct tls_stream *t, enum dir dir);
 /* Secrets were added to the table: queued records may go out. */
 void tls_stream_secrets(struct tls_stream *t, const struct bytes_sink *sink, void *ctx);
 /* Neither secrets nor bytes will come any more. */
@@ -147,6 +172,8 @@ void tls_stream_end(struct tls_stream *t);
 void tls_stream_fail(struct tls_stream *t, enum tls_fail why);
 /* The view of the current segment for direction dir. */
 struct segment_view tls_stream_view(const struct tls_stream *t, enum dir dir);
+/* The record was decrypted, whole or in part: the next one has the next number. */
+void tls_stream_count_record(struct tls_stream *t, enum dir dir, const struct tls_record *r);
 void tls_stream_put_fin(struct tls_stream *t, enum dir dir, uint64_t time_ns);
 /* Processes one record, in order. Returns false if it has to be queued. */
 bool tls_stream_record(struct tls_stream *t, enum dir dir, const struct tls_record *r);

@@ -105,6 +105,7 @@ struct call *calls_add(struct calls *calls, struct call_pool *pool, uint32_t str
 		return NULL;
 	slot = slot_of(calls, stream);
 	c->stream = stream;
+	c->headers = NULL;
 	c->next = *slot;
 	*slot = c;
 	c->newer = NULL;
@@ -154,6 +155,8 @@ void calls_remove(struct calls *calls, struct call_pool *pool, struct call *c)
 	calls->count--;
 	if (c->wire)
 		give_wire(calls, c->wire, c->wire_size);
+	if (__builtin_expect(c->headers != NULL, 0))
+		memory_free(calls->memory, c->headers);
 	pool_give(pool, c);
 }
 

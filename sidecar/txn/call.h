@@ -14,8 +14,10 @@
 #include "base/memory.h"
 #include "base/span.h"
 #include "proto/grpc.h"
+#include "proto/trace_context.h"
 
 struct active;
+struct headers;
 
 enum call_kind {
 	CALL_UNSURE, /* the content type is unknown */
@@ -28,16 +30,22 @@ struct call {
 	struct call *newer; /* in the order of the connection */
 	struct call *older;
 	uint32_t stream;
-	uint32_t tid;
+	uint32_t tid; /* as in struct exchange */
 	uint64_t start_ns;
+	uint64_t request_end_ns; /* last byte of the request; 0: not seen yet */
+	uint32_t tgid;
 	const char *known_method; /* interned, as are the next three */
 	const char *route;
 	const char *rpc_method;
 	const char *server_address;
 	uint64_t timeout_ns; /* grpc-timeout; 0: none */
+	bool has_trace; /* trace is set */
+	struct trace_context trace;
 	struct active *active; /* the cell that counts it as open; may be NULL */
+	struct headers *headers; /* owned; NULL: none is wanted */
 	/*
-	 * All members from here on are zero in a new call; those above, after stream, are not set.
+	 * All members from here on, and headers, are zero in a new call; those above, after
+	 * stream, are not set.
 	 */
 	uint64_t first_byte_ns; /* of the final response; 0: none yet */
 	uint16_t status; /* of the final response; 0: none yet */

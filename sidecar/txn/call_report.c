@@ -42,6 +42,9 @@ void call_report(struct call *ended, struct conn *c, enum role role, enum txn_er
 		.local = &c->local,
 		.remote = &c->remote,
 		.tid = call->tid,
+		.tgid = call->tgid,
+		.trace = call->has_trace ? &call->trace : NULL,
+		.headers = call->headers,
 		.known_method = call->known_method,
 		.route = call->route,
 		.server_address = call->server_address,
@@ -50,6 +53,7 @@ void call_report(struct call *ended, struct conn *c, enum role role, enum txn_er
 		.is_probe = call->is_probe,
 		.is_tls = session_is_tls(c),
 		.start_ns = call->start_ns,
+		.request_end_ns = call->request_end_ns,
 		.first_byte_ns = call->first_byte_ns,
 		.end_ns = end_ns > first_ns ? end_ns : first_ns,
 		.request_bytes = call->request_bytes,
@@ -78,5 +82,6 @@ void call_report(struct call *ended, struct conn *c, enum role role, enum txn_er
 		}
 	}
 	env->stats.transactions++;
+	((struct session *)c->user)->requests++;
 	sinks_done(&env->sinks, &t);
 }

@@ -139,6 +139,18 @@ static void join(struct conn *c, struct session *s, enum dir dir, const struct s
 		go_http2(c, s, dir, c->role, true, view, time_ns);
 }
 
+/*
+ * The connection carries no HTTP. If TLS begins inside of it later (STARTTLS), the source copies
+ * that, unless it is told. transport.c does so for a connection that is TLS from its start.
+ */
+static void report_not_http(struct conn *c, const struct session *s)
+{
+	struct session_env *env = env_of(c);
+
+	if (env->on_unneeded && s->not_http && !s->is_banner && !s->tls)
+		env->on_unneeded(env->source_ctx, c->id, SL_MUTE_UNKNOWN);
+}
+
 /* True if the first bytes, or earlier ones, belong to another protocol. */
 static bool is_not_http(struct conn *c, struct session *s, enum dir dir, struct span data)
 {
@@ -149,6 +161,7 @@ static bool is_not_http(struct conn *c, struct session *s, enum dir dir, struct 
 		s->is_banner = false;
 		if (http1_is_request(data) && memchr(data.ptr, '\n', data.len))
 			s->not_http = NOT_HTTP_NONE;
+		report_not_http(c, s);
 		return s->not_http;
 	}
 	if (s->not_http)
@@ -160,6 +173,7 @@ static bool is_not_http(struct conn *c, struct session *s, enum dir dir, struct 
 	s->is_banner = s->not_http && !is_from_client;
 	if (s->not_http)
 		env_of(c)->stats.conns_not_http[s->not_http]++;
+	report_not_http(c, s);
 	return s->not_http;
 }
 
@@ -318,9 +332,9 @@ static void on_end(struct conn *c, struct session *s, enum conn_end how, uint64_
 {
 	const struct segment_view none = {.is_derived = true};
 
-	release_first_bytes(c, s, &none);
-	if (s->protocol && s->protocol->end)
-		s->protocol->end(c, s, how, time_ns);
+	(void)how;
+	(void)time_ns;
+	release_first_bytes(c, s, &none); /* session.c ends the protocol that they begin */
 }
 
 const struct protocol_ops detection_protocol = {

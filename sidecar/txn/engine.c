@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "flow/conn.h"
+#include "txn/live_secrets.h"
 #include "txn/protocols.h"
 #include "txn/session.h"
 #include "txn/transport.h"
@@ -44,8 +45,10 @@ struct engine *engine_new(const struct engine_options *options, const char **ret
 	if (!e)
 		return NULL;
 	e->env.on_frame = options->on_frame;
-	e->env.frame_ctx = options->frame_ctx;
+	e->env.on_unneeded = options->on_unneeded;
+	e->env.source_ctx = options->source_ctx;
 	e->env.number = ++engine_count;
+	header_capture_init(&e->env.headers);
 	memory_budget_init(&e->memory,
 			   options->memory_cap ? options->memory_cap : ENGINE_MEMORY_DEFAULT);
 	e->conns = conns_new(options->conn_cap, sizeof(struct session), &e->memory,
@@ -54,8 +57,8 @@ struct engine *engine_new(const struct engine_options *options, const char **ret
 		e->env.tls = calloc(1, sizeof(*e->env.tls));
 		if (!e->env.tls)
 			goto fail;
-		*e->env.tls =
-			(struct tls_env){.secrets = options->secrets, .has_all_secrets = true};
+		*e->env.tls = (struct tls_env){.secrets = options->secrets,
+					       .has_all_secrets = !options->has_live_secrets};
 	}
 	e->env.addresses = label_values_new(ADDRESS_CAP);
 	e->env.rpc_methods = label_values_new(options->route_cap);
@@ -86,6 +89,7 @@ void engine_free(struct engine *e)
 	label_values_free(e->env.rpc_methods);
 	label_values_free(e->env.addresses);
 	call_pool_release(&e->env.calls);
+	header_capture_release(&e->env.headers);
 	free(e->env.tls);
 	free(e);
 }
@@ -116,6 +120,26 @@ void engine_remove_sink(struct engine *e, const struct txn_sink *sink, void *ctx
 	sinks_remove(&e->env.sinks, sink, ctx);
 }
 
+void engine_want_headers(struct engine *e, struct header_wish *wish)
+{
+	header_capture_add(&e->env.headers, wish);
+}
+
+void engine_unwant_headers(struct engine *e, struct header_wish *wish)
+{
+	header_capture_remove(&e->env.headers, wish);
+}
+
+const struct header_wishes *engine_header_wishes(const struct engine *e)
+{
+	return &e->env.headers.wishes;
+}
+
+struct memory_budget *engine_memory(struct engine *e)
+{
+	return &e->memory;
+}
+
 int engine_add_protocol(struct engine *e, const struct protocol_ops *ops)
 {
 	return protocols_add(&e->env.protocols, ops);
@@ -130,6 +154,40 @@ void engine_event(void *ctx, const struct event *ev)
 	conns_event(e->conns, ev);
 }
 
+void engine_add_secret(struct engine *e, const struct sl_secret *secret, uint64_t time_ns)
+{
+	if (e->env.tls)
+		live_secrets_add(e->env.tls, secret, time_ns);
+}
+
+unsigned engine_expire_secrets(struct engine *e, uint64_t time_ns)
+{
+	return e->env.tls ? live_secrets_expire(e->env.tls, time_ns) : 0;
+}
+
+bool engine_awaits_secrets(const struct engine *e)
+{
+	return e->env.tls && e->env.tls->waiting.count;
+}
+
+static bool is_incomplete(const struct event *ev)
+{
+	const struct segment_view *data = &ev->data;
+
+	return ev->kind == EVENT_CLOSE ||
+	       (ev->kind == EVENT_DATA && data->to_seq - data->from_seq != data->data.len);
+}
+
+bool engine_needs_secrets(const struct engine *e, const struct event *ev)
+{
+	struct conn *c;
+
+	if (!engine_awaits_secrets(e))
+		return false;
+	c = conns_find(e->conns, ev->id);
+	return c && transport_needs_secrets(c, is_incomplete(ev));
+}
+
 void engine_flush(struct engine *e, uint64_t time_ns)
 {
 	conns_flush(e->conns, time_ns);
@@ -138,6 +196,47 @@ void engine_flush(struct engine *e, uint64_t time_ns)
 const struct active *engine_actives(const struct engine *e)
 {
 	return e->env.actives.cell;
+}
+
+static void count_open(void *ctx, const struct open_request *request)
+{
+	(void)request;
+	++*(uint64_t *)ctx;
+}
+
+bool engine_find_conn(const struct engine *e, uint64_t conn_id, struct engine_conn *ret_conn)
+{
+	struct conn *c = conns_find(e->conns, conn_id);
+
+	if (!c)
+		return false;
+	*ret_conn = (struct engine_conn){
+		.container = c->container,
+		.role = c->role,
+		.remote = c->remote,
+		.requests = ((const struct session *)c->user)->requests,
+	};
+	open_requests_each(c, count_open, &ret_conn->requests_open);
+	return true;
+}
+
+struct each_open {
+	open_request_fn fn;
+	void *ctx;
+};
+
+static void on_conn(void *ctx, struct conn *c)
+{
+	const struct each_open *each = ctx;
+
+	open_requests_each(c, each->fn, each->ctx);
+}
+
+void engine_each_open(struct engine *e, open_request_fn fn, void *ctx)
+{
+	struct each_open each = {.fn = fn, .ctx = ctx};
+
+	conns_each(e->conns, on_conn, &each);
 }
 
 const struct engine_stats *engine_stats(struct engine *e)

@@ -16,6 +16,8 @@
 #include "proto/not_http.h"
 #include "tls/stream.h"
 #include "txn/active.h"
+#include "txn/headers.h"
+#include "txn/open_request.h"
 #include "txn/transaction.h"
 
 struct engine;
@@ -30,14 +32,22 @@ struct engine_options {
 	size_t memory_cap;
 	const char *route_templates; /* see route.h; NULL for none */
 	size_t route_cap; /* per direction */
+	/* Secrets of TLS connections, borrowed; NULL: TLS is not decrypted. */
+	struct tls_secrets *secrets;
+	/* Secrets are added while connections wait for them: engine_add_secret(). Otherwise all are
+	 * added before the first event. */
+	bool has_live_secrets;
 	/*
-	 * Secrets of TLS connections, borrowed; NULL: TLS is not decrypted. All are added before
-	 * the first event.
+	 * Answers segment_view.wants_frame_start: an HTTP/2 frame starts at seq. Of TLS: the bytes
+	 * up to seq are body. May be NULL.
 	 */
-	const struct tls_secrets *secrets;
-	/* Answers segment_view.wants_frame_start: an HTTP/2 frame starts at seq. May be NULL. */
 	void (*on_frame)(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq);
-	void *frame_ctx;
+	/*
+	 * Nothing more of a connection is needed: TLS that cannot be decrypted, or without HTTP.
+	 * NULL: the source goes on with it.
+	 */
+	void (*on_unneeded)(void *ctx, uint64_t conn_id, enum sl_mute why);
+	void *source_ctx; /* of both */
 };
 
 /* Reasons for which known requests are in no transaction. */
@@ -107,6 +117,19 @@ int engine_add_sink(struct engine *e, const struct txn_sink *sink, void *ctx);
 void engine_remove_sink(struct engine *e, const struct txn_sink *sink, void *ctx);
 
 /*
+ * From now on transactions have the header fields of this wish, too, until it is removed. Requests
+ * that are open have those of what comes. wish is borrowed until then.
+ */
+void engine_want_headers(struct engine *e, struct header_wish *wish);
+/* Ignores a wish that was not added. */
+void engine_unwant_headers(struct engine *e, struct header_wish *wish);
+/* All wishes; borrowed. */
+const struct header_wishes *engine_header_wishes(const struct engine *e);
+
+/* The budget of all connections. What others take of it they give back before engine_free(). */
+struct memory_budget *engine_memory(struct engine *e);
+
+/*
  * Adds a protocol, before the first event. Connections are offered to added protocols, in the order
  * of addition, before HTTP is detected (protocols.h). Returns 0, or -ENOSPC if there are
  * PROTOCOLS_MAX.
@@ -117,6 +140,22 @@ int engine_add_protocol(struct engine *e, const struct protocol_ops *ops);
 void engine_event(void *ctx, const struct event *ev);
 
 /*
+ * Of a live table: a secret has come, and connections that waited for it go on. The caller
+ * overwrites its copy.
+ */
+void engine_add_secret(struct engine *e, const struct sl_secret *secret, uint64_t time_ns);
+/* Connections that have waited too long for their secrets are given up; secrets that no connection
+ * has asked for are overwritten. Returns how many connections were given up. */
+unsigned engine_expire_secrets(struct engine *e, uint64_t time_ns);
+/* Is there a connection that waits? */
+bool engine_awaits_secrets(const struct engine *e);
+/*
+ * True if the connection of this event, which is not handled yet, waits for secrets and may fail
+ * without them: those that exist by now have to be added first.
+ */
+bool engine_needs_secrets(const struct engine *e, const struct event *ev);
+
+/*
  * The source has ended at time_ns: ends every connection. Open requests without a response are
  * dropped, since they did not fail.
  */
@@ -124,6 +163,31 @@ void engine_flush(struct engine *e, uint64_t time_ns);
 
 /* The open requests: ACTIVE_CELLS + 1 cells, including unused ones. */
 const struct active *engine_actives(const struct engine *e);
+
+/* TLS connections that were not decrypted, or not to their end. */
+static inline uint64_t engine_stats_tls_dark(const struct engine_stats *s)
+{
+	uint64_t sum = s->conns_muted[SL_MUTE_TLS];
+
+	for (unsigned i = TLS_FAIL_NONE + 1; i < TLS_FAIL_MAX; i++)
+		sum += s->tls.failed[i];
+	return sum;
+}
+
+/* What the engine knows of a connection. */
+struct engine_conn {
+	uint64_t container;
+	enum role role;
+	struct endpoint remote;
+	uint32_t requests; /* that were reported, modulo 2^32 */
+	uint64_t requests_open;
+};
+
+/* False: the connection is not followed, or no more. */
+bool engine_find_conn(const struct engine *e, uint64_t conn_id, struct engine_conn *ret_conn);
+
+/* Calls fn for each open request: it looks at all connections, and changes nothing. */
+void engine_each_open(struct engine *e, open_request_fn fn, void *ctx);
 
 /* Valid until the next call on e. */
 const struct engine_stats *engine_stats(struct engine *e);

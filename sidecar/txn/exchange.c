@@ -47,6 +47,8 @@ void exchanges_pop(struct exchanges *q)
 		q->buffer_room = q->buffer_size;
 	else if (e->wire)
 		memory_free(q->memory, e->wire);
+	if (__builtin_expect(e->headers != NULL, 0))
+		memory_free(q->memory, e->headers);
 	q->first = (uint16_t)((q->first + 1u) & (q->alloc - 1u));
 	q->count--;
 }

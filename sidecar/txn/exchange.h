@@ -13,14 +13,17 @@
 #include "base/memory.h"
 #include "proto/message.h"
 #include "proto/method.h"
+#include "proto/trace_context.h"
 
 struct active;
+struct headers;
 
 struct exchange {
 	uint64_t start_ns;
 	uint64_t request_bytes;
 	/* Apart from start_ns: a load of both as a pair would stall on store forwarding. */
 	uint64_t first_byte_ns; /* of the final response; 0: none yet */
+	uint64_t request_end_ns; /* last byte of the request; 0: not seen yet */
 	const char *known_method; /* interned, as are the next two */
 	const char *route;
 	const char *server_address;
@@ -36,12 +39,23 @@ struct exchange {
 	uint8_t version; /* enum http_version */
 	uint8_t candidates; /* candidate.h */
 	bool is_connect;
-	bool is_head;
+	uint8_t response_body; /* enum http1_body: HEAD has none, a truncated head may be of it */
 	bool expects_continue; /* and got no response yet, not even 100 */
 	bool is_probe;
 	bool is_lost; /* already counted as lost; keeps its place in the order */
+	bool has_trace; /* trace is set */
+	struct trace_context trace;
+	/* Of a client's request, or of the first bytes of a server's response. */
 	uint32_t tid;
+	uint32_t tgid;
+	struct headers *headers; /* owned; NULL: none is wanted */
 };
+
+static inline void exchange_set_thread(struct exchange *e, uint32_t tid, uint32_t tgid)
+{
+	e->tid = tid;
+	e->tgid = tgid;
+}
 
 /* Browsers had pipelines of 8, proxies of 100; load generators build some of thousands. */
 #define EXCHANGES_MAX 4096
@@ -77,6 +91,15 @@ static inline struct exchange *exchanges_at(struct exchanges *q, unsigned i)
 static inline struct exchange *exchanges_oldest(struct exchanges *q)
 {
 	return &q->ring[q->first];
+}
+/* The newest request is complete; body_bytes 0: none, or not known. count > 0. */
+static inline void exchanges_end_request(struct exchanges *q, uint64_t body_bytes, uint64_t time_ns)
+{
+	struct exchange *e = exchanges_at(q, q->count - 1u);
+
+	e->request_end_ns = time_ns;
+	if (body_bytes)
+		e->request_bytes = body_bytes;
 }
 /* Removes the oldest exchange; count > 0. */
 void exchanges_pop(struct exchanges *q);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "txn/http1_session.h"
 
+#include "proto/http1_trace_context.h"
 #include "txn/candidate.h"
+#include "txn/http1_headers.h"
 #include "txn/http2_session.h"
 #include "txn/attributes.h"
 #include "txn/outcome.h"
@@ -53,16 +55,23 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 	attributes = attributes_find(c, s->role, m, &own);
 	e->known_method = attributes->known_method;
 	e->route = attributes->route;
-	e->is_head = attributes->is_head;
+	e->response_body = attributes->is_head ? HTTP1_BODY_NONE
+			   : m->is_truncated   ? HTTP1_BODY_OPTIONAL
+					       : HTTP1_BODY_FRAMED;
 	e->is_connect = attributes->is_connect;
 	e->expects_continue = m->expects_continue;
 	e->is_probe = attributes->is_probe;
 	env->stats.grpc_web_requests += attributes->is_grpc_web;
 	e->candidates = attributes->candidates;
 	e->server_address = s->role == ROLE_CLIENT ? candidates_find_address(c, e, m->host) : "";
-	e->tid = s->tid;
+	if (s->role == ROLE_CLIENT)
+		exchange_set_thread(e, s->tid, s->tgid);
 	if (session_needs_target(env))
 		exchanges_keep(&s->open, e, m);
+	if (m->has_trace_fields && session_needs_trace(env))
+		e->has_trace = http1_trace_context(m, &e->trace);
+	if (header_capture_is_on(&env->headers))
+		http1_headers_head(c, e, m);
 	if (e->is_probe)
 		return HTTP1_BODY_FRAMED;
 	if (!active_is(attributes->active, s->role, c->container, attributes->known_method, s->tls))
@@ -74,13 +83,22 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 	return HTTP1_BODY_FRAMED;
 }
 
-static inline void take_status(struct session *s, struct exchange *e, const struct message *m)
+static inline void take_status(struct conn *c, struct session *s, struct exchange *e,
+			       const struct message *m)
 {
+	uint64_t least_ns;
+
 	if (e->expects_continue && s->open.count == 1)
 		http1_body_optional(&s->parser[request_dir(s->role)]);
 	e->status = m->status;
+	/* What follows may be sent by whoever receives an acknowledgement. */
+	if (s->role == ROLE_SERVER)
+		exchange_set_thread(e, s->tid, s->tgid);
 	/* Clocks of different CPUs may differ by some ns. */
-	e->first_byte_ns = m->time_ns > e->start_ns ? m->time_ns : e->start_ns;
+	least_ns = e->request_end_ns ? e->request_end_ns : e->start_ns;
+	e->first_byte_ns = m->time_ns > least_ns ? m->time_ns : least_ns;
+	if (header_capture_is_on(&env_of(c)->headers))
+		http1_headers_head(c, e, m);
 }
 
 static enum http1_body on_response(struct conn *c, struct session *s, const struct message *m);
@@ -100,8 +118,8 @@ static enum http1_body on_head(void *ctx, const struct message *m)
 		if (!e->is_connect) {
 			s->is_unpaired = false;
 			s->is_interim = false;
-			take_status(s, e, m);
-			return e->is_head ? HTTP1_BODY_NONE : HTTP1_BODY_FRAMED;
+			take_status(c, s, e, m);
+			return (enum http1_body)e->response_body;
 		}
 	}
 	return on_response(c, s, m);
@@ -134,6 +152,13 @@ static bool is_unsolicited(const struct conn *c, const struct session *s, const 
 	       is_pairing_certain(c, s);
 }
 
+/* The request of a response that is not paired may have been HEAD, if the client pipelines. */
+static enum http1_body body_of_unpaired(const struct session *s)
+{
+	return s->uncopied || s->client == CLIENT_PIPELINES ? HTTP1_BODY_OPTIONAL
+							    : HTTP1_BODY_FRAMED;
+}
+
 static __attribute__((noinline)) enum http1_body on_response(struct conn *c, struct session *s,
 							     const struct message *m)
 {
@@ -146,10 +171,7 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 			exchanges_oldest(&s->open)->expects_continue = false;
 		return HTTP1_BODY_FRAMED;
 	}
-	/*
-	 * The server may respond before a head has ended: 408, 414, 431. One unseen byte may be a
-	 * FIN.
-	 */
+	/* The server may respond before a head has ended: 408, 414, 431. One byte may be a FIN. */
 	if (s->open.count == 0 && pairing_unseen_request_bytes(c, s) > 1)
 		lose_head(c, s);
 	else if (s->open.count == 0)
@@ -171,14 +193,13 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 			(void)upgrade_to_http2(c, s, NULL, m); /* else it is a tunnel, too */
 			return HTTP1_BODY_TUNNEL;
 		} else {
-			/* Its request may have been HEAD. */
-			return s->uncopied ? HTTP1_BODY_OPTIONAL : HTTP1_BODY_FRAMED;
+			return body_of_unpaired(s);
 		}
 	}
 	e = exchanges_oldest(&s->open);
-	take_status(s, e, m);
-	if (e->is_head)
-		return HTTP1_BODY_NONE;
+	take_status(c, s, e, m);
+	if (s->is_unpaired && m->status != 101 && !e->is_connect)
+		return body_of_unpaired(s);
 	if (m->status == 101 || (e->is_connect && m->status >= 200 && m->status < 300)) {
 		http1_tunnel(&s->parser[request_dir(s->role)]);
 		if (s->is_unpaired)
@@ -192,7 +213,7 @@ static __attribute__((noinline)) enum http1_body on_response(struct conn *c, str
 		}
 		return HTTP1_BODY_TUNNEL;
 	}
-	return HTTP1_BODY_FRAMED;
+	return (enum http1_body)e->response_body;
 }
 
 static void on_message_end(void *ctx, bool is_response, uint64_t body_bytes, uint64_t time_ns)
@@ -201,8 +222,8 @@ static void on_message_end(void *ctx, bool is_response, uint64_t body_bytes, uin
 	struct session *s = session_of(c);
 
 	if (!is_response) {
-		if (body_bytes && s->open.count && !s->is_unopened)
-			exchanges_at(&s->open, s->open.count - 1u)->request_bytes = body_bytes;
+		if (s->open.count && !s->is_unopened)
+			exchanges_end_request(&s->open, body_bytes, time_ns);
 		return;
 	}
 	if (s->is_interim)
@@ -284,21 +305,27 @@ static void on_tunnel(void *ctx, bool is_response, struct span data, uint64_t ti
 	struct conn *c = ctx;
 	struct session *s = session_of(c);
 	enum dir dir = s->parser[0].is_response == is_response ? DIR_INGRESS : DIR_EGRESS;
-	struct segment_view view = {.dir = dir, .data = data, .tid = s->tid, .is_derived = true};
+	struct segment_view view = {
+		.dir = dir, .data = data, .tid = s->tid, .tgid = s->tgid, .is_derived = true};
 
 	if (s->http2)
 		http2_protocol.data(c, s, dir, &view, time_ns);
 }
 
-static const struct http1_sink parser_sink = {
-	.head = on_head, .end = on_message_end, .fail = on_fail, .tunnel = on_tunnel};
+static const struct http1_sink parser_sink = {.head = on_head,
+					      .end = on_message_end,
+					      .fail = on_fail,
+					      .trailers = http1_headers_trailers,
+					      .tunnel = on_tunnel};
 
 static void on_data(struct conn *c, struct session *s, enum dir dir,
 		    const struct segment_view *view, uint64_t time_ns)
 {
 	pairing_begin_segment(s, view);
-	if (dir == DIR_EGRESS && view->tid)
+	if (dir == DIR_EGRESS) {
 		s->tid = view->tid;
+		s->tgid = view->tgid;
+	}
 	http1_data(&s->parser[dir], view->data, time_ns, &parser_sink, c);
 	if (dir == request_dir(s->role))
 		pairing_on_request_data(s);
@@ -391,16 +418,6 @@ static void on_fin(struct conn *c, struct session *s, enum dir dir, const struct
 	pairing_end_segment(s);
 }
 
-/* Requests that are counted as lost are not counted again. */
-static void count_unanswered(struct conn *c, struct session *s)
-{
-	for (unsigned i = 0; i < s->open.count; i++) {
-		const struct exchange *e = exchanges_at(&s->open, i);
-
-		env_of(c)->stats.requests_unanswered += e->active && !e->is_lost;
-	}
-}
-
 static void on_end(struct conn *c, struct session *s, enum conn_end how, uint64_t time_ns)
 {
 	switch (how) {
@@ -441,7 +458,7 @@ static void on_end(struct conn *c, struct session *s, enum conn_end how, uint64_
 		outcome_lose(c, s, ENGINE_LOST_RESPONSE);
 		break;
 	case CONN_CUT:
-		count_unanswered(c, s);
+		outcome_count_unanswered(c, s);
 		/* fall through */
 	case CONN_MUTED:
 		outcome_drop(c, s, NULL);

@@ -56,6 +56,8 @@ bool http2_session_begin(struct conn *c, struct session *s, enum role role, bool
 	for (int dir = 0; dir < 2; dir++) {
 		http2_init(&h->parser[dir], false, &h->http2_memory);
 		h->parser[dir].generation = &env->number;
+		h->parser[dir].wants_trace = session_needs_trace(env);
+		h->parser[dir].observer = &env->headers.observer;
 		if (joins)
 			http2_join(&h->parser[dir]);
 		/* The source may have asked with a segment before HTTP/2 was detected. */
@@ -72,6 +74,11 @@ bool http2_session_begin(struct conn *c, struct session *s, enum role role, bool
 void http2_session_upgrade(struct conn *c, struct session *s, struct exchange *e)
 {
 	http2_streams_upgrade(&s->http2->streams, c, e);
+}
+
+const struct http2_streams *http2_session_streams(const struct session *s)
+{
+	return &s->http2->streams;
 }
 
 /* --- what the parsers call ------------------------------------------------------- */
@@ -152,7 +159,7 @@ static void report_frame_start(struct http2_session *h, struct conn *c, enum dir
 	const struct session_env *env = env_of(c);
 
 	h->wants_frame_start[dir] = false;
-	env->on_frame(env->frame_ctx, c->id, dir, seq);
+	env->on_frame(env->source_ctx, c->id, dir, seq);
 }
 
 /* Data of a source that asks for a frame start, with this segment or an earlier one. */
@@ -182,8 +189,10 @@ static void on_data(struct conn *c, struct session *s, enum dir dir,
 	struct http2_session *h = s->http2;
 	enum http2_start start = HTTP2_START_UNKNOWN;
 
-	if (dir == DIR_EGRESS && view->tid)
+	if (dir == DIR_EGRESS) {
 		h->streams.tid = view->tid;
+		h->streams.tgid = view->tgid;
+	}
 	if (view->is_frame)
 		start = HTTP2_START_FRAME;
 	else if (!view->is_derived)

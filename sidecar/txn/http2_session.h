@@ -31,4 +31,9 @@ bool http2_session_begin(struct conn *c, struct session *s, enum role role, bool
  */
 void http2_session_upgrade(struct conn *c, struct session *s, struct exchange *e);
 
+struct http2_streams;
+
+/* The streams of a session that has http2; borrowed. */
+const struct http2_streams *http2_session_streams(const struct session *s);
+
 #endif

@@ -39,8 +39,6 @@ static void report(struct http2_streams *s, struct conn *c, struct call *call, e
 		   uint64_t end_ns)
 {
 	call_kind_end(call, &s->kinds);
-	if (s->role == ROLE_SERVER)
-		call->tid = s->tid;
 	call_report(call, c, s->role, error, end_ns);
 	close_call(s, c, call);
 }
@@ -67,9 +65,19 @@ static void count_open(struct http2_streams *s, struct conn *c, struct call *cal
 	env->stats.requests_open++;
 }
 
-static void begin_call(struct http2_streams *s, struct conn *c, uint32_t stream,
-		       const struct http2_head *head, bool is_end, bool may_have_ended,
-		       uint64_t time_ns)
+/* weight: of the request's priority; 0: none. */
+static __attribute__((cold)) void take_headers(struct conn *c, struct call *call,
+					       const struct http2_head *head,
+					       enum header_section section, uint16_t weight)
+{
+	header_capture_take(&env_of(c)->headers, head, &call->headers, &c->memory, section);
+	if (call->headers && weight)
+		call->headers->weight = weight;
+}
+
+static void begin_call(struct http2_streams *s, struct conn *c, const struct http2_arrival *at,
+		       uint32_t stream, const struct http2_head *head, bool is_end,
+		       bool may_have_ended)
 {
 	struct session_env *env = env_of(c);
 	const struct http2_attributes *attributes;
@@ -89,7 +97,8 @@ static void begin_call(struct http2_streams *s, struct conn *c, uint32_t stream,
 	call_kind_head(call, &s->kinds, head);
 	env->stats.grpc_web_requests += head->content == HTTP2_CONTENT_GRPC_WEB;
 	attributes = attributes_find_http2(c, s->role, (enum call_kind)call->kind, head);
-	call->start_ns = time_ns;
+	call->start_ns = at->first_ns;
+	call->request_end_ns = is_end ? at->last_ns : 0;
 	call->known_method = attributes->known_method;
 	call->route = attributes->route;
 	call->rpc_method = attributes->rpc_method;
@@ -100,15 +109,28 @@ static void begin_call(struct http2_streams *s, struct conn *c, uint32_t stream,
 	call->is_probe = head->is_probe && s->role == ROLE_SERVER;
 	call->may_have_ended = may_have_ended;
 	call->timeout_ns = head->timeout_ns;
+	call->has_trace = head->has_trace;
+	if (head->has_trace)
+		call->trace = head->trace;
 	call->active = NULL;
 	call->grpc_status = GRPC_STATUS_NONE;
-	call->tid = s->tid;
+	call->tid = s->role == ROLE_CLIENT ? s->tid : 0;
+	call->tgid = s->role == ROLE_CLIENT ? s->tgid : 0;
 	if (session_needs_target(env))
 		calls_keep(&s->calls, call, head->method, head->path);
+	if (header_capture_is_on(&env->headers))
+		take_headers(c, call, head, HEADERS_REQUEST, at->weight);
 	if (call->is_probe)
 		return;
 	count_open(s, c, call, attributes->active);
 	head->attributes->active = call->active;
+}
+
+/* call may be NULL. */
+static inline void end_request(struct call *call, const struct http2_arrival *at)
+{
+	if (call)
+		call->request_end_ns = at->last_ns;
 }
 
 void http2_streams_request(struct http2_streams *s, struct conn *c, const struct http2_arrival *at,
@@ -116,10 +138,18 @@ void http2_streams_request(struct http2_streams *s, struct conn *c, const struct
 			   bool may_have_ended)
 {
 	/* A block that could not be decoded is a request's, not trailers, if its stream is new. */
-	if (!head->is_request && !(head->unknown && s->newest_stream && stream > s->newest_stream))
+	if (!head->is_request &&
+	    !(head->unknown && s->newest_stream && stream > s->newest_stream)) {
+		struct call *call = calls_find(&s->calls, stream);
+
+		if (call && header_capture_is_on(&env_of(c)->headers))
+			take_headers(c, call, head, HEADERS_REQUEST_TRAILERS, 0);
+		if (is_end)
+			end_request(call, at);
 		return;
+	}
 	if (stream % 2 == 1 && (stream > s->newest_stream || !calls_find(&s->calls, stream)))
-		begin_call(s, c, stream, head, is_end, may_have_ended, at->first_ns);
+		begin_call(s, c, at, stream, head, is_end, may_have_ended);
 }
 
 /* --- responses ------------------------------------------------------------------- */
@@ -144,6 +174,18 @@ static void count_unpaired(struct http2_streams *s, struct conn *c, uint32_t str
 		env_of(c)->stats.responses_unpaired++;
 }
 
+/* Clocks of different CPUs may differ by some ns. */
+static void take_first_byte(const struct http2_streams *s, struct call *call, uint64_t time_ns)
+{
+	uint64_t least_ns = call->request_end_ns ? call->request_end_ns : call->start_ns;
+
+	call->first_byte_ns = time_ns > least_ns ? time_ns : least_ns;
+	if (s->role != ROLE_SERVER)
+		return;
+	call->tid = s->tid;
+	call->tgid = s->tgid;
+}
+
 void http2_streams_response(struct http2_streams *s, struct conn *c, const struct http2_arrival *at,
 			    uint32_t stream, const struct http2_head *head, bool is_end)
 {
@@ -157,13 +199,15 @@ void http2_streams_response(struct http2_streams *s, struct conn *c, const struc
 	if (head->status && head->status < 200 && !is_end)
 		return;
 	call_kind_response(call, &s->kinds, head);
+	if (header_capture_is_on(&env_of(c)->headers))
+		take_headers(c, call, head,
+			     call->has_response ? HEADERS_RESPONSE_TRAILERS : HEADERS_RESPONSE, 0);
 	/* An earlier head with an unknown status was interim if a status comes now. */
 	if (head->status ? !call->has_response || call->status == TXN_STATUS_UNKNOWN
 			 : is_hidden && !call->has_response) {
 		call->status = is_hidden ? TXN_STATUS_UNKNOWN : head->status;
 		call->has_response = true;
-		/* Clocks of different CPUs may differ by some ns. */
-		call->first_byte_ns = at->first_ns > call->start_ns ? at->first_ns : call->start_ns;
+		take_first_byte(s, call, at->first_ns);
 	}
 	if (is_end && head->grpc_status == GRPC_STATUS_NONE && head->unknown)
 		call->grpc_status = GRPC_STATUS_HIDDEN;
@@ -201,6 +245,8 @@ void http2_streams_body(struct http2_streams *s, struct conn *c, const struct ht
 	*(is_response ? &call->response_bytes : &call->request_bytes) += body.len;
 	if (is_end && is_response)
 		call_kind_no_trailers(call, &s->kinds);
+	else if (is_end)
+		end_request(call, at);
 	if (call->kind != CALL_HTTP) {
 		if (body.ptr)
 			grpc_messages_data(&call->messages[is_response], body);
@@ -267,14 +313,20 @@ void http2_streams_upgrade(struct http2_streams *s, struct conn *c, struct excha
 	call->rpc_method = attributes_unknown_rpc;
 	call->server_address = e->server_address;
 	call->timeout_ns = 0;
+	call->has_trace = e->has_trace;
+	call->trace = e->trace;
 	call->is_probe = e->is_probe;
 	call->request_bytes = e->request_bytes;
+	call->request_end_ns = e->request_end_ns;
 	call->grpc_status = GRPC_STATUS_NONE;
 	call->tid = e->tid;
+	call->tgid = e->tgid;
 	call->wire = exchanges_take_wire(&((struct session *)c->user)->open, e);
 	call->wire_size = 0; /* it is not known: it serves no other call */
 	call->wire_method_len = e->wire_method_len;
 	call->wire_target_len = e->wire_target_len;
+	call->headers = e->headers;
+	e->headers = NULL;
 	call->active = e->active;
 	call->candidates = e->candidates;
 	e->candidates = 0;

@@ -30,7 +30,9 @@ struct http2_streams {
 	struct call_kinds kinds;
 	uint32_t first_stream; /* first stream whose request was seen */
 	uint32_t newest_stream; /* newest stream whose request was seen; 0: none */
-	uint32_t tid; /* thread of the newest egress data; set by the owner */
+	/* Thread and process of the newest egress data; set by the owner. */
+	uint32_t tid;
+	uint32_t tgid;
 };
 
 /*

@@ -88,7 +88,10 @@ void outcome_report(struct conn *c, struct session *s, enum txn_error error, uin
 		.container = c->container,
 		.local = &c->local,
 		.remote = &c->remote,
-		.tid = s->role == ROLE_CLIENT ? e->tid : s->tid,
+		.tid = e->tid,
+		.tgid = e->tgid,
+		.trace = e->has_trace ? &e->trace : NULL,
+		.headers = e->headers,
 		.known_method = e->known_method,
 		.route = e->route,
 		.server_address = e->server_address,
@@ -97,6 +100,7 @@ void outcome_report(struct conn *c, struct session *s, enum txn_error error, uin
 		.is_probe = e->is_probe,
 		.is_tls = s->tls,
 		.start_ns = e->start_ns,
+		.request_end_ns = e->request_end_ns,
 		.first_byte_ns = e->first_byte_ns,
 		.end_ns = end_ns > first_ns ? end_ns : first_ns,
 		.request_bytes = e->request_bytes     ? e->request_bytes
@@ -116,6 +120,7 @@ void outcome_report(struct conn *c, struct session *s, enum txn_error error, uin
 	};
 
 	env->stats.transactions++;
+	s->requests++;
 	sinks_done(&env->sinks, &t);
 	end_oldest(c, s);
 	s->request_may_be_missing = false;
@@ -138,4 +143,13 @@ void outcome_drop(struct conn *c, struct session *s, const enum engine_lost *why
 void outcome_lose(struct conn *c, struct session *s, enum engine_lost why)
 {
 	outcome_drop(c, s, &why);
+}
+
+void outcome_count_unanswered(struct conn *c, struct session *s)
+{
+	for (unsigned i = 0; i < s->open.count; i++) {
+		const struct exchange *e = exchanges_at(&s->open, i);
+
+		env_of(c)->stats.requests_unanswered += e->active && !e->is_lost;
+	}
 }

@@ -25,4 +25,7 @@ void outcome_end(struct conn *c, struct session *s);
 void outcome_drop(struct conn *c, struct session *s, const enum engine_lost *why);
 void outcome_lose(struct conn *c, struct session *s, enum engine_lost why);
 
+/* Counts the open requests as unanswered, but for those that are counted as lost. */
+void outcome_count_unanswered(struct conn *c, struct session *s);
+
 #endif

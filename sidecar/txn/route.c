@@ -56,15 +56,6 @@ struct routes {
 	struct slot cache[CACHE_SLOTS];
 };
 
-static struct span trim(struct span s)
-{
-	while (s.len > 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t'))
-		s = span_from(s, 1);
-	while (s.len > 0 && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
-		s.len--;
-	return s;
-}
-
 static const char *add_pattern(struct routes *r, struct patterns *patterns, struct span text)
 {
 	struct pattern *p = &patterns->list[patterns->count];
@@ -100,7 +91,7 @@ static const char *add_patterns(struct routes *r, struct patterns *patterns, con
 		comma = strchr(at, ',');
 		error = add_pattern(
 			r, patterns,
-			trim((struct span){at, comma ? (size_t)(comma - at) : strlen(at)}));
+			span_trim((struct span){at, comma ? (size_t)(comma - at) : strlen(at)}));
 		if (error)
 			return error;
 	}

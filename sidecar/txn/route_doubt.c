@@ -6,15 +6,6 @@
 
 #include "txn/route_pattern.h"
 
-static struct span trim(struct span s)
-{
-	while (s.len > 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t'))
-		s = span_from(s, 1);
-	while (s.len > 0 && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
-		s.len--;
-	return s;
-}
-
 /* Removes the next template from the list; empty: the end. */
 static struct span next_template(const char **list)
 {
@@ -24,7 +15,7 @@ static struct span next_template(const char **list)
 	if (!at)
 		return (struct span){"", 0};
 	*list = comma ? comma + 1 : NULL;
-	return trim((struct span){at, comma ? (size_t)(comma - at) : strlen(at)});
+	return span_trim((struct span){at, comma ? (size_t)(comma - at) : strlen(at)});
 }
 
 /* The doubt about a segment that is neither {name} nor the last *; NULL if there is none. */

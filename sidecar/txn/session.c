@@ -57,9 +57,15 @@ static void on_fin(void *ctx, enum dir dir, const struct segment_view *view, uin
 static void on_end(struct conn *c, enum conn_end how, uint64_t time_ns)
 {
 	struct session *s = session_of(c);
+	const struct protocol_ops *protocol;
 
-	if (protocol_of(s)->end)
-		protocol_of(s)->end(c, s, how, time_ns);
+	/* Bytes that one still had may begin the next: detection, HTTP/1, and HTTP/2 after a 101.
+	 */
+	do {
+		protocol = protocol_of(s);
+		if (protocol->end)
+			protocol->end(c, s, how, time_ns);
+	} while (protocol_of(s) != protocol);
 	proxy_header_release(c, s);
 	protocols_release(c, s);
 	/* An upgraded connection has spoken HTTP/1, too. */

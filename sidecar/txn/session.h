@@ -15,6 +15,7 @@
 #include "txn/engine.h"
 #include "txn/call.h"
 #include "txn/exchange.h"
+#include "txn/header_capture.h"
 #include "txn/protocol.h"
 #include "txn/route.h"
 #include "txn/rpc_method.h"
@@ -29,9 +30,11 @@ struct session_env {
 	struct call_pool calls;
 	size_t http2_table_bytes; /* header tables of all connections */
 	void (*on_frame)(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq); /* may be NULL */
-	void *frame_ctx;
+	void (*on_unneeded)(void *ctx, uint64_t conn_id, enum sl_mute why); /* may be NULL */
+	void *source_ctx;
 	uint64_t number; /* of the engine with its current templates; unique in this process */
 	struct sinks sinks;
+	struct header_capture headers;
 	struct tls_env *tls; /* NULL: TLS is not decrypted */
 	struct actives actives;
 	struct engine_stats stats;
@@ -42,6 +45,10 @@ struct session_env {
 static inline bool session_needs_target(const struct session_env *env)
 {
 	return env->sinks.needs & TXN_NEED_TARGET;
+}
+static inline bool session_needs_trace(const struct session_env *env)
+{
+	return env->sinks.needs & TXN_NEED_TRACE;
 }
 
 /* The state of the exchange of the newest request (pairing.h). */
@@ -97,7 +104,8 @@ struct session {
 	uint32_t head_seq;
 	/* Position of the response direction when the first byte of the newest request came. */
 	uint32_t request_seq;
-	uint32_t tid; /* thread of the newest egress data */
+	uint32_t tid; /* thread of the newest egress data; 0: not known */
+	uint32_t tgid; /* its process */
 	/* At most so many responses come to requests that are counted as lost already. */
 	uint32_t responses_due;
 	/* Responses without a request while uncopied was UNCOPIED_NONE. */
@@ -120,8 +128,12 @@ struct session {
 	uint8_t not_http; /* enum not_http; if set, all further bytes are ignored */
 	bool is_past_protocols[2]; /* by enum dir: not offered to added protocols any more */
 	uint8_t likely_frames; /* segments of an older connection that look like HTTP/2's frames */
+	uint32_t requests; /* that were reported, modulo 2^32 */
 	/* Transport */
 	uint8_t transport; /* enum transport */
+	uint8_t flight; /* the direction of the newest decrypted bytes, 1 + enum dir; 0: none */
+	uint8_t unknown_flights; /* decrypted, of the server, without HTTP */
+	bool has_http; /* decrypted bytes are HTTP, or an added protocol */
 	struct tls_stream *tls; /* owned: decrypts the bytes; NULL: plaintext */
 	/* Added protocols (protocols.h) */
 	/* Owned: buffered until a protocol is detected; may be NULL. */

@@ -14,7 +14,7 @@
 
 #include "txn/transaction.h"
 
-#define SINKS_MAX 8
+#define SINKS_MAX 12
 
 /* All zeros: empty. */
 struct sinks {

@@ -13,6 +13,7 @@
 #include "base/span.h"
 #include "capture/event.h"
 #include "proto/message.h"
+#include "proto/trace_context.h"
 
 /*
  * The failure of a request without a complete response: the value of `error_type`, unless a status
@@ -27,6 +28,8 @@ enum txn_error {
 	TXN_STREAM_RESET, /* "stream_reset": the server reset it */
 	TXN_ERROR_MAX,
 };
+
+struct headers;
 
 /* A method, route or address that could not be decoded, on a connection older than the capture. */
 extern const char txn_unknown[];
@@ -86,8 +89,15 @@ struct transaction {
 	uint64_t container;
 	const struct endpoint *local;
 	const struct endpoint *remote;
-	/* Thread that wrote the response (server) or request (client); 0: not known. */
+	/*
+	 * Thread that wrote the first bytes of the response (server) or the request (client), and
+	 * its process, in the PID namespace of sidelight; 0: not known.
+	 */
 	uint32_t tid;
+	uint32_t tgid;
+	const struct trace_context *trace; /* NULL: none, or no sink has TXN_NEED_TRACE */
+	/* Those that somebody wants: engine_want_headers(); NULL: none. */
+	const struct headers *headers;
 
 	/* interned: a method of OpenTelemetry's conventions, "_OTHER", txn_unknown or txn_grpc */
 	const char *known_method;
@@ -99,6 +109,7 @@ struct transaction {
 	bool is_tls; /* it was decrypted */
 
 	uint64_t start_ns; /* first byte of the request */
+	uint64_t request_end_ns; /* last byte of the request; 0 if it was not seen: stages.h */
 	uint64_t first_byte_ns; /* first byte of the final response; 0 if none */
 	uint64_t end_ns; /* last byte of the response, or time of the failure */
 	uint64_t request_bytes; /* body on the wire */
@@ -128,6 +139,8 @@ static inline struct span txn_method(const struct transaction *t)
 enum txn_need {
 	/* Method and target as on the wire, which cost memory for each open request. */
 	TXN_NEED_TARGET = 1,
+	/* The trace context. Of HTTP/2, connections that were open before the sink have none. */
+	TXN_NEED_TRACE = 2,
 };
 
 /*

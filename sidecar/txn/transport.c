@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "txn/transport.h"
 
+#include "txn/decrypted.h"
 #include "txn/detection.h"
 #include "txn/proxy_header.h"
 
@@ -14,10 +15,17 @@ static struct tls_env *tls_of(struct conn *c)
 	return ((struct session_env *)c->owner)->tls;
 }
 
-static void fail(struct conn *c, struct session *s, uint64_t time_ns)
+/* Ends the session, and wipes the keys: nothing more of the connection is needed. */
+static void end_session(struct conn *c, struct session *s, enum sl_mute why, uint64_t time_ns)
 {
-	s->transport = TRANSPORT_FAILED;
-	session_sink.end(c, CONN_UNDECRYPTABLE, time_ns);
+	const struct session_env *env = c->owner;
+
+	s->transport = TRANSPORT_ENDED;
+	session_sink.end(c, why == SL_MUTE_TLS_DARK ? CONN_UNDECRYPTABLE : CONN_MUTED, time_ns);
+	tls_stream_free(s->tls);
+	s->tls = NULL;
+	if (env->on_unneeded)
+		env->on_unneeded(env->source_ctx, c->id, why);
 }
 
 /* The buffered bytes were neither a PROXY header nor TLS. */
@@ -59,19 +67,24 @@ static void decide(struct conn *c, struct session *s, struct span data, uint64_t
 	} else {
 		s->transport = TRANSPORT_TLS;
 		s->tls = tls_stream_new(tls_of(c), &c->memory);
-		if (!s->tls)
-			fail(c, s, time_ns);
+		if (s->tls)
+			s->tls->owner = c;
+		else
+			end_session(c, s, SL_MUTE_TLS_DARK, time_ns);
 	}
 }
 
-/* Checks the TLS stream after each call. */
+/* Checks the TLS stream after each call, which may free it. */
 static void check(struct conn *c, struct session *s, uint64_t time_ns)
 {
+	enum sl_mute why;
+
 	/* The TCP handshake was not seen, but the TLS handshake was: it identifies the client. */
 	if (c->role == ROLE_UNKNOWN && s->tls->has_hello)
 		c->role = s->tls->client == DIR_INGRESS ? ROLE_SERVER : ROLE_CLIENT;
-	if (s->tls->failure)
-		fail(c, s, time_ns);
+	why = s->tls->failure ? SL_MUTE_TLS_DARK : decrypted_unneeded(c, s);
+	if (why)
+		end_session(c, s, why, time_ns);
 }
 
 static void pass_data(struct conn *c, struct session *s, enum dir dir,
@@ -80,8 +93,10 @@ static void pass_data(struct conn *c, struct session *s, enum dir dir,
 	if (s->transport == TRANSPORT_PLAINTEXT) {
 		session_sink.bytes.data(c, dir, view, time_ns);
 	} else if (s->transport == TRANSPORT_TLS) {
-		tls_stream_data(s->tls, dir, view, time_ns, &session_sink.bytes, c);
+		tls_stream_data(s->tls, dir, view, time_ns, &decrypted_sink, c);
 		check(c, s, time_ns);
+		if (s->tls)
+			decrypted_tell_body(c, s, dir, view->seq + (uint32_t)view->data.len);
 	}
 }
 
@@ -111,7 +126,7 @@ static void on_data(void *ctx, enum dir dir, const struct segment_view *view, ui
 static void miss(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view,
 		 uint32_t len, bool is_lost, uint64_t time_ns)
 {
-	tls_stream_missing(s->tls, dir, view, len, is_lost, time_ns, &session_sink.bytes, c);
+	tls_stream_missing(s->tls, dir, view, len, is_lost, time_ns, &decrypted_sink, c);
 	check(c, s, time_ns);
 }
 
@@ -147,7 +162,7 @@ static void on_fin(void *ctx, enum dir dir, const struct segment_view *view, uin
 	if (s->transport <= TRANSPORT_PLAINTEXT) {
 		session_sink.bytes.fin(c, dir, view, time_ns);
 	} else if (s->transport == TRANSPORT_TLS) {
-		tls_stream_fin(s->tls, dir, view, time_ns, &session_sink.bytes, c);
+		tls_stream_fin(s->tls, dir, view, time_ns, &decrypted_sink, c);
 		check(c, s, time_ns);
 	}
 }
@@ -158,12 +173,37 @@ static void on_end(struct conn *c, enum conn_end how, uint64_t time_ns)
 
 	if (s->transport == TRANSPORT_TLS) {
 		tls_stream_end(s->tls);
-		check(c, s, time_ns);
+		how = s->tls->failure ? CONN_UNDECRYPTABLE : how;
 	}
-	if (s->transport != TRANSPORT_FAILED)
+	if (s->transport != TRANSPORT_ENDED)
 		session_sink.end(c, how, time_ns);
 	tls_stream_free(s->tls);
 	s->tls = NULL;
+}
+
+bool transport_needs_secrets(struct conn *c, bool is_incomplete)
+{
+	const struct session *s = session_of(c);
+
+	if (s->transport != TRANSPORT_TLS || !s->tls->is_waiting)
+		return false;
+	return is_incomplete || s->tls->queue.bytes > TLS_RECORD_QUEUE_MAX / 2;
+}
+
+void transport_secrets(struct conn *c, uint64_t time_ns)
+{
+	struct session *s = session_of(c);
+
+	tls_stream_secrets(s->tls, &decrypted_sink, c);
+	check(c, s, time_ns);
+}
+
+void transport_no_secrets(struct conn *c, uint64_t time_ns)
+{
+	struct session *s = session_of(c);
+
+	tls_stream_end(s->tls); /* it has held records, which nobody can decrypt */
+	check(c, s, time_ns);
 }
 
 const struct conn_sink transport_sink = {

@@ -16,8 +16,18 @@ enum transport {
 	TRANSPORT_UNKNOWN, /* no byte so far but those of a PROXY header */
 	TRANSPORT_PLAINTEXT,
 	TRANSPORT_TLS,
-	TRANSPORT_FAILED, /* TLS that can't be decrypted (any more): the session has ended */
+	/* TLS that can't be decrypted (any more), or carries no HTTP: the session has ended. */
+	TRANSPORT_ENDED,
 };
+
+/*
+ * True if the connection waits for secrets and may fail with its next event without them: it ends
+ * or bytes of it were not copied (is_incomplete), or its record queue is filling.
+ */
+bool transport_needs_secrets(struct conn *c, bool is_incomplete);
+/* For a TLS connection that waits for secrets: some were added; or none will come. */
+void transport_secrets(struct conn *c, uint64_t time_ns);
+void transport_no_secrets(struct conn *c, uint64_t time_ns);
 
 /* For the table of connections, where session_env.tls is set. */
 extern const struct conn_sink transport_sink;

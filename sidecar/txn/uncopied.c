@@ -26,10 +26,12 @@ void uncopied_skip(struct conn *c, struct session *s, bool was_lost)
 	if (http1_is_out_of_sync(request)) {
 		/*
 		 * A parser that was out of sync before (the connection is older than the capture,
-		 * or bytes were lost) has skipped the rest of a request, not requests.
+		 * or bytes were lost) has skipped the rest of a request, not requests. A client
+		 * that pipelines may have sent others behind it.
 		 */
-		if (!was_lost)
+		if (!was_lost || s->client == CLIENT_PIPELINES)
 			uncopied_begin(c, s);
+		s->doubts_next |= s->client == CLIENT_PIPELINES;
 	} else if (http1_is_unframed(request)) {
 		uncopied_begin(c, s);
 		/* Earlier requests keep their responses, which come first. */

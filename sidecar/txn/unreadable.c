@@ -42,9 +42,11 @@ bool unreadable_response(struct conn *c, struct session *s)
 	e->version = HTTP_1_1;
 	e->known_method = method_known((struct span){METHOD_OTHER, sizeof(METHOD_OTHER) - 1});
 	e->route = txn_unknown;
+	e->response_body = HTTP1_BODY_OPTIONAL;
 	e->server_address =
 		s->role == ROLE_CLIENT ? candidates_find_address(c, e, (struct span){NULL, 0}) : "";
-	e->tid = s->tid;
+	if (s->role == ROLE_CLIENT)
+		exchange_set_thread(e, s->tid, s->tgid);
 	e->active = actives_find(&env->actives, s->role, c->container, e->known_method, s->tls);
 	e->active->count++;
 	env->stats.requests_open++;

@@ -98,6 +98,10 @@ static const struct option_command commands[WEBHOOK_COMMAND_MAX] = {
 	[WEBHOOK_JANITOR] = {"janitor", "--gateway URL --once|--interval SECONDS",
 			     "remove what nobody pushes to any more from a Pushgateway"},
 	[WEBHOOK_TEMPLATE] = {"template", "", "print the template of what is injected"},
+	[WEBHOOK_COMPLETION] = {"completion", OPTION_SHELL_WORDS,
+				"a script for a shell that completes command lines"},
+	[WEBHOOK_MAN] = {"man", "",
+			 "this page as a page of the manual: sidelight-webhook man | man -l -"},
 	[WEBHOOK_VERSION] = {"version", "", "print the version"},
 	[WEBHOOK_HELP] = {"help", "[COMMAND]", "this page, or that of one command"},
 };
@@ -166,6 +170,9 @@ static int read_operand(struct flags *f, const char *arg, struct text *error)
 		f->help_on = option_command_find(flag_set(), arg);
 		return f->help_on < 0 ? option_fail_command(flag_set(), arg, error) : 0;
 	}
+	if (f->command == WEBHOOK_COMPLETION && f->shell < 0 &&
+	    value_word(arg, OPTION_SHELL_WORDS, &f->shell) == 0)
+		return 0;
 	text_addf(error, "unexpected argument \"%s\"; usage: sidelight-webhook %s %s", arg,
 		  commands[f->command].name, commands[f->command].arguments);
 	return -EINVAL;
@@ -173,7 +180,7 @@ static int read_operand(struct flags *f, const char *arg, struct text *error)
 
 static int read_arguments(struct flags *f, int argc, char **argv, struct text *error)
 {
-	uint64_t given = 0;
+	option_bits given = 0;
 
 	for (int i = 0; i < argc;) {
 		int used = 1;
@@ -270,11 +277,11 @@ static int check_certs(const struct flags *f, struct text *error)
 
 int flags_parse(struct flags *f, int argc, char **argv, char *const *environ, struct text *error)
 {
-	uint64_t given = 0;
+	option_bits given = 0;
 	int command = WEBHOOK_HELP;
 	int err;
 
-	*f = (struct flags){.command = WEBHOOK_HELP, .help_on = -1};
+	*f = (struct flags){.command = WEBHOOK_HELP, .help_on = -1, .shell = -1};
 	if (argc < 2) {
 		text_add(error, "no command; \"sidelight-webhook help\" lists them all");
 		return -EINVAL;
@@ -300,10 +307,26 @@ int flags_parse(struct flags *f, int argc, char **argv, char *const *environ, st
 				"makes what they name");
 		err = -EINVAL;
 	}
+	if (!err && f->command == WEBHOOK_COMPLETION && f->shell < 0) {
+		text_add(
+			error,
+			"for which shell? usage: sidelight-webhook completion " OPTION_SHELL_WORDS);
+		err = -EINVAL;
+	}
 	return err;
 }
 
 void flags_help(FILE *out, int command)
 {
 	option_help(flag_set(), out, command);
+}
+
+void flags_man(FILE *out)
+{
+	option_man(flag_set(), out);
+}
+
+void flags_completion(FILE *out, enum option_shell shell)
+{
+	option_completion(flag_set(), out, shell);
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/option.h"
 #include "base/text.h"
 #include "webhook/parameter.h"
 
@@ -22,6 +23,8 @@ enum webhook_command {
 	WEBHOOK_GUARD,
 	WEBHOOK_JANITOR,
 	WEBHOOK_TEMPLATE,
+	WEBHOOK_COMPLETION,
+	WEBHOOK_MAN,
 	WEBHOOK_VERSION,
 	WEBHOOK_HELP,
 	WEBHOOK_COMMAND_MAX,
@@ -32,6 +35,7 @@ struct flags {
 	enum webhook_command command;
 	int help_on; /* WEBHOOK_HELP: of this command; -1: of all */
 	int log_level; /* enum log_level */
+	int shell; /* completion: enum option_shell */
 	struct values values; /* defaults of what is injected; checked */
 
 	/* serve */
@@ -69,5 +73,7 @@ struct flags {
 int flags_parse(struct flags *f, int argc, char **argv, char *const *environ, struct text *error);
 
 void flags_help(FILE *out, int command);
+void flags_man(FILE *out);
+void flags_completion(FILE *out, enum option_shell shell);
 
 #endif

@@ -22,8 +22,8 @@
 /* The arguments that sidelight may get in a container of `kubectl sidelight`: nothing that names a
  * file, a cgroup, a process, an address, or a program to start ("--"). */
 #define EPHEMERAL_ARGUMENT                                                                         \
-	"^([^-].*|--(body-sizes|conn-cap|containers|for|format|log-level|metrics|ring-bytes|"      \
-	"route-cap|routes|series-cap|side|summary)(=.*)?)?$"
+	"^([^-].*|--(body-sizes|by|conn-cap|containers|for|format|idle|log-level|metrics|"         \
+	"ring-bytes|route-cap|routes|row-cap|series-cap|side|sort|summary)(=.*)?)?$"
 
 /* Members that `kubectl debug` sets, and their conditions; "": any value. */
 static const struct {
@@ -32,7 +32,8 @@ static const struct {
 	bool is_required;
 } debug_members[] = {
 	{"args",
-	 "size(c.args) > 0 && c.args[0] in [\"doctor\", \"syscalls\", \"top\", \"trace\"] &&"
+	 "size(c.args) > 0 &&"
+	 " c.args[0] in [\"doctor\", \"syscalls\", \"top\", \"trace\", \"ui\"] &&"
 	 " c.args.all(a, a.matches(\"" EPHEMERAL_ARGUMENT "\"))",
 	 true},
 	{"resources", "size(dyn(c.resources)) == 0", false},
@@ -133,6 +134,31 @@ static void write_image(struct text *out)
 	image_write_variables(out);
 }
 
+/* What the administrator can forbid: a variable of ours, and that of the template. */
+static const struct {
+	enum parameter_id id;
+	const char *name;
+	const char *environment;
+} vetoes[] = {
+	{PARAM_TLS, "forbids_tls", "SIDELIGHT_TLS"},
+	{PARAM_HEADER_CAPTURE, "forbids_headers", "SIDELIGHT_HEADER_CAPTURE"},
+	{PARAM_SYSCALL_COUNTING, "forbids_syscalls", "SIDELIGHT_SYSCALL_COUNTING"},
+};
+
+/* Does the ConfigMap forbid it? */
+static void write_vetoes(struct text *out)
+{
+	for (size_t i = 0; i < sizeof(vetoes) / sizeof(vetoes[0]); i++) {
+		const struct parameter *p = &parameter_table[vetoes[i].id];
+
+		begin_variable(out, vetoes[i].name);
+		text_addf(out,
+			  "has(params.data) && \"%s\" in params.data && params.data[\"%s\"] =="
+			  " \"%s\"\n",
+			  p->name, p->name, p->final);
+	}
+}
+
 /* Members that injected and ephemeral containers have alike: checked once, for both. */
 static const char *const shared[] = {"image", "imagePullPolicy", "env", "securityContext"};
 
@@ -149,6 +175,22 @@ static void end_entry(struct cel *c, const char *member)
 {
 	text_addf(c->out, " ? \"\" : \"%s\",", member);
 	cel_newline(c);
+}
+
+/* Then the container has to be told. */
+static void write_veto_entries(struct cel *c)
+{
+	char member[64];
+
+	for (size_t i = 0; i < sizeof(vetoes) / sizeof(vetoes[0]); i++) {
+		text_addf(c->out,
+			  "!variables.%s || has(c.env) && c.env.exists(e, e.name == \"%s\" &&"
+			  " has(e.value) && e.value == \"%s\")",
+			  vetoes[i].name, vetoes[i].environment,
+			  parameter_table[vetoes[i].id].final);
+		(void)snprintf(member, sizeof(member), "env %s", vetoes[i].environment); /* fits */
+		end_entry(c, member);
+	}
 }
 
 static void write_shared_entry(struct cel *c, const char *member)
@@ -293,6 +335,7 @@ static void write_wrong(struct text *out)
 		write_condition(&c, member);
 		end_entry(&c, member->string);
 	}
+	write_veto_entries(&c);
 	write_defaults_entries(&c);
 	write_native_entries(&c);
 	write_volume_entries(&c);
@@ -335,6 +378,7 @@ void guard_write_grants(struct text *out)
 {
 	write_image(out);
 	write_capabilities(out);
+	write_vetoes(out);
 	write_fits(out);
 	write_wrong(out);
 	write_wrong_ephemeral(out);

@@ -202,7 +202,9 @@ static bool read_head(struct http_exchange *e)
 		http_exchange_refuse(e, status);
 		return false;
 	}
-	if (e->head.expects_continue && e->in.len == e->head_len)
+	/* RFC 9110 section 10.1.1: not if there is no body, or some of it came already. */
+	if (e->head.expects_continue && (e->head.is_chunked || e->head.content_length > 0) &&
+	    e->in.len == e->head_len)
 		text_add(&e->out, "HTTP/1.1 100 Continue\r\n\r\n");
 	return true;
 }

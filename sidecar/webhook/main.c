@@ -51,11 +51,25 @@ static int command_help(const struct flags *f)
 	return 0;
 }
 
+static int command_completion(const struct flags *f)
+{
+	flags_completion(stdout, (enum option_shell)f->shell);
+	return 0;
+}
+
+static int command_man(const struct flags *f)
+{
+	(void)f;
+	flags_man(stdout);
+	return 0;
+}
+
 static int (*const commands[WEBHOOK_COMMAND_MAX])(const struct flags *f) = {
 	[WEBHOOK_SERVE] = serve_command,       [WEBHOOK_INJECT] = inject_command,
 	[WEBHOOK_CERTS] = certs_command,       [WEBHOOK_POLICY] = policy_command,
 	[WEBHOOK_GUARD] = guard_command,       [WEBHOOK_JANITOR] = command_janitor,
-	[WEBHOOK_TEMPLATE] = command_template, [WEBHOOK_VERSION] = command_version,
+	[WEBHOOK_TEMPLATE] = command_template, [WEBHOOK_COMPLETION] = command_completion,
+	[WEBHOOK_MAN] = command_man,	       [WEBHOOK_VERSION] = command_version,
 	[WEBHOOK_HELP] = command_help,
 };
 

@@ -152,6 +152,39 @@ const struct parameter parameter_table[PARAM_MAX] = {
 			.help = "what becomes of the pushed group at the end; if not said, keep "
 				"for Pods that end by themselves (of Jobs), else delete",
 		},
+	[PARAM_OTLP] =
+		{
+			.name = "otlp",
+			.metavar = "URL",
+			.fallback = "",
+			.pattern = PUSH_URL_PATTERN,
+			.max_bytes = PUSH_URL_BYTES_MAX,
+			.wanted = PUSH_URL_WANTED,
+			.help = "receiver of OTLP/HTTP to export to, whatever --export says; none "
+				"if "
+				"not said",
+		},
+	[PARAM_HISTOGRAMS] =
+		{
+			.name = "histograms",
+			.metavar = "classic|native|both",
+			.fallback = "",
+			.pattern = "^(classic|native|both)$",
+			.max_bytes = 8,
+			.wanted = "one of classic, native, both",
+			.help = "buckets of the histograms; classic if not said",
+		},
+	[PARAM_BY] =
+		{
+			.name = "by",
+			.metavar = "none|process",
+			.fallback = "",
+			.pattern = "^(none|process)$",
+			.max_bytes = 8,
+			.wanted = "one of none, process",
+			.help = "labels of requests: process for the name and number of the "
+				"process; none if not said",
+		},
 	[PARAM_CONTAINERS] =
 		{
 			.name = "containers",
@@ -183,6 +216,44 @@ const struct parameter parameter_table[PARAM_MAX] = {
 			.max_bytes = 8,
 			.wanted = "one of error, warn, info, debug",
 			.help = "what sidelight logs",
+		},
+	[PARAM_TLS] =
+		{
+			.name = "tls",
+			.metavar = "keys|off",
+			.fallback = "",
+			.pattern = "^(keys|off)$",
+			.max_bytes = 4,
+			.wanted = "one of keys, off",
+			.help = "keys: decrypt TLS with the secrets of its handshakes; off said "
+				"here holds for the whole cluster: no annotation changes it",
+			.final = "off",
+		},
+	[PARAM_HEADER_CAPTURE] =
+		{
+			.name = "header-capture",
+			.metavar = "allowed|forbidden",
+			.fallback = "",
+			.pattern = "^(allowed|forbidden)$",
+			.max_bytes = 16,
+			.wanted = "one of allowed, forbidden",
+			.help = "forbidden: no sidecar of the cluster captures header fields, "
+				"whatever sidelight.dev/headers or a client asks for",
+			.is_administrators = true,
+			.final = "forbidden",
+		},
+	[PARAM_SYSCALL_COUNTING] =
+		{
+			.name = "syscall-counting",
+			.metavar = "allowed|forbidden",
+			.fallback = "",
+			.pattern = "^(allowed|forbidden)$",
+			.max_bytes = 16,
+			.wanted = "one of allowed, forbidden",
+			.help = "forbidden: no sidecar of the cluster counts system calls, which "
+				"the whole node pays for, whatever sidelight.dev/syscalls says",
+			.is_administrators = true,
+			.final = "forbidden",
 		},
 	[PARAM_WORKLOAD] =
 		{
@@ -234,6 +305,13 @@ static regex_t *pattern_of(enum parameter_id id)
 	return &compiled[id];
 }
 
+bool parameter_is_final(enum parameter_id id, const char *value)
+{
+	const char *final = parameter_table[id].final;
+
+	return parameter_table[id].is_administrators || (final && strcmp(value, final) == 0);
+}
+
 static bool has_fitting_items(const struct parameter *p, const char *list)
 {
 	size_t count = 0;
@@ -265,7 +343,7 @@ static void raise_limit(struct values *v, enum parameter_id request, enum parame
 		v->of[limit] = v->of[request];
 }
 
-static bool warn(cJSON *warnings, const struct parameter *p, const char *value)
+static bool warn(cJSON *warnings, const struct parameter *p, const char *value, bool is_final)
 {
 	struct text line;
 	bool ok;
@@ -275,7 +353,7 @@ static bool warn(cJSON *warnings, const struct parameter *p, const char *value)
 	text_addf(&line, PARAMETER_PREFIX "%s: \"", p->name);
 	for (size_t i = 0; value[i] && i < 60; i++)
 		text_add_char(&line, value[i] >= ' ' && value[i] < 0x7f ? value[i] : '?');
-	if (p->is_administrators)
+	if (is_final)
 		text_add(&line, "\" is not for annotations to say; ignored");
 	else
 		text_addf(&line, "\" is not %s; ignored", p->wanted);
@@ -290,16 +368,16 @@ bool values_resolve(struct values *v, const struct values *defaults, const cJSON
 	*v = *defaults;
 	for (int i = 0; i < PARAM_MAX; i++) {
 		char name[64];
+		bool is_final = parameter_is_final((enum parameter_id)i, defaults->of[i]);
 		const char *value;
 
 		(void)snprintf(name, sizeof(name), PARAMETER_PREFIX "%s", parameter_table[i].name);
 		value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(annotations, name));
-		if (!value)
+		if (!value || (is_final && strcmp(value, defaults->of[i]) == 0))
 			continue;
-		if (!parameter_table[i].is_administrators &&
-		    parameter_accepts((enum parameter_id)i, value))
+		if (!is_final && parameter_accepts((enum parameter_id)i, value))
 			v->of[i] = value;
-		else if (!warn(warnings, &parameter_table[i], value))
+		else if (!warn(warnings, &parameter_table[i], value, is_final))
 			return false;
 	}
 	if (!*v->of[PARAM_EXPORT])

@@ -3,7 +3,8 @@
  * What can be set of an injected container: by the cluster's administrator as
  * a flag (--NAME) of sidelight-webhook, by the owner of a Pod as an annotation
  * (sidelight.dev/NAME), which wins, unless the parameter is the administrator's
- * alone. The names are those of the placeholders of template.json.
+ * alone, or the administrator's value is final. The names are those of the
+ * placeholders of template.json.
  *
  * A value that is not as the pattern says, or too long, is as if it were not
  * there, and is reported: the API server and sidelight accept every value that
@@ -44,10 +45,16 @@ enum parameter_id {
 	PARAM_PUSH,
 	PARAM_PUSH_INTERVAL,
 	PARAM_PUSH_ON_EXIT, /* "": "keep" for a Pod that ends by itself (values_for_pod()) */
+	PARAM_OTLP,
+	PARAM_HISTOGRAMS,
+	PARAM_BY,
 	PARAM_CONTAINERS,
 	PARAM_ROUTES,
 	PARAM_LOG_LEVEL,
+	PARAM_TLS, /* an administrator's "off" is final */
 	PARAM_WORKLOAD, /* "": taken from the owner of the Pod (owner.h) */
+	PARAM_HEADER_CAPTURE, /* of the administrator, as the next ones */
+	PARAM_SYSCALL_COUNTING,
 	PARAM_IMAGE_CHOICE, /* see image.h */
 	PARAM_POD_SECURITY, /* of namespaces that have no label */
 	PARAM_MAX,
@@ -64,6 +71,7 @@ struct parameter {
 	size_t items_max; /* of a comma-separated list; 0: no limit of their own */
 	size_t item_max_bytes;
 	bool is_administrators; /* annotations do not set it */
+	const char *final; /* an administrator's value that annotations do not change; NULL: none */
 };
 
 extern const struct parameter parameter_table[PARAM_MAX];
@@ -72,6 +80,9 @@ extern const struct parameter parameter_table[PARAM_MAX];
 struct values {
 	const char *of[PARAM_MAX];
 };
+
+/* Do annotations not change the administrator's value? */
+bool parameter_is_final(enum parameter_id id, const char *value);
 
 /* Is it a value that the parameter can have? */
 bool parameter_accepts(enum parameter_id id, const char *value);

@@ -177,6 +177,15 @@ static void write_said(struct text *out, enum parameter_id id, const struct valu
 	const struct parameter *p = &parameter_table[id];
 
 	text_add(out, "([");
+	/*
+	 * The parameter's value and not a literal: the API server refuses a list in which only the
+	 * first element has the type string, and the others dyn.
+	 */
+	if (p->final)
+		text_addf(out,
+			  "\"%s\" in variables.parameters && variables.parameters[\"%s\"] == \"%s\""
+			  " ? variables.parameters[\"%s\"] : \"\",\n      ",
+			  p->name, p->name, p->final, p->name);
 	if (is_annotated)
 		text_addf(out,
 			  "\"" PARAMETER_PREFIX "%s\" in variables.annotations ? "
@@ -260,7 +269,7 @@ static void write_parameter(struct text *out, enum parameter_id id, const struct
 	}
 	if (id == PARAM_METRICS_PORT)
 		text_add(out, "variables.export == \"push\" ? \"\" :\n      ");
-	write_said(out, id, defaults, !parameter_table[id].is_administrators);
+	write_said(out, id, defaults, !parameter_is_final(id, defaults->of[id]));
 }
 
 static const char *volume_name(const cJSON *volume)

@@ -2,7 +2,8 @@
 #include "webhook/request_head.h"
 
 #include <string.h>
-#include <strings.h>
+
+#include "base/http_syntax.h"
 
 enum {
 	STATUS_BAD_REQUEST = 400,
@@ -19,44 +20,6 @@ static int refuse(struct request_head *h, unsigned status)
 {
 	h->status = status;
 	return -1;
-}
-
-/* RFC 9110 section 5.6.2 */
-static bool is_token(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.ptr[i];
-
-		if (c <= ' ' || c >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", c))
-			return false;
-	}
-	return s.len > 0;
-}
-
-/* RFC 9110 section 5.5: VCHAR, obs-text, blank and tab. */
-static bool is_field_value(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.ptr[i];
-
-		if ((c < ' ' && c != '\t') || c == 0x7f)
-			return false;
-	}
-	return true;
-}
-
-static bool is_word(struct span s, const char *word)
-{
-	return s.len == strlen(word) && strncasecmp(s.ptr, word, s.len) == 0;
-}
-
-static struct span trim(struct span s)
-{
-	while (s.len > 0 && (*s.ptr == ' ' || *s.ptr == '\t'))
-		s = span_from(s, 1);
-	while (s.len > 0 && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
-		s.len--;
-	return s;
 }
 
 /* The part before the first `c`; all of it if there is none. */
@@ -94,7 +57,7 @@ static int read_request_line(struct request_head *h, struct span bytes, struct s
 	struct span target;
 	struct span version;
 
-	if (!is_token(method) || method.len > METHOD_BYTES_MAX || method.len == line.len)
+	if (!http_is_token(method) || method.len > METHOD_BYTES_MAX || method.len == line.len)
 		return refuse(h, STATUS_BAD_REQUEST);
 	h->method = part_of(bytes, method);
 	line = span_from(line, method.len + 1);
@@ -130,7 +93,7 @@ static int read_encoding(struct request_head *h, struct span value)
 	if (h->has_encoding)
 		return refuse(h, STATUS_BAD_REQUEST);
 	h->has_encoding = true;
-	h->is_chunked = is_word(value, "chunked");
+	h->is_chunked = span_is_word(value, "chunked");
 	return h->is_chunked ? 0 : refuse(h, STATUS_NOT_IMPLEMENTED);
 }
 
@@ -140,11 +103,7 @@ static int read_host(struct request_head *h, struct span value)
 	if (h->has_host)
 		return refuse(h, STATUS_BAD_REQUEST);
 	h->has_host = true;
-	for (size_t i = 0; i < value.len; i++)
-		if ((unsigned char)value.ptr[i] <= ' ' || (unsigned char)value.ptr[i] >= 0x7f ||
-		    strchr("/?#@,\\\"<>^`{|}", value.ptr[i]))
-			return refuse(h, STATUS_BAD_REQUEST);
-	return 0;
+	return http_is_host(value) ? 0 : refuse(h, STATUS_BAD_REQUEST);
 }
 
 static void read_connection(struct request_head *h, struct span value)
@@ -153,8 +112,8 @@ static void read_connection(struct request_head *h, struct span value)
 		struct span item = until(value, ',');
 
 		value = span_from(value, item.len < value.len ? item.len + 1 : item.len);
-		h->wants_close |= is_word(trim(item), "close");
-		h->wants_keep_alive |= is_word(trim(item), "keep-alive");
+		h->wants_close |= span_is_word(span_trim(item), "close");
+		h->wants_keep_alive |= span_is_word(span_trim(item), "keep-alive");
 	}
 }
 
@@ -164,29 +123,29 @@ static int read_field(struct request_head *h, struct span bytes, struct span lin
 	struct span value;
 
 	/* A line that starts with a blank has no token for a name: that refuses obs-fold. */
-	if (name.len == line.len || !is_token(name))
+	if (name.len == line.len || !http_is_token(name))
 		return refuse(h, STATUS_BAD_REQUEST);
 	value = span_from(line, name.len + 1);
-	if (!is_field_value(value))
+	if (!http_is_field_value(value))
 		return refuse(h, STATUS_BAD_REQUEST);
 	if (++h->field_count > REQUEST_FIELDS_MAX)
 		return refuse(h, STATUS_HEAD_SIZE);
-	value = trim(value);
-	if (is_word(name, "Content-Length"))
+	value = span_trim(value);
+	if (span_is_word(name, "Content-Length"))
 		return read_length(h, value);
-	if (is_word(name, "Transfer-Encoding"))
+	if (span_is_word(name, "Transfer-Encoding"))
 		return read_encoding(h, value);
-	if (is_word(name, "Host"))
+	if (span_is_word(name, "Host"))
 		return read_host(h, value);
-	if (is_word(name, "Connection"))
+	if (span_is_word(name, "Connection"))
 		read_connection(h, value);
-	if (is_word(name, "Content-Type")) {
+	if (span_is_word(name, "Content-Type")) {
 		if (h->content_type.len)
 			return refuse(h, STATUS_BAD_REQUEST);
 		h->content_type = part_of(bytes, value);
 	}
-	if (is_word(name, "Expect")) {
-		if (!is_word(value, "100-continue"))
+	if (span_is_word(name, "Expect")) {
+		if (!span_is_word(value, "100-continue"))
 			return refuse(h, STATUS_EXPECTATION);
 		h->expects_continue = h->minor >= 1;
 	}

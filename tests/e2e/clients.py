@@ -10,6 +10,7 @@ import http.client
 import json
 import random
 import socket
+import ssl
 import struct
 import sys
 import termios
@@ -66,13 +67,16 @@ def label_of(method):
     return method if method in KNOWN_METHODS else "_OTHER"
 
 
-def send_plan(port, plan, keep_alive=True, host="127.0.0.1", body=b"k=v&n=1"):
+def send_plan(port, plan, keep_alive=True, host="127.0.0.1", body=b"k=v&n=1", context=None):
     """
-    Sends a plan by http.client; returns [(method, target, status)]. With
-    keep_alive, one connection for as long as the server keeps it.
+    Sends a plan by http.client, over TLS with that context; returns [(method, target, status)].
+    With keep_alive, one connection for as long as the server keeps it.
     """
     results = []
-    conn = http.client.HTTPConnection(host, port, timeout=20)
+    if context:
+        conn = http.client.HTTPSConnection(host, port, timeout=20, context=context)
+    else:
+        conn = http.client.HTTPConnection(host, port, timeout=20)
     headers = {"User-Agent": "e2e"} if keep_alive else {"User-Agent": "e2e", "Connection": "close"}
     for method, target in plan:
         payload = body if method in ("POST", "PUT", "PATCH") else None
@@ -86,9 +90,11 @@ def send_plan(port, plan, keep_alive=True, host="127.0.0.1", body=b"k=v&n=1"):
     return results
 
 
-def curl_plan(port, plan, directory, keep_alive=True, host="127.0.0.1", option=None):
-    """The same by one curl process; returns [(method, target, status)]."""
-    base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def curl_plan(
+    port, plan, directory, keep_alive=True, host="127.0.0.1", option=None, scheme="http", **more
+):
+    """The same by one curl process, to which more goes; returns [(method, target, status)]."""
+    base = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
     parts = []
     for method, target in plan:
         part = [
@@ -109,7 +115,7 @@ def curl_plan(port, plan, directory, keep_alive=True, host="127.0.0.1", option=N
         parts.append("\n".join(part))
     config = directory / f"curl-{port}-{keep_alive}.conf"
     config.write_text("\nnext\n".join(parts) + "\n")
-    statuses = harness.run(["curl", "-q", "-K", config], seconds=120).stdout.split()
+    statuses = harness.run(["curl", "-q", "-K", config], seconds=120, **more).stdout.split()
     return [
         (method, target, int(status))
         for (method, target), status in zip(plan, statuses, strict=True)
@@ -232,8 +238,12 @@ def request_bytes(method, target, *fields, body=b""):
 
 
 def main():
-    """clients.py HOST PORT SEED CONNECTIONS COUNT [TARGET...]: plans at once; results as JSON."""
-    host, port, seed, connections, count, *targets = sys.argv[1:]
+    """
+    clients.py http|https HOST PORT SEED CONNECTIONS COUNT [TARGET...]: plans at once; results as
+    JSON.
+    """
+    scheme, host, port, seed, connections, count, *targets = sys.argv[1:]
+    context = ssl._create_unverified_context() if scheme == "https" else None
     results = []
 
     def one(number):
@@ -243,7 +253,7 @@ def main():
                 (m, random.Random(f"{seed} {number} {i}").choice([t, *targets]))
                 for i, (m, t) in enumerate(plan)
             ]
-        results.extend(send_plan(int(port), plan, number % 4 != 3, host))
+        results.extend(send_plan(int(port), plan, number % 4 != 3, host, context=context))
 
     threads = [threading.Thread(target=one, args=(n,)) for n in range(int(connections))]
     for thread in threads:

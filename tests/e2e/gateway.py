@@ -27,7 +27,10 @@ def build_driver():
 
 
 class Driver:
-    """The exporters with made-up transactions; each feed(n) is n requests to three routes."""
+    """
+    The exporters with made-up transactions; each feed(n) is n requests to three routes, each mix(n)
+    n requests of other kinds.
+    """
 
     def __init__(self, case, *args, push=None, group=("job=shop",)):
         argv = [DRIVER, *args]
@@ -60,6 +63,9 @@ class Driver:
     def feed(self, n):
         self.command(f"feed {n}", f"fed {n}\n")
         self.fed += n
+
+    def mix(self, n):
+        self.command(f"mix {n}", f"mixed {n}\n")
 
     @property
     def port(self):
@@ -106,8 +112,9 @@ class Pushgateway:
         except AssertionError:
             self.case.assertEqual(self.groups(), wanted)
 
-    def send(self, method, path, body=None):
-        request = urllib.request.Request(self.url + path, data=body, method=method)
+    def send(self, method, path, body=None, kind="text/plain"):
+        request = urllib.request.Request(self.url + path, data=body, method=method,
+                                         headers={"Content-Type": kind})
         with urllib.request.urlopen(request, timeout=5) as answer:
             return answer.status
 
@@ -124,16 +131,20 @@ class Pushgateway:
 
 
 class Prometheus:
-    """The real one, scraping ports every second as gateways or as applications."""
+    """
+    The real one, scraping ports every second as gateways or as applications; `rules` are files,
+    `args` more of its flags.
+    """
 
-    def __init__(self, case, *ports, honors_labels):
-        harness.need("prometheus")
+    def __init__(self, case, *ports, honors_labels, rules=(), args=(), program="prometheus"):
+        harness.need(str(program))
         self.port = harness.free_port()
         directory = case.scratch("prometheus")
         directory.mkdir()
         config = directory / "prometheus.yml"
         config.write_text(
             "global: {scrape_interval: 1s}\n"
+            f"rule_files: {[str(path) for path in rules]}\n"
             "scrape_configs:\n"
             "- job_name: test\n"
             f"  honor_labels: {str(honors_labels).lower()}\n"
@@ -141,10 +152,11 @@ class Prometheus:
         )
         self.process = case.spawn(
             [
-                "prometheus",
+                program,
                 f"--config.file={config}",
                 f"--storage.tsdb.path={directory}/data",
                 f"--web.listen-address=127.0.0.1:{self.port}",
+                *args,
             ],
             cwd=directory,
         )
@@ -165,14 +177,16 @@ class FakeGateway:
     Answers as told, and remembers (method, path, headers, text). What to
     answer: a status, or "nothing" (closes without a word), "hang" (until
     released), or a function of the request that returns one of these. A GET
-    is no push: its answer is `page`, if there is one; "hang" likewise.
+    is no push: its answer is `page`, or `status` if it asks what the gateway
+    is, and 404 if that is None; "hang" likewise.
     """
 
     def __init__(self, case, answer=200, context=None, delay=None, port=0):
         self.answer = answer
         self.requests = []
-        self.page = None
-        self.reads = 0  # GETs
+        self.page = self.status = None
+        self.reads = 0  # GETs of the page
+        self.asked = []  # after how many requests it was asked what it is
         self.released = threading.Event()
         self.delay = delay  # seconds before each answer
         self.open = self.most_open = 0
@@ -208,15 +222,20 @@ class FakeGateway:
 
     def show(self, handler):
         with self.lock:
-            self.reads += 1
-        if self.page == "hang":
+            if handler.path.endswith("/api/v1/status"):
+                self.asked.append(len(self.requests))
+                answer = self.status
+            else:
+                self.reads += 1
+                answer = self.page
+        if answer == "hang":
             self.released.wait()
             handler.close_connection = True
             return
-        handler.send_response(404 if self.page is None else 200)
-        handler.send_header("Content-Length", str(len(self.page or b"")))
+        handler.send_response(404 if answer is None else 200)
+        handler.send_header("Content-Length", str(len(answer or b"")))
         handler.end_headers()
-        handler.wfile.write(self.page or b"")
+        handler.wfile.write(answer or b"")
 
     def handle(self, handler):
         if handler.command == "GET":
@@ -225,7 +244,9 @@ class FakeGateway:
         body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
         if handler.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
-        request = (handler.command, handler.path, handler.headers, body.decode())
+        # Protobuf comes back by the same way.
+        text = body.decode(errors="surrogateescape")
+        request = (handler.command, handler.path, handler.headers, text)
         with self.lock:
             self.requests.append(request)
             self.open += 1
@@ -240,11 +261,12 @@ class FakeGateway:
         if answer in ("nothing", "hang"):
             handler.close_connection = True
             return
-        text = b"first line\r\nsecond line\n"
+        text = b"" if answer == 204 else b"first line\r\nsecond line\n"
         handler.send_response(answer)
         if 300 <= answer < 400:
             handler.send_header("Location", f"http://127.0.0.1:{self.port}/elsewhere")
-        handler.send_header("Content-Length", str(len(text)))
+        if answer != 204:
+            handler.send_header("Content-Length", str(len(text)))
         handler.end_headers()
         handler.wfile.write(text)
 

@@ -174,7 +174,10 @@ def is_alive(pid):
 
 
 class Process:
-    """A child process with its output in a file."""
+    """
+    A child process with its output in a file. In a cgroup, it is there and has executed its
+    program, or has ended, when the constructor returns.
+    """
 
     def __init__(self, argv, output, cgroup=None, netns=None, env=None, cwd=None, stdin=None):
         argv = [str(a) for a in argv]
@@ -194,6 +197,19 @@ class Process:
                 cwd=cwd,
                 env={**os.environ, **(env or {})},
             )
+        if cgroup:
+            self.wait_executed()
+
+    def wait_executed(self):
+        """Until the shell that enters the cgroup has executed the program."""
+        shell = os.fsencode("\0".join(self.argv)) + b"\0"
+        # Empty while execve() is about to write it.
+        cmdline = lambda: pathlib.Path(f"/proc/{self.pid}/cmdline").read_bytes()
+        wait_for(
+            f"{self.argv[4]} in its cgroup",
+            lambda: not self.is_running() or cmdline() not in (b"", shell),
+            pause=0.001,
+        )
 
     @property
     def pid(self):

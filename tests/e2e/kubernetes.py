@@ -4,46 +4,20 @@ What stands in for an API server: the schemas of Kubernetes' API, and
 implementations of JSON patches and CEL, all from npm, pinned by tests/kubernetes.
 """
 import atexit
-import fcntl
-import filecmp
 import json
 import os
-import shutil
 import subprocess
-import unittest
 
 import harness
+import npm
 
 SOURCE = harness.ROOT / "tests" / "kubernetes"
 INSTALLED = harness.ROOT / "build" / "kubernetes"
-# npm's words for a registry that cannot be reached.
-UNREACHABLE = ("EAI_AGAIN", "ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH",
-               "EHOSTUNREACH", "ERR_SOCKET_TIMEOUT")
 
 
 def install():
-    """
-    Once per lock file; two tests may ask at the same time. Skips who asks, when the packages
-    are not here and cannot be had: modules ask in setUpModule, tests/skips names them.
-    """
-    harness.need("node", "npm")
-    INSTALLED.mkdir(parents=True, exist_ok=True)
-    with open(INSTALLED / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = INSTALLED / "installed.json"
-        if done.exists() and filecmp.cmp(done, SOURCE / "package-lock.json", shallow=False):
-            return
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(SOURCE / name, INSTALLED / name)
-        npm = harness.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund",
-                           "--fetch-retries=1"], check=False, cwd=INSTALLED, seconds=180)
-        if npm.returncode:
-            said = npm.stdout + npm.stderr
-            # What comes, but is not what the lock file names, fails the tests.
-            if any(word in said for word in UNREACHABLE):
-                raise unittest.SkipTest("the npm registry cannot be reached")
-            raise AssertionError(said)
-        shutil.copy(SOURCE / "package-lock.json", done)
+    """Skips who asks, when the packages cannot be had."""
+    npm.install("kubernetes")
 
 
 _children = {}

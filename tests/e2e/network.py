@@ -50,12 +50,15 @@ class Namespaces:
             f"http://{SERVER}:{port}{target}",
         )
 
-    def send_plans(self, port, seed, connections, count, seconds=90, paths=None):
+    def send_plans(
+        self, port, seed, connections, count, seconds=90, paths=None, scheme="http"
+    ):
         """That many connections at once, each with a plan of its own; returns all results."""
         done = self.inside(
             self.client,
             "python3",
             harness.ROOT / "tests" / "e2e" / "clients.py",
+            scheme,
             SERVER,
             port,
             seed,

@@ -80,14 +80,19 @@ def for_each_language(case):
     return case
 
 
+def security(folder):
+    """The environment of a program that speaks TLS with the certificate of that folder, if any."""
+    return {"ECHO_TLS": str(folder)} if folder else {}
+
+
 class Echo(servers.Server):
-    """The server of the knob language."""
+    """The server of the knob language; over TLS, if the knob tls is a folder with a certificate."""
 
     def command(self):
         language = self.knobs["language"]
         language.check()
         address = (self.host, self.port, self.dir / self.log_name)
-        return [*language.argv, "server", *address], language.env
+        return [*language.argv, "server", *address], {**language.env, **security(self.knobs.get("tls"))}
 
     def calls(self):
         """What its handlers logged, as a Counter of (method, status code)."""
@@ -102,11 +107,30 @@ class Echo(servers.Server):
 class Client:
     """The client of a language: calls are fed to it, and each has a Result."""
 
-    def __init__(self, case, language, port, connections=1, workers=8, host="127.0.0.1", **more):
+    def __init__(
+        self,
+        case,
+        language,
+        port,
+        connections=1,
+        workers=8,
+        host="127.0.0.1",
+        tls=None,
+        gate=None,
+        **more,
+    ):
+        """gate: called when a process is there, before that executes the client's program."""
         language.check()
         self.fed = 0
         argv = [*language.argv, "client", host, port, connections, workers]
-        self.process = case.spawn(argv, stdin=subprocess.PIPE, env=language.env, **more)
+        env = {**language.env, **security(tls)}
+        if gate:
+            argv = ["sh", "-c", 'read line; exec "$@"', "gate", *argv]
+        self.process = case.spawn(argv, stdin=subprocess.PIPE, env=env, **more)
+        if gate:
+            gate()
+            self.process.popen.stdin.write(b"go\n")
+            self.process.popen.stdin.flush()
         case.own(self.process.popen.stdin)
         harness.wait_for("the client's connections", self._is_ready, 30)
 

@@ -7,9 +7,13 @@
  * Flags are those of the table below. Lines on standard input:
  *     feed N    N requests to each of: GET /ok 200 (2 ms), GET /slow/{id} 200
  *               (300 ms), POST /fail 503 (20 ms)
+ *     mix N     N requests of a client, N calls of gRPC in each role and N health checks, of
+ *               another container; N requests are open
+ *     last NS   100 requests to GET /last 200 that last so long, in nanoseconds
  *     widen N   one request to each of N more routes, whose names are long
  *     unready   /readyz says no from now on
- * Lines on standard output: `port N` (of --listen), `fed N`, `widened N`, `unready`.
+ * Lines on standard output: `port N` (of --listen), `fed N`, `mixed N`, `lasted NS`, `widened N`,
+ * `unready`.
  * SIGTERM and the end of standard input stop it as they stop the program.
  */
 #include <getopt.h>
@@ -20,8 +24,10 @@
 #include <string.h>
 #include <uv.h>
 
+#include "export/otlp.h"
 #include "export/push.h"
 #include "export/scrape.h"
+#include "metrics/otlp_metrics.h"
 #include "metrics/red.h"
 #include "metrics/self_metrics.h"
 
@@ -33,6 +39,8 @@ static struct {
 	struct red *red;
 	struct self_metrics *self;
 	struct push *push;
+	struct otlp *otlp;
+	struct otlp_metrics *otlp_metrics;
 	struct scrape *scrape;
 	uv_signal_t sigterm;
 	uv_poll_t input;
@@ -69,6 +77,76 @@ static void feed(long n)
 	}
 }
 
+static void mix(long n)
+{
+	const struct transaction all[] = {
+		{.role = ROLE_CLIENT,
+		 .known_method = "GET",
+		 .route = "/prices/{id}",
+		 .server_address = "api.example",
+		 .server_port = 8080,
+		 .http = {.version = HTTP_2, .status = 200},
+		 .request_bytes = 100,
+		 .response_bytes = 5000,
+		 .end_ns = 700000},
+		{.role = ROLE_CLIENT,
+		 .known_method = "GET",
+		 .route = "/prices/{id}",
+		 .server_address = "api.example",
+		 .error = TXN_RESET,
+		 .http = {.version = HTTP_1_1},
+		 .end_ns = 20000000000},
+		{.protocol = TXN_GRPC,
+		 .role = ROLE_SERVER,
+		 .known_method = txn_grpc,
+		 .route = "shop.Cart/Add",
+		 .server_address = "",
+		 .grpc = {.http = {.version = HTTP_2, .status = 200}, .status = 5},
+		 .end_ns = 1300000},
+		{.protocol = TXN_GRPC,
+		 .role = ROLE_CLIENT,
+		 .known_method = txn_grpc,
+		 .route = "shop.Cart/Add",
+		 .server_address = "cart",
+		 .server_port = 50051,
+		 .grpc = {.http = {.version = HTTP_2, .status = 200}},
+		 .end_ns = 1300000},
+		{.role = ROLE_SERVER,
+		 .known_method = "GET",
+		 .route = "/healthz",
+		 .server_address = "",
+		 .is_probe = true,
+		 .http = {.version = HTTP_1_1, .status = 200}},
+	};
+	const struct active active = {ROLE_SERVER, 2, "GET", (uint64_t)n, false, false};
+
+	for (long i = 0; i < n; i++) {
+		for (size_t m = 0; m < sizeof(all) / sizeof(all[0]); m++) {
+			struct transaction t = all[m];
+
+			t.container = 2;
+			red_sink.done(the.red, &t);
+		}
+	}
+	red_active(the.red, &active, 1);
+}
+
+static void last(long ns)
+{
+	const struct transaction t = {
+		.role = ROLE_SERVER,
+		.container = 1,
+		.known_method = "GET",
+		.route = "/last",
+		.server_address = "",
+		.http = {.version = HTTP_1_1, .status = 200},
+		.end_ns = (uint64_t)ns,
+	};
+
+	for (int i = 0; i < 100; i++)
+		red_sink.done(the.red, &t);
+}
+
 static void widen(long n)
 {
 	static char routes[SERIES_MAX][80]; /* who counts keeps the address of a route */
@@ -97,6 +175,8 @@ static void before(void *ctx)
 	self_metrics_collect(the.self);
 	if (the.scrape)
 		self_metrics_scrape(the.self, scrape_stats(the.scrape));
+	if (the.otlp)
+		otlp_metrics_refresh(the.otlp_metrics, otlp_stats(the.otlp));
 	self_metrics_refresh(the.self, NULL, the.push ? push_stats(the.push) : NULL);
 }
 
@@ -106,12 +186,19 @@ static const char *unready(void *ctx)
 	return the.is_unready ? "told so" : NULL;
 }
 
+/* When each of those that push has pushed for the last time. */
 static void close_all(void *ctx)
 {
-	(void)ctx;
-	push_close(the.push);
+	if (ctx && ctx == the.push) {
+		push_close(the.push);
+		the.push = NULL;
+	} else if (ctx) {
+		otlp_close(the.otlp);
+		the.otlp = NULL;
+	}
+	if (the.push || the.otlp)
+		return;
 	scrape_close(the.scrape);
-	the.push = NULL;
 	uv_close((uv_handle_t *)&the.sigterm, NULL);
 	uv_close((uv_handle_t *)&the.input, NULL);
 }
@@ -122,8 +209,10 @@ static void stop(void)
 		return;
 	the.is_stopping = true;
 	if (the.push)
-		push_stop(the.push, the.stop_ms, close_all, NULL);
-	else
+		push_stop(the.push, the.stop_ms, close_all, the.push);
+	if (the.otlp)
+		otlp_stop(the.otlp, the.stop_ms, close_all, the.otlp);
+	if (!the.push && !the.otlp)
 		close_all(NULL);
 }
 
@@ -151,6 +240,12 @@ static void on_input(uv_poll_t *poll, int status, int events)
 	if (strncmp(line, "feed ", 5) == 0) {
 		feed(atol(line + 5));
 		(void)printf("fed %ld\n", atol(line + 5));
+	} else if (strncmp(line, "mix ", 4) == 0) {
+		mix(atol(line + 4));
+		(void)printf("mixed %ld\n", atol(line + 4));
+	} else if (strncmp(line, "last ", 5) == 0) {
+		last(atol(line + 5));
+		(void)printf("lasted %ld\n", atol(line + 5));
 	} else if (strncmp(line, "widen ", 6) == 0) {
 		widen(atol(line + 6));
 		(void)printf("widened %ld\n", atol(line + 6));
@@ -187,22 +282,48 @@ int main(int argc, char **argv)
 		TOKEN,
 		GROUP,
 		LABEL,
-		LISTEN
+		LISTEN,
+		OTLP,
+		SIGNAL,
+		PLAIN,
+		RESOURCE,
+		HEADERS,
+		HISTOGRAMS
 	};
 	static const struct option flags[] = {
-		{"push", 1, NULL, PUSH},	  {"interval-ms", 1, NULL, INTERVAL},
-		{"timeout-ms", 1, NULL, TIMEOUT}, {"stop-ms", 1, NULL, STOP},
-		{"keep", 0, NULL, KEEP},	  {"ca", 1, NULL, CA},
-		{"cert", 1, NULL, CERT},	  {"key", 1, NULL, KEY},
-		{"user-file", 1, NULL, USER},	  {"token-file", 1, NULL, TOKEN},
-		{"group", 1, NULL, GROUP},	  {"label", 1, NULL, LABEL},
-		{"listen", 1, NULL, LISTEN},	  {0},
+		{"push", 1, NULL, PUSH},
+		{"interval-ms", 1, NULL, INTERVAL},
+		{"timeout-ms", 1, NULL, TIMEOUT},
+		{"stop-ms", 1, NULL, STOP},
+		{"keep", 0, NULL, KEEP},
+		{"ca", 1, NULL, CA},
+		{"cert", 1, NULL, CERT},
+		{"key", 1, NULL, KEY},
+		{"user-file", 1, NULL, USER},
+		{"token-file", 1, NULL, TOKEN},
+		{"group", 1, NULL, GROUP},
+		{"label", 1, NULL, LABEL},
+		{"listen", 1, NULL, LISTEN},
+		{"otlp", 1, NULL, OTLP},
+		{"signal", 0, NULL, SIGNAL},
+		{"plain", 0, NULL, PLAIN},
+		{"resource", 1, NULL, RESOURCE},
+		{"headers", 1, NULL, HEADERS},
+		{"histograms", 1, NULL, HISTOGRAMS},
+		{0},
 	};
 	static struct label group[LABELS_MAX];
 	static struct label labels[LABELS_MAX];
 	struct push_options push = {.interval_ms = 200, .timeout_ms = 5000};
+	static struct pairs headers;
+	static struct pairs attributes;
+	struct otlp_resource resource = {.container_key = "k8s.container.name",
+					 .instance = "prod.web-1"};
+	struct otlp_options otlp = {
+		.is_base = true, .headers = &headers, .resource = &resource, .before = before};
 	struct scrape_options scrape = {.max_age_ms = 1000, .before = before, .unready = unready};
 	uv_loop_t *loop = uv_default_loop();
+	enum histogram_kind histograms = HISTOGRAMS_CLASSIC;
 	const char *error = "";
 	int flag;
 
@@ -248,15 +369,38 @@ int main(int argc, char **argv)
 		case LISTEN:
 			scrape.listen = optarg;
 			break;
+		case OTLP:
+			otlp.url = optarg;
+			break;
+		case SIGNAL:
+			otlp.is_base = false;
+			break;
+		case PLAIN:
+			otlp.is_plain = true;
+			break;
+		case RESOURCE:
+			if (pairs_parse(&attributes, optarg))
+				return 2;
+			break;
+		case HEADERS:
+			if (pairs_parse(&headers, optarg))
+				return 2;
+			break;
+		case HISTOGRAMS:
+			histograms = *optarg == 'n' ? HISTOGRAMS_NATIVE : HISTOGRAMS_BOTH;
+			push.needs_protobuf = true;
+			break;
 		default:
 			return 2;
 		}
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	the.registry = registry_new(SERIES_MAX);
-	the.red = red_new(the.registry, &(struct red_options){.wants_body_sizes = false});
+	registry_set_histograms(the.registry, histograms);
+	the.red = red_new(the.registry, &(struct red_options){.wants_body_sizes = otlp.url});
 	the.self = self_metrics_new(the.registry);
 	(void)red_container(the.red, 1, "app");
+	(void)red_container(the.red, 2, "worker");
 
 	push.group = group;
 	push.labels = scrape.labels = labels;
@@ -265,6 +409,21 @@ int main(int argc, char **argv)
 	push.before = before;
 	if (push.url && !(the.push = push_new(loop, &push, &error))) {
 		(void)fprintf(stderr, "--push: %s\n", error);
+		(void)uv_run(loop, UV_RUN_DEFAULT);
+		return 2;
+	}
+	otlp.registry = the.registry;
+	otlp.interval_ms = push.interval_ms;
+	otlp.timeout_ms = push.timeout_ms;
+	otlp.ca = push.ca;
+	otlp.cert = push.cert;
+	otlp.key = push.key;
+	otlp.token_file = push.token_file;
+	resource.attributes = attributes.list;
+	resource.attribute_count = attributes.count;
+	if (otlp.url && (!(the.otlp_metrics = otlp_metrics_new(the.registry)) ||
+			 !(the.otlp = otlp_new(loop, &otlp, &error)))) {
+		(void)fprintf(stderr, "--otlp: %s\n", error);
 		(void)uv_run(loop, UV_RUN_DEFAULT);
 		return 2;
 	}
@@ -283,6 +442,9 @@ int main(int argc, char **argv)
 	(void)fflush(stdout);
 	(void)uv_run(loop, UV_RUN_DEFAULT);
 
+	otlp_metrics_free(the.otlp_metrics);
+	pairs_release(&attributes);
+	pairs_release(&headers);
 	self_metrics_free(the.self);
 	red_free(the.red);
 	registry_free(the.registry);

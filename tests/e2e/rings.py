@@ -21,7 +21,7 @@ COUNTERS = (
     "lost_close lost_mute lost_helper lost_storage lost_cap lost_chain out_of_window followed "
     "released asked accepted connected connect_failed closed reset"
 ).split()
-MUTED = {1: "tls", 2: "unknown", 3: "upgrade", 4: "mptcp"}
+MUTED = {1: "tls", 2: "unknown", 3: "upgrade", 4: "mptcp", 5: "tls_dark"}
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION = range(10)

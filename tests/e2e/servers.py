@@ -258,19 +258,22 @@ class Proxied(Fixture):
     argv = ("python3", harness.SERVERS / "proxied.py")
 
 
-_go_binary = []
+_go_binaries = {}
 
 
 class Go(Fixture):
-    """net/http, built by the go of the distribution, without network."""
+    """
+    net/http, built by the go of the distribution, without network; the knob build has options for
+    it.
+    """
 
     programs = ("go",)
 
     def command(self):
-        if not _go_binary:
-            target = (
-                pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / f"sidelight-e2e-go-{os.getpid()}"
-            )
+        options = self.knobs.get("build", ())
+        if options not in _go_binaries:
+            folder = pathlib.Path(os.environ.get("TMPDIR", "/tmp"))
+            target = folder / f"sidelight-e2e-go-{os.getpid()}-{len(_go_binaries)}"
             env = {
                 **os.environ,
                 "GO111MODULE": "off",
@@ -279,10 +282,9 @@ class Go(Fixture):
                 "GOTOOLCHAIN": "local",
                 "CGO_ENABLED": "0",
             }
-            harness.run(
-                ["go", "build", "-o", target, harness.SERVERS / "gohttp.go"], env=env, seconds=180
-            )
+            source = harness.SERVERS / "gohttp.go"
+            harness.run(["go", "build", *options, "-o", target, source], env=env, seconds=400)
             harness.atexit.register(target.unlink)
-            _go_binary.append(target)
-        self.argv = (_go_binary[0],)
+            _go_binaries[options] = target
+        self.argv = (_go_binaries[options],)
         return super().command()

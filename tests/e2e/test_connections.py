@@ -3,6 +3,7 @@
 """
 Connections that end early, late, or began before anybody watched.
 """
+# tests/run: shares the machine
 import collections
 import signal
 import socket

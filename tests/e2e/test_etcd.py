@@ -4,6 +4,7 @@
 etcd, asked by etcdctl: what sidelight counts equals etcd's own counters of
 its gRPC calls, by method and status.
 """
+# tests/run: shares the machine
 import collections
 import contextlib
 import re

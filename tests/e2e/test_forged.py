@@ -5,6 +5,7 @@ Segments that nobody who is connected has sent, 2,000 on each connection. The
 socket drops them, or what comes in order wins over them: nothing changes what
 is counted, and nothing is asked.
 """
+# tests/run: shares the machine
 import collections
 
 import harness

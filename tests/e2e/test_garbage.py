@@ -4,6 +4,7 @@
 Bytes that are no HTTP where HTTP should be, as tests/replay/cases_garbage.py has them, on live
 connections: each request keeps the response that is its own.
 """
+# tests/run: shares the machine
 import harness
 import servers
 from clients import Wire, request_bytes

@@ -24,8 +24,9 @@ GOOD = [
     ("cpu-limit", "0.5"), ("memory", "1Gi"), ("memory-limit", "256Mi"), ("export", "push"),
     ("export", "scrape"), ("export", "both"), ("metrics-port", "19465"),
     ("push", "https://user@gw.team.svc:9091/x?y=(1)"), ("push-interval", "500ms"),
+    ("otlp", "https://user@collector.team.svc:4318/x"), ("histograms", "both"), ("by", "process"),
     ("containers", "app,other"), ("routes", "/a/{id},/b/*"), ("log-level", "debug"),
-    ("workload", "shop"), ("image-choice", "any"),
+    ("workload", "shop"), ("image-choice", "any"), ("tls", "keys"), ("tls", "off"),
 ]
 
 
@@ -282,6 +283,33 @@ class Guard(Case):
             denied = self.denials([obj], {"image": self.IMAGE, "image-choice": choice})[0]
             self.assertEqual(denied == [], is_allowed, choice)
 
+    def test_no_secrets_where_the_administrator_says_so(self):
+        keys, off, unsaid = (self.injected({"sidelight.dev/tls": said} if said else None)
+                             for said in ("keys", "off", None))
+        for configured in ({}, {"tls": "keys"}):
+            data = {"image": self.IMAGE, **configured}
+            self.assertEqual(self.denials([keys, off, unsaid], data), [[], [], []])
+        denied = self.denials([keys, off, unsaid], {"image": self.IMAGE, "tls": "off"})
+        self.assertEqual(denied[1], [])
+        for said in denied[0], denied[2]:
+            self.assertIn("container sidelight: env SIDELIGHT_TLS", said[0])
+
+    def test_what_the_administrator_forbids(self):
+        for name in "header-capture", "syscall-counting":
+            variable = "SIDELIGHT_" + name.replace("-", "_").upper()
+            unsaid = self.injected()
+            told = copy.deepcopy(unsaid)
+            told["spec"]["initContainers"][0]["env"].append({"name": variable, "value": "forbidden"})
+            allowed = copy.deepcopy(unsaid)
+            allowed["spec"]["initContainers"][0]["env"].append({"name": variable, "value": "allowed"})
+            for data in {}, {name: "allowed"}:
+                self.assertEqual(self.denials([unsaid, told, allowed], {"image": self.IMAGE, **data}),
+                                 [[], [], []])
+            denied = self.denials([unsaid, told, allowed], {"image": self.IMAGE, name: "forbidden"})
+            self.assertEqual(denied[1], [])
+            for said in denied[0], denied[2]:
+                self.assertIn(f"container sidelight: env {variable}", said[0])
+
     def test_updates(self):
         """A Pod from before the guard can lose its finalizer, and not get another image."""
         old = {"name": "sidelight", "image": self.IMAGE,
@@ -316,6 +344,9 @@ class Guard(Case):
         tries += [(("args", ["trace", "--format", "ndjson", "--for=10s", "it's $HOME", ""]), True),
                   (("args", ["run"]), False), (("args", ["run", "--", "/proc/7/root/x"]), False),
                   (("args", ["top", "--", "sh"]), False), (("args", []), False),
+                  (("args", ["syscalls", "--by=process", "--sort", "p99", "--row-cap=9"]), True),
+                  (("args", ["syscalls", "--", "sh"]), False),
+                  (("args", ["syscalls", "--pid", "7"]), False),
                   (("args", ["top", "--cgroup=/sys/fs/cgroup"]), False),
                   (("args", ["top", "--push-token-file", "/proc/1/environ"]), False),
                   (("name", "debugger"), False), (("name", "sidelights"), False),

@@ -5,6 +5,7 @@ Both programs, and the libcurl that images have, are built with the hardening fl
 Debian, whatever CFLAGS say. What the linker and the compiler made of them is read
 from the files; the flags that leave no trace there, from the commands.
 """
+# tests/run: shares the machine
 import os
 import platform
 import re

@@ -5,6 +5,7 @@ The BPF programs among the frames of HTTP/2, with crafted bytes: however they
 are cut, every byte reaches user space but payload of DATA frames and whole
 frames of no interest, and a record says it starts with a frame only if so.
 """
+# tests/run: shares the machine
 import random
 import socket
 import threading

@@ -10,7 +10,6 @@ import http.server
 import json
 import os
 import re
-import socket
 import threading
 import urllib.parse
 
@@ -49,6 +48,7 @@ class ApiServer:
 
     states = ()  # of an ephemeral container, one for each time it is looked at before its end
     status = 0  # with which it ends
+    output = OUTPUT  # its log
     workloads = ()
     admit = staticmethod(lambda obj: obj)  # of a Pod on trial: the Pod, or why it is refused
 
@@ -139,7 +139,7 @@ class ApiServer:
             return {"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "2"},
                     "items": [self.pod]}
         if url.path == f"{where}/web-0/log":
-            return OUTPUT
+            return self.output
         if url.path == f"{where}/web-0":
             self.proceed()
             return self.pod
@@ -175,7 +175,7 @@ def running(annotations=None, **spec):
     return obj
 
 
-class Plugin(harness.Case):
+class Plugged(harness.Case):
     def start(self, obj=None, parameters=None):
         if parameters is None:
             parameters = {"image": IMAGE}
@@ -213,6 +213,17 @@ class Plugin(harness.Case):
         self.assertEqual(len(told), 1)
         return told[0]
 
+    def denied(self):
+        """What the guard says of the update that the API server was asked for."""
+        after = with_defaults({k: v for k, v in self.api.pod.items() if k != "status"})
+        before = copy.deepcopy(after)
+        del before["spec"]["ephemeralContainers"]
+        asked = question(GUARD, after, before, {"image": IMAGE}, operation="UPDATE",
+                         subresource="ephemeralcontainers")
+        return answers([asked])[0].get("denied", [])
+
+
+class Plugin(Plugged):
     def test_the_container_is_what_the_template_says(self):
         template = json.loads(harness.run([WEBHOOK, "template"]).stdout)["container"]
         one = self.run_one("top", "web-0", "-n", "shop")
@@ -338,15 +349,6 @@ class Plugin(harness.Case):
             self.run_one(*args)
             self.assertEqual(len(self.denied()), 1, args)
 
-    def denied(self):
-        """What the guard says of the update that the API server was asked for."""
-        after = with_defaults({k: v for k, v in self.api.pod.items() if k != "status"})
-        before = copy.deepcopy(after)
-        del before["spec"]["ephemeralContainers"]
-        asked = question(GUARD, after, before, {"image": IMAGE}, operation="UPDATE",
-                         subresource="ephemeralcontainers")
-        return answers([asked])[0].get("denied", [])
-
     def test_commands_and_their_arguments(self):
         for command in ("top", "trace", "syscalls", "doctor"):
             one = self.run_one(command, "pod/web-0", "--", "--format", "ndjson", "it's $HOME", "")
@@ -419,24 +421,14 @@ class Plugin(harness.Case):
         self.assertIn("not found", done.stderr)
         self.assertEqual(self.api.told(), [])
 
-    def test_ui_forwards_the_debug_page(self):
-        self.start()
-        with socket.create_server(("127.0.0.1", 0)) as s:
-            port = s.getsockname()[1]
-        process = self.spawn(["kubectl", "sidelight", "ui", "web-0", "--port", port],
-                             env=self.environment)
-        harness.wait_for("the port", lambda: f"127.0.0.1:{port} -> 9466" in process.text()
-                         or not process.is_running())
-        self.assertIn(f"http://127.0.0.1:{port}", process.text())
-        self.assertTrue(any("/web-0/portforward" in r[1] for r in self.api.requests)
-                        or "9466" in process.text(), process.text())
-
     def test_the_sidecar_is_asked_where_there_is_one(self):
         """In its own container, with the arguments as they are; nothing is added to the Pod."""
         for command, args, wanted in (
             ("trace", ("--", "--last", "5m", "it's $HOME"), ["--last", "5m", "it's $HOME"]),
             ("trace", ("-c", "app", "--", "--last=5m"), ["--containers", "app", "--last=5m"]),
             ("top", ("-c", "app", "--", "--once"), ["--once"]),
+            ("export", ("--output=-", "-c", "app", "--", "--format=csv"),
+             ["--output", "-", "--containers", "app", "--format=csv"]),
         ):
             self.start(running({"sidelight.dev/status": "injected"},
                                initContainers=[{"name": "sidelight", "image": "s:1"}]))
@@ -456,7 +448,7 @@ class Plugin(harness.Case):
         self.assertEqual(help_.returncode, 0)
         commands = help_.stdout.split("\n\n")[1]
         names = re.findall(r"(?m)^  ([a-z]+) ", commands)
-        self.assertEqual(names, ["trace", "top", "doctor", "check"])
+        self.assertEqual(names, ["trace", "top", "ui", "export", "syscalls", "doctor", "check"])
         # `check` is the plugin's own; all others are of the program in the Pod.
         done = harness.run([harness.BINARY, "help", "doctor"])
         self.assertIn("usage: sidelight doctor", done.stdout)
@@ -469,6 +461,7 @@ class Plugin(harness.Case):
             (["top", "web-0", "-c", '","x":"'], "is no container"),
             (["top", "we b"], "is no Pod"), (["top", "$(id)"], "is no Pod"),
             (["check"], "which namespace"), (["check", "shop", "--", "x"], "no arguments"),
+            (["export", "web-0"], "say --output FILE"),
             (["top", "web-0", "--frob"], "no option"), (["ui", "web-0", "--port", "x"], "--port"),
         ):
             done = self.sidelight(*args)

@@ -4,6 +4,7 @@
 Another program on the cgroup clears the sock_ops callback flags of all sockets: no state callback
 tells of the end of a connection.
 """
+# tests/run: shares the machine
 import socket
 
 import foreign

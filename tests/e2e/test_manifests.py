@@ -7,6 +7,7 @@ valid, and images, ports, names and capabilities are the same wherever they are 
 """
 import base64
 import copy
+import fnmatch
 import functools
 import json
 import os
@@ -20,6 +21,7 @@ import harness
 import kubernetes
 import kustomize
 from admission import Server, pod, workload
+from boards import panels_of
 from harness import Case, main
 from test_policy import normal, outcomes, question
 
@@ -49,6 +51,13 @@ def pod_specs(obj):
 
 def containers(spec):
     return spec.get("initContainers", []) + spec["containers"]
+
+
+def volume_parts(spec):
+    """(volume, source) of all volumes; a projected one has several."""
+    for volume in spec.get("volumes", []):
+        for part in volume.get("projected", {}).get("sources", [volume]):
+            yield volume, part
 
 
 ASKING = {"sidelight.dev/inject": "true"}
@@ -98,7 +107,7 @@ def everything():
     """{name: objects} of every overlay, folder of webhook-manifests, and component."""
     result = {name: kustomize.overlay(name) for name in kustomize.OVERLAYS}
     for path in ("webhook-manifests", "webhook-manifests/parameters", "webhook-manifests/policy",
-                 "webhook-manifests/guard", "kustomize/dashboards"):
+                 "webhook-manifests/guard", "kustomize/dashboards", "kustomize/rules"):
         result[path] = kustomize.build(kustomize.tree() / path)
     asking = [workload(each, ASKING, name=each.lower()) for each in KINDS]
     for directory in (harness.ROOT / "kustomize" / "components").iterdir():
@@ -120,7 +129,7 @@ class Builds(Case):
                 with self.subTest(f"{name}: {obj['kind']} {obj['metadata']['name']}"):
                     self.assertEqual(wrong, [])
         for wanted in ("demo", "team", "platform", "platform-policy", "janitor", "podmonitor",
-                       "podmonitor-pods", "sidecar"):
+                       "podmonitor-pods", "rules", "sidecar"):
             self.assertIn(wanted, names)
 
     def test_nothing_is_stored_otherwise(self):
@@ -149,15 +158,15 @@ class Builds(Case):
         for name in kustomize.OVERLAYS:
             objects = everything()[name]
             for spec in (spec for o in objects for spec in pod_specs(o)):
-                for volume in spec.get("volumes", []):
+                for volume, part in volume_parts(spec):
                     for source, member in (("configMap", "name"), ("secret", "secretName")):
-                        if source in volume:
+                        if source in part:
                             wanted = source[0].upper() + source[1:]
-                            found = kind(objects, wanted, volume[source][member])
+                            found = kind(objects, wanted, part[source][member])
                             self.assertEqual(len(found), 1, (name, volume))
                             self.subpaths_exist(spec, volume["name"], found[0])
                             mounted += 1
-        self.assertGreater(mounted, 3)
+        self.assertGreater(mounted, 8)
 
     def subpaths_exist(self, spec, volume, source):
         for mount in (m for c in containers(spec) for m in c.get("volumeMounts", [])):
@@ -171,14 +180,21 @@ class Builds(Case):
                   for k, v in o["data"].items() if k.endswith(".yaml")}
         path = config["dashboards.yaml"]["providers"][0]["options"]["path"]
         mounts = {m["mountPath"]: m["name"] for m in spec["containers"][0]["volumeMounts"]}
-        volumes = {v["name"]: v for v in spec["volumes"]}
-        boards = kind(demo, "ConfigMap", volumes[mounts[path]]["configMap"]["name"])[0]["data"]
+        names = [part["configMap"]["name"] for volume, part in volume_parts(spec)
+                 if volume["name"] == mounts[path]]
+        boards = {}
+        for name in names:
+            found = kind(demo, "ConfigMap", name)[0]
+            self.assertIn("grafana_dashboard", found["metadata"]["labels"])
+            # `kubectl apply` keeps the object in an annotation, of 256 KiB at most.
+            self.assertLess(len(json.dumps(found)), 200 << 10)
+            boards |= found["data"]
         source = config["datasources.yaml"]["datasources"][0]
         for board in map(json.loads, boards.values()):
             # A variable, which offers the data sources of a type.
             variable = next(v for v in board["templating"]["list"] if v["type"] == "datasource")
             self.assertEqual(variable["query"], source["type"])
-            uids = {panel["datasource"]["uid"] for panel in board["panels"]}
+            uids = {panel["datasource"]["uid"] for panel in panels_of(board)}
             self.assertEqual(uids, {f"${{{variable['name']}}}"})
         self.assertEqual(set(boards), {p.name for p in (
             harness.ROOT / "kustomize" / "dashboards").glob("*.json")})
@@ -454,6 +470,13 @@ class Components(Case):
         harness.need("promtool")
         path = harness.ROOT / "kustomize" / "overlays" / "demo" / "config" / "prometheus.yml"
         harness.run(["promtool", "check", "config", path])
+        demo = everything()["demo"]
+        spec = pod_specs(kind(demo, "Deployment", "prometheus")[0])[0]
+        mounts = {m["mountPath"]: m["name"] for m in spec["containers"][0]["volumeMounts"]}
+        folder, _, pattern = yaml.safe_load(path.read_text())["rule_files"][0].rpartition("/")
+        part, = (p for v, p in volume_parts(spec) if v["name"] == mounts[folder])
+        rules = kind(demo, "ConfigMap", part["configMap"]["name"])[0]["data"]
+        self.assertTrue(fnmatch.filter(rules, pattern))
         scrape = yaml.safe_load(path.read_text())["scrape_configs"][0]
         self.assertIs(scrape["honor_labels"], True)
 
@@ -461,7 +484,7 @@ class Components(Case):
         said = "".join(p.read_text() for p in (harness.ROOT / "sidecar" / "metrics").glob("*.c"))
         for path in (harness.ROOT / "kustomize" / "dashboards").glob("*.json"):
             board = json.loads(path.read_text())
-            for panel in board["panels"]:
+            for panel in panels_of(board):
                 for target in panel["targets"]:
                     for metric in re.findall(r"\b((?:http|rpc|sidelight)_\w+?)(?:_count|_bucket|_sum)?\{",
                                              target["expr"]):

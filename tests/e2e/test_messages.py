@@ -5,6 +5,7 @@ HTTP/1 as it can be written on a wire: cut anywhere, pipelined, interim
 responses, odd methods and targets. Every case is a row: what is sent, what
 must be counted.
 """
+# tests/run: shares the machine
 import collections
 
 import clients

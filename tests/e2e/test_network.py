@@ -4,6 +4,7 @@
 Between two network namespaces: packets lost, doubled, late and out of order.
 Nothing is counted twice, and nothing is missed that the application got.
 """
+# tests/run: shares the machine
 import harness
 import network
 import servers

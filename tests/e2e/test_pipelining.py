@@ -1,13 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# tests/run: deadline 600
 """
 Deep pipelining: far more requests in flight on one connection than the kernel half copies of an
-ordinary turn. What the server's log has is counted with the status that is in the log, or a counter
-of losses says that requests are missing; where messages come in blocks, nothing is lost.
+ordinary flight. What the server's log has is counted with the status that is in the log, or is counted
+as lost; of what one write hands over, nothing is lost. How the rest is cut into flights depends on when
+the server acknowledges, and so on the machine.
 """
+# tests/run: shares the machine
 import collections
+import contextlib
+import itertools
+import os
 import random
+import signal
 import socket
+import subprocess
 import threading
 
 import clients
@@ -85,13 +93,27 @@ def cut_anywhere(plan, rng):
         at += size
 
 
+def from_all_cpus(plan, rng):
+    """
+    Each write from another CPU. A busy one still hands in a long segment while the next one comes
+    from another CPU.
+    """
+    data = b"".join(data for _, data in plan)
+    cpus = itertools.cycle(sorted(os.sched_getaffinity(0)))
+    at = 0
+    while at < len(data):
+        os.sched_setaffinity(threading.get_native_id(), {next(cpus)})
+        size = rng.choice((1, rng.randrange(1, 90), rng.randrange(1, 9000), 60000))
+        yield data[at : at + size]
+        at += size
+
+
 def one_by_one(plan, _):
     for _, data in plan:
         yield data
 
 
 ALL_CUTS = (in_one_blob, in_segments, one_by_one, cut_anywhere)
-BLOCKS = (in_one_blob, in_segments)
 
 
 def route_of(target):
@@ -112,6 +134,16 @@ def read_until_closed(wire, _):
     except ConnectionResetError:
         pass
     return data.count(b"HTTP/1.1 ")
+
+
+@contextlib.contextmanager
+def busy_loop():
+    """A process that takes a CPU."""
+    with subprocess.Popen(["sh", "-c", "while :; do :; done"]) as loop:
+        try:
+            yield
+        finally:
+            loop.send_signal(signal.SIGKILL)
 
 
 class Case(harness.Case):
@@ -151,8 +183,9 @@ class Case(harness.Case):
         )
         counted = page.requests()
         counted.subtract(before.requests())
-        unpaired = "sidelight_responses_unpaired_total"
-        self.unpaired = page.sum(unpaired) - before.sum(unpaired)
+        grown = lambda name: page.sum(name) - before.sum(name)
+        self.unpaired = grown("sidelight_responses_unpaired_total")
+        self.bytes_lost = grown("sidelight_lost_bytes_total")
         return served, +counted, page.lost_requests() - before.lost_requests(), page, received
 
     def assert_counted_or_said_to_be_lost(self, plan, cut, may_lose=False, **how):
@@ -160,10 +193,14 @@ class Case(harness.Case):
         told = f"{lost} lost, {counted}, {page.lost()}"
         self.assertEqual(served.total(), len(plan))
         self.assertFalse(counted - served, f"counted, and not served so; {told}")
-        if may_lose:
+        if not may_lose:
+            self.assertEqual((counted, lost), (served, 0), told)
+        elif self.bytes_lost:
+            # Nobody knows how many requests were among them: no room in the ring, or a segment and
+            # its duplicate at the same time.
             self.assertTrue(counted == served or lost + self.unpaired, f"a silent loss; {told}")
         else:
-            self.assertEqual((counted, lost), (served, 0), told)
+            self.assertEqual(counted.total() + lost, len(plan), told)
 
     def each_cut(self, name, plan, lossless):
         for number, cut in enumerate(ALL_CUTS):
@@ -177,16 +214,19 @@ class Requests:
         self.observe(self.make_server())
 
     def test_requests_without_body(self):
-        self.each_cut("4000 GET", repeat(GETS, 4000), lossless=BLOCKS)
-        self.each_cut("400 with long heads", repeat(LONG_HEADS, 400), lossless=BLOCKS)
+        self.each_cut("4000 GET", repeat(GETS, 4000), lossless=(in_one_blob,))
+        self.each_cut("400 with long heads", repeat(LONG_HEADS, 400), lossless=(in_one_blob,))
 
     def test_bodies_of_known_length(self):
-        self.each_cut("4000 PUT", repeat(PUTS, 4000), lossless=BLOCKS)
-        self.each_cut("400 long PUT", repeat(LONG_PUTS, 400), lossless=BLOCKS)
-        self.each_cut("2400 mixed", repeat(MIXED, 2400), lossless=BLOCKS)
-        for cut in BLOCKS:
-            with self.subTest(plan="600 long mixed", cut=cut.__name__):
-                self.assert_counted_or_said_to_be_lost(repeat(LONG_MIXED, 600), cut)
+        """
+        What one write hands over is whole. Where more is in flight than a socket takes at once, the
+        server may acknowledge the middle of a body: what follows looks like a new flight then.
+        """
+        self.each_cut("100 PUT", repeat(PUTS, 100), lossless=(in_one_blob,))
+        self.each_cut("4000 PUT", repeat(PUTS, 4000), lossless=())
+        self.each_cut("400 long PUT", repeat(LONG_PUTS, 400), lossless=())
+        self.each_cut("2400 mixed", repeat(MIXED, 2400), lossless=())
+        self.each_cut("600 long mixed", repeat(LONG_MIXED, 600), lossless=())
 
     def test_bodies_of_unknown_length(self):
         """The kernel half does not find the end of such a body: requests behind it may be lost."""
@@ -208,12 +248,13 @@ class Requests:
             (method, data.replace(b"HTTP/1.1\r\n", b"HTTP/1.0\r\nConnection: keep-alive\r\n"))
             for method, data in repeat(GETS, 4000)
         ]
-        self.each_cut("4000 GET of HTTP/1.0", plan, lossless=BLOCKS)
+        self.each_cut("4000 GET of HTTP/1.0", plan, lossless=(in_one_blob,))
 
     def assert_served_are_counted_or_lost(self, plan, cut, **how):
         """
         The server's log has requests whose responses it could not send any more. Those whose
-        responses the client has received are counted or lost; others have the error that ended them.
+        responses the client has received are counted, or a counter says that some are lost; others
+        have the error that ended them.
         """
         served, counted, lost, page, received = self.play(
             plan, cut, read=read_until_closed, **how
@@ -223,8 +264,9 @@ class Requests:
         self.assertGreater(served.total(), 0)
         self.assertFalse(answered - served, f"counted, and not served so; {told}")
         self.assertGreater(received, 0)
-        self.assertGreaterEqual(counted.total() + lost, received, told)
-        self.assertLessEqual(counted.total() + lost, len(plan), told)
+        if counted.total() + lost < received:
+            self.assertGreater(lost + self.unpaired, 0, f"a silent loss; {told}")
+        self.assertLessEqual(counted.total(), len(plan), told)
         return served
 
     def test_server_that_closes_in_the_middle(self):
@@ -257,6 +299,16 @@ class Go(Requests, Case):
 
     def make_server(self):
         return servers.Go(self)
+
+    def test_client_that_changes_its_cpu(self):
+        with contextlib.ExitStack() as stack:
+            for _ in os.sched_getaffinity(0):
+                stack.enter_context(busy_loop())
+            for seed in range(30):
+                with self.subTest(seed=seed):
+                    self.assert_counted_or_said_to_be_lost(
+                        repeat(MIXED, 2400), from_all_cpus, True, seed=seed
+                    )
 
 
 class Caddy(Requests, Case):

@@ -295,6 +295,25 @@ class Injection(Case):
             data = {"push": gateway} | ({"export": export} if export else {})
             self.same(cases, Server(self, "--push", gateway, *flags), data=data)
 
+    def test_veto(self):
+        """Where the administrator says off, no annotation lifts it."""
+        for configured in "keys", "off", "nothing":
+            cases = []
+            for said in "keys", "off", "nothing", None:
+                cases.append((f"{configured}, {said}",
+                              pod({"sidelight.dev/tls": said} if said else {})))
+            flags = ["--tls", configured] if configured != "nothing" else []
+            self.same(cases, Server(self, *flags), data={"tls": configured})
+
+    def test_forbidden(self):
+        """What the administrator alone says is his, whatever annotations say."""
+        for name in "header-capture", "syscall-counting":
+            for configured in "forbidden", "allowed", "nothing":
+                cases = [(f"{configured}, {said}", pod({f"sidelight.dev/{name}": said}))
+                         for said in ("forbidden", "allowed", "nothing")]
+                flags = [f"--{name}", configured] if configured != "nothing" else []
+                self.same(cases, Server(self, *flags), data={name: configured})
+
     def test_workloads(self):
         cases = []
         for kind, name, labels in (

@@ -4,6 +4,7 @@
 Privilege separation: the process that reads what strangers send holds no
 capability, and one that was taken over gets nowhere.
 """
+# tests/run: shares the machine
 import os
 import pathlib
 import signal

@@ -4,6 +4,7 @@
 The PROXY protocol before HTTP/1 and HTTP/2: the BPF programs find the end of the header in whatever
 segments it comes.
 """
+# tests/run: shares the machine
 import struct
 
 import harness

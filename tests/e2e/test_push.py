@@ -154,8 +154,8 @@ class Host(harness.Case):
                 self.assertEqual(clients.get(web.port, "/hello"), 200)
                 harness.wait_for("the push", lambda g=real: g.metrics().sum(COUNT) == 1)
                 sidelight.wait_counted(1)
-                pushed = [have for have, _ in real.metrics().each(COUNT)]
-                scraped = [have for have, _ in sidelight.scrape().each(COUNT)]
+                pushed = [have for have, count in real.metrics().each(COUNT) if count]
+                scraped = [have for have, count in sidelight.scrape().each(COUNT) if count]
                 self.assertEqual([have.pop("export") for have in scraped], ["scrape"])
                 self.assertNotIn("export", pushed[0])
                 self.assertEqual("instance" in pushed[0] and pushed[0]["instance"] != "",

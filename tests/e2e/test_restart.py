@@ -4,6 +4,7 @@
 A service that is restarted as systemd does it: its cgroup is removed, and
 another one is made under the same path.
 """
+# tests/run: shares the machine
 import clients
 import harness
 import servers

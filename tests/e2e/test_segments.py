@@ -4,6 +4,7 @@
 Segments in orders that a network seldom gives: whatever the application got
 is counted, exactly.
 """
+# tests/run: shares the machine
 import random
 
 import clients
@@ -68,6 +69,18 @@ class Order(harness.Case):
                 late = (len(upload), end)
                 self.play([upload, more], [(head, len(upload)), (0, head), 1, late])
                 self.play([upload, more], [(head, len(upload)), (0, head), late])
+                self.check()
+
+    def test_last_byte_first(self):
+        """One byte out of order, behind which nothing comes that shows that it is no FIN."""
+        for make in servers.Apache, servers.Nginx:
+            with self.subTest(make.__name__):
+                self.start(make)
+                get = clients.request_bytes("GET", "/hello")
+                end = 2 * len(get)
+                last = [(end - 1, end), (len(get), end - 1)]
+                self.play([get, get], [(0, len(get)), 1, *last])
+                self.play([get], [(len(get) - 1, len(get)), (0, len(get) - 1)])
                 self.check()
 
     def shuffled(self, rng, length):

@@ -5,6 +5,7 @@ Servers nobody here wrote, with keep-alive and with a connection per request,
 asked by two clients: what sidelight counts equals the server's own access
 log, for every method, status code and route.
 """
+# tests/run: shares the machine
 import collections
 
 import clients

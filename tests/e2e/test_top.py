@@ -5,6 +5,7 @@
 """
 # tests/run: shares the machine
 import collections
+import http.client
 import json
 import threading
 
@@ -12,7 +13,7 @@ import clients
 import harness
 import servers
 from clients import Wire, request_bytes
-from observer import Sidelight
+from observer import Sidelight, http_get
 
 
 class Top(harness.Case):
@@ -70,7 +71,8 @@ class Top(harness.Case):
             self.assertAlmostEqual(row["rate"], row["requests"] / window["seconds"], delta=0.1)
 
     def test_nothing(self):
-        window = self.window([], "--for=100ms")
+        window = json.loads(harness.run([harness.BINARY, "top", "--once", "--control", self.path,
+                                         "--format=json", "--for=100ms"]).stdout)
         self.assertEqual((window["requests"], window["routes"]), (0, []))
 
     def test_open_requests(self):
@@ -91,7 +93,7 @@ class Top(harness.Case):
             self.assertRegex(head, r"^ 9 requests in [\d.]+ s: [\d.]+/s, 3 with an error; 0 ")
             self.assertEqual(empty, "")
             self.assertEqual(titles.split(), "METHOD ROUTE REQUESTS RATE/S ERRORS P50 P90 P99 MAX"
-                                             " STATUSES".split())
+                                             " RECEIVE PROGRAM SEND STATUSES".split())
             self.assertEqual(rows[0].split()[1], first)
             self.assertEqual(len(rows), 3)
             self.assertTrue(any(row.endswith(" 504:3") for row in rows), rows)
@@ -135,12 +137,70 @@ class Top(harness.Case):
             self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1))
             self.assertIn(part, done.stderr)
 
+    def curl(self, question, *args):
+        return harness.run(["curl", "-sN", *args, "--unix-socket", self.path, "http://x" + question],
+                           check=False).stdout
+
     def test_follow(self):
         """A window after the other, for clients of the socket itself."""
-        out = harness.run(
-            ["curl", "-sN", "-m", "2", "--unix-socket", self.path,
-             "http://x/routes?follow=1&for=300ms"], check=False).stdout
+        out = self.curl("/routes?follow=1&for=300ms", "-m", "2")
         self.assertGreaterEqual(len([json.loads(line) for line in out.splitlines()]), 3)
+
+    def test_followers_share_windows(self):
+        """All see every request, in windows that are the same for all."""
+        question = ["curl", "-sN", "-m", "6", "--unix-socket", self.path,
+                    "http://x/routes?follow=1&for=500ms"]
+        readers = [self.spawn(question) for _ in range(12)]
+        harness.wait_for("the readers", lambda: all(r.text() for r in readers))
+        self.assertEqual(json.loads(self.curl("/settings"))["windows"], 1)
+        clients.send_plan(self.server.port, [("GET", "/hello")] * 300)
+        for reader in readers:
+            reader.wait()
+        seen = {tuple(line for line in r.text().splitlines() if "/hello" in line) for r in readers}
+        self.assertEqual(len(seen), 1)
+        self.assertEqual(sum(json.loads(line)["requests"] for line in seen.pop()), 300)
+        harness.wait_for("their end", lambda: json.loads(self.curl("/settings"))["windows"] == 0)
+
+    def test_too_many_windows(self):
+        """Windows of other lengths are others."""
+        for ms in (700, 800, 900, 1000):
+            self.spawn(["curl", "-sN", "--unix-socket", self.path,
+                        f"http://x/routes?follow=1&for={ms}ms"])
+        harness.wait_for("four", lambda: json.loads(self.curl("/settings"))["windows"] == 4)
+        self.assertIn("4 readers of /routes", self.curl("/routes?follow=1&for=5s"))
+        self.assertIn('"seconds"', self.curl("/routes?for=100ms"))
+
+    def test_by_peer(self):
+        process = self.spawn(["curl", "-sN", "--unix-socket", self.path, "http://x/routes?for=4s&by=peer"])
+        harness.wait_for("the window", lambda: json.loads(self.curl("/settings"))["windows"] == 1)
+        for source in ("127.0.0.2", "127.0.0.3", "127.0.0.2"):
+            for target in ("/hello", "/late", "/made"):
+                conn = http.client.HTTPConnection(
+                    "127.0.0.1", self.server.port, source_address=(source, 0))
+                conn.request("GET", target)
+                conn.getresponse().read()
+                conn.close()
+        self.assertEqual(process.wait(), 0)
+        window = json.loads(process.text())
+        self.assertEqual(window["by"], "peer")
+        self.assertEqual([(r["role"], r["peer"], r["requests"], r["errors"]) for r in window["routes"]],
+                         [("server", "127.0.0.2", 6, 2), ("server", "127.0.0.3", 3, 1)])
+        self.assertIn("none of route, peer, process, thread", self.curl("/routes?by=colour"))
+
+    def test_bytes_and_open_requests(self):
+        server = servers.Scripted(self, cgroup=self.server.cgroup)
+        with Wire(server.port) as wire:
+            wire.send(request_bytes("GET", "/sleep/8000"))
+            process = self.start("--format=json", "--for=3s")
+            size = sum(len(http_get(self.server.port, "/hello")[1]) for _ in range(3))
+            clients.send_plan(server.port, [("POST", "/made")], body=b"x" * 1234)
+            self.assertEqual(process.wait(), 0)
+        rows = {row["route"]: row for row in json.loads(process.text())["routes"]}
+        self.assertEqual(rows["/hello"]["response_bytes"], size)
+        self.assertEqual(rows["/made"]["request_bytes"], 1234)
+        self.assertEqual(rows["/made"]["open"], 0)
+        hanging = rows["/sleep/{id}"]
+        self.assertEqual((hanging["open"], hanging["requests"], hanging["p99_ns"]), (1, 0, None))
 
 
 if __name__ == "__main__":

@@ -73,8 +73,11 @@ SHAPES = [
         "sidelight.dev/memory-limit": "1Gi", "sidelight.dev/metrics-port": "19465",
         "sidelight.dev/export": "both",
         "sidelight.dev/push": "https://gw.team.svc:9091", "sidelight.dev/push-interval": "500ms",
+        "sidelight.dev/otlp": "http://collector.team.svc:4318", "sidelight.dev/histograms": "both",
+        "sidelight.dev/by": "process",
         "sidelight.dev/containers": "app,other", "sidelight.dev/routes": "/a/{id},/b/*",
-        "sidelight.dev/log-level": "debug", "sidelight.dev/workload": "shop"})),
+        "sidelight.dev/log-level": "debug", "sidelight.dev/workload": "shop",
+        "sidelight.dev/tls": "keys"})),
 ]
 
 SKIPPED = [
@@ -112,10 +115,14 @@ HOSTILE = {
     "push": ["gw:9091", "ftp://gw", "http://", "http://a b", "http://a\n", 'http://"', "http://é"],
     "push-interval": ["0", "99ms", "25h", "1d", "-1", "1.5", "100000"],
     "push-on-exit": ["", "Keep", "leave", "delete,keep"],
+    "otlp": ["collector:4317", "grpc://collector:4317", "http://", "http://a b", "http://$(X)"],
+    "histograms": ["", "Native", "native,classic", "sparse"],
+    "by": ["", "Process", "thread", "process,thread"],
     "containers": ["", ",", "a,,b", "A", "a b", "a;b", "-a"],
     "routes": ["users", "/a b", "/{", "/a{b}", "/a/*/b", "/?x", "/" + "a" * 200,
                ",".join(["/a"] * 257), "/a\x00b", "/$(PATH)"],
     "log-level": ["trace", "0"],
+    "tls": ["", "on", "Keys", "keys,off"],
     "workload": ["-x", "a b", "a/b", "x" * 254],
 }
 
@@ -182,10 +189,38 @@ class Pods(Case):
                           "limits": {"cpu": "1", "memory": "1Gi"}})
         self.assertEqual(container["ports"][0]["containerPort"], 19465)
         for name, variable in (("push", "PUSH"), ("push-interval", "PUSH_INTERVAL"),
+                               ("otlp", "OTLP"), ("histograms", "HISTOGRAMS"), ("by", "BY"),
                                ("containers", "CONTAINERS"), ("routes", "ROUTES"),
-                               ("log-level", "LOG_LEVEL"), ("workload", "WORKLOAD")):
+                               ("log-level", "LOG_LEVEL"), ("workload", "WORKLOAD"), ("tls", "TLS")):
             self.assertEqual(env["SIDELIGHT_" + variable], said["sidelight.dev/" + name])
         self.assertEqual(env["SIDELIGHT_METRICS_LISTEN"], ":19465")
+
+    def test_veto(self):
+        """Where the administrator says off, no annotation lifts it."""
+        for flags, said, wanted, warns in (
+            ([], None, None, False), ([], "keys", "keys", False), ([], "off", "off", False),
+            (["--tls", "keys"], None, "keys", False), (["--tls", "keys"], "off", "off", False),
+            (["--tls", "off"], None, "off", False), (["--tls", "off"], "off", "off", False),
+            (["--tls", "off"], "keys", "off", True),
+        ):
+            annotations = {"sidelight.dev/tls": said} if said else {}
+            now, answer = after(Server(self, *flags), pod(annotations))
+            self.assertEqual(environment(now).get("SIDELIGHT_TLS"), wanted, (flags, said))
+            self.assertEqual(len(answer.warnings), warns, answer.warnings)
+
+    def test_forbidden(self):
+        """Only the administrator says what is forbidden to all sidecars."""
+        for name in "header-capture", "syscall-counting":
+            variable = "SIDELIGHT_" + name.replace("-", "_").upper()
+            for flags, said, wanted in (([], None, None), ([], "forbidden", None),
+                                        (["forbidden"], None, "forbidden"),
+                                        (["forbidden"], "allowed", "forbidden"),
+                                        (["allowed"], "forbidden", "allowed")):
+                flags = [f"--{name}", *flags] if flags else []
+                annotations = {f"sidelight.dev/{name}": said} if said else {}
+                now, answer = after(Server(self, *flags), pod(annotations))
+                self.assertEqual(environment(now).get(variable), wanted, (flags, said))
+                self.assertEqual(len(answer.warnings), said is not None, answer.warnings)
 
     def test_export(self):
         """One way, unless both are asked for: where there is a gateway, to it."""

@@ -4,6 +4,7 @@
 sidelight-webhook as a server: what strangers send it, its certificate, how it
 comes and how it goes.
 """
+# tests/run: shares the machine
 import base64
 import json
 import re

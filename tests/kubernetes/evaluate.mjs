@@ -39,15 +39,18 @@ class Quantity {
   }
 }
 
-const environment = new Environment({
-  unlistedVariablesAreDyn: true,
-  homogeneousAggregateLiterals: false, // what was JSONPatch{} is not
-})
-  .registerType("Quantity", Quantity)
-  .registerFunction("quantity(string): Quantity", (text) => new Quantity(text))
-  .registerFunction("Quantity.isLessThan(Quantity): bool", (a, b) => a.value < b.value)
-  .registerFunction("Quantity.add(Quantity): Quantity", (a, b) => Quantity.of(a.value + b.value))
-  .registerFunction("Quantity.asApproximateFloat(): double", (a) => a.value);
+const environmentOf = (homogeneousAggregateLiterals) =>
+  new Environment({ unlistedVariablesAreDyn: true, homogeneousAggregateLiterals })
+    .registerType("Quantity", Quantity)
+    .registerFunction("quantity(string): Quantity", (text) => new Quantity(text))
+    .registerFunction("Quantity.isLessThan(Quantity): bool", (a, b) => a.value < b.value)
+    .registerFunction("Quantity.add(Quantity): Quantity", (a, b) => Quantity.of(a.value + b.value))
+    .registerFunction("Quantity.asApproximateFloat(): double", (a) => a.value);
+
+// The API server refuses lists whose elements differ in type. What was JSONPatch{} is such a list
+// here.
+const strict = environmentOf(true);
+const lenient = environmentOf(false);
 
 // Outside of strings only.
 function translate(expression) {
@@ -61,8 +64,17 @@ function translate(expression) {
 
 const parsed = new Map();
 
+function parse(expression) {
+  const translated = translate(expression);
+  if (!expression.includes("JSONPatch{")) {
+    const { valid, error } = strict.check(translated);
+    if (!valid) throw error;
+  }
+  return lenient.parse(translated);
+}
+
 function evaluate(expression, context) {
-  if (!parsed.has(expression)) parsed.set(expression, environment.parse(translate(expression)));
+  if (!parsed.has(expression)) parsed.set(expression, parse(expression));
   return parsed.get(expression)(context);
 }
 

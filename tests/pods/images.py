@@ -28,7 +28,7 @@ def base(pods):
 
 def sources():
     """What the Dockerfile copies, and how it is built here."""
-    names = ["Dockerfile", "Makefile", "tests/install-packages", "tests/build-curl",
+    names = ["Dockerfile", "Makefile", "tests/install-packages", "tests/build-curl", "tests/fetch-source",
              "tests/pods/images.py", "build/curl/lib/libcurl.a"]
     paths = [harness.ROOT / name for name in names]
     for folder in ("bpf", "sidecar"):

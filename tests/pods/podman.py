@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import sys
 import unittest
 
@@ -66,13 +67,22 @@ def _default_seccomp():
     return profile
 
 
+def prepare_cache():
+    """Empty after a boot: podman does not sync what it stores, and may have left it half written."""
+    boot, known = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text(), CACHE / "boot_id"
+    if not known.exists() or known.read_text() != boot:
+        shutil.rmtree(CACHE, ignore_errors=True)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    known.write_text(boot)
+
+
 class Podman:
     """podman and buildah with a configuration and a run directory of this case's own."""
 
     def __init__(self, case):
         for program in ("podman", "buildah", "runc", "conmon", "jq"):
             harness.need(program)
-        CACHE.mkdir(parents=True, exist_ok=True)
+        prepare_cache()
         directory = case.scratch("podman")
         (directory / "run").mkdir(parents=True)
         (directory / "tmp").mkdir()

@@ -319,12 +319,12 @@ def file_short(cap):
 
 @case("As a table: aligned, with what is missing as a dash, and harmless.",
       recut=0, args=["--format", "table"], stdout=re.compile(
-          r"TIME \(UTC\) +CLIENT +SERVER +METHOD +STATUS +DURATION +FIRST-BYTE +REQ-BODY +"
-          r"RESP-BODY +ERROR +TARGET\n"
-          r"22:13:20\.004000  10\.0\.0\.1:40001   10\.0\.0\.2:80   GET        200    1\.000 ms    "
-          r"1\.000 ms         0          5  -      /\\x1b\[2J\n"
-          r"22:13:20\.012000  10\.0\.0\.1:40002   10\.0\.0\.2:80   GET          -    1\.000 ms    "
-          r"       -         0          0  connection_reset  /gone\n"))
+          r"TIME \(UTC\) +CLIENT +SERVER +METHOD +STATUS +DURATION +FIRST BYTE +REQUEST +"
+          r"RESPONSE +TARGET\n"
+          r"22:13:20\.004000  10\.0\.0\.1:40001   10\.0\.0\.2:80   GET     200       1\.000 ms    "
+          r"1\.000 ms        0         5  /\\x1b\[2J\n"
+          r"22:13:20\.012000  10\.0\.0\.1:40002   10\.0\.0\.2:80   GET     connection_reset    "
+          r"1\.000 ms           -        0         0  /gone\n"))
 def table(cap):
     talk(cap, "/\x1b[2J")
     conn = cap.open()

@@ -28,6 +28,7 @@ sys.path.insert(0, HERE)
 import cases_capture  # noqa: E402,F401  (fills the table)
 import cases_file  # noqa: E402,F401
 import cases_garbage  # noqa: E402,F401
+import cases_headers  # noqa: E402,F401
 import cases_http  # noqa: E402,F401
 import cases_http2  # noqa: E402,F401
 import cases_mptcp  # noqa: E402,F401

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Go's net/http: gohttp HOST PORT LOG. An empty HOST listens for both families.
+// Go's net/http: gohttp HOST PORT LOG [TLS_PORT CERT KEY]. An empty HOST listens for both families.
 package main
 
 import (
@@ -43,6 +43,9 @@ func main() {
 		if size := strings.TrimPrefix(r.URL.Path, "/bytes/"); size != r.URL.Path {
 			n, _ := strconv.Atoi(size)
 			body = strings.Repeat("x", n)
+			if r.URL.RawQuery == "length" {
+				w.Header().Set("Content-Length", size)
+			}
 		}
 		w.WriteHeader(code)
 		if code != 204 {
@@ -51,6 +54,12 @@ func main() {
 		mutex.Lock()
 		fmt.Fprintf(file, "%s %s %s %d\n", r.Method, r.RequestURI, r.Proto, code)
 		mutex.Unlock()
+	}
+	if len(os.Args) > 4 {
+		go func() {
+			address := net.JoinHostPort(os.Args[1], os.Args[4])
+			log.Fatal(http.ListenAndServeTLS(address, os.Args[5], os.Args[6], http.HandlerFunc(handler)))
+		}()
 	}
 	log.Fatal(http.ListenAndServe(net.JoinHostPort(os.Args[1], os.Args[2]), http.HandlerFunc(handler)))
 }

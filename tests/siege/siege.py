@@ -47,8 +47,9 @@ class Siege(harness.Case):
 
     def attack(self, names, port):
         for name in names:
+            # The CPU that strangers take for themselves is not the machine's that they attack.
             self.attackers[name] = self.spawn(
-                [sys.executable, HERE / "attackers.py", name, port])
+                ["nice", "-n", "19", sys.executable, HERE / "attackers.py", name, port])
 
     def honest(self, name, pause, act):
         self.honests.append(self.own(Honest(name, pause, act)))

@@ -6,9 +6,13 @@
 #ifndef SIDELIGHT_TESTS_RANDOM_PEERS_H
 #define SIDELIGHT_TESTS_RANDOM_PEERS_H
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "wire.h"
 

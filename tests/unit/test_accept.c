@@ -8,39 +8,75 @@
 
 #include "export/accept.h"
 
+#define PROTOBUF                                                                                   \
+	"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;"                 \
+	"encoding=delimited"
+#define OPENMETRICS "application/openmetrics-text;version=1.0.0"
+
 static void test_format(void **state)
 {
 	static const struct {
 		const char *why;
 		const char *accept;
-		enum text_format want;
+		enum page_format want;
 	} rows[] = {
-		{"no field", NULL, TEXT_PROMETHEUS},
-		{"an empty field", "", TEXT_PROMETHEUS},
+		{"no field", NULL, PAGE_TEXT},
+		{"an empty field", "", PAGE_TEXT},
 		{"Prometheus 2.42",
 		 "application/openmetrics-text;version=1.0.0,application/openmetrics-text;"
 		 "version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
-		 TEXT_OPENMETRICS},
+		 PAGE_OPENMETRICS},
 		{"Prometheus 3 puts protobuf and escaping schemes in",
 		 "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
 		 "application/openmetrics-text;version=0.0.1;q=0.5,"
 		 "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;"
 		 "q=0.3,*/*;q=0.2",
-		 TEXT_OPENMETRICS},
-		{"curl", "*/*", TEXT_PROMETHEUS},
-		{"a browser", "text/html,application/xhtml+xml,*/*;q=0.8", TEXT_PROMETHEUS},
+		 PAGE_OPENMETRICS},
+		{"curl", "*/*", PAGE_TEXT},
+		{"a browser", "text/html,application/xhtml+xml,*/*;q=0.8", PAGE_TEXT},
 		{"text is liked better", "application/openmetrics-text;q=0.2,text/plain;q=0.9",
-		 TEXT_PROMETHEUS},
-		{"q=0 is a refusal", "application/openmetrics-text; q=0", TEXT_PROMETHEUS},
-		{"q=0.000 too", "application/openmetrics-text; q=0.000", TEXT_PROMETHEUS},
+		 PAGE_TEXT},
+		{"q=0 is a refusal", "application/openmetrics-text; q=0", PAGE_TEXT},
+		{"q=0.000 too", "application/openmetrics-text; q=0.000", PAGE_TEXT},
 		{"spaces, case, no version", " Application/OpenMetrics-Text ; Q=0.5 ",
-		 TEXT_OPENMETRICS},
+		 PAGE_OPENMETRICS},
 		{"a version we do not write", "application/openmetrics-text;version=0.0.1",
-		 TEXT_PROMETHEUS},
+		 PAGE_TEXT},
 		{"a quoted version", "application/openmetrics-text; version=\"1.0.0\"",
-		 TEXT_OPENMETRICS},
-		{"rubbish", ";;;,,,=;q=,q=;;", TEXT_PROMETHEUS},
-		{"a rubbish quality", "application/openmetrics-text;q=many", TEXT_PROMETHEUS},
+		 PAGE_OPENMETRICS},
+		{"rubbish", ";;;,,,=;q=,q=;;", PAGE_TEXT},
+		{"Prometheus 2.42 with native histograms",
+		 PROTOBUF ";q=0.7," OPENMETRICS ";q=0.6,application/openmetrics-text;"
+			  "version=0.0.1;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+		 PAGE_PROTOBUF},
+		{"Prometheus 2.53 with them, which lists no quality for some",
+		 PROTOBUF ";q=0.6," OPENMETRICS ";q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.2",
+		 PAGE_PROTOBUF},
+		{"the protobuf is liked less", PROTOBUF ";q=0.2," OPENMETRICS ";q=0.3",
+		 PAGE_OPENMETRICS},
+		{"the protobuf is refused", PROTOBUF ";q=0", PAGE_TEXT},
+		{"all alike", "text/plain," OPENMETRICS "," PROTOBUF, PAGE_PROTOBUF},
+		{"quotes, spaces, case",
+		 "Application/Vnd.Google.Protobuf ; Encoding=\"delimited\" ; "
+		 "proto=\"io.prometheus.client.MetricFamily\"",
+		 PAGE_PROTOBUF},
+		{"protobuf as text",
+		 "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;"
+		 "encoding=text",
+		 PAGE_TEXT},
+		{"protobuf of another message",
+		 "application/vnd.google.protobuf;proto=x.Y;encoding=delimited", PAGE_TEXT},
+		{"protobuf of no message", "application/vnd.google.protobuf;encoding=delimited",
+		 PAGE_TEXT},
+		{"protobuf without an encoding",
+		 "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily",
+		 PAGE_TEXT},
+		{"a quote without an end",
+		 "application/vnd.google.protobuf;proto=\"io.prometheus.client.MetricFamily;"
+		 "encoding=delimited",
+		 PAGE_TEXT},
+		{"OTLP's type", "application/x-protobuf", PAGE_TEXT},
+		{"a rubbish quality", "application/openmetrics-text;q=many", PAGE_TEXT},
 	};
 
 	(void)state;

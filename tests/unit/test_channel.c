@@ -13,12 +13,16 @@
 #include <cmocka.h>
 
 #include "broker/channel.h"
+#include "capture/syscall_list.h"
 
 static void test_who_may_say_what(void **state)
 {
 	(void)state;
 	for (uint32_t kind = 0; kind < CHANNEL_MAX + 2; kind++) {
 		struct channel_message m = {.kind = kind, .target.number = 1};
+
+		if (kind == CHANNEL_MUTE)
+			m.mute.why = SL_MUTE_UNKNOWN;
 		size_t size = channel_size(kind);
 		bool is_worker = kind >= CHANNEL_READY && kind < CHANNEL_MAX;
 
@@ -38,10 +42,19 @@ static void test_who_may_say_what(void **state)
 static void test_members_in_range(void **state)
 {
 	struct channel_message answer = {.kind = CHANNEL_ANSWER, .answer.dir = DIR_EGRESS + 1};
+	struct channel_message mute = {.kind = CHANNEL_MUTE, .mute.why = SL_MUTE_MAX};
 	struct channel_message closes = {.kind = CHANNEL_CLOSES, .count = CHANNEL_CLOSES_MAX + 1};
 	struct channel_message target = {.kind = CHANNEL_TARGET, .target.number = 1};
 	struct channel_message nobody = {.kind = CHANNEL_TARGET};
+	struct channel_message secrets = {.kind = CHANNEL_SECRETS, .secrets[0].len = SL_SECRET_MAX};
+	struct channel_message named = {.kind = CHANNEL_NAMED};
+	struct channel_message counting = {.kind = CHANNEL_COUNT, .count = 2};
+	struct channel_message calls = {.kind = CHANNEL_CALLS, .count = 1};
+	struct channel_message errors = {.kind = CHANNEL_CALL_ERRORS, .count = 1};
+	struct channel_message process = {.kind = CHANNEL_PROCESS, .count = UINT32_MAX};
+	struct channel_message tls = {.kind = CHANNEL_TLS, .tls.reach = TLS_REACH_MAX};
 
+	struct channel_message sockets = {.kind = CHANNEL_SOCKETS, .count = 1};
 	struct channel_message unseen = {.kind = CHANNEL_UNSEEN, .unseen.number = 1};
 
 	(void)state;
@@ -49,9 +62,51 @@ static void test_members_in_range(void **state)
 	memset(unseen.unseen.name, 'a', sizeof(unseen.unseen.name));
 	assert_false(channel_is_valid(&unseen, channel_size(CHANNEL_UNSEEN), SIDE_BROKER));
 	memset(target.target.name, 'a', sizeof(target.target.name));
+	memset(named.named.name, 'a', sizeof(named.named.name));
+	assert_false(channel_is_valid(&named, channel_size(CHANNEL_NAMED), SIDE_BROKER));
+	assert_false(channel_is_valid(&counting, channel_size(CHANNEL_COUNT), SIDE_WORKER));
+	calls.calls[0].call = syscall_count - 1;
+	assert_true(channel_is_valid(&calls, channel_size(CHANNEL_CALLS), SIDE_BROKER));
+	calls.calls[0].call = syscall_count;
+	assert_false(channel_is_valid(&calls, channel_size(CHANNEL_CALLS), SIDE_BROKER));
+	calls.calls[0].call = 0;
+	calls.count = CHANNEL_CALLS_MAX + 1;
+	assert_false(channel_is_valid(&calls, channel_size(CHANNEL_CALLS), SIDE_BROKER));
+	errors.call_errors[0].call = (uint32_t)syscall_count;
+	assert_false(channel_is_valid(&errors, channel_size(CHANNEL_CALL_ERRORS), SIDE_BROKER));
+	errors.call_errors[0].call = 0;
+	assert_true(channel_is_valid(&errors, channel_size(CHANNEL_CALL_ERRORS), SIDE_BROKER));
+	errors.count = CHANNEL_CALL_ERRORS_MAX + 1;
+	assert_false(channel_is_valid(&errors, channel_size(CHANNEL_CALL_ERRORS), SIDE_BROKER));
+	assert_false(channel_is_valid(&process, channel_size(CHANNEL_PROCESS), SIDE_WORKER));
 	assert_false(channel_is_valid(&answer, channel_size(CHANNEL_ANSWER), SIDE_WORKER));
+	assert_false(channel_is_valid(&mute, channel_size(CHANNEL_MUTE), SIDE_WORKER));
+	mute.mute.why = 0;
+	assert_false(channel_is_valid(&mute, channel_size(CHANNEL_MUTE), SIDE_WORKER));
 	assert_false(channel_is_valid(&closes, channel_size(CHANNEL_CLOSES), SIDE_BROKER));
 	assert_false(channel_is_valid(&target, channel_size(CHANNEL_TARGET), SIDE_BROKER));
+	secrets.count = CHANNEL_SECRETS_MAX + 1;
+	assert_false(channel_is_valid(&secrets, channel_size(CHANNEL_SECRETS), SIDE_BROKER));
+	secrets.count = 1;
+	assert_true(channel_is_valid(&secrets, channel_size(CHANNEL_SECRETS), SIDE_BROKER));
+	secrets.secrets[0].len = 49;
+	assert_false(channel_is_valid(&secrets, channel_size(CHANNEL_SECRETS), SIDE_BROKER));
+	secrets.secrets[0].len = 32; /* a master secret has 48 bytes */
+	assert_false(channel_is_valid(&secrets, channel_size(CHANNEL_SECRETS), SIDE_BROKER));
+	secrets.secrets[0].kind = SL_SECRET_KINDS;
+	assert_false(channel_is_valid(&secrets, channel_size(CHANNEL_SECRETS), SIDE_BROKER));
+	assert_false(channel_is_valid(&sockets, channel_size(CHANNEL_SOCKETS), SIDE_BROKER));
+	sockets.sockets[0] =
+		(struct channel_socket){.number = 1, .family = 6, .role = SL_ROLE_CLIENT};
+	assert_true(channel_is_valid(&sockets, channel_size(CHANNEL_SOCKETS), SIDE_BROKER));
+	sockets.sockets[0].family = 5;
+	assert_false(channel_is_valid(&sockets, channel_size(CHANNEL_SOCKETS), SIDE_BROKER));
+	sockets.sockets[0].family = 4;
+	sockets.sockets[0].role = SL_ROLE_UNKNOWN; /* the broker guesses */
+	assert_false(channel_is_valid(&sockets, channel_size(CHANNEL_SOCKETS), SIDE_BROKER));
+	sockets.count = CHANNEL_SOCKETS_MAX + 1;
+	assert_false(channel_is_valid(&sockets, channel_size(CHANNEL_SOCKETS), SIDE_BROKER));
+	assert_false(channel_is_valid(&tls, channel_size(CHANNEL_TLS), SIDE_BROKER));
 	assert_false(channel_is_valid(&nobody, channel_size(CHANNEL_TARGET), SIDE_BROKER));
 }
 

@@ -276,12 +276,42 @@ static void test_one_stranger(void **state)
 	engine_free(world.engine);
 }
 
+/*
+ * A response without the end of its head changes the protocol when the connection ends: its request
+ * is counted, and nothing is left behind.
+ */
+static void test_upgrade_at_the_end(void **state)
+{
+	const struct engine_options options = {.conn_cap = 10, .route_cap = 10};
+	uint64_t now_ns = 0;
+	const char *error;
+	struct engine *e = engine_new(&options, &error);
+	size_t before;
+
+	(void)state;
+	assert_non_null(e);
+	before = engine_memory(e)->used;
+	for (uint64_t id = 1; id <= 100; id++) {
+		struct wire w = wire_new(e, &now_ns, id);
+
+		wire_open(&w, ROLE_SERVER);
+		wire_data(&w, DIR_INGRESS, "GET /up HTTP/1.1\r\nUpgrade: h2c\r\n\r\n");
+		wire_data(&w, DIR_EGRESS, "HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n");
+		wire_close(&w, id % 2);
+	}
+	assert_int_equal(engine_memory(e)->used, before);
+	assert_int_equal(engine_stats(e)->requests_open, 0);
+	assert_int_equal(engine_stats(e)->transactions, 100);
+	engine_free(e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_open_requests_are_counted),
 		cmocka_unit_test(test_one_stranger),
+		cmocka_unit_test(test_upgrade_at_the_end),
 	};
 
 	return cmocka_run_group_tests_name("engine_memory", tests, NULL, NULL);

@@ -247,6 +247,24 @@ static const struct test_case bodyless[] = {
 	 BYTES("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"), "< 200 1.1\nend 0\n"},
 };
 
+static const struct test_case optional[] = {
+	{"another response comes in place of the body",
+	 BYTES("HTTP/1.1 302 Found\r\nContent-Length: 6\r\n\r\nHTTP/1.1 204 None\r\n\r\n"),
+	 "< 302 1.1\nend 0\n< 204 1.1\nend 0\n"},
+	{"likewise for chunks",
+	 BYTES("HTTP/1.1 302 Found\r\nTransfer-Encoding: chunked\r\n\r\n"
+	       "HTTP/1.1 302 Found\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+	 "< 302 1.1\nend 0\n< 302 1.1\nend 5\n"},
+	{"a body that begins as a response does",
+	 BYTES("HTTP/1.1 302 Found\r\nContent-Length: 6\r\n\r\nHTTP/1HTTP/1.1 204 None\r\n\r\n"),
+	 "< 302 1.1\nend 6\n< 204 1.1\nend 0\n"},
+	{"a body of which all is held until the end",
+	 BYTES("HTTP/1.1 302 Found\r\nContent-Length: 3\r\n\r\nHTT"), "< 302 1.1\nend 3\n"},
+	{"a body of which the next byte decides",
+	 BYTES("HTTP/1.1 302 Found\r\nContent-Length: 3\r\n\r\nHTHHTTP/1.1 204 None\r\n\r\n"),
+	 "< 302 1.1\nend 3\n< 204 1.1\nend 0\n"},
+};
+
 static const struct test_case tunnels[] = {
 	{"after the owner believes in an upgrade, nothing is HTTP",
 	 BYTES("HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"),
@@ -327,6 +345,12 @@ static void test_bodyless(void **state)
 {
 	(void)state;
 	RUN(bodyless, true, HTTP1_BODY_NONE);
+}
+
+static void test_optional(void **state)
+{
+	(void)state;
+	RUN(optional, true, HTTP1_BODY_OPTIONAL);
 }
 
 static void test_tunnels(void **state)
@@ -413,9 +437,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests), cmocka_unit_test(test_responses),
-		cmocka_unit_test(test_bodyless), cmocka_unit_test(test_tunnels),
-		cmocka_unit_test(test_repeated), cmocka_unit_test(test_prefixes),
-		cmocka_unit_test(test_scan),
+		cmocka_unit_test(test_bodyless), cmocka_unit_test(test_optional),
+		cmocka_unit_test(test_tunnels),	 cmocka_unit_test(test_repeated),
+		cmocka_unit_test(test_prefixes), cmocka_unit_test(test_scan),
 	};
 
 	return cmocka_run_group_tests_name("http1", tests, NULL, NULL);

@@ -312,7 +312,7 @@ static void test_answers(void **state)
 	const char *error;
 	struct engine *e = engine_new(
 		&(struct engine_options){
-			.conn_cap = 10, .route_cap = 10, .on_frame = on_frame, .frame_ctx = &a},
+			.conn_cap = 10, .route_cap = 10, .on_frame = on_frame, .source_ctx = &a},
 		&error);
 	uint32_t seq = UINT32_MAX - 60;
 	unsigned count = 0;

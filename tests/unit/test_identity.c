@@ -61,6 +61,11 @@ static void test_bytes(void **state)
 		{"letters of any script", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x9d",
 		 "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x9d"},
 		{"line ends", "a\nb\x7f", "a_b_"},
+		{"control characters of two bytes",
+		 "a\xc2\x9b"
+		 "1m\xc2\x85",
+		 "a__1m__"},
+		{"the first character behind them", "\xc2\xa0", "\xc2\xa0"},
 		{"a lone continuation byte", "a\x80z", "a_z"},
 		{"a cut character", "a\xe2\x82", "a__"},
 		{"an overlong form", "\xc0\xaf", "__"},

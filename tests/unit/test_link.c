@@ -17,6 +17,10 @@ struct world {
 	struct link link;
 	int broker; /* the other end */
 	uint64_t resident_bytes; /* as handed out */
+	unsigned sockets; /* likewise */
+	unsigned lists; /* that have ended */
+	bool is_new; /* the last of them, as the next */
+	bool is_cut;
 };
 
 static void on_usage(void *ctx, const struct usage *broker)
@@ -31,7 +35,25 @@ static void on_looks(void *ctx, uint64_t count, uint64_t cut)
 	(void)cut;
 }
 
-static const struct link_ops ops = {.usage = on_usage, .looks = on_looks};
+static void on_sockets(void *ctx, const struct channel_socket *sockets, size_t count)
+{
+	struct world *w = ctx;
+
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(sockets[i].cookie, w->sockets++);
+}
+
+static void on_listed(void *ctx, bool is_new, bool is_cut)
+{
+	struct world *w = ctx;
+
+	w->lists++;
+	w->is_new = is_new;
+	w->is_cut = is_cut;
+}
+
+static const struct link_ops ops = {
+	.usage = on_usage, .looks = on_looks, .sockets = on_sockets, .listed = on_listed};
 
 static int set_up(void **state)
 {
@@ -129,6 +151,53 @@ static void test_late_counters_are_said_once(void **state)
 	assert_int_equal(w->resident_bytes, 4096);
 }
 
+static void answer_list(struct world *w, uint32_t count, bool has_more)
+{
+	struct channel_message sockets = {.kind = CHANNEL_SOCKETS, .count = count};
+	struct channel_message listed = {.kind = CHANNEL_LISTED,
+					 .listed = {.has_more = has_more, .is_new = !has_more}};
+
+	for (uint32_t i = 0; i < count; i++)
+		sockets.sockets[i] = (struct channel_socket){
+			.number = 1, .cookie = w->sockets + i, .family = 4, .role = SL_ROLE_SERVER};
+	assert_int_equal(channel_send(w->broker, &sockets), 0);
+	assert_int_equal(channel_send(w->broker, &listed), 0);
+}
+
+/* A list comes in parts, each of which is asked for when the one before was read. */
+static void test_a_list_in_parts(void **state)
+{
+	struct world *w = *state;
+
+	link_list(&w->link, 0);
+	link_list(&w->link, 0);
+	assert_int_equal(asked(w, CHANNEL_LIST), 1); /* one at a time */
+	answer_list(w, 8, true);
+	link_catch_up(&w->link);
+	assert_int_equal(w->sockets, 8);
+	assert_int_equal(w->lists, 0);
+	assert_int_equal(asked(w, CHANNEL_LIST), 1);
+	answer_list(w, 3, false);
+	link_catch_up(&w->link);
+	assert_int_equal(w->sockets, 11);
+	assert_int_equal(w->lists, 1);
+	assert_true(w->is_new && !w->is_cut);
+	assert_int_equal(asked(w, CHANNEL_LIST), 0);
+}
+
+/* Whoever waits has it in time, or later; the next question waits for the same list. */
+static void test_a_list_that_is_waited_for(void **state)
+{
+	struct world *w = *state;
+
+	link_list(&w->link, 20);
+	assert_int_equal(w->lists, 0);
+	answer_list(w, 1, false);
+	link_list(&w->link, 1000);
+	assert_int_equal(w->lists, 1);
+	assert_int_equal(asked(w, CHANNEL_LIST), 1);
+}
+
 static void test_a_broker_that_is_gone(void **state)
 {
 	struct world *w = *state;
@@ -150,6 +219,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_more_follow_a_full_message, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_late_counters_are_said_once, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(test_a_list_in_parts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_list_that_is_waited_for, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_broker_that_is_gone, set_up, tear_down),
 	};
 

@@ -57,6 +57,24 @@ static void test_refusals(void **state)
 		 {NULL},
 		 "neither off nor a number"},
 		{"a recorder of no use", {"run", "--recorder=2"}, {NULL}, "a number from 16 to"},
+		{"buckets that are no numbers",
+		 {"run", "--buckets", "5ms"},
+		 {NULL},
+		 "--buckets: \"5ms\": a bound is a number of seconds"},
+		{"buckets that do not ascend", {"replay", "--buckets=1,.5", "x"}, {NULL}, "ascend"},
+		{"buckets of the environment", {"run"}, {"SIDELIGHT_BUCKETS=1,"}, "is empty"},
+		{"a kind of histogram that there is not",
+		 {"run", "--histograms=sparse"},
+		 {NULL},
+		 "classic|native|both"},
+		{"routes have no round trip",
+		 {"top", "--sort", "rtt"},
+		 {NULL},
+		 "needs --by connection"},
+		{"connections have no percentiles",
+		 {"top", "--by=connection", "--sort=p99"},
+		 {NULL},
+		 "sorts by requests, rtt"},
 		{"short flags there are none", {"run", "-p", "1"}, {NULL}, "unknown option"},
 		{"flag of another command",
 		 {"run", "--metrics"},
@@ -92,6 +110,27 @@ static void test_refusals(void **state)
 		 {"run", "--pid", "1", "--push-user-file", "a"},
 		 {"SIDELIGHT_PUSH_TOKEN_FILE=b"},
 		 "exclude"},
+		{"a name that says no format",
+		 {"export", "--output", "x.txt"},
+		 {NULL},
+		 "which --format? export prints ndjson, json, csv, xlsx or har"},
+		{"a format of another command",
+		 {"trace", "--format", "csv"},
+		 {NULL},
+		 "--format csv: trace prints table, ndjson or har"},
+		{"two formats there are",
+		 {"top", "--once", "--format", "xlsx"},
+		 {NULL},
+		 "table or json"},
+		{"a filter of export",
+		 {"export", "--output", "x.csv", "--count", "x"},
+		 {NULL},
+		 "count"},
+		{"no shell", {"completion"}, {NULL}, "for which shell?"},
+		{"a shell that is not known",
+		 {"completion", "csh"},
+		 {NULL},
+		 "bash|zsh|fish|kubectl"},
 		{"no file", {"replay"}, {NULL}, "no capture file"},
 		{"two files", {"replay", "a", "b"}, {NULL}, "unexpected argument \"b\""},
 		{"argument of doctor", {"doctor", "b"}, {NULL}, "usage: sidelight doctor"},
@@ -262,6 +301,8 @@ static void test_commands(void **state)
 		{{"--version"}, COMMAND_VERSION, COMMAND_HELP},
 		{{"replay", "-", "--metrics"}, COMMAND_REPLAY, COMMAND_HELP},
 		{{"doctor", "--format", "json"}, COMMAND_DOCTOR, COMMAND_HELP},
+		{{"completion", "kubectl"}, COMMAND_COMPLETION, COMMAND_HELP},
+		{{"man"}, COMMAND_MAN, COMMAND_HELP},
 	};
 
 	(void)state;
@@ -273,6 +314,33 @@ static void test_commands(void **state)
 			fail_msg("%s: %s", rows[i].args[0], error.ptr);
 		assert_int_equal(o.command, rows[i].want);
 		assert_int_equal(o.help_on, rows[i].want_on);
+		text_release(&error);
+	}
+}
+
+/* The end of a file's name says its format, unless a flag does. */
+static void test_format_of_a_file(void **state)
+{
+	static const struct {
+		const char *args[ARGS_MAX];
+		enum request_format want;
+	} rows[] = {
+		{{"export", "--output", "a.xlsx"}, FORMAT_XLSX},
+		{{"export", "--output", "a.b/c.har"}, FORMAT_HAR},
+		{{"export", "--output=a.csv", "--format=json"}, FORMAT_JSON},
+		{{"export", "--format", "ndjson"}, FORMAT_NDJSON},
+		{{"replay", "a", "--output", "a.csv"}, FORMAT_CSV},
+		{{"replay", "a", "--output", "a.txt"}, FORMAT_TABLE},
+		{{"replay", "a.csv"}, FORMAT_TABLE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct options o;
+		struct text error;
+
+		assert_int_equal(parse(&o, rows[i].args, NULL, &error), 0);
+		assert_int_equal(o.format, rows[i].want);
 		text_release(&error);
 	}
 }
@@ -316,10 +384,15 @@ static void test_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_annotations),	   cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_defaults),	   cmocka_unit_test(test_no_target),
-		cmocka_unit_test(test_flag_over_variable), cmocka_unit_test(test_summary),
-		cmocka_unit_test(test_commands),	   cmocka_unit_test(test_table),
+		cmocka_unit_test(test_annotations),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_no_target),
+		cmocka_unit_test(test_flag_over_variable),
+		cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_format_of_a_file),
+		cmocka_unit_test(test_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,7 +52,7 @@ static int setup(void **state)
 	}
 	text_init(&f.text);
 	text_encode(&f.text, f.registry, TEXT_OPENMETRICS, NULL, 0);
-	f.page = page_new(f.registry, TEXT_OPENMETRICS, NULL, 0);
+	f.page = page_new(f.registry, PAGE_OPENMETRICS, NULL, 0);
 	*state = &f;
 	return f.page && !f.text.has_failed ? 0 : -1;
 }

@@ -62,6 +62,22 @@ static const struct {
 	{"push", "https://user:word@[fd00::1]:9091/prefix?a=b", false},
 	{"push", "http:/gw", false},
 	{"push", "http://$(X)", false},
+	{"otlp", "http://collector:4318", true},
+	{"otlp", "https://user@victoria.team.svc:8428/opentelemetry", true},
+	{"otlp", "collector:4317", false},
+	{"otlp", "http://$(X)", false},
+	{"header-capture", "forbidden", true},
+	{"header-capture", "never", false},
+	{"syscall-counting", "forbidden", true},
+	{"syscall-counting", "off", false},
+	{"by", "process", true},
+	{"by", "none", true},
+	{"by", "thread", false},
+	{"histograms", "native", true},
+	{"histograms", "both", true},
+	{"histograms", "classic", true},
+	{"histograms", "Native", false},
+	{"histograms", "", false},
 	{"push-interval", "100ms", true},
 	{"push-interval", "99ms", false},
 	{"push-interval", "1", true},
@@ -81,6 +97,9 @@ static const struct {
 	{"routes", "/a{b}", false},
 	{"log-level", "debug", true},
 	{"log-level", "DEBUG", false},
+	{"tls", "keys", true},
+	{"tls", "off", true},
+	{"tls", "on", false},
 	{"workload", "web-1.2_3", true},
 	{"workload", "web/1", false},
 };
@@ -101,10 +120,16 @@ static void test_sidelight_takes_what_is_accepted(void **state)
 		const char *variable;
 	} variables[] = {{"push", "SIDELIGHT_PUSH"},
 			 {"push-interval", "SIDELIGHT_PUSH_INTERVAL"},
+			 {"otlp", "SIDELIGHT_OTLP"},
+			 {"histograms", "SIDELIGHT_HISTOGRAMS"},
+			 {"by", "SIDELIGHT_BY"},
 			 {"containers", "SIDELIGHT_CONTAINERS"},
 			 {"routes", "SIDELIGHT_ROUTES"},
 			 {"log-level", "SIDELIGHT_LOG_LEVEL"},
-			 {"workload", "SIDELIGHT_WORKLOAD"}};
+			 {"tls", "SIDELIGHT_TLS"},
+			 {"workload", "SIDELIGHT_WORKLOAD"},
+			 {"header-capture", "SIDELIGHT_HEADER_CAPTURE"},
+			 {"syscall-counting", "SIDELIGHT_SYSCALL_COUNTING"}};
 	int count = 0;
 
 	(void)state;
@@ -137,7 +162,7 @@ static void test_sidelight_takes_what_is_accepted(void **state)
 			count++;
 		}
 	}
-	assert_int_equal(count, 14);
+	assert_int_equal(count, 25);
 }
 
 /* A URL is put together from these. */

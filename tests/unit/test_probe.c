@@ -71,7 +71,9 @@ static int require(void)
 
 static int doctor(void)
 {
-	return doctor_print(stdout, DOCTOR_TABLE, RING_BYTES);
+	const struct options o = {.format = FORMAT_TABLE, .ring_bytes = RING_BYTES};
+
+	return doctor_print(stdout, &o);
 }
 
 /* `run` on an unsupported machine: one line with the first reason. */

@@ -283,6 +283,35 @@ static void test_text(void **state)
 	recorder_free(w.r);
 }
 
+/* It is beside a target of any length, cut or not, and not in the next record of its place. */
+static void test_trace(void **state)
+{
+	const struct trace_context trace = {
+		.trace_id = {1, 2, [15] = 16}, .span_id = {17, [7] = 24}, .is_sampled = true};
+	struct world w = begin(16);
+	char target[200];
+	struct transaction t = request(&w, route_a, 200, 1);
+
+	(void)state;
+	memset(target, 'a', sizeof(target));
+	for (size_t len = 0; len <= sizeof(target); len++) {
+		size_t kept = len < RECORD_TRACED_TEXT_MAX ? len : RECORD_TRACED_TEXT_MAX;
+		const struct record *e;
+
+		t.http.target = (struct span){target, len};
+		t.trace = &trace;
+		recorder_sink.done(w.r, &t);
+		e = recorder_next(w.r, recorder_next_number(w.r) - 1);
+		assert_memory_equal(record_trace(e), &trace, sizeof(trace));
+		assert_true(span_eq(record_target(e), (struct span){target, kept}));
+		assert_int_equal(e->is_cut, kept < len);
+		t.trace = NULL;
+		recorder_sink.done(w.r, &t);
+		assert_null(record_trace(recorder_next(w.r, recorder_next_number(w.r) - 1)));
+	}
+	recorder_free(w.r);
+}
+
 static void count_call(void *ctx)
 {
 	++*(unsigned *)ctx;
@@ -331,6 +360,7 @@ int main(void)
 		cmocka_unit_test(test_slowest_of_each_route),
 		cmocka_unit_test(test_many_routes),
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_trace),
 		cmocka_unit_test(test_notify),
 		cmocka_unit_test(test_memory),
 	};

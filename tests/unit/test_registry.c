@@ -13,12 +13,13 @@
 static const char *const two_labels[] = {"a", "b"};
 static const double bounds[] = {0.5, 1, 10};
 static const struct family_desc counter_desc = {
-	"x_total", "Help.", METRIC_COUNTER, two_labels, 2, NULL, 0,
+	"x_total", "Help.", METRIC_COUNTER, false, two_labels, 2, NULL, 0,
 };
-static const struct family_desc gauges_desc = {"gs", "Help.", METRIC_GAUGE, two_labels, 2, NULL, 0};
-static const struct family_desc gauge_desc = {"g", "Help.", METRIC_GAUGE, NULL, 0, NULL, 0};
+static const struct family_desc gauges_desc = {"gs",	   "Help.", METRIC_GAUGE, false,
+					       two_labels, 2,	    NULL,	  0};
+static const struct family_desc gauge_desc = {"g", "Help.", METRIC_GAUGE, false, NULL, 0, NULL, 0};
 static const struct family_desc histogram_desc = {
-	"h_seconds", "Help.", METRIC_HISTOGRAM, two_labels, 1, bounds, 3,
+	"h_seconds", "Help.", METRIC_HISTOGRAM, false, two_labels, 1, bounds, 3,
 };
 
 static void test_same_labels_same_series(void **state)
@@ -225,6 +226,47 @@ static void test_buckets(void **state)
 	}
 }
 
+static void check_kind(void *ctx, const struct family_desc *desc,
+		       const struct series *const *series, size_t series_count)
+{
+	const enum histogram_kind *kind = ctx;
+	const struct histogram *h = series[0]->histogram;
+
+	assert_int_equal(series_count, 1);
+	assert_int_equal(desc->bound_count, *kind == HISTOGRAMS_NATIVE ? 0 : 3);
+	assert_int_equal(h->count, 3);
+	assert_int_equal(!!h->exponential, *kind != HISTOGRAMS_CLASSIC);
+	assert_int_equal(h->exponential ? h->exponential->group_count : 2, 2);
+	/* What a caller counts by a bucket's number has its place in each kind. */
+	assert_int_equal(h->bucket[0] + h->bucket[2] + h->bucket[3], 3);
+}
+
+static void test_kinds_of_histograms(void **state)
+{
+	static const char *const values[] = {"x"};
+
+	(void)state;
+	for (int i = HISTOGRAMS_CLASSIC; i <= HISTOGRAMS_BOTH; i++) {
+		enum histogram_kind kind = (enum histogram_kind)i;
+		struct registry *r = registry_new(100);
+		struct family *f;
+		struct series *s;
+
+		registry_set_histograms(r, kind);
+		f = registry_family(r, &histogram_desc);
+		s = family_series(f, values);
+		series_observe(f, s, .3);
+		series_observe(f, s, 9);
+		histogram_add(s->histogram, 3, 11);
+		assert_true(s->created_ns >= registry_began_ns(r));
+		assert_int_equal(!!registry_exponentials(r), kind != HISTOGRAMS_CLASSIC);
+		if (registry_exponentials(r))
+			assert_int_equal(registry_exponentials(r)->groups, 2);
+		registry_each(r, check_kind, &kind);
+		registry_free(r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_other_is_no_second_series),
 		cmocka_unit_test(test_address_is_stable),
 		cmocka_unit_test(test_buckets),
+		cmocka_unit_test(test_kinds_of_histograms),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

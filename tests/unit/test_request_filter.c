@@ -17,6 +17,10 @@
 
 #define MS UINT64_C(1000000)
 
+static const struct trace_context trace = {
+	.trace_id = {[8] = 0x84, 0x48, [15] = 0x9c}, .span_id = {[7] = 0xb7}, .is_sampled = true};
+
+/* Its trace shows if has_trace is set. */
 static struct record sample(void)
 {
 	struct record e = {.number = 1,
@@ -34,6 +38,7 @@ static struct record sample(void)
 			   .method_len = 3};
 
 	memcpy(e.text, "GET/users/7?a=b", 15);
+	memcpy(e.text + sizeof(e.text) - sizeof(trace), &trace, sizeof(trace));
 	e.target_len = 12;
 	return e;
 }
@@ -108,6 +113,34 @@ static void test_grpc(void **state)
 	assert_false(request_filter_matches(&f, &e, "", 0));
 }
 
+static void test_trace(void **state)
+{
+	static const struct {
+		const char *id;
+		bool want;
+	} rows[] = {
+		{"0000000000000000844800000000009c", true},
+		{"844800000000009c", true},
+		{"844800000000009C", true},
+		{"844800000000009d", false},
+		{"1000000000000000844800000000009c", false},
+	};
+	struct record e = sample();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct request_filter f = {0};
+		struct text error;
+
+		text_init(&error);
+		assert_int_equal(request_filter_set(&f, "trace-id", rows[i].id, &error), 0);
+		e.has_trace = true;
+		assert_int_equal(request_filter_matches(&f, &e, "", 0), rows[i].want);
+		e.has_trace = false;
+		assert_false(request_filter_matches(&f, &e, "", 0));
+	}
+}
+
 static void test_all_must_hold(void **state)
 {
 	const struct record e = sample();
@@ -140,7 +173,11 @@ static void test_refusals(void **state)
 		{"min-duration", "slow", -EINVAL},
 		{"last", "yesterday", -EINVAL},
 		{"count", "-1", -EINVAL},
-		{"header", "a=b", -ENOENT},
+		{"trace-id", "", -EINVAL},
+		{"trace-id", "0af7", -EINVAL},
+		{"trace-id", "00000000000000000000000000000000", -EINVAL},
+		{"trace-id", "0af7651916cd43dd8448eb211c80319x", -EINVAL},
+		{"cookie", "a=b", -ENOENT},
 		{"", "", -ENOENT},
 		{"status", "100,101,102,103,104,105,106,107,108,109,110,111,112,113,114,115,116",
 		 -EINVAL},
@@ -164,7 +201,8 @@ static char *line_of(const struct record *e, bool has_query)
 	struct text out;
 
 	text_init(&out);
-	record_line_add(&out, e, "web", 1700000000000 * (int64_t)MS, has_query);
+	record_line_add(&out, e, "web", 1700000000000 * (int64_t)MS, has_query,
+			&(struct record_headers){0});
 	assert_false(out.has_failed);
 	return out.ptr;
 }
@@ -178,8 +216,9 @@ static void test_line(void **state)
 		"\"status\":503,\"error\":null,\"duration_ns\":100000000,"
 		"\"first_byte_ns\":40000000,\"request_bytes\":0,\"response_bytes\":0,"
 		"\"probe\":false,\"stream\":null,\"rpc_status\":null,\"request_messages\":null,"
-		"\"response_messages\":null,\"timeout_ns\":null,\"container\":\"web\","
-		"\"thread\":null,\"is_cut\":false}\n";
+		"\"response_messages\":null,\"timeout_ns\":null,\"receive_ns\":null,"
+		"\"program_ns\":null,\"send_ns\":60000000,\"container\":\"web\","
+		"\"process\":null,\"thread\":null,\"is_cut\":false}\n";
 	struct record e = sample();
 	char *line = line_of(&e, false);
 
@@ -189,6 +228,16 @@ static void test_line(void **state)
 	line = line_of(&e, true);
 	assert_non_null(strstr(line, "\"target\":\"/users/7?a=b\""));
 	free(line);
+	e.request_end_ns = e.start_ns + 10 * MS;
+	line = line_of(&e, false);
+	assert_non_null(strstr(line, "\"receive_ns\":10000000,\"program_ns\":30000000,"
+				     "\"send_ns\":60000000,"));
+	free(line);
+	e.has_trace = true;
+	line = line_of(&e, false);
+	assert_non_null(strstr(line, "\"trace_id\":\"0000000000000000844800000000009c\","
+				     "\"span_id\":\"00000000000000b7\","));
+	free(line);
 	e.target_len = 0;
 	e.first_byte_ns = 0;
 	e.status = 0;
@@ -197,6 +246,7 @@ static void test_line(void **state)
 	assert_non_null(strstr(line, "\"target\":null"));
 	assert_non_null(strstr(line, "\"status\":null,\"error\":\"connection_reset\""));
 	assert_non_null(strstr(line, "\"first_byte_ns\":null"));
+	assert_non_null(strstr(line, "\"program_ns\":null,\"send_ns\":null"));
 	free(line);
 }
 
@@ -233,8 +283,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_conditions),    cmocka_unit_test(test_grpc),
-		cmocka_unit_test(test_all_must_hold), cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_line),	      cmocka_unit_test(test_hostile_bytes),
+		cmocka_unit_test(test_trace),	      cmocka_unit_test(test_all_must_hold),
+		cmocka_unit_test(test_refusals),      cmocka_unit_test(test_line),
+		cmocka_unit_test(test_hostile_bytes),
 	};
 
 	return cmocka_run_group_tests_name("request_filter", tests, NULL, NULL);

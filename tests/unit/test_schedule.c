@@ -184,6 +184,31 @@ static void test_begins_later(void **state)
 	tear_down(&x);
 }
 
+/* Who is asked to wait waits: at least as long as after any failure, and not at all elsewhere. */
+static void test_defer(void **state)
+{
+	struct exporter x;
+
+	(void)state;
+	set_up(&x, 60000);
+	assert_int_equal(schedule_defer(&x.schedule, 0), wait_of(&x));
+	x.schedule.interval_ms = INTERVAL_MS;
+	schedule_set_interval(&x.schedule, INTERVAL_MS);
+	expect(&x, "due ");
+	assert_int_equal(schedule_defer(&x.schedule, 5000), 0);
+	assert_true(schedule_end(&x.schedule, SCHEDULE_FAILED) <= 1000);
+	assert_int_equal(schedule_defer(&x.schedule, 40000), 40000);
+	assert_int_equal(wait_of(&x), 40000);
+	assert_int_equal(schedule_defer(&x.schedule, 1), 40000);
+	/* It is a wait after a failure, which a new interval does not end. */
+	schedule_set_interval(&x.schedule, INTERVAL_MS);
+	assert_int_equal(wait_of(&x), 40000);
+	schedule_stop(&x.schedule, 1000, on_done, &x);
+	assert_int_equal(schedule_defer(&x.schedule, 5000), 0);
+	expect(&x, "last done ");
+	tear_down(&x);
+}
+
 static const struct {
 	const char *why;
 	uint64_t interval_ms;
@@ -336,15 +361,11 @@ static void test_nothing_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_intervals),
-		cmocka_unit_test(test_first),
-		cmocka_unit_test(test_skipped),
-		cmocka_unit_test(test_begins_later),
-		cmocka_unit_test(test_backoff),
-		cmocka_unit_test(test_set_interval),
-		cmocka_unit_test(test_stop_while_waiting),
-		cmocka_unit_test(test_stop_when_due),
-		cmocka_unit_test(test_stop_while_pushing),
+		cmocka_unit_test(test_intervals),     cmocka_unit_test(test_first),
+		cmocka_unit_test(test_skipped),	      cmocka_unit_test(test_begins_later),
+		cmocka_unit_test(test_defer),	      cmocka_unit_test(test_backoff),
+		cmocka_unit_test(test_set_interval),  cmocka_unit_test(test_stop_while_waiting),
+		cmocka_unit_test(test_stop_when_due), cmocka_unit_test(test_stop_while_pushing),
 		cmocka_unit_test(test_nothing_ends),
 	};
 

@@ -92,8 +92,10 @@ static void test_engine_and_push(void **state)
 		.lost = {[ENGINE_LOST_EVICTED] = 4},
 		.parse_failed = {[PARSE_FAIL_CHUNK] = 5},
 	};
-	const struct push_stats push = {
-		.results = {[PUSH_OK] = 6, [PUSH_TIMEOUT] = 7}, .skipped = 8, .last_seconds = .25};
+	const struct push_stats push = {.results = {[PUSH_OK] = 6, [PUSH_TIMEOUT] = 7},
+					.skipped = 8,
+					.protobuf_refused = 9,
+					.last_seconds = .25};
 
 	self_metrics_refresh(f->self, &engine, &push);
 	assert_line(f, "\nsidelight_connections_open 2\n");
@@ -104,6 +106,7 @@ static void test_engine_and_push(void **state)
 	assert_line(f, "\nsidelight_pushes_total{result=\"ok\"} 6\n");
 	assert_line(f, "\nsidelight_pushes_total{result=\"timeout\"} 7\n");
 	assert_line(f, "\nsidelight_pushes_skipped_total 8\n");
+	assert_line(f, "\nsidelight_push_protobuf_refused_total 9\n");
 	assert_line(f, "\nsidelight_push_last_duration_seconds 0.25\n");
 	/* Twice gives no second series. */
 	self_metrics_refresh(f->self, &engine, &push);
@@ -119,7 +122,41 @@ static void test_tcp_close(void **state)
 	assert_line(f, "\nsidelight_tcp_round_trip_seconds_bucket{le=\"3e-05\"} 0\n");
 	assert_line(f, "\nsidelight_tcp_round_trip_seconds_bucket{le=\"0.0001\"} 1\n");
 	assert_line(f, "\nsidelight_tcp_round_trip_seconds_count 1\n"); /* unknown is not zero */
-	assert_line(f, "\nsidelight_tcp_retransmits_total 3\n");
+}
+
+/* What the BPF programs count in buckets of their own, by role. */
+static void test_connection_times(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t counters[SL_C_MAX] = {0};
+	uint64_t *handshakes = &counters[SL_C_TIME(SL_TIME_HANDSHAKE, SL_ROLE_CLIENT)];
+	uint64_t *lives = &counters[SL_C_TIME(SL_TIME_LIFE, SL_ROLE_SERVER)];
+
+	handshakes[0] = 2; /* up to 30 us */
+	handshakes[SL_TIME_BOUNDS] = 1; /* over 3 s */
+	handshakes[SL_TIME_BOUNDS + 1] = 4000050;
+	self_metrics_kernel(f->self, 1, "app", counters);
+	self_metrics_kernel(f->self, 1, "app", counters);
+	assert_line(f, "\nsidelight_tcp_handshake_seconds_bucket{container=\"app\",role=\"client\","
+		       "le=\"3e-05\"} 2\n");
+	assert_line(f, "\nsidelight_tcp_handshake_seconds_bucket{container=\"app\",role=\"client\","
+		       "le=\"3\"} 2\n");
+	assert_line(f, "\nsidelight_tcp_handshake_seconds_count{container=\"app\",role=\"client\"} "
+		       "3\n");
+	assert_line(f, "\nsidelight_tcp_handshake_seconds_sum{container=\"app\",role=\"client\"} "
+		       "4.00005\n");
+	lives[1] = 1;
+	lives[SL_TIME_BOUNDS + 1] = 1000;
+	self_metrics_kernel(f->self, 1, "app", counters);
+	assert_line(f, "\nsidelight_tcp_connection_duration_seconds_bucket{container=\"app\","
+		       "role=\"server\",le=\"0.1\"} 1\n");
+	assert_line(f, "\nsidelight_tcp_connection_duration_seconds_sum{container=\"app\","
+		       "role=\"server\"} 1.04857");
+	counters[SL_C_RESET_PEER] = 3;
+	counters[SL_C_RESET_LOCAL] = 4;
+	self_metrics_kernel(f->self, 1, "app", counters);
+	assert_line(f, "\nsidelight_tcp_resets_total{container=\"app\",side=\"peer\"} 3\n");
+	assert_line(f, "\nsidelight_tcp_resets_total{container=\"app\",side=\"local\"} 4\n");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -127,10 +164,9 @@ static void test_tcp_close(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_containers_add_up),
-		TEST(test_many_restarts),
-		TEST(test_engine_and_push),
-		TEST(test_tcp_close),
+		TEST(test_containers_add_up), TEST(test_many_restarts),
+		TEST(test_engine_and_push),   TEST(test_tcp_close),
+		TEST(test_connection_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,7 @@ static void on_done(void *ctx, const struct transaction *t);
 static const struct txn_sink recorder = {.done = on_done};
 
 /* Their addresses are the contexts. */
-static const char names[] = "abcdefghi";
+static const char names[] = "abcdefghijklm";
 
 static void *named(char name)
 {
@@ -118,10 +118,10 @@ static void test_full(void **state)
 	memset(&the, 0, sizeof(the));
 	for (int i = 0; i < SINKS_MAX; i++)
 		assert_int_equal(sinks_add(&the.sinks, &recorder, named(names[i])), 0);
-	assert_int_equal(sinks_add(&the.sinks, &recorder, named('i')), -ENOSPC);
-	hand_out("as many as there may be", "abcdefgh");
-	carry_out("-a+i");
-	hand_out("one has made room", "bcdefghi");
+	assert_int_equal(sinks_add(&the.sinks, &recorder, named('m')), -ENOSPC);
+	hand_out("as many as there may be", "abcdefghijkl");
+	carry_out("-a+m");
+	hand_out("one has made room", "bcdefghijklm");
 }
 
 static void test_needs(void **state)

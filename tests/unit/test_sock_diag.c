@@ -96,6 +96,10 @@ static void test_own_sockets(void **state)
 	assert_int_equal(seen.server.local_port, w->port);
 	assert_int_equal(seen.server.local_addr[0], htonl(INADDR_LOOPBACK));
 	assert_int_equal(seen.server.bytes, sizeof(data));
+	assert_int_equal(seen.server.tcp.bytes_received, sizeof(data));
+	assert_int_equal(seen.server.remote_addr[0], htonl(INADDR_LOOPBACK));
+	assert_true(seen.server.tcp.srtt_us && seen.server.tcp.send_window);
+	assert_true(!seen.server.tcp.has_receive_window || seen.server.tcp.receive_window);
 	assert_true(seen.server.cookie && seen.server.cookie != seen.listener.cookie);
 	assert_false(seen.server.has_storage);
 	/* Made by us, in our cgroup. */

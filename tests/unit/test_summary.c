@@ -89,7 +89,7 @@ static void test_latency_edges(void **state)
 
 static void test_rows(void **state)
 {
-	struct summary *s = summary_new(10);
+	struct summary *s = summary_new(10, SUMMARY_BY_ROUTE);
 	const struct summary_row *row;
 
 	(void)state;
@@ -105,16 +105,16 @@ static void test_rows(void **state)
 
 	assert_int_equal(summary_row_count(s), 4);
 	row = summary_row(s, 0);
-	assert_ptr_equal(row->route, users);
-	assert_int_equal(row->role, ROLE_SERVER);
+	assert_ptr_equal(row->key.route, users);
+	assert_int_equal(row->key.role, ROLE_SERVER);
 	assert_int_equal(row->latency.count, 6);
 	assert_int_equal(row->errors, 2); /* 503 and the reset; 404 is the client's fault */
 	assert_int_equal(row->failed[TXN_RESET], 1);
 	assert_int_equal(row->status[0].status, 200);
 	assert_int_equal(row->status[0].count, 3);
-	assert_ptr_equal(summary_row(s, 1)->method, post);
+	assert_ptr_equal(summary_row(s, 1)->key.method, post);
 	for (size_t i = 0; i < 4; i++)
-		if (summary_row(s, i)->role == ROLE_CLIENT)
+		if (summary_row(s, i)->key.role == ROLE_CLIENT)
 			assert_int_equal(summary_row(s, i)->errors, 1); /* for a client it is one */
 	assert_int_equal(summary_elapsed_ns(s), 2000);
 	summary_free(s);
@@ -123,7 +123,7 @@ static void test_rows(void **state)
 static void test_row_cap(void **state)
 {
 	static char routes[500][8];
-	struct summary *s = summary_new(20);
+	struct summary *s = summary_new(20, SUMMARY_BY_ROUTE);
 	uint64_t total = 0;
 	const struct summary_row *row;
 
@@ -138,10 +138,10 @@ static void test_row_cap(void **state)
 		total += summary_row(s, i)->latency.count;
 	assert_int_equal(total, 1000);
 	row = summary_row(s, 0);
-	assert_string_equal(row->method, "_OTHER");
-	assert_string_equal(row->route, "_OTHER");
+	assert_string_equal(row->key.method, "_OTHER");
+	assert_string_equal(row->key.route, "_OTHER");
 	assert_int_equal(row->latency.count, 490);
-	row = summary_row(s, summary_row(s, 1)->role == ROLE_CLIENT ? 1 : 0);
+	row = summary_row(s, summary_row(s, 1)->key.role == ROLE_CLIENT ? 1 : 0);
 	assert_int_equal(row->status_other, 490 - SUMMARY_STATUSES);
 	summary_free(s);
 }
@@ -149,7 +149,7 @@ static void test_row_cap(void **state)
 static void test_table(void **state)
 {
 	static const char evil[] = "/\x1b[31m\xc3\xa9\n";
-	struct summary *s = summary_new(10);
+	struct summary *s = summary_new(10, SUMMARY_BY_ROUTE);
 	struct text out;
 
 	(void)state;
@@ -237,7 +237,7 @@ static size_t longest_line(struct summary *s, size_t columns, struct text *out)
 static void test_table_fits(void **state)
 {
 	static const char route[] = "/a/very/long/route/with/many/parts/{id}/of/which/all/differ";
-	struct summary *s = summary_new(10);
+	struct summary *s = summary_new(10, SUMMARY_BY_ROUTE);
 	struct text out;
 
 	(void)state;

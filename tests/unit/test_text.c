@@ -14,17 +14,20 @@ static const char *const route[] = {"container", "route"};
 static const double bounds[] = {.0005, .25, 1, 2.5};
 
 static const struct family_desc lost_desc = {
-	"x_lost_total", "What was \"lost\",\nby \\ reason.", METRIC_COUNTER, reason, 1, NULL, 0,
+	"x_lost_total", "What was \"lost\",\nby \\ reason.",
+	METRIC_COUNTER, false,
+	reason,		1,
+	NULL,		0,
 };
 static const struct family_desc cpu_desc = {
-	"x_cpu_seconds_total", "CPU.", METRIC_COUNTER, NULL, 0, NULL, 0};
+	"x_cpu_seconds_total", "CPU.", METRIC_COUNTER, false, NULL, 0, NULL, 0};
 static const struct family_desc memory_desc = {
-	"x_memory_bytes", "Memory.", METRIC_GAUGE, NULL, 0, NULL, 0};
+	"x_memory_bytes", "Memory.", METRIC_GAUGE, false, NULL, 0, NULL, 0};
 static const struct family_desc time_desc = {
-	"x_duration_seconds", "Time.", METRIC_HISTOGRAM, route, 2, bounds, 4,
+	"x_duration_seconds", "Time.", METRIC_HISTOGRAM, false, route, 2, bounds, 4,
 };
 static const struct family_desc never_desc = {
-	"x_never_total", "Nobody asked.", METRIC_COUNTER, reason, 1, NULL, 0,
+	"x_never_total", "Nobody asked.", METRIC_COUNTER, false, reason, 1, NULL, 0,
 };
 
 static const struct label constants[] = {

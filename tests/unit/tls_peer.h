@@ -35,6 +35,7 @@ enum peer_flags {
 	PEER_ECH = 16,
 	PEER_ALPN_OTHER = 32,
 	PEER_NO_FINISHED = 64, /* stop behind the server's hello */
+	PEER_COUNTED = 128, /* explicit nonces count records, from shortly before they overflow */
 };
 
 struct tls_peer {
@@ -136,8 +137,9 @@ static inline size_t peer_seal_cbc(const struct tls_cipher *c, uint64_t number, 
 	return n;
 }
 
-static inline size_t peer_seal_aead(const struct tls_cipher *c, uint64_t number, uint8_t type,
-				    const uint8_t *data, size_t len, uint8_t *body)
+/* given: the explicit nonce, which may be anything that does not come twice. */
+static inline size_t peer_seal_aead(const struct tls_cipher *c, uint64_t number, uint64_t given,
+				    uint8_t type, const uint8_t *data, size_t len, uint8_t *body)
 {
 	nettle_cipher_func *f = c->suite->key_bytes == 16 ? (nettle_cipher_func *)aes128_encrypt
 							  : (nettle_cipher_func *)aes256_encrypt;
@@ -150,10 +152,9 @@ static inline size_t peer_seal_aead(const struct tls_cipher *c, uint64_t number,
 
 	memcpy(nonce, c->iv, 12);
 	for (int i = 0; i < 8; i++) {
-		uint8_t digit = (uint8_t)(number >> (56 - 8 * i));
+		uint8_t digit = (uint8_t)((explicit ? given : number) >> (56 - 8 * i));
 
-		/* An explicit nonce may be anything that does not come twice. */
-		nonce[4 + i] = explicit ? (uint8_t)(digit ^ 0x5a) : nonce[4 + i] ^ digit;
+		nonce[4 + i] = explicit ? digit : nonce[4 + i] ^ digit;
 	}
 	memcpy(body, nonce + 4, explicit);
 	if (c->suite->mode == TLS_GCM) {
@@ -187,6 +188,8 @@ static inline void peer_record(struct tls_peer *p, int side, uint8_t type, const
 	const struct tls_cipher *c = &p->cipher[side];
 	uint8_t record[TLS_HEADER_BYTES + TLS_BODY_MAX];
 	uint8_t plaintext[TLS_BODY_MAX] = {0};
+	uint64_t nonce = p->flags & PEER_COUNTED ? p->number[side] - 3
+						 : p->number[side] * UINT64_C(0x9e3779b97f4a7c15);
 	size_t n = len;
 
 	memcpy(plaintext, data, len);
@@ -197,10 +200,10 @@ static inline void peer_record(struct tls_peer *p, int side, uint8_t type, const
 	} else if (tls_suite_is_tls13(c->suite)) {
 		plaintext[len] = type;
 		type = TLS_APPLICATION_DATA;
-		n = peer_seal_aead(c, p->number[side]++, type, plaintext, len + 1 + p->padding,
+		n = peer_seal_aead(c, p->number[side]++, 0, type, plaintext, len + 1 + p->padding,
 				   record + 5);
 	} else {
-		n = peer_seal_aead(c, p->number[side]++, type, plaintext, len, record + 5);
+		n = peer_seal_aead(c, p->number[side]++, nonce, type, plaintext, len, record + 5);
 	}
 	peer_header(record, type, n);
 	peer_send(p, side, record, 5 + n);

@@ -77,7 +77,7 @@ static inline void tap_fin(void *ctx, enum dir dir, const struct segment_view *v
 static const struct bytes_sink tap_sink = {
 	.data = tap_data, .skip = tap_miss, .lost = tap_miss, .fin = tap_fin};
 
-static inline struct tls_tap tap_begin(const struct tls_secrets *secrets, bool has_all,
+static inline struct tls_tap tap_begin(struct tls_secrets *secrets, bool has_all,
 				       const struct tls_peer *p)
 {
 	struct tls_tap tap = {.env = calloc(1, sizeof(*tap.env))};

@@ -70,6 +70,7 @@ static inline void wire_record(struct wire *w, enum dir dir, struct span data, u
 			 .seq = w->seq[dir],
 			 .to_seq = w->seq[dir] + (uint32_t)data.len + skip,
 			 .tid = dir == DIR_EGRESS ? 99 : 0,
+			 .tgid = dir == DIR_EGRESS ? 90 : 0,
 			 .peer_seq = w->seq[dir_other(dir)] - w->in_flight,
 			 .has_peer = !w->has_no_peer,
 			 .is_fin = is_fin},

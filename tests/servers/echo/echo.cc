@@ -7,7 +7,9 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <list>
 #include <mutex>
 #include <sstream>
@@ -33,6 +35,30 @@ static ByteBuffer Bytes(size_t size)
 {
 	grpc::Slice slice(std::string(size, '\0'));
 	return ByteBuffer(&slice, 1);
+}
+
+static std::string Read(const std::string &name)
+{
+	std::ifstream file(getenv("ECHO_TLS") + ("/" + name));
+	return {std::istreambuf_iterator<char>(file), {}};
+}
+
+static std::shared_ptr<grpc::ServerCredentials> ServerSecurity()
+{
+	if (!getenv("ECHO_TLS"))
+		return grpc::InsecureServerCredentials();
+	grpc::SslServerCredentialsOptions options;
+	options.pem_key_cert_pairs.push_back({Read("key.pem"), Read("cert.pem")});
+	return grpc::SslServerCredentials(options);
+}
+
+static std::shared_ptr<grpc::ChannelCredentials> ClientSecurity()
+{
+	if (!getenv("ECHO_TLS"))
+		return grpc::InsecureChannelCredentials();
+	grpc::SslCredentialsOptions options;
+	options.pem_root_certs = Read("cert.pem");
+	return grpc::SslCredentials(options);
 }
 
 static std::string Blob(int size)
@@ -156,7 +182,7 @@ static void Serve(const std::string &address, const char *path)
 		exit(1);
 	EchoService service;
 	grpc::ServerBuilder builder;
-	builder.AddListeningPort(address, grpc::InsecureServerCredentials());
+	builder.AddListeningPort(address, ServerSecurity());
 	builder.RegisterService(&service);
 	builder.SetMaxReceiveMessageSize(kSizeMax);
 	builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 1 << 20);
@@ -276,8 +302,7 @@ static void AskAll(const std::string &address, int connections, int workers)
 		args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
 		args.SetInt(GRPC_ARG_MAX_METADATA_SIZE, 1 << 20);
 		args.SetMaxReceiveMessageSize(kSizeMax);
-		channels.push_back(grpc::CreateCustomChannel(
-			address, grpc::InsecureChannelCredentials(), args));
+		channels.push_back(grpc::CreateCustomChannel(address, ClientSecurity(), args));
 	}
 	for (auto &channel : channels)
 		if (!channel->WaitForConnected(std::chrono::system_clock::now() +

@@ -18,6 +18,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -161,7 +162,15 @@ func serve(address string, path string) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	gs := grpc.NewServer(grpc.MaxRecvMsgSize(sizeMax), grpc.MaxConcurrentStreams(1000))
+	options := []grpc.ServerOption{grpc.MaxRecvMsgSize(sizeMax), grpc.MaxConcurrentStreams(1000)}
+	if folder := os.Getenv("ECHO_TLS"); folder != "" {
+		own, err := credentials.NewServerTLSFromFile(folder+"/cert.pem", folder+"/key.pem")
+		if err != nil {
+			log.Fatal(err)
+		}
+		options = append(options, grpc.Creds(own))
+	}
+	gs := grpc.NewServer(options...)
 	gs.RegisterService(&desc, s)
 	log.Fatal(gs.Serve(listener))
 }
@@ -254,8 +263,20 @@ func window() []grpc.DialOption {
 	return nil
 }
 
+func security() grpc.DialOption {
+	folder := os.Getenv("ECHO_TLS")
+	if folder == "" {
+		return grpc.WithInsecure()
+	}
+	trusted, err := credentials.NewClientTLSFromFile(folder+"/cert.pem", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	return grpc.WithTransportCredentials(trusted)
+}
+
 func ask(address string, connections int, workers int) {
-	options := append(window(), grpc.WithInsecure(), grpc.WithBlock(),
+	options := append(window(), security(), grpc.WithBlock(),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(sizeMax)))
 	conns := make([]*grpc.ClientConn, connections)
 	for i := range conns {

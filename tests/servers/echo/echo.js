@@ -13,6 +13,10 @@ const options = {
 	"grpc.use_local_subchannel_pool": 1,
 };
 const own = (message) => message;
+const tls = process.env.ECHO_TLS;
+// An address is no name that Node sends to a server.
+if (tls) options["grpc.ssl_target_name_override"] = "localhost";
+const read = (name) => fs.readFileSync(`${tls}/${name}`);
 const blob = (size) => "b~".repeat(size / 2);
 
 // --- server
@@ -81,7 +85,12 @@ function serve(address, path) {
 
 	const server = new grpc.Server(options);
 	server.addService(definition, handlers);
-	server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error) => {
+	const credentials = tls
+		? grpc.ServerCredentials.createSsl(null, [
+			{ private_key: read("key.pem"), cert_chain: read("cert.pem") },
+		])
+		: grpc.ServerCredentials.createInsecure();
+	server.bindAsync(address, credentials, (error) => {
 		if (error) throw error;
 	});
 }
@@ -147,8 +156,11 @@ function run(client, c, done) {
 
 async function ask(address, connections, workers) {
 	const clients = [];
+	const credentials = tls
+		? grpc.credentials.createSsl(read("cert.pem"))
+		: grpc.credentials.createInsecure();
 	for (let i = 0; i < connections; i++)
-		clients.push(new grpc.Client(address, grpc.credentials.createInsecure(), options));
+		clients.push(new grpc.Client(address, credentials, options));
 	const ready = (client) =>
 		new Promise((resolve, reject) =>
 			client.waitForReady(Date.now() + 20000, (error) => (error ? reject(error) : resolve())));

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The echo service of README.md with grpcio: no protoc, messages are bytes."""
 import concurrent.futures
+import os
+import pathlib
 import queue
 import sys
 import threading
@@ -14,11 +16,16 @@ SIZES = [
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.so_reuseport", 0),
 ]
+TLS = os.environ.get("ECHO_TLS")
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 def blob(size):
     return "b~" * (size // 2)
+
+
+def read(name):
+    return (pathlib.Path(TLS) / name).read_bytes()
 
 
 def own(message):
@@ -84,7 +91,11 @@ class Service(grpc.GenericRpcHandler):
 def serve(address, path):
     pool = concurrent.futures.ThreadPoolExecutor(128)
     server = grpc.server(pool, handlers=[Service(path)], options=SIZES)
-    server.add_insecure_port(address)
+    if TLS:
+        pair = (read("key.pem"), read("cert.pem"))
+        server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+    else:
+        server.add_insecure_port(address)
     server.start()
     server.wait_for_termination()
 
@@ -147,8 +158,15 @@ class Call:
             yield message
 
 
+def connect(address):
+    if TLS:
+        credentials = grpc.ssl_channel_credentials(read("cert.pem"))
+        return grpc.secure_channel(address, credentials, options=SIZES)
+    return grpc.insecure_channel(address, options=SIZES)
+
+
 def ask(address, connections, workers):
-    channels = [grpc.insecure_channel(address, options=SIZES) for _ in range(connections)]
+    channels = [connect(address) for _ in range(connections)]
     for channel in channels:
         grpc.channel_ready_future(channel).result(20)
     print("ready", flush=True)

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Live TLS in the worker: the table of secrets that the broker hands over, and a timer, which runs
+ * only while connections may wait for theirs.
+ */
+#ifndef SIDELIGHT_AGENT_TLS_KEYS_H
+#define SIDELIGHT_AGENT_TLS_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "broker/link.h"
+#include "metrics/tls_connections.h"
+#include "txn/engine.h"
+
+struct tls_keys_agent {
+	struct tls_secrets *secrets; /* owned; NULL: TLS is not decrypted */
+	struct tls_connections *metrics; /* owned */
+	struct engine *engine; /* borrowed */
+	struct link *link; /* borrowed */
+	bool has_said[TLS_FAIL_MAX];
+	bool has_timer;
+	uv_timer_t timer;
+};
+
+/* is_on: secrets will come. Returns 0 or negative errno. */
+int tls_keys_init(struct tls_keys_agent *a, struct registry *r, bool is_on);
+/* After the engine, which uses the secrets. Accepts a zeroed one. */
+void tls_keys_release(struct tls_keys_agent *a);
+
+void tls_keys_start(struct tls_keys_agent *a, uv_loop_t *loop, struct engine *engine,
+		    struct link *link);
+/* Closes the timer: the loop must run once more. Not started, or again: no-op. */
+void tls_keys_stop(struct tls_keys_agent *a);
+
+/* A connection was opened. */
+void tls_keys_opened(struct tls_keys_agent *a);
+/* As in struct link_ops. */
+void tls_keys_add(struct tls_keys_agent *a, const struct sl_secret *secrets, size_t count);
+void tls_keys_reach(struct tls_keys_agent *a, enum tls_reach reach, uint32_t probes, uint64_t lost);
+/* Before the metrics are read. */
+void tls_keys_refresh(struct tls_keys_agent *a);
+
+#endif
