@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * txn/stages: where the time of a request went, from the events of a connection; and quantiles of
+ * stages (metrics/stage_latency.h). Each event takes a nanosecond.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "metrics/stage_latency.h"
+#include "txn/stages.h"
+#include "wire.h"
+
+#define GET	 "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+#define POST	 "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
+#define CHUNKED	 "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define OK	 "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
+#define CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"
+
+/* Of all stages that are known one after the other, the sum is the whole. */
+static void on_done(void *ctx, const struct transaction *t)
+{
+	const struct stages s =
+		stages_of(t->start_ns, t->request_end_ns, t->first_byte_ns, t->end_ns);
+	uint64_t sum = 0;
+	bool is_whole = true;
+
+	for (int i = 0; i < STAGE_MAX; i++) {
+		if (s.ns[i] == STAGE_UNKNOWN)
+			text_add(ctx, "- ");
+		else
+			text_addf(ctx, "%llu ", (unsigned long long)s.ns[i]);
+		is_whole &= s.ns[i] != STAGE_UNKNOWN;
+		sum += s.ns[i];
+	}
+	text_addf(ctx, "of %llu\n", (unsigned long long)(t->end_ns - t->start_ns));
+	if (is_whole)
+		assert_int_equal(sum, t->end_ns - t->start_ns);
+}
+
+static const struct txn_sink sink = {.done = on_done};
+
+/* A step begins with > for the client's bytes, < for the server's, x for the close. */
+static char *run(const char *const *steps, enum role role)
+{
+	const char *error;
+	struct engine *e =
+		engine_new(&(struct engine_options){.conn_cap = 10, .route_cap = 10}, &error);
+	uint64_t now_ns = 1000;
+	struct wire w = wire_new(e, &now_ns, 5);
+	struct text log;
+
+	text_init(&log);
+	(void)engine_add_sink(e, &sink, &log); /* has room */
+	wire_open(&w, role);
+	for (; *steps; steps++) {
+		if (**steps == 'x')
+			wire_close(&w, false);
+		else
+			wire_data(&w,
+				  (**steps == '>') == (role == ROLE_SERVER) ? DIR_INGRESS
+									    : DIR_EGRESS,
+				  *steps + 1);
+	}
+	engine_free(e);
+	return log.ptr;
+}
+
+static void test_http1(void **state)
+{
+	static const struct {
+		const char *why;
+		const char *steps[12];
+		const char *want;
+	} rows[] = {
+		{"a segment each", {">" GET, "<" OK "body"}, "0 1 0 of 1\n"},
+		{"the head in three segments",
+		 {">GET", "> / HTTP/1.1\r\nHost: x", ">\r\n\r\n", "<" OK "body"},
+		 "2 1 0 of 3\n"},
+		{"an upload in three", {">" POST, ">b", ">ody", "<" OK "body"}, "2 1 0 of 3\n"},
+		{"in chunks",
+		 {">" CHUNKED, ">4\r\nbody\r\n", ">0\r\n\r\n", "<" OK "body"},
+		 "2 1 0 of 3\n"},
+		{"a response in three", {">" GET, "<" OK, "<b", "<ody"}, "0 1 2 of 3\n"},
+		{"the interim response is none",
+		 {">" POST, "<" CONTINUE, ">body", "<" OK "body"},
+		 "2 1 0 of 3\n"},
+		{"each request of a connection",
+		 {">" GET, "<" OK "body", ">" POST, ">body", "<" OK, "<body"},
+		 "0 1 0 of 1\n1 1 1 of 3\n"},
+		{"pipelined requests",
+		 {">" GET GET, "<" OK "body", "<" OK "body"},
+		 "0 1 0 of 1\n0 2 0 of 2\n"},
+		{"the response begins before the upload ends",
+		 {">" POST, "<" OK, ">body", "<body"},
+		 "- - 2 of 3\n"},
+		{"the response ends before the upload does",
+		 {">" POST, "<" OK "body", ">body"},
+		 "- - 0 of 1\n"},
+		{"no response", {">" POST, ">body", "x"}, "1 - - of 2\n"},
+		{"no whole request", {">" POST, "x"}, "- - - of 1\n"},
+		{"half of a response", {">" GET, "<" OK, "x"}, "0 1 1 of 2\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (enum role role = ROLE_SERVER; role <= ROLE_CLIENT; role++) {
+			char *got = run(rows[i].steps, role);
+
+			if (strcmp(got, rows[i].want) != 0)
+				fail_msg("%s (role %d): %s", rows[i].why, role, got);
+			free(got);
+		}
+	}
+}
+
+static void test_quantiles(void **state)
+{
+	static struct stage_latency l;
+
+	(void)state;
+	assert_int_equal(stage_latency_quantile(&l, .5), 0);
+	for (uint64_t i = 1; i <= 1000; i++)
+		stage_latency_add(&l, i * i * 1000);
+	for (unsigned percent = 1; percent <= 100; percent++) {
+		uint64_t rank = percent * 10;
+		double want = (double)(rank * rank * 1000);
+		double got = (double)stage_latency_quantile(&l, percent / 100.);
+
+		assert_true(got > want * 15 / 16 && got < want * 17 / 16);
+	}
+	/* Every power of two and its neighbours have a bucket. */
+	for (unsigned bits = 0; bits < 64; bits++)
+		for (int by = -1; by <= 1; by++)
+			stage_latency_add(&l, (UINT64_C(1) << bits) + (uint64_t)by);
+	assert_int_equal(l.count, 1000 + 3 * 64);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_http1),
+		cmocka_unit_test(test_quantiles),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Secrets that come while connections use them: the live table, connections that wait, and sessions
+ * that only a pointer names.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "tls_tap.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static struct tls_peer peer; /* large */
+
+static void add(struct tls_secrets *s, uint8_t name, uint8_t value)
+{
+	uint8_t random[TLS_RANDOM_BYTES] = {name};
+	uint8_t secret[TLS_MASTER_BYTES] = {value};
+
+	assert_true(tls_secrets_add(s, random, TLS_SECRET_MASTER,
+				    (struct span){(const char *)secret, sizeof(secret)}));
+}
+
+static struct tls_session_secrets *find(const struct tls_secrets *s, uint8_t name)
+{
+	uint8_t random[TLS_RANDOM_BYTES] = {name};
+
+	return tls_secrets_find(s, random);
+}
+
+static bool is_zero(const void *bytes, size_t len)
+{
+	const uint8_t *b = bytes;
+
+	while (len > 0 && *b == 0) {
+		b++;
+		len--;
+	}
+	return len == 0;
+}
+
+static void test_unused_sessions_go(void **state)
+{
+	struct tls_secrets *s = tls_secrets_new_live(3);
+	struct tls_session_secrets *held;
+
+	(void)state;
+	for (uint8_t i = 1; i <= 3; i++)
+		add(s, i, i);
+	held = find(s, 1);
+	tls_secrets_hold(held);
+	tls_secrets_hold(held);
+	/* The oldest that nobody uses gives way, and is counted. */
+	add(s, 4, 4);
+	assert_null(find(s, 2));
+	assert_int_equal(tls_secrets_dropped(s), 1);
+	assert_int_equal(tls_secrets_sessions(s), 3);
+	tls_secrets_release(s, held);
+	assert_ptr_equal(find(s, 1), held);
+	tls_secrets_release(s, held);
+	assert_null(find(s, 1));
+	assert_true(is_zero(held->value, sizeof(held->value)));
+	tls_secrets_free(s);
+}
+
+static void test_secrets_expire(void **state)
+{
+	struct tls_secrets *s = tls_secrets_new_live(8);
+	struct tls_session_secrets *old;
+
+	(void)state;
+	tls_secrets_expire(s, 100, 0);
+	add(s, 1, 1);
+	add(s, 2, 2);
+	tls_secrets_hold(find(s, 2));
+	tls_secrets_expire(s, 200, 0);
+	add(s, 3, 3);
+	old = find(s, 1);
+	tls_secrets_expire(s, 300, 150);
+	assert_null(find(s, 1));
+	assert_true(is_zero(old->value, sizeof(old->value)));
+	assert_non_null(find(s, 2)); /* a connection uses it */
+	assert_non_null(find(s, 3));
+	tls_secrets_free(s);
+}
+
+static void test_all_in_use(void **state)
+{
+	struct tls_secrets *s = tls_secrets_new_live(1);
+	uint8_t other[TLS_RANDOM_BYTES] = {2};
+	uint8_t secret[TLS_MASTER_BYTES] = {2};
+
+	(void)state;
+	add(s, 1, 1);
+	tls_secrets_hold(find(s, 1));
+	assert_false(tls_secrets_add(s, other, TLS_SECRET_MASTER,
+				     (struct span){(const char *)secret, sizeof(secret)}));
+	assert_int_equal(tls_secrets_dropped(s), 1);
+	assert_non_null(find(s, 1));
+	tls_secrets_free(s);
+}
+
+/* Those of the peer, by a pointer. */
+static void tell_nameless(struct tls_secrets *s, uint64_t object)
+{
+	bool is_13 = tls_suite_is_tls13(peer.suite);
+	int last = is_13 ? TLS_SECRET_SERVER_TRAFFIC : TLS_SECRET_MASTER;
+
+	for (int kind = is_13 ? TLS_SECRET_CLIENT_HANDSHAKE : TLS_SECRET_MASTER; kind <= last;
+	     kind++) {
+		size_t len = kind == TLS_SECRET_MASTER ? TLS_MASTER_BYTES : peer_hash_bytes(&peer);
+
+		assert_true(tls_secrets_add_nameless(
+			s, 1, object, (enum tls_secret)kind,
+			(struct span){(const char *)peer.secret[kind], len}));
+	}
+}
+
+static void check_all(struct tls_tap *tap)
+{
+	for (int dir = 0; dir < 2; dir++) {
+		assert_int_equal(tap->at[dir], tap->want_len[dir]);
+		assert_int_equal(tap->missing[dir], 0);
+	}
+	assert_int_equal(tap_end(tap), TLS_FAIL_NONE);
+}
+
+/* The session is found among others, in both versions, whenever its secrets come. */
+static void test_nameless(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(tls_peer_suites); i++) {
+		for (int is_late = 0; is_late < 2; is_late++) {
+			struct tls_secrets *s = tls_secrets_new_live(64);
+			struct tls_tap tap;
+
+			for (uint64_t object = 10; object < 20; object++) {
+				tls_peer_converse(&peer, tls_peer_suites[i], 0);
+				memset(peer.secret, (int)object + 100, sizeof(peer.secret));
+				tell_nameless(s, object);
+			}
+			tls_peer_converse(&peer, tls_peer_suites[i], 0);
+			tap = tap_begin(s, false, &peer);
+			if (!is_late)
+				tell_nameless(s, 1);
+			tap_play(&tap, &peer, 1000);
+			if (is_late) {
+
+				assert_int_equal(tap.at[0] + tap.at[1], 0);
+				assert_int_equal(tap.env->waiting.count, 1);
+				tell_nameless(s, 1);
+				tls_stream_secrets(tap.stream, &tap_sink, &tap);
+			}
+			assert_int_equal(tap.env->waiting.count, 0);
+			/* What is derived is enough. */
+			assert_int_equal(tls_secrets_sessions(s), 10);
+			check_all(&tap);
+			tls_secrets_free(s);
+		}
+	}
+}
+
+/* An object that is used again stands for another session; the old one is kept for its user. */
+static void test_pointer_used_again(void **state)
+{
+	struct tls_secrets *s = tls_secrets_new_live(8);
+	struct tls_session_secrets *first;
+
+	(void)state;
+	tls_peer_hello(&peer, 0x1301, 0, NULL);
+	tell_nameless(s, 1);
+	first = tls_secrets_newest(s);
+	assert_true(first->is_nameless);
+	tell_nameless(s, 1); /* the same again is no news */
+	assert_int_equal(tls_secrets_sessions(s), 1);
+	tls_secrets_hold(first);
+	memset(peer.secret, 77, sizeof(peer.secret));
+	tell_nameless(s, 1);
+	assert_int_equal(tls_secrets_sessions(s), 2);
+	assert_ptr_not_equal(tls_secrets_newest(s), first);
+	assert_int_not_equal(first->value[TLS_SECRET_CLIENT_TRAFFIC][0], 77);
+	memset(peer.secret, 78, sizeof(peer.secret));
+	tell_nameless(s, 1); /* the records of the second may still come */
+	assert_int_equal(tls_secrets_sessions(s), 3);
+	tls_secrets_free(s);
+}
+
+static void add_kind(struct tls_secrets *s, enum tls_secret kind, uint8_t value)
+{
+	uint8_t secret[TLS_MASTER_BYTES];
+
+	memset(secret, value, sizeof(secret));
+	assert_true(tls_secrets_add_nameless(
+		s, 1, 2, kind,
+		(struct span){(const char *)secret, kind == TLS_SECRET_MASTER ? 48 : 32}));
+}
+
+/* The kinds of one session, in the order of a library: all have the same value here. */
+static const enum tls_secret of_12[] = {TLS_SECRET_MASTER};
+static const enum tls_secret of_openssl[] = {TLS_SECRET_SERVER_HANDSHAKE, TLS_SECRET_SERVER_TRAFFIC,
+					     TLS_SECRET_CLIENT_HANDSHAKE,
+					     TLS_SECRET_CLIENT_TRAFFIC};
+static const enum tls_secret of_gnutls[] = {TLS_SECRET_CLIENT_HANDSHAKE,
+					    TLS_SECRET_SERVER_HANDSHAKE, TLS_SECRET_CLIENT_TRAFFIC,
+					    TLS_SECRET_SERVER_TRAFFIC};
+
+static const struct {
+	const char *why;
+	const enum tls_secret
+		*kinds[4]; /* of sessions with the same pointer, one after the other */
+	size_t counts[4];
+	size_t cut; /* the first of them ends for its connection after so many; 0: never */
+} sequences[] = {
+	{"versions in turn", {of_12, of_openssl, of_12, of_gnutls}, {1, 4, 1, 4}, 0},
+	{"handshakes that are given up", {of_openssl, of_openssl, of_openssl}, {1, 2, 4}, 0},
+	{"likewise, the client's secret first", {of_gnutls, of_gnutls, of_12}, {2, 4, 1}, 0},
+	{"a secret is lost", {of_openssl + 1, of_openssl, of_openssl}, {3, 4, 4}, 0},
+	{"a connection ends before its secrets",
+	 {of_openssl, of_openssl, of_openssl},
+	 {4, 4, 4},
+	 1},
+	{"later", {of_openssl, of_openssl, of_openssl}, {4, 4, 4}, 3},
+	{"likewise, the client's secret first", {of_gnutls, of_gnutls, of_gnutls}, {4, 4, 4}, 2},
+};
+
+/* No secret gets into another session than the others of its own. */
+static void test_sessions_of_a_pointer(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(sequences); i++) {
+		struct tls_secrets *s = tls_secrets_new_live(8);
+		struct tls_session_secrets *e;
+		size_t wanted = 0;
+		size_t found = 0;
+
+		print_message("%s\n", sequences[i].why);
+		for (uint8_t n = 0; n < 4 && sequences[i].counts[n]; n++) {
+			bool is_cut = n == 0 && sequences[i].cut;
+
+			for (size_t k = 0; k < sequences[i].counts[n]; k++) {
+				add_kind(s, sequences[i].kinds[n][k], (uint8_t)(n + 1));
+				if (is_cut && k + 1 == sequences[i].cut) {
+					tls_secrets_hold(tls_secrets_newest(s));
+					tls_secrets_release(s, tls_secrets_newest(s));
+				}
+			}
+			wanted += is_cut ? 0 : sequences[i].counts[n];
+		}
+		for (e = tls_secrets_newest(s); e; e = e->older) {
+			uint8_t value = 0;
+
+			for (int kind = 0; kind < TLS_SECRET_MAX; kind++) {
+				if (!e->len[kind])
+					continue;
+				assert_true(!value || value == e->value[kind][0]);
+				value = e->value[kind][0];
+				found++;
+			}
+		}
+		assert_int_equal(found, wanted);
+		tls_secrets_free(s);
+	}
+}
+
+/* Both ends of a connection wait, and another one does; one goes while they are handed out. */
+static void test_waiting(void **state)
+{
+	struct tls_env *env = calloc(1, sizeof(*env));
+	uint8_t random[TLS_RANDOM_BYTES] = {5};
+	struct tls_stream *streams[3];
+
+	(void)state;
+	assert_non_null(env);
+	env->secrets = tls_secrets_new_live(8);
+	for (size_t i = 0; i < 3; i++) {
+		streams[i] = tls_stream_new(env, NULL);
+		assert_non_null(streams[i]);
+		streams[i]->client_random[0] = i < 2 ? 5 : 6;
+		tls_waiting_add(streams[i], 100 + i);
+		tls_waiting_add(streams[i], 900); /* it waits already */
+	}
+	assert_int_equal(env->waiting.count, 3);
+	tls_waiting_begin(env);
+	assert_ptr_equal(tls_waiting_next(env, random, UINT64_MAX), streams[1]);
+	assert_ptr_equal(tls_waiting_next(env, random, UINT64_MAX), streams[0]);
+	assert_null(tls_waiting_next(env, random, UINT64_MAX));
+	tls_waiting_begin(env);
+	assert_ptr_equal(tls_waiting_next(env, NULL, 102), streams[1]);
+	tls_stream_free(streams[0]);
+	assert_null(tls_waiting_next(env, NULL, 102));
+	assert_ptr_equal(tls_waiting_next(env, NULL, 103), streams[2]);
+	assert_int_equal(env->waiting.count, 2);
+	tls_stream_free(streams[1]);
+	tls_stream_free(streams[2]);
+	assert_int_equal(env->waiting.count, 0);
+	tls_secrets_free(env->secrets);
+	free(env);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_unused_sessions_go),
+		cmocka_unit_test(test_secrets_expire),
+		cmocka_unit_test(test_all_in_use),
+		cmocka_unit_test(test_nameless),
+		cmocka_unit_test(test_pointer_used_again),
+		cmocka_unit_test(test_waiting),
+		cmocka_unit_test(test_sessions_of_a_pointer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
