@@ -42,10 +42,19 @@ static struct page *some_page(void)
 
 	fuzz_check(r);
 	(void)family_series(registry_family(r, &desc), NULL);
-	page = page_new(r, TEXT_PROMETHEUS, NULL, 0);
+	page = page_new(r, PAGE_TEXT, NULL, 0);
 	registry_free(r);
 	fuzz_check(page);
 	return page;
+}
+
+/* As an exporter that reads the answer, up to a limit. */
+static bool on_part(void *ctx, struct span part)
+{
+	size_t *bytes = ctx;
+
+	*bytes += part.len;
+	return *bytes <= REQUEST_BODY_MAX;
 }
 
 static void check_outcome(const struct push_outcome *o)
@@ -70,6 +79,8 @@ static void check_outcome(const struct push_outcome *o)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct request_options options = {.url = "http://127.0.0.1:9/metrics/job/x"};
+	struct request_content content = {.type = TEXT_PROMETHEUS_TYPE};
+	size_t answer_bytes = 0;
 	struct request *r;
 	struct push_outcome o;
 	int pair[2];
@@ -83,8 +94,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_check(shutdown(pair[1], SHUT_WR) == 0);
 	r = request_new(&options);
 	fuzz_check(r);
-	easy = request_prepare(r, data[0] & 1 ? some_page() : NULL,
-			       data[0] & 2 ? PAGE_IDENTITY : PAGE_GZIP, 5000, &o);
+	content.body = data[0] & 1 ? some_page() : NULL;
+	content.method = content.body ? "PUT" : "DELETE";
+	content.coding = data[0] & 2 ? PAGE_IDENTITY : PAGE_GZIP;
+	if (data[0] & 4) {
+		content.part = on_part;
+		content.ctx = &answer_bytes;
+	}
+	easy = request_prepare(r, &content, 5000, &o);
 	fuzz_check(easy);
 	(void)curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	(void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);

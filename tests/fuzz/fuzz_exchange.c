@@ -5,7 +5,8 @@
  *     | a segment ends here   . queued output is sent    ! memory runs short    0xff itself
  *
  * It holds that
- *   - cutting it otherwise gives the same answers, as long as memory does not run short;
+ *   - cutting it otherwise gives the same answers, as long as memory does not run short, but for
+ *     100 (Continue), which is sent if nothing of the body has come yet;
  *   - an answer starts with a status line, and the last of a connection says so;
  *   - what a request holds is accounted, below the budget, and not more than there came in;
  *   - nothing is left of it at the end.
@@ -21,7 +22,7 @@
 
 struct run {
 	struct http_exchange e;
-	struct text out; /* all that was sent, without dates */
+	struct text out; /* all that was sent, without dates and 100 (Continue) */
 	size_t fed;
 	bool was_short;
 };
@@ -48,11 +49,11 @@ static void repeat(void *ctx, const struct http_request *r, struct http_answer *
 static const struct http_options options = {
 	.share = BUDGET_REQUESTS, .body_max = BODY_MAX, .refuse = refuse, .answer = repeat};
 
-/* The date changes while this runs: it is left out. */
-static void log_sent(struct run *r, struct span sent)
+static void log_final(struct run *r, struct span sent)
 {
 	const char *date;
 
+	/* It changes while this runs. */
 	while (sent.len > 0 && (date = memmem(sent.ptr, sent.len, "\r\nDate: ", 8))) {
 		size_t at = (size_t)(date - sent.ptr);
 
@@ -61,6 +62,18 @@ static void log_sent(struct run *r, struct span sent)
 		sent = span_from(sent, sent.len - at > DATE_BYTES ? at + DATE_BYTES : sent.len);
 	}
 	text_add_span(&r->out, sent);
+}
+
+static void log_sent(struct run *r, struct span sent)
+{
+	static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	const char *at;
+
+	while (sent.len > 0 && (at = memmem(sent.ptr, sent.len, interim, sizeof(interim) - 1))) {
+		log_final(r, (struct span){sent.ptr, (size_t)(at - sent.ptr)});
+		sent = span_from(sent, (size_t)(at - sent.ptr) + sizeof(interim) - 1);
+	}
+	log_final(r, sent);
 }
 
 static void send_all(struct run *r)

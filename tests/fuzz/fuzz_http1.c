@@ -10,9 +10,8 @@
  *   - calls pair: head, then end, or a fail that says so, then the next head;
  *   - bodies do not have more bytes than came in;
  *   - memory stays under the limit of a head;
- *   - as long as there was data only, and nothing failed, segmentation changes nothing (but for
- *     HTTP1_BODY_OPTIONAL, where a start line counts only at the start of a segment);
- *   - a cached head equals the parsed head.
+ *   - as long as there was data only, and nothing failed, segmentation changes nothing;
+ *   - a cached head equals the parsed head, in its trace context, too, which is not all zeros.
  */
 #include <string.h>
 
@@ -20,6 +19,7 @@
 #include "fuzz.h"
 #include "proto/http1_head_cache.h"
 #include "proto/http1_partial.h"
+#include "proto/http1_trace_context.h"
 
 struct run {
 	struct http1 p;
@@ -147,6 +147,21 @@ static void cuts(uint8_t flags, const uint8_t *data, size_t size)
 	text_release(&whole);
 }
 
+static void check_trace(const struct message *a, const struct message *b)
+{
+	static const uint8_t zeros[TRACE_ID_BYTES];
+	struct trace_context of_a;
+	struct trace_context of_b;
+	bool is_valid = a->has_trace_fields && http1_trace_context(a, &of_a);
+
+	fuzz_check(is_valid == (b->has_trace_fields && http1_trace_context(b, &of_b)));
+	if (!is_valid)
+		return;
+	fuzz_check(memcmp(&of_a, &of_b, sizeof(of_a)) == 0);
+	fuzz_check(memcmp(of_a.trace_id, zeros, sizeof(of_a.trace_id)) != 0);
+	fuzz_check(memcmp(of_a.span_id, zeros, sizeof(of_a.span_id)) != 0);
+}
+
 static void memory(bool is_response, const uint8_t *data, size_t size)
 {
 	struct span s = {(const char *)data, size};
@@ -163,6 +178,7 @@ static void memory(bool is_response, const uint8_t *data, size_t size)
 		fuzz_check(span_eq(h.m.target, known->m.target));
 		fuzz_check(span_eq(h.m.host, known->m.host));
 		fuzz_check(span_eq(h.m.fields, known->m.fields));
+		check_trace(&h.m, &known->m);
 		fuzz_check(h.framing.length == known->framing.length);
 		fuzz_check(h.framing.is_chunked == known->framing.is_chunked);
 	}
@@ -176,8 +192,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	script(data[0], data + 1, size - 1);
 	mark = memchr(data + 1, 0xff, size - 1);
-	if (body_of(data[0]) != HTTP1_BODY_OPTIONAL)
-		cuts(data[0], data + 1, mark ? (size_t)(mark - data) - 1 : size - 1);
+	cuts(data[0], data + 1, mark ? (size_t)(mark - data) - 1 : size - 1);
 	memory(data[0] & 1, data + 1, size - 1);
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * HTTP/2 parser, one direction. Bits of the first byte: 0 it is a response, 1 joined mid-stream, 2
- * the client's preface is awaited. The rest are commands of a letter and two bytes N:
+ * the client's preface is awaited, 3 no block is cached, 4 trace contexts are wanted, 5 all fields
+ * are observed. The rest are commands of a letter and two bytes N:
  *
  *     d N  the next N bytes of the input are data        f N  the same, and start a frame
  *     s N  N bytes were skipped        l N  N bytes were lost
@@ -27,8 +28,30 @@ struct run {
 	struct text trace;
 	uint64_t fed;
 	uint64_t body;
+	unsigned fields; /* that the observer got of the newest block */
+	struct http2_observer observer;
 	bool has_failed; /* in a way that depends on the segmentation */
 };
+
+static void on_begin(void *ctx)
+{
+	((struct run *)ctx)->fields = 0;
+}
+
+/* Reads all of the spans. */
+static void on_field(void *ctx, struct span name, struct span value)
+{
+	struct run *r = ctx;
+	char *copy = malloc(name.len + value.len + 1);
+
+	fuzz_check(copy != NULL);
+	if (name.len)
+		memcpy(copy, name.ptr, name.len);
+	if (value.len)
+		memcpy(copy + name.len, value.ptr, value.len);
+	free(copy);
+	r->fields++;
+}
 
 static void on_head(void *ctx, const struct http2_arrival *at, uint32_t stream,
 		    const struct http2_head *head, bool is_end)
@@ -37,10 +60,17 @@ static void on_head(void *ctx, const struct http2_arrival *at, uint32_t stream,
 
 	fuzz_check(stream > 0 && head->attributes && at->first_ns && at->last_ns >= at->first_ns);
 	fuzz_check(head->method.len <= HTTP2_METHOD_MAX && head->path.len <= HTTP2_PATH_MAX);
+	fuzz_check(head->is_observed <= r->observer.is_on && at->weight <= 256);
+	fuzz_check(!head->is_observed || head->unknown <= r->fields);
+	if (head->is_observed)
+		text_addf(&r->trace, "fields %u weight %u\n", r->fields, at->weight);
 	fuzz_check(head->status == 0 || (head->status >= 100 && head->status <= 999));
 	text_addf(&r->trace, "head %d %u %u %u %u %.*s %.*s %d\n", at->is_response, stream,
 		  head->status, head->grpc_status, head->unknown, SPAN_ARG(head->method),
 		  SPAN_ARG(head->path), is_end);
+	fuzz_check(!head->has_trace || r->p.wants_trace);
+	if (head->has_trace)
+		text_add_hex(&r->trace, head->trace.trace_id, sizeof(head->trace.trace_id));
 }
 
 static void on_body(void *ctx, const struct http2_arrival *at, uint32_t stream, struct span body,
@@ -100,6 +130,9 @@ static void begin(struct run *r, uint8_t flags)
 	text_init(&r->trace);
 	http2_init(&r->p, flags & 1, &r->memory);
 	r->p.generation = flags & 8 ? NULL : &generation;
+	r->p.wants_trace = flags & 16;
+	r->observer = (struct http2_observer){flags & 32, on_begin, on_field, r};
+	r->p.observer = &r->observer;
 	if (flags & 2)
 		http2_join(&r->p);
 	else if (flags & 4)

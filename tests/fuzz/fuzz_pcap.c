@@ -116,7 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *why;
 
 	fuzz_check(check && in && out);
-	lines = lines_new(out, size % 2 ? LINES_NDJSON : LINES_TABLE, 0);
+	lines = lines_new(out, size % 2 ? FORMAT_NDJSON : FORMAT_TABLE, 0);
 	check->engine = engine_new(&options, &why);
 	fuzz_check(lines && check->engine);
 	(void)engine_add_sink(check->engine, &transactions, NULL);

@@ -55,13 +55,13 @@ static size_t exchange(uv_loop_t *loop, int fd, char *first, size_t size)
 static void check_accept(const uint8_t *data, size_t size)
 {
 	char *value = strndup((const char *)data, size);
-	enum text_format format;
+	enum page_format format;
 	enum accept_coding coding;
 
 	fuzz_check(value);
 	format = accept_format(value);
 	coding = accept_coding(value);
-	fuzz_check(format == TEXT_PROMETHEUS || strstr(value, "/"));
+	fuzz_check(format == PAGE_TEXT || strstr(value, "/"));
 	fuzz_check(coding != ACCEPT_NOTHING || strchr(value, '='));
 	free(value);
 }
