@@ -187,6 +187,32 @@ def nginx(cgroup, cpu):
         shutil.rmtree(root)
 
 
+def listens(port):
+    tables = ""
+    for name in ("tcp", "tcp6"):
+        with open(f"/proc/net/{name}", encoding="ascii") as text:
+            tables += text.read()
+    return re.search(rf":{port:04X} \S+ 0A ", tables)
+
+
+@contextlib.contextmanager
+def server(argv, port, cgroup, cpu, env=None):
+    """Yields (port, pid) of a server that listens on port, on one CPU, in a cgroup."""
+
+    def enter():
+        with open(os.path.join(cgroup, "cgroup.procs"), "w", encoding="ascii") as procs:
+            procs.write("0")
+        os.sched_setaffinity(0, {cpu})
+
+    process = subprocess.Popen(argv, preexec_fn=enter, env={**os.environ, **(env or {})},
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(f"{argv[0]} listens", lambda: listens(port))
+        yield port, process.pid
+    finally:
+        stop(process)
+
+
 class Asker:
     """A client that saturates two servers in turn, as nginx() yields them; see asker.c."""
 
@@ -232,13 +258,13 @@ def line_ns(cpus):
 
 
 class Load:
-    """One run of wrk on `cpu`, against a server as nginx() yields it."""
+    """One run of wrk on `cpu`, against a server as nginx() yields it; more: options of wrk."""
 
-    def __init__(self, server, path, connections, seconds, cpu):
+    def __init__(self, server, path, connections, seconds, cpu, scheme="http", more=()):
         port, self.worker = server
         command = ["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{connections}",
-                   f"-d{seconds}s", "--timeout", "10s", "--latency",
-                   f"http://127.0.0.1:{port}{path}"]
+                   f"-d{seconds}s", "--timeout", "10s", "--latency", *more,
+                   f"{scheme}://127.0.0.1:{port}{path}"]
         self.connections = connections
         self.server_us, self.client_us = cpu_us(self.worker), children_us()
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -305,10 +331,10 @@ def page_frames(pid):
 
 
 class Observer(Watcher):
-    """`sidelight run --cgroup`, pinned to one CPU, ready when entered."""
+    """`sidelight run --cgroup`, pinned to one CPU, ready when entered; more: options of it."""
 
-    def __init__(self, binary, cgroup, cpu):
-        self.command = ["taskset", "-c", str(cpu), binary, "run", "--cgroup", cgroup]
+    def __init__(self, binary, cgroup, cpu, *more):
+        self.command = ["taskset", "-c", str(cpu), binary, "run", "--cgroup", cgroup, *more]
         self.port = free_port()
         self.log = tempfile.TemporaryFile("w+")
 
