@@ -57,12 +57,13 @@ static void check_event(void *ctx, const struct event *ev)
 	if (ev->id < CONNS) {
 		struct conn_seen *c = &check->conn[ev->id];
 
-		fuzz_check(c->is_open == (ev->kind != EVENT_OPEN));
+		/* A connection may be muted before it carries data. */
+		fuzz_check(ev->kind == EVENT_MUTE || c->is_open == (ev->kind != EVENT_OPEN));
 		fuzz_check(!c->is_closed);
 		fuzz_check(ev->time_ns >= c->time_ns);
 		c->time_ns = ev->time_ns;
 		c->is_open = true;
-		c->is_closed = ev->kind == EVENT_CLOSE;
+		c->is_closed = ev->kind == EVENT_CLOSE || ev->kind == EVENT_MUTE;
 		if (ev->kind == EVENT_DATA)
 			check_data(c, &ev->data);
 	}
