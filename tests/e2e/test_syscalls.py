@@ -323,6 +323,8 @@ class Counts(Syscalls):
 
     @unittest.skipUnless(platform.machine() == "x86_64", "needs 32-bit calls")
     def test_programs_of_32_bits(self):
+        if harness.run([DRIVER, "32bit"], check=False).returncode == 77:
+            self.skipTest("this kernel has no entry for 32-bit programs")
         result = self.run_all(DRIVER, "32bit")
         self.assertEqual(result["calls_of_32bit_programs"], 30)
         self.assertEqual(result["rows"], [])
