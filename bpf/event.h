@@ -30,6 +30,7 @@ enum sl_kind {
 	SL_DATA = 2, /* struct sl_data: reports bytes of one direction, copied or not */
 	SL_CLOSE = 3, /* struct sl_close: the connection has ended */
 	SL_MUTE = 4, /* struct sl_header: no more data of this connection will be sent */
+	SL_READ = 5, /* struct sl_read: the program has read from its socket (syscalls.bpf.c) */
 };
 
 enum sl_dir { SL_INGRESS = 0, SL_EGRESS = 1 };
@@ -118,6 +119,16 @@ struct sl_close {
 	__u32 reported_seq[2];
 	__u32 srtt_us; /* smoothed round-trip time; 0 unknown */
 	__u32 retransmits; /* segments retransmitted by the observed side */
+};
+
+/*
+ * A call that reads has returned to the program. Only of connections that it accepted, and only
+ * while system calls are counted.
+ */
+struct sl_read {
+	struct sl_header h;
+	__u32 seq; /* ingress: all bytes before it have been read */
+	__u32 pad;
 };
 
 /*

@@ -19,6 +19,8 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "tuple.bpf.h"
+
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02
 #define TCP_RST 0x04
@@ -174,15 +176,6 @@ static __always_inline __u32 received_seq(struct __sk_buff *skb, __u32 otherwise
 	return tcp ? tcp->rcv_nxt : otherwise;
 }
 
-/* Addresses and ports of a connection, as the observed side sees them. */
-struct tuple {
-	__u32 local_addr[4];
-	__u32 remote_addr[4];
-	__u16 local_port;
-	__u16 remote_port;
-	__u8 family; /* 4 or 6 */
-};
-
 /* is_egress: the packet's source is the observed side. */
 static __always_inline bool tuple_of_packet(struct __sk_buff *skb, bool is_egress, struct tuple *t)
 {
@@ -229,20 +222,6 @@ static __always_inline void fill_sock_tuple(const struct tuple *t, struct bpf_so
 		ret_tuple->ipv6.sport = bpf_htons(t->remote_port);
 		ret_tuple->ipv6.dport = bpf_htons(t->local_port);
 	}
-}
-
-/*
- * The id of a connection (see event.h). It is unique for each pair of addresses, since it contains
- * the sequence number and both ports unmixed.
- */
-static __always_inline __u64 tuple_id(const struct tuple *t, __u32 first_egress_seq)
-{
-	__u64 addr = 0;
-
-	for (int i = 0; i < 4; i++)
-		addr = (addr ^ t->local_addr[i] ^ (__u64)t->remote_addr[i] << 32) *
-		       0x9e3779b97f4a7c15ull;
-	return addr ^ ((__u64)first_egress_seq << 32 | (__u32)t->remote_port << 16 | t->local_port);
 }
 
 #endif

@@ -12,14 +12,6 @@
 #include "segment.bpf.h"
 #include "state.bpf.h"
 
-#define AF_INET6 10
-
-/* Is it an IPv4-mapped address? An IPv6 socket has them for its IPv4 connections. */
-static __always_inline bool is_mapped(const __u32 *addr)
-{
-	return addr[0] == 0 && addr[1] == 0 && addr[2] == bpf_htonl(0xffff);
-}
-
 static __always_inline void tuple_of_sock(struct bpf_sock_ops *ctx, struct tuple *t)
 {
 	/* volatile: the verifier accepts only constant offsets from ctx. */
@@ -43,13 +35,7 @@ static __always_inline void tuple_of_sock(struct bpf_sock_ops *ctx, struct tuple
 	t->remote_addr[2] = c->remote_ip6[2];
 	t->remote_addr[3] = c->remote_ip6[3];
 	t->family = 6;
-	if (is_mapped(t->local_addr)) {
-		t->local_addr[0] = t->local_addr[3];
-		t->remote_addr[0] = t->remote_addr[3];
-		for (int i = 1; i < 4; i++)
-			t->local_addr[i] = t->remote_addr[i] = 0;
-		t->family = 4;
-	}
+	unmap_tuple(t);
 }
 
 static __always_inline void request_state_callbacks(struct bpf_sock_ops *ctx)

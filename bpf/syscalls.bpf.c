@@ -16,78 +16,12 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
+#include "kernel_types.bpf.h"
+#include "socket_reads.bpf.h"
 #include "syscalls.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* The members of kernel types that are read; the loader finds their offsets (CO-RE). */
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-
-struct inode {
-	unsigned short i_mode;
-};
-
-struct file {
-	struct inode *f_inode;
-};
-
-struct fdtable {
-	unsigned int max_fds;
-	struct file **fd;
-};
-
-struct files_struct {
-	struct fdtable *fdt;
-};
-
-struct ns_common {
-	unsigned int inum;
-};
-
-struct pid_namespace {
-	struct ns_common ns;
-};
-
-struct upid {
-	int nr;
-	struct pid_namespace *ns;
-};
-
-struct pid {
-	unsigned int level;
-	struct upid numbers[1];
-};
-
-struct thread_info {
-	unsigned long flags;
-	__u32 status;
-};
-
-struct task_struct {
-	struct thread_info thread_info;
-	unsigned long nvcsw;
-	__u64 start_time;
-	struct task_struct *group_leader;
-	struct pid *thread_pid;
-	struct files_struct *files;
-	char comm[SL_CALL_COMM_SIZE];
-};
-
-/* Registers of a system call's arguments; the part of a name behind ___ is ignored. */
-struct pt_regs___x86 {
-	unsigned long di;
-	unsigned long si;
-	unsigned long dx;
-};
-
-struct pt_regs___arm64 {
-	__u64 regs[31];
-};
-
-#pragma clang attribute pop
-
-#define S_IFMT	       0170000
-#define S_IFSOCK       0140000
 #define TS_COMPAT      0x2 /* arch/x86/include/asm/thread_info.h */
 #define TIF_32BIT      22 /* arch/arm64/include/asm/thread_info.h */
 #define PID_LEVELS_MAX 33 /* MAX_PID_NS_LEVEL, and the first one */
@@ -126,7 +60,7 @@ struct {
 	__uint(max_entries, 2048);
 	__type(key, __u64);
 	__type(value, struct sl_call_cgroup);
-} cgroups SEC(".maps");
+} known_cgroups SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -178,14 +112,14 @@ static __always_inline __u32 find_target(__u64 cgroup)
 		}
 	}
 	/* If it fails, it is looked at again. */
-	(void)bpf_map_update_elem(&cgroups, &cgroup, &found, BPF_ANY);
+	(void)bpf_map_update_elem(&known_cgroups, &cgroup, &found, BPF_ANY);
 	return found.target;
 }
 
 static __always_inline __u32 current_target(void)
 {
 	__u64 cgroup = bpf_get_current_cgroup_id();
-	struct sl_call_cgroup *known = bpf_map_lookup_elem(&cgroups, &cgroup);
+	struct sl_call_cgroup *known = bpf_map_lookup_elem(&known_cgroups, &cgroup);
 
 	return known && known->generation == generation ? known->target : find_target(cgroup);
 }
@@ -210,22 +144,6 @@ static __always_inline __u64 argument(void *regs, int position)
 	return position == 0   ? BPF_CORE_READ(arm64, regs[0])
 	       : position == 1 ? BPF_CORE_READ(arm64, regs[1])
 			       : BPF_CORE_READ(arm64, regs[2]);
-}
-
-/*
- * Without RCU: another thread may close the descriptor at the same time, and then either answer is
- * right. Memory that is gone reads as zeros or old values.
- */
-static __always_inline bool is_socket(struct task_struct *task, __u32 fd)
-{
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **files = BPF_CORE_READ(table, fd);
-	struct file *file = NULL;
-
-	if (fd >= BPF_CORE_READ(table, max_fds) ||
-	    bpf_probe_read_kernel(&file, sizeof(file), files + fd))
-		return false;
-	return (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFSOCK;
 }
 
 /* The number that the reader's PID namespace has for it, or 0. */
@@ -315,6 +233,8 @@ static __always_inline int on_enter(void *regs, __u32 call, __u32 target)
 		return 0;
 	if (call & SL_CALL_MESSAGES)
 		open.messages = argument(regs, 1);
+	if (call & SL_CALL_READS)
+		open.fd = (__u32)argument(regs, 0);
 	if (!by_target)
 		open.thread_started_ns = key.thread_started_ns = BPF_CORE_READ(task, start_time);
 	open.sleeps = BPF_CORE_READ(task, nvcsw);
@@ -447,7 +367,8 @@ static __always_inline void count(struct sl_call_row *row, const struct sl_open_
 
 static __always_inline int on_exit(const struct sl_open_call *open, __u32 tid, long result)
 {
-	__u64 time_ns = bpf_ktime_get_ns() - open->entered_ns;
+	__u64 now_ns = bpf_ktime_get_ns();
+	__u64 time_ns = now_ns - open->entered_ns;
 	struct task_struct *task = (void *)bpf_get_current_task();
 	bool has_slept = BPF_CORE_READ(task, nvcsw) != open->sleeps;
 	struct sl_call_key key = {
@@ -458,6 +379,8 @@ static __always_inline int on_exit(const struct sl_open_call *open, __u32 tid, l
 	struct sl_call_row *row = bpf_map_lookup_elem(&rows, &key);
 	bool has_row = row;
 
+	if (reports_reads && open->call & SL_CALL_READS && result > 0)
+		report_read(task, open->fd, now_ns);
 	if (!row)
 		row = bpf_map_lookup_elem(&overflow, &key.call);
 	if (!row)

@@ -27,6 +27,7 @@ enum {
 	SL_CALL_MESSAGES = 0x200, /* returns a number of struct mmsghdr, which have the bytes */
 	SL_CALL_EXEC = 0x400, /* starts the counting of a command; not counted itself */
 	SL_CALL_32BIT = 0x800, /* a network call of 32-bit programs; not counted for others */
+	SL_CALL_READS = 0x1000, /* reads from the first argument */
 };
 
 /* Identifies a call of a thread. A tid is used again; together with the start it is unique. */
@@ -81,9 +82,11 @@ struct sl_open_call {
 	__u64 messages; /* user's address of struct mmsghdr[] */
 	__u32 call; /* element of `numbers` */
 	__u32 target;
+	__u32 fd; /* with SL_CALL_READS */
+	__u32 pad;
 };
 
-_Static_assert(sizeof(struct sl_open_call) == 40, "no implicit padding");
+_Static_assert(sizeof(struct sl_open_call) == 48, "no implicit padding");
 
 struct sl_call_error {
 	struct sl_call_key key;

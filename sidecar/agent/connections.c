@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "pod/network.h"
@@ -18,7 +19,8 @@ static const char *container_name(void *ctx, uint64_t id)
 int connections_init(struct connections *c, struct registry *r, struct red *red)
 {
 	c->sockets = tcp_sockets_new(r, container_name, red);
-	return c->sockets ? 0 : -ENOMEM;
+	c->ended = calloc(1, sizeof(*c->ended));
+	return c->sockets && c->ended ? 0 : -ENOMEM;
 }
 
 void connections_start(struct connections *c, struct engine *engine, struct link *link)
@@ -32,6 +34,8 @@ void connections_release(struct connections *c)
 {
 	tcp_sockets_free(c->sockets);
 	c->sockets = NULL;
+	free(c->ended);
+	c->ended = NULL;
 }
 
 void connections_add(struct connections *c, const struct channel_socket *sockets, size_t count)
@@ -45,11 +49,20 @@ void connections_closed(struct connections *c, uint64_t conn_id, const struct ev
 	struct engine_conn conn = {0};
 	struct tcp_ended ended = {0};
 
+	if (close->srtt_us)
+		round_trips_keep(c->ended, conn_id, close->srtt_us);
 	if (!close->retransmits)
 		return; /* as nearly always */
 	if (engine_find_conn(c->engine, conn_id, &conn))
 		ended = (struct tcp_ended){conn.container, conn.role, &conn.remote};
 	tcp_sockets_closed(c->sockets, conn_id, close->retransmits, &ended);
+}
+
+uint32_t connections_round_trip_us(const struct connections *c, uint64_t conn_id)
+{
+	uint32_t us = tcp_sockets_round_trip_us(c->sockets, conn_id);
+
+	return us ? us : round_trips_find(c->ended, conn_id);
 }
 
 void connections_list(void *ctx)

@@ -5,6 +5,7 @@
 
 #include "broker/link.h"
 #include "metrics/red.h"
+#include "metrics/round_trips.h"
 #include "metrics/tcp_sockets.h"
 #include "metrics/watch.h"
 #include "txn/engine.h"
@@ -12,6 +13,7 @@
 /* Everything but sockets is borrowed. Zeroed, it may be released. */
 struct connections {
 	struct tcp_sockets *sockets; /* owned */
+	struct round_trips *ended; /* owned */
 	struct engine *engine;
 	struct link *link;
 };
@@ -31,6 +33,12 @@ void connections_release(struct connections *c);
 void connections_add(struct connections *c, const struct channel_socket *sockets, size_t count);
 /* A connection has ended, and the engine has not handled that yet. */
 void connections_closed(struct connections *c, uint64_t conn_id, const struct event_close *close);
+
+/*
+ * The smoothed round-trip time of a connection, as the kernel last listed it, or at its end; 0: not
+ * known.
+ */
+uint32_t connections_round_trip_us(const struct connections *c, uint64_t conn_id);
 
 /* Has a list made; ctx is the struct connections. */
 void connections_list(void *ctx);

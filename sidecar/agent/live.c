@@ -63,6 +63,13 @@ static void list(void *ctx)
 	connections_list(l->o.connections);
 }
 
+static uint32_t round_trip_us(void *ctx, uint64_t conn_id)
+{
+	const struct live *l = ctx;
+
+	return connections_round_trip_us(l->o.connections, conn_id);
+}
+
 static void settings(void *ctx, struct text *out)
 {
 	const struct live *l = ctx;
@@ -99,6 +106,7 @@ int live_listen(struct live *l, uv_loop_t *loop, int fd, bool is_for_maker)
 							   .engine = l->o.engine,
 							   .sockets = l->o.connections->sockets,
 							   .list = list,
+							   .round_trip_us = round_trip_us,
 							   .catch_up = catch_up,
 							   .container = container,
 							   .settings = settings,

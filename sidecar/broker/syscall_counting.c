@@ -70,7 +70,9 @@ static int start(struct syscall_counting *c)
 	struct syscall_cost before;
 	struct syscall_cost now;
 	int err = syscalls_new(&c->syscalls,
-			       &(struct syscalls_options){.max_rows = ROWS, .by_target = true});
+			       &(struct syscalls_options){.max_rows = ROWS,
+							  .by_target = true,
+							  .capture = c->targets->programs});
 
 	if (err)
 		return err;

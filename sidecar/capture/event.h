@@ -15,7 +15,7 @@
 #include "base/endpoint.h"
 #include "base/span.h"
 
-enum event_kind { EVENT_OPEN, EVENT_DATA, EVENT_CLOSE, EVENT_MUTE };
+enum event_kind { EVENT_OPEN, EVENT_DATA, EVENT_CLOSE, EVENT_MUTE, EVENT_READ };
 
 enum dir { DIR_INGRESS = 0, DIR_EGRESS = 1 };
 
@@ -98,6 +98,7 @@ struct event {
 		struct segment_view data;
 		struct event_close close;
 		unsigned mute; /* enum sl_mute of bpf/event.h */
+		uint32_t read_seq; /* READ: the program has read all ingress bytes before it */
 	};
 };
 

@@ -110,6 +110,12 @@ int record_read(const void *record, size_t size, struct event *ret_event)
 		ret_event->kind = EVENT_MUTE;
 		ret_event->mute = h->why;
 		return 0;
+	case SL_READ:
+		if (size < sizeof(struct sl_read))
+			return -EBADMSG;
+		ret_event->kind = EVENT_READ;
+		ret_event->read_seq = ((const struct sl_read *)record)->seq;
+		return 0;
 	default:
 		return -EBADMSG;
 	}

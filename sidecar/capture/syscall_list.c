@@ -8,7 +8,9 @@
 #define ON_SOCKET      SL_CALL_ON_FIRST
 #define MOVES_BYTES    (SL_CALL_ON_FIRST | SL_CALL_BYTES)
 #define MOVES_MESSAGES (SL_CALL_ON_FIRST | SL_CALL_MESSAGES)
-#define SPLICES	       (SL_CALL_ON_FIRST | SL_CALL_ON_THIRD | SL_CALL_BYTES)
+#define READS_BYTES    (MOVES_BYTES | SL_CALL_READS)
+#define READS_MESSAGES (MOVES_MESSAGES | SL_CALL_READS)
+#define SPLICES	       (SL_CALL_READS | SL_CALL_ON_FIRST | SL_CALL_ON_THIRD | SL_CALL_BYTES)
 
 /* Calls that newer architectures lack are in #ifdef; numbers are shared from 424 on. */
 #ifndef SYS_epoll_pwait2
@@ -24,8 +26,8 @@ static const struct {
 	{"accept", SYS_accept, ON_SOCKET, SYSCALL_NETWORK},
 	{"accept4", SYS_accept4, ON_SOCKET, SYSCALL_NETWORK},
 	{"connect", SYS_connect, ON_SOCKET, SYSCALL_NETWORK},
-	{"read", SYS_read, MOVES_BYTES, SYSCALL_NETWORK},
-	{"readv", SYS_readv, MOVES_BYTES, SYSCALL_NETWORK},
+	{"read", SYS_read, READS_BYTES, SYSCALL_NETWORK},
+	{"readv", SYS_readv, READS_BYTES, SYSCALL_NETWORK},
 	{"pread64", SYS_pread64, MOVES_BYTES, SYSCALL_NETWORK},
 	{"preadv", SYS_preadv, MOVES_BYTES, SYSCALL_NETWORK},
 	{"preadv2", SYS_preadv2, MOVES_BYTES, SYSCALL_NETWORK},
@@ -34,9 +36,9 @@ static const struct {
 	{"pwrite64", SYS_pwrite64, MOVES_BYTES, SYSCALL_NETWORK},
 	{"pwritev", SYS_pwritev, MOVES_BYTES, SYSCALL_NETWORK},
 	{"pwritev2", SYS_pwritev2, MOVES_BYTES, SYSCALL_NETWORK},
-	{"recvfrom", SYS_recvfrom, MOVES_BYTES, SYSCALL_NETWORK},
-	{"recvmsg", SYS_recvmsg, MOVES_BYTES, SYSCALL_NETWORK},
-	{"recvmmsg", SYS_recvmmsg, MOVES_MESSAGES, SYSCALL_NETWORK},
+	{"recvfrom", SYS_recvfrom, READS_BYTES, SYSCALL_NETWORK},
+	{"recvmsg", SYS_recvmsg, READS_BYTES, SYSCALL_NETWORK},
+	{"recvmmsg", SYS_recvmmsg, READS_MESSAGES, SYSCALL_NETWORK},
 	{"sendto", SYS_sendto, MOVES_BYTES, SYSCALL_NETWORK},
 	{"sendmsg", SYS_sendmsg, MOVES_BYTES, SYSCALL_NETWORK},
 	{"sendmmsg", SYS_sendmmsg, MOVES_MESSAGES, SYSCALL_NETWORK},

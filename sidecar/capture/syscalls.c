@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "capture/libbpf_log.h"
+#include "capture/programs.h"
 #include "capture/syscall_list.h"
 #include "pod/privilege.h"
 #include "syscalls.skel.h"
@@ -22,6 +23,26 @@ struct syscalls {
 	struct syscalls_bpf *bpf;
 	uint64_t cgroup_ids[SL_CALL_TARGETS_MAX]; /* 0: the place is free */
 };
+
+/* Without a reader of the capture's ring, or with one of the kernel's, no reads are reported. */
+static int share_ring(struct syscalls_bpf *bpf, const struct programs *capture)
+{
+	const struct ring_layout *ring = capture ? programs_ring(capture) : NULL;
+	int shared;
+
+	if (!ring || !ring->seal) {
+		/* Before loading these two cannot fail. */
+		(void)bpf_map__set_autocreate(bpf->maps.records, false);
+		(void)bpf_map__set_autocreate(bpf->maps.ringbuf, false);
+		return 0;
+	}
+	bpf->rodata->reports_reads = true;
+	bpf->rodata->ring_bytes = ring->bytes;
+	bpf->rodata->ring_mask = ring->bytes - 8;
+	bpf->rodata->ring_seal = ring->seal;
+	shared = programs_share_maps(capture, bpf->obj);
+	return shared < 0 ? shared : 0;
+}
 
 static int configure(struct syscalls_bpf *bpf, const struct syscalls_options *o)
 {
@@ -38,7 +59,7 @@ static int configure(struct syscalls_bpf *bpf, const struct syscalls_options *o)
 	/* Before loading these two cannot fail. */
 	(void)bpf_map__set_max_entries(bpf->maps.rows, o->max_rows);
 	(void)bpf_map__set_max_entries(bpf->maps.errors, o->max_rows * ERRORS_OF_ROW);
-	return 0;
+	return share_ring(bpf, o->capture);
 }
 
 int syscalls_new(struct syscalls **ret_syscalls, const struct syscalls_options *options)

@@ -20,6 +20,7 @@
 
 #include "bpf/syscalls.h"
 
+struct programs;
 struct syscalls;
 
 struct syscalls_options {
@@ -27,6 +28,8 @@ struct syscalls_options {
 	bool begins_at_exec; /* nothing counts before the first execve() */
 	/* A row is of a cgroup: its key's tid is the target's number, and it has no names. */
 	bool by_target;
+	/* NULL, or the programs whose ring gets SL_READ records; borrowed for the call. */
+	const struct programs *capture;
 };
 
 int syscalls_new(struct syscalls **ret_syscalls, const struct syscalls_options *options);

@@ -65,9 +65,8 @@ const struct option option_table[] = {
 	 "those that they know",
 	 KIND_BOOL, IN_REPLAY | IN_REQUESTS, AT(wants_query), 0, 0},
 	{NULL, "stages", NULL, NULL, NULL,
-	 "columns with the time of receiving the request, of the program until its response "
-	 "begins, "
-	 "and of sending the response",
+	 "columns with the time of receiving the request, of waiting in the socket (while system "
+	 "calls are counted), of the program until its response begins, and of sending it",
 	 KIND_BOOL, IN_TRACE, AT(wants_stages), 0, 0},
 	{NULL, "threads", NULL, NULL, NULL,
 	 "the process and the thread that wrote the response (of a client: the request): a column, "

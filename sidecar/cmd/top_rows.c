@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "cmd/top_cells.h"
 #include "cmd/top_connections.h"
+#include "txn/stages.h"
 
 /* Where the time of day begins in RFC 3339, and its length with milliseconds. */
 #define TIME_AT	 11
@@ -21,6 +22,7 @@ enum {
 	P90,
 	P99,
 	RECEIVE,
+	WAIT,
 	PROGRAM,
 	SEND,
 	MAX,
@@ -37,6 +39,7 @@ enum {
 	[P90] = {.title = "P90", .rank = 6, .is_right = true},                                     \
 	[P99] = {.title = "P99", .is_right = true},                                                \
 	[RECEIVE] = {.title = "RECEIVE", .rank = 11, .is_right = true},                            \
+	[WAIT] = {.title = "WAIT", .rank = 12, .is_right = true},                                  \
 	[PROGRAM] = {.title = "PROGRAM", .rank = 9, .is_right = true},                             \
 	[SEND] = {.title = "SEND", .rank = 10, .is_right = true},                                  \
 	[MAX] = {.title = "MAX", .rank = 7, .is_right = true},                                     \
@@ -206,12 +209,11 @@ static void put_key(struct grid_row *row, enum top_view view, const cJSON *o)
 
 static void put_stages(struct grid_row *row, const cJSON *o)
 {
-	static const char *const stages[] = {"receive", "program", "send"};
-
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < STAGE_MAX; i++)
 		top_cell_put_time(
 			row, RECEIVE + i,
-			top_cell_number(member(member(o, "stages"), stages[i]), "p99_ns"));
+			top_cell_number(member(member(o, "stages"), stage_name((enum stage)i)),
+					"p99_ns"));
 }
 
 static void put_row(struct grid_row *row, const cJSON *o, double seconds)
@@ -264,6 +266,7 @@ enum {
 	STATUS,
 	DURATION,
 	RECEIVED,
+	WAITED,
 	PROGRAMMED,
 	SENT,
 	REQUEST_METHOD,
@@ -278,6 +281,7 @@ static const struct grid_column request_columns[REQUEST_COLUMNS] = {
 	[STATUS] = {.title = "STATUS"},
 	[DURATION] = {.title = "DURATION", .is_right = true},
 	[RECEIVED] = {.title = "RECEIVE", .rank = 6, .is_right = true},
+	[WAITED] = {.title = "WAIT", .rank = 8, .is_right = true},
 	[PROGRAMMED] = {.title = "PROGRAM", .rank = 4, .is_right = true},
 	[SENT] = {.title = "SEND", .rank = 5, .is_right = true},
 	[SIZE] = {.title = "RESPONSE", .rank = 7, .is_right = true},
@@ -327,6 +331,7 @@ void top_rows_request(struct grid *g, const cJSON *request, uint64_t serial)
 	put_status(row, request);
 	top_cell_put_time(row, DURATION, top_cell_number(request, "duration_ns"));
 	top_cell_put_time(row, RECEIVED, top_cell_number(request, "receive_ns"));
+	top_cell_put_time(row, WAITED, top_cell_number(request, "wait_ns"));
 	top_cell_put_time(row, PROGRAMMED, top_cell_number(request, "program_ns"));
 	top_cell_put_time(row, SENT, top_cell_number(request, "send_ns"));
 	top_cell_put_bytes(row, SIZE, top_cell_number(request, "response_bytes"));

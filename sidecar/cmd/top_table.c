@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "export/table.h"
+#include "txn/stages.h"
 
 #define CELL_SIZE 72
 
@@ -23,6 +24,7 @@ enum column {
 	P99,
 	MAX,
 	RECEIVE,
+	WAIT,
 	PROGRAM,
 	SEND,
 	STATUSES,
@@ -44,6 +46,7 @@ static const struct {
 	[P99] = {"P99", "p99_ns", true},
 	[MAX] = {"MAX", "max_ns", true},
 	[RECEIVE] = {"RECEIVE", NULL, false},
+	[WAIT] = {"WAIT", NULL, false},
 	[PROGRAM] = {"PROGRAM", NULL, false},
 	[SEND] = {"SEND", NULL, false},
 	[STATUSES] = {"STATUSES", NULL, false},
@@ -111,10 +114,8 @@ static const char *stage_member(enum column sort)
 
 static void fill_stages(struct line *line, const cJSON *row, enum column sort)
 {
-	static const char *const stages[] = {"receive", "program", "send"};
-
-	for (int i = 0; i < 3; i++) {
-		const cJSON *stage = member(member(row, "stages"), stages[i]);
+	for (int i = 0; i < STAGE_MAX; i++) {
+		const cJSON *stage = member(member(row, "stages"), stage_name((enum stage)i));
 		const cJSON *ns = member(stage, stage_member(sort));
 
 		if (cJSON_IsNumber(ns))

@@ -8,8 +8,8 @@
  *   GET     /a            7     3.5       1  1.21 ms  15.2 ms    25 ns  1.18 ms  9.2 us  200:6
  * 503:1
  *
- * with P50 and P90. RECEIVE, PROGRAM and SEND (txn/stages.h) are P99 of these stages, or P50 or P90
- * if rows are sorted by that; sorted by MAX, they are those of the slowest request.
+ * with P50 and P90. RECEIVE, WAIT, PROGRAM and SEND (txn/stages.h) are P99 of these stages, or P50
+ * or P90 if rows are sorted by that; sorted by MAX, they are those of the slowest request.
  */
 #ifndef SIDELIGHT_CMD_TOP_TABLE_H
 #define SIDELIGHT_CMD_TOP_TABLE_H

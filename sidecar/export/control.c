@@ -273,6 +273,8 @@ struct control *control_new(uv_loop_t *loop, const struct control_options *optio
 	s->requests.recorder = options->recorder;
 	s->requests.engine = options->engine;
 	s->requests.container = options->container;
+	s->requests.round_trip_us = options->round_trip_us;
+	s->requests.list = options->list;
 	s->requests.ctx = options->ctx;
 	s->requests.stats = &s->stats;
 	s->routes.stats = &s->stats;

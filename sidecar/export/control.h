@@ -56,6 +56,8 @@ struct control_options {
 	struct tcp_sockets *sockets;
 	/* Has open connections listed; control_listed() follows. */
 	void (*list)(void *ctx);
+	/* The smoothed round-trip time of a connection; 0: not known. */
+	uint32_t (*round_trip_us)(void *ctx, uint64_t conn_id);
 	void (*catch_up)(void *ctx); /* hands all that has happened to the engine */
 	const char *(*container)(void *ctx, uint64_t id); /* its name */
 	/* Appends members of the object of /settings: `,"name":value` each. */

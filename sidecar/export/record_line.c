@@ -50,22 +50,23 @@ static void add_stage(struct text *out, enum stage stage, uint64_t ns)
 	json_number(out, name, ns, ns != STAGE_UNKNOWN);
 }
 
-void record_line_add(struct text *out, const struct record *e, const char *container,
-		     int64_t offset_ns, bool has_query, const struct record_headers *headers)
+void record_line_add(struct text *out, const struct record *e, const struct record_line *how)
 {
-	const struct transaction_text how = {.offset_ns = offset_ns, .has_query = has_query};
+	const struct transaction_text text = {.offset_ns = how->offset_ns,
+					      .has_query = how->has_query};
 	const struct transaction t = transaction_of(e);
 	const struct stages stages =
-		stages_of(e->start_ns, e->request_end_ns, e->first_byte_ns, e->end_ns);
+		stages_of(e->start_ns, e->request_end_ns, e->read_ns, e->first_byte_ns, e->end_ns);
 
-	transaction_text_json(out, &t, &how);
+	transaction_text_json(out, &t, &text);
 	for (int i = 0; i < STAGE_MAX; i++)
 		add_stage(out, (enum stage)i, stages.ns[i]);
-	json_escaped(out, "container", span_of(container));
+	json_number(out, "round_trip_ns", (uint64_t)how->round_trip_us * 1000, how->round_trip_us);
+	json_escaped(out, "container", span_of(how->container));
 	json_number(out, "process", e->tgid, e->tgid != 0);
 	json_number(out, "thread", e->tid, e->tid != 0);
 	json_bool(out, "is_cut", e->is_cut);
-	if (headers->names)
-		header_text_json(out, headers->headers, headers->names, has_query);
+	if (how->header_names)
+		header_text_json(out, how->headers, how->header_names, how->has_query);
 	text_add(out, "}\n");
 }

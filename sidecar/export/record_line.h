@@ -22,17 +22,17 @@
 #include "base/text.h"
 #include "metrics/recorder.h"
 
-/* The header fields of a line. */
-struct record_headers {
+/* What a line has beside the record. */
+struct record_line {
+	const char *container; /* its name */
+	int64_t offset_ns; /* to be added to the record's times: nanoseconds since 1970 */
+	bool has_query; /* targets with their query strings */
+	uint32_t round_trip_us; /* of the connection; 0: not known */
 	const struct headers *headers; /* of the record; may be NULL */
-	const char *names; /* wanted: see struct header_wish; NULL: the line has none */
+	const char *header_names; /* wanted: see struct header_wish; NULL: the line has none */
 };
 
-/*
- * container: its name. offset_ns: what to add to the record's times to get nanoseconds since
- * 1970. The line has its line end.
- */
-void record_line_add(struct text *out, const struct record *e, const char *container,
-		     int64_t offset_ns, bool has_query, const struct record_headers *headers);
+/* The line has its line end. */
+void record_line_add(struct text *out, const struct record *e, const struct record_line *how);
 
 #endif

@@ -66,9 +66,15 @@ static void add_line(struct request_reader *r, const struct record *e, int64_t o
 
 	if (r->lost)
 		text_addf(buf, "{\"lost\":%llu}\n", (unsigned long long)r->lost);
-	record_line_add(
-		buf, e, s->container(s->ctx, e->container), offset_ns, r->question.has_query,
-		&(struct record_headers){recorder_headers(s->recorder, e), r->question.headers});
+	record_line_add(buf, e,
+			&(struct record_line){
+				.container = s->container(s->ctx, e->container),
+				.offset_ns = offset_ns,
+				.has_query = r->question.has_query,
+				.round_trip_us = s->round_trip_us(s->ctx, e->conn_id),
+				.headers = recorder_headers(s->recorder, e),
+				.header_names = r->question.headers,
+			});
 	if (buf->has_failed) {
 		buf->has_failed = false;
 		text_truncate(buf, before);
@@ -185,6 +191,7 @@ static void on_beat(uv_timer_t *timer)
 	for (struct request_reader *r = s->readers; r; r = r->next)
 		if (r->feed.is_resting)
 			text_add_char(&r->feed.buf, '\n');
+	s->list(s->ctx); /* for round_trip_us() */
 	wake_all(s);
 }
 
@@ -297,6 +304,7 @@ enum MHD_Result request_streams_answer(struct request_streams *s, struct MHD_Con
 	if (!uv_is_active((uv_handle_t *)&s->beat))
 		(void)uv_timer_start(&s->beat, on_beat, BEAT_MS, BEAT_MS); /* has a callback */
 	arm(s);
+	s->list(s->ctx);
 	return feed_answer(&r->feed, REQUEST_TYPE);
 }
 

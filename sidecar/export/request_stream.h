@@ -36,6 +36,9 @@ struct request_streams {
 	struct engine *engine; /* which captures header fields while a reader wants some */
 	/* The name of a container. */
 	const char *(*container)(void *ctx, uint64_t id);
+	/* As in struct control_options, likewise the next. */
+	uint32_t (*round_trip_us)(void *ctx, uint64_t conn_id);
+	void (*list)(void *ctx);
 	void *ctx;
 	struct request_reader *readers;
 	struct control_stats *stats; /* borrowed, as is the next */

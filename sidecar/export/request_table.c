@@ -35,8 +35,10 @@ static const struct {
 	[COLUMN_DURATION] = {"DURATION", 10, true, FIELD_NS, "duration_ns"},
 	[COLUMN_FIRST_BYTE] = {"FIRST BYTE", 10, true, FIELD_NS, "first_byte_ns"},
 	[COLUMN_RECEIVE] = {"RECEIVE", 10, true, FIELD_NS, "receive_ns"},
+	[COLUMN_WAIT] = {"WAIT", 10, true, FIELD_NS, "wait_ns"},
 	[COLUMN_PROGRAM] = {"PROGRAM", 10, true, FIELD_NS, "program_ns"},
 	[COLUMN_SEND] = {"SEND", 10, true, FIELD_NS, "send_ns"},
+	[COLUMN_ROUND_TRIP] = {"ROUND TRIP", 10, true, FIELD_NS, "round_trip_ns"},
 	[COLUMN_REQUEST] = {"REQUEST", 7, true, FIELD_NUMBER, "request_bytes"},
 	[COLUMN_RESPONSE] = {"RESPONSE", 8, true, FIELD_NUMBER, "response_bytes"},
 	[COLUMN_TARGET] = {"TARGET", 6, false, FIELD_TEXT, NULL},
@@ -76,8 +78,8 @@ void request_table_show(struct request_table *t, bool has_stages, bool has_threa
 {
 	t->is_left_out[COLUMN_PROCESS] = !has_threads;
 	t->is_left_out[COLUMN_FIRST_BYTE] = has_stages;
-	t->is_left_out[COLUMN_RECEIVE] = t->is_left_out[COLUMN_PROGRAM] =
-		t->is_left_out[COLUMN_SEND] = !has_stages;
+	for (int i = COLUMN_RECEIVE; i <= COLUMN_ROUND_TRIP; i++)
+		t->is_left_out[i] = !has_stages;
 }
 
 void request_table_release(struct request_table *t)

@@ -36,8 +36,10 @@ enum request_column {
 	COLUMN_DURATION,
 	COLUMN_FIRST_BYTE, /* left out if there are stages */
 	COLUMN_RECEIVE, /* the stages of txn/stages.h: left out unless they are asked for */
+	COLUMN_WAIT,
 	COLUMN_PROGRAM,
 	COLUMN_SEND,
+	COLUMN_ROUND_TRIP, /* of the connection; likewise */
 	COLUMN_REQUEST,
 	COLUMN_RESPONSE,
 	COLUMN_TARGET,

@@ -62,6 +62,8 @@ struct conn_sink {
 	 * evicted.
 	 */
 	void (*end)(struct conn *c, enum conn_end how, uint64_t time_ns);
+	/* The program has read all ingress bytes before seq; NULL: nobody asks. */
+	void (*read)(struct conn *c, uint32_t seq, uint64_t time_ns);
 };
 
 struct conns;
@@ -75,7 +77,7 @@ struct conns *conns_new(size_t cap, size_t user_size, struct memory_budget *budg
 /* Frees the table without calling the sink; call conns_flush() first. Accepts NULL. */
 void conns_free(struct conns *t);
 
-/* Handles OPEN, DATA, CLOSE and MUTE. Data of an unknown connection creates one of unknown role. */
+/* Handles all kinds of events. Data of an unknown connection creates one of unknown role. */
 void conns_event(struct conns *t, const struct event *ev);
 
 /* Ends all connections with CONN_CUT. */

@@ -288,6 +288,7 @@ IN_RUN(is_probe);
 IN_RUN(is_tls);
 IN_RUN(start_ns);
 IN_RUN(request_end_ns);
+IN_RUN(read_ns);
 IN_RUN(first_byte_ns);
 IN_RUN(end_ns);
 IN_RUN(request_bytes);

@@ -29,7 +29,7 @@
  * trace context of a request that has one.
  */
 #define RECORD_BYTES	       384
-#define RECORD_TEXT_MAX	       182
+#define RECORD_TEXT_MAX	       174
 #define RECORD_TRACED_TEXT_MAX (RECORD_TEXT_MAX - sizeof(struct trace_context))
 
 /*
@@ -50,6 +50,7 @@ struct record {
 	bool is_tls;
 	uint64_t start_ns;
 	uint64_t request_end_ns; /* 0: not seen */
+	uint64_t read_ns; /* 0: not known */
 	uint64_t first_byte_ns; /* 0: none */
 	uint64_t end_ns;
 	uint64_t request_bytes;

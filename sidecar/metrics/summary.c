@@ -166,7 +166,7 @@ static __attribute__((noinline)) void rpc_add(struct summary_row *row, const str
 static void stages_add(struct summary_row *row, const struct transaction *t)
 {
 	const struct stages stages =
-		stages_of(t->start_ns, t->request_end_ns, t->first_byte_ns, t->end_ns);
+		stages_of(t->start_ns, t->request_end_ns, t->read_ns, t->first_byte_ns, t->end_ns);
 
 	for (int i = 0; i < STAGE_MAX; i++)
 		if (stages.ns[i] != STAGE_UNKNOWN)

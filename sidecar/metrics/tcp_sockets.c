@@ -128,6 +128,13 @@ static struct entry *find(const struct tcp_sockets *t, uint64_t key)
 	return e;
 }
 
+uint32_t tcp_sockets_round_trip_us(const struct tcp_sockets *t, uint64_t conn_id)
+{
+	const struct entry *e = find(t, conn_id);
+
+	return e ? e->socket.srtt_us : 0;
+}
+
 static bool has_ended(const struct tcp_sockets *t, uint64_t conn_id)
 {
 	for (size_t i = 0; conn_id && i < ENDED_MAX; i++)

@@ -62,6 +62,9 @@ void tcp_sockets_each(const struct tcp_sockets *t,
 		      bool (*fn)(void *ctx, const struct channel_socket *s), void *ctx);
 bool tcp_sockets_is_cut(const struct tcp_sockets *t);
 
+/* The smoothed round-trip time of a connection of the last list, in microseconds; 0: not known. */
+uint32_t tcp_sockets_round_trip_us(const struct tcp_sockets *t, uint64_t conn_id);
+
 /* The other end of a connection. */
 struct endpoint tcp_sockets_remote(const struct channel_socket *s);
 struct endpoint tcp_sockets_local(const struct channel_socket *s);

@@ -33,6 +33,8 @@ struct call {
 	uint32_t tid; /* as in struct exchange */
 	uint64_t start_ns;
 	uint64_t request_end_ns; /* last byte of the request; 0: not seen yet */
+	uint64_t read_ns; /* as in struct exchange, likewise request_end_seq */
+	uint32_t request_end_seq;
 	uint32_t tgid;
 	const char *known_method; /* interned, as are the next three */
 	const char *route;

@@ -54,6 +54,7 @@ void call_report(struct call *ended, struct conn *c, enum role role, enum txn_er
 		.is_tls = session_is_tls(c),
 		.start_ns = call->start_ns,
 		.request_end_ns = call->request_end_ns,
+		.read_ns = call->read_ns,
 		.first_byte_ns = call->first_byte_ns,
 		.end_ns = end_ns > first_ns ? end_ns : first_ns,
 		.request_bytes = call->request_bytes,

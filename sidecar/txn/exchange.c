@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "flow/queued_segment.h"
 #include "txn/transaction.h"
 
 static void free_ring(struct exchanges *q)
@@ -37,6 +38,16 @@ struct exchange *exchanges_push(struct exchanges *q, bool *ret_is_full)
 	e = exchanges_at(q, q->count++);
 	*e = (struct exchange){0};
 	return e;
+}
+
+void exchanges_read(struct exchanges *q, uint32_t seq, uint64_t time_ns)
+{
+	for (unsigned i = 0; i < q->count; i++) {
+		struct exchange *e = exchanges_at(q, i);
+
+		if (!e->read_ns && e->request_end_ns && seq_diff(seq, e->request_end_seq) >= 0)
+			e->read_ns = time_ns;
+	}
 }
 
 void exchanges_pop(struct exchanges *q)

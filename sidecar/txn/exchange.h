@@ -24,6 +24,7 @@ struct exchange {
 	/* Apart from start_ns: a load of both as a pair would stall on store forwarding. */
 	uint64_t first_byte_ns; /* of the final response; 0: none yet */
 	uint64_t request_end_ns; /* last byte of the request; 0: not seen yet */
+	uint64_t read_ns; /* the program has read it; 0: not known */
 	const char *known_method; /* interned, as are the next two */
 	const char *route;
 	const char *server_address;
@@ -33,6 +34,7 @@ struct exchange {
 	 * struct exchanges, or in an allocation of its own. NULL if no sink needs them.
 	 */
 	char *wire;
+	uint32_t request_end_seq; /* behind the segment with its last byte; with request_end_ns */
 	uint16_t wire_target_len;
 	uint16_t status;
 	uint8_t wire_method_len;
@@ -92,15 +94,22 @@ static inline struct exchange *exchanges_oldest(struct exchanges *q)
 {
 	return &q->ring[q->first];
 }
-/* The newest request is complete; body_bytes 0: none, or not known. count > 0. */
-static inline void exchanges_end_request(struct exchanges *q, uint64_t body_bytes, uint64_t time_ns)
+/*
+ * The newest request is complete, with a segment that ends before seq; body_bytes 0: none, or not
+ * known. count > 0.
+ */
+static inline void exchanges_end_request(struct exchanges *q, uint64_t body_bytes, uint32_t seq,
+					 uint64_t time_ns)
 {
 	struct exchange *e = exchanges_at(q, q->count - 1u);
 
 	e->request_end_ns = time_ns;
+	e->request_end_seq = seq;
 	if (body_bytes)
 		e->request_bytes = body_bytes;
 }
+/* The program has read everything before seq. */
+void exchanges_read(struct exchanges *q, uint32_t seq, uint64_t time_ns);
 /* Removes the oldest exchange; count > 0. */
 void exchanges_pop(struct exchanges *q);
 void exchanges_release(struct exchanges *q);

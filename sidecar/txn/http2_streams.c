@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "txn/http2_streams.h"
 
+#include "flow/queued_segment.h"
 #include "txn/call_report.h"
 #include "txn/candidate.h"
 #include "txn/attributes.h"
@@ -99,6 +100,8 @@ static void begin_call(struct http2_streams *s, struct conn *c, const struct htt
 	attributes = attributes_find_http2(c, s->role, (enum call_kind)call->kind, head);
 	call->start_ns = at->first_ns;
 	call->request_end_ns = is_end ? at->last_ns : 0;
+	call->request_end_seq = c->bytes[request_dir(s->role)].next;
+	call->read_ns = 0;
 	call->known_method = attributes->known_method;
 	call->route = attributes->route;
 	call->rpc_method = attributes->rpc_method;
@@ -127,10 +130,13 @@ static void begin_call(struct http2_streams *s, struct conn *c, const struct htt
 }
 
 /* call may be NULL. */
-static inline void end_request(struct call *call, const struct http2_arrival *at)
+static inline void end_request(const struct http2_streams *s, const struct conn *c,
+			       struct call *call, const struct http2_arrival *at)
 {
-	if (call)
-		call->request_end_ns = at->last_ns;
+	if (!call)
+		return;
+	call->request_end_ns = at->last_ns;
+	call->request_end_seq = c->bytes[request_dir(s->role)].next;
 }
 
 void http2_streams_request(struct http2_streams *s, struct conn *c, const struct http2_arrival *at,
@@ -145,7 +151,7 @@ void http2_streams_request(struct http2_streams *s, struct conn *c, const struct
 		if (call && header_capture_is_on(&env_of(c)->headers))
 			take_headers(c, call, head, HEADERS_REQUEST_TRAILERS, 0);
 		if (is_end)
-			end_request(call, at);
+			end_request(s, c, call, at);
 		return;
 	}
 	if (stream % 2 == 1 && (stream > s->newest_stream || !calls_find(&s->calls, stream)))
@@ -164,6 +170,14 @@ static void end_response(struct http2_streams *s, struct conn *c, struct call *c
 		lose(s, c, call, ENGINE_LOST_RESPONSE);
 	else
 		report(s, c, call, is_complete ? TXN_OK : TXN_MALFORMED, end_ns);
+}
+
+void http2_streams_read(struct http2_streams *s, uint32_t seq, uint64_t time_ns)
+{
+	for (struct call *call = s->calls.oldest; call; call = call->newer)
+		if (!call->read_ns && call->request_end_ns &&
+		    seq_diff(seq, call->request_end_seq) >= 0)
+			call->read_ns = time_ns;
 }
 
 /* Counts a response without a known request. */
@@ -246,7 +260,7 @@ void http2_streams_body(struct http2_streams *s, struct conn *c, const struct ht
 	if (is_end && is_response)
 		call_kind_no_trailers(call, &s->kinds);
 	else if (is_end)
-		end_request(call, at);
+		end_request(s, c, call, at);
 	if (call->kind != CALL_HTTP) {
 		if (body.ptr)
 			grpc_messages_data(&call->messages[is_response], body);
@@ -318,6 +332,8 @@ void http2_streams_upgrade(struct http2_streams *s, struct conn *c, struct excha
 	call->is_probe = e->is_probe;
 	call->request_bytes = e->request_bytes;
 	call->request_end_ns = e->request_end_ns;
+	call->request_end_seq = e->request_end_seq;
+	call->read_ns = e->read_ns;
 	call->grpc_status = GRPC_STATUS_NONE;
 	call->tid = e->tid;
 	call->tgid = e->tgid;

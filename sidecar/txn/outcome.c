@@ -101,6 +101,7 @@ void outcome_report(struct conn *c, struct session *s, enum txn_error error, uin
 		.is_tls = s->tls,
 		.start_ns = e->start_ns,
 		.request_end_ns = e->request_end_ns,
+		.read_ns = e->read_ns,
 		.first_byte_ns = e->first_byte_ns,
 		.end_ns = end_ns > first_ns ? end_ns : first_ns,
 		.request_bytes = e->request_bytes     ? e->request_bytes

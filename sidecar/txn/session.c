@@ -3,6 +3,7 @@
 
 #include "txn/detection.h"
 #include "txn/http1_session.h"
+#include "txn/http2_session.h"
 #include "txn/protocols.h"
 #include "txn/proxy_header.h"
 
@@ -72,7 +73,19 @@ static void on_end(struct conn *c, enum conn_end how, uint64_t time_ns)
 	http1_session_release(s);
 }
 
+static void on_read(struct conn *c, uint32_t seq, uint64_t time_ns)
+{
+	struct session *s = session_of(c);
+
+	if (c->role != ROLE_SERVER)
+		return;
+	exchanges_read(&s->open, seq, time_ns);
+	if (s->http2)
+		http2_session_read(s, seq, time_ns);
+}
+
 const struct conn_sink session_sink = {
 	.bytes = {.data = on_data, .skip = on_skip, .lost = on_lost, .fin = on_fin},
 	.end = on_end,
+	.read = on_read,
 };

@@ -110,6 +110,7 @@ struct transaction {
 
 	uint64_t start_ns; /* first byte of the request */
 	uint64_t request_end_ns; /* last byte of the request; 0 if it was not seen: stages.h */
+	uint64_t read_ns; /* the program has read the request; 0 if that is not known */
 	uint64_t first_byte_ns; /* first byte of the final response; 0 if none */
 	uint64_t end_ns; /* last byte of the response, or time of the failure */
 	uint64_t request_bytes; /* body on the wire */

@@ -93,7 +93,7 @@ class Top(harness.Case):
             self.assertRegex(head, r"^ 9 requests in [\d.]+ s: [\d.]+/s, 3 with an error; 0 ")
             self.assertEqual(empty, "")
             self.assertEqual(titles.split(), "METHOD ROUTE REQUESTS RATE/S ERRORS P50 P90 P99 MAX"
-                                             " RECEIVE PROGRAM SEND STATUSES".split())
+                                             " RECEIVE WAIT PROGRAM SEND STATUSES".split())
             self.assertEqual(rows[0].split()[1], first)
             self.assertEqual(len(rows), 3)
             self.assertTrue(any(row.endswith(" 504:3") for row in rows), rows)

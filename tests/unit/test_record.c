@@ -20,6 +20,7 @@ union record {
 	struct sl_header h;
 	struct sl_open open;
 	struct sl_close close;
+	struct sl_read read;
 	struct {
 		struct sl_data data;
 		char bytes[DATA_MAX];
@@ -102,6 +103,11 @@ static void test_close_and_mute(void **state)
 	assert_int_equal(ev.kind, EVENT_MUTE);
 	assert_int_equal(ev.mute, SL_MUTE_UPGRADE);
 	assert_int_equal(read_record(&r, sizeof(r.h) - 1, &ev), -EBADMSG);
+	r.read = (struct sl_read){.h = {.kind = SL_READ, .time_ns = 7, .id = 8}, .seq = 9};
+	assert_int_equal(read_record(&r, sizeof(r.read), &ev), 0);
+	assert_int_equal(ev.kind, EVENT_READ);
+	assert_int_equal(ev.read_seq, 9);
+	assert_int_equal(read_record(&r, sizeof(r.read) - 1, &ev), -EBADMSG);
 }
 
 static void test_kinds(void **state)
@@ -111,7 +117,7 @@ static void test_kinds(void **state)
 
 	(void)state;
 	for (unsigned kind = 0; kind < 256; kind++) {
-		if (kind >= SL_OPEN && kind <= SL_MUTE)
+		if (kind >= SL_OPEN && kind <= SL_READ)
 			continue;
 		r.h.kind = (__u8)kind;
 		assert_int_equal(read_record(&r, sizeof(r), &ev), -EBADMSG);

@@ -201,8 +201,11 @@ static char *line_of(const struct record *e, bool has_query)
 	struct text out;
 
 	text_init(&out);
-	record_line_add(&out, e, "web", 1700000000000 * (int64_t)MS, has_query,
-			&(struct record_headers){0});
+	record_line_add(&out, e,
+			&(struct record_line){.container = "web",
+					      .offset_ns = 1700000000000 * (int64_t)MS,
+					      .has_query = has_query,
+					      .round_trip_us = has_query ? 70 : 0});
 	assert_false(out.has_failed);
 	return out.ptr;
 }
@@ -217,7 +220,8 @@ static void test_line(void **state)
 		"\"first_byte_ns\":40000000,\"request_bytes\":0,\"response_bytes\":0,"
 		"\"probe\":false,\"stream\":null,\"rpc_status\":null,\"request_messages\":null,"
 		"\"response_messages\":null,\"timeout_ns\":null,\"receive_ns\":null,"
-		"\"program_ns\":null,\"send_ns\":60000000,\"container\":\"web\","
+		"\"wait_ns\":null,\"program_ns\":null,\"send_ns\":60000000,"
+		"\"round_trip_ns\":null,\"container\":\"web\","
 		"\"process\":null,\"thread\":null,\"is_cut\":false}\n";
 	struct record e = sample();
 	char *line = line_of(&e, false);
@@ -227,11 +231,17 @@ static void test_line(void **state)
 	free(line);
 	line = line_of(&e, true);
 	assert_non_null(strstr(line, "\"target\":\"/users/7?a=b\""));
+	assert_non_null(strstr(line, "\"round_trip_ns\":70000,"));
 	free(line);
 	e.request_end_ns = e.start_ns + 10 * MS;
 	line = line_of(&e, false);
-	assert_non_null(strstr(line, "\"receive_ns\":10000000,\"program_ns\":30000000,"
-				     "\"send_ns\":60000000,"));
+	assert_non_null(strstr(line, "\"receive_ns\":10000000,\"wait_ns\":null,"
+				     "\"program_ns\":30000000,\"send_ns\":60000000,"));
+	free(line);
+	e.read_ns = e.start_ns + 30 * MS;
+	line = line_of(&e, false);
+	assert_non_null(strstr(line, "\"receive_ns\":10000000,\"wait_ns\":20000000,"
+				     "\"program_ns\":10000000,\"send_ns\":60000000,"));
 	free(line);
 	e.has_trace = true;
 	line = line_of(&e, false);

@@ -25,7 +25,7 @@
 static void on_done(void *ctx, const struct transaction *t)
 {
 	const struct stages s =
-		stages_of(t->start_ns, t->request_end_ns, t->first_byte_ns, t->end_ns);
+		stages_of(t->start_ns, t->request_end_ns, t->read_ns, t->first_byte_ns, t->end_ns);
 	uint64_t sum = 0;
 	bool is_whole = true;
 
@@ -34,8 +34,8 @@ static void on_done(void *ctx, const struct transaction *t)
 			text_add(ctx, "- ");
 		else
 			text_addf(ctx, "%llu ", (unsigned long long)s.ns[i]);
-		is_whole &= s.ns[i] != STAGE_UNKNOWN;
-		sum += s.ns[i];
+		is_whole &= s.ns[i] != STAGE_UNKNOWN || i == STAGE_WAIT;
+		sum += s.ns[i] != STAGE_UNKNOWN ? s.ns[i] : 0;
 	}
 	text_addf(ctx, "of %llu\n", (unsigned long long)(t->end_ns - t->start_ns));
 	if (is_whole)
@@ -44,7 +44,10 @@ static void on_done(void *ctx, const struct transaction *t)
 
 static const struct txn_sink sink = {.done = on_done};
 
-/* A step begins with > for the client's bytes, < for the server's, x for the close. */
+/*
+ * A step begins with > for the client's bytes, < for the server's, r for a read of the server that
+ * leaves as many bytes as characters follow, x for the close.
+ */
 static char *run(const char *const *steps, enum role role)
 {
 	const char *error;
@@ -60,6 +63,8 @@ static char *run(const char *const *steps, enum role role)
 	for (; *steps; steps++) {
 		if (**steps == 'x')
 			wire_close(&w, false);
+		else if (**steps == 'r')
+			wire_read(&w, (uint32_t)strlen(*steps + 1));
 		else
 			wire_data(&w,
 				  (**steps == '>') == (role == ROLE_SERVER) ? DIR_INGRESS
@@ -77,33 +82,33 @@ static void test_http1(void **state)
 		const char *steps[12];
 		const char *want;
 	} rows[] = {
-		{"a segment each", {">" GET, "<" OK "body"}, "0 1 0 of 1\n"},
+		{"a segment each", {">" GET, "<" OK "body"}, "0 - 1 0 of 1\n"},
 		{"the head in three segments",
 		 {">GET", "> / HTTP/1.1\r\nHost: x", ">\r\n\r\n", "<" OK "body"},
-		 "2 1 0 of 3\n"},
-		{"an upload in three", {">" POST, ">b", ">ody", "<" OK "body"}, "2 1 0 of 3\n"},
+		 "2 - 1 0 of 3\n"},
+		{"an upload in three", {">" POST, ">b", ">ody", "<" OK "body"}, "2 - 1 0 of 3\n"},
 		{"in chunks",
 		 {">" CHUNKED, ">4\r\nbody\r\n", ">0\r\n\r\n", "<" OK "body"},
-		 "2 1 0 of 3\n"},
-		{"a response in three", {">" GET, "<" OK, "<b", "<ody"}, "0 1 2 of 3\n"},
+		 "2 - 1 0 of 3\n"},
+		{"a response in three", {">" GET, "<" OK, "<b", "<ody"}, "0 - 1 2 of 3\n"},
 		{"the interim response is none",
 		 {">" POST, "<" CONTINUE, ">body", "<" OK "body"},
-		 "2 1 0 of 3\n"},
+		 "2 - 1 0 of 3\n"},
 		{"each request of a connection",
 		 {">" GET, "<" OK "body", ">" POST, ">body", "<" OK, "<body"},
-		 "0 1 0 of 1\n1 1 1 of 3\n"},
+		 "0 - 1 0 of 1\n1 - 1 1 of 3\n"},
 		{"pipelined requests",
 		 {">" GET GET, "<" OK "body", "<" OK "body"},
-		 "0 1 0 of 1\n0 2 0 of 2\n"},
+		 "0 - 1 0 of 1\n0 - 2 0 of 2\n"},
 		{"the response begins before the upload ends",
 		 {">" POST, "<" OK, ">body", "<body"},
-		 "- - 2 of 3\n"},
+		 "- - - 2 of 3\n"},
 		{"the response ends before the upload does",
 		 {">" POST, "<" OK "body", ">body"},
-		 "- - 0 of 1\n"},
-		{"no response", {">" POST, ">body", "x"}, "1 - - of 2\n"},
-		{"no whole request", {">" POST, "x"}, "- - - of 1\n"},
-		{"half of a response", {">" GET, "<" OK, "x"}, "0 1 1 of 2\n"},
+		 "- - - 0 of 1\n"},
+		{"no response", {">" POST, ">body", "x"}, "1 - - - of 2\n"},
+		{"no whole request", {">" POST, "x"}, "- - - - of 1\n"},
+		{"half of a response", {">" GET, "<" OK, "x"}, "0 - 1 1 of 2\n"},
 	};
 
 	(void)state;
@@ -115,6 +120,47 @@ static void test_http1(void **state)
 				fail_msg("%s (role %d): %s", rows[i].why, role, got);
 			free(got);
 		}
+	}
+}
+
+static void test_wait(void **state)
+{
+	static const struct {
+		const char *why;
+		const char *steps[12];
+		const char *want;
+	} rows[] = {
+		{"read at once", {">" GET, "r", "<" OK "body"}, "0 1 1 0 of 2\n"},
+		{"read late, twice", {">" GET, "rxxx", "r", "<" OK "body"}, "0 2 1 0 of 3\n"},
+		{"the head was read before the body came",
+		 {">" POST, "r", ">body", "r", "<" OK "body"},
+		 "2 1 1 0 of 4\n"},
+		{"what was read is not the whole",
+		 {">" GET, "rx", "<" OK "body"},
+		 "0 - 2 0 of 2\n"},
+		{"read after the response",
+		 {">" POST, ">body", "<" OK, "r", "<body"},
+		 "1 - 1 2 of 4\n"},
+		{"no response", {">" GET, "r", "x"}, "0 1 - - of 2\n"},
+		{"each request of a connection",
+		 {">" GET, "r", "<" OK "body", ">" GET, "<" OK "body", ">" GET, "r", "<" OK "body"},
+		 "0 1 1 0 of 2\n0 - 1 0 of 1\n0 1 1 0 of 2\n"},
+		{"pipelined requests, read one by one",
+		 {">" GET, ">" GET, "r" GET, "r", "<" OK "body", "<" OK "body"},
+		 "0 2 2 0 of 4\n0 2 2 0 of 4\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *got = run(rows[i].steps, ROLE_SERVER);
+
+		if (strcmp(got, rows[i].want) != 0)
+			fail_msg("%s: %s", rows[i].why, got);
+		free(got);
+		/* A client's program reads responses. */
+		got = run(rows[i].steps, ROLE_CLIENT);
+		assert_null(strstr(got, " 1 1 0 of 2"));
+		free(got);
 	}
 }
 
@@ -144,6 +190,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_http1),
+		cmocka_unit_test(test_wait),
 		cmocka_unit_test(test_quantiles),
 	};
 

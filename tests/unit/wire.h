@@ -114,6 +114,14 @@ static inline void wire_close(struct wire *w, bool is_reset)
 	wire_event(w, &ev);
 }
 
+/* The program has read all bytes that came in, but for so many. */
+static inline void wire_read(struct wire *w, uint32_t left)
+{
+	struct event ev = {.kind = EVENT_READ, .read_seq = w->seq[DIR_INGRESS] - left};
+
+	wire_event(w, &ev);
+}
+
 static inline void wire_mute(struct wire *w, unsigned why)
 {
 	struct event ev = {.kind = EVENT_MUTE, .mute = why};

@@ -202,7 +202,7 @@ const REQUESTS = [
   ["", "Peer", peerOf, "wide"],
   ["", "Process", threadOf, "wide rare"],
 ];
-const STAGES = [["receive", "receiving the request"], ["program", "program"], ["send", "sending the response"]];
+const STAGES = [["receive", "receiving the request"], ["wait", "waiting in the socket"], ["program", "program"], ["send", "sending the response"]];
 const DURATIONS = /_ns$/;
 
 function addStages(parent, request) {
