@@ -187,8 +187,7 @@ __noinline __u32 confirm_by_ack(struct __sk_buff *skb, __u32 ack)
 	struct sock_state *st = find_state(skb);
 	struct bpf_sock *sk;
 
-	if (!st || st->mute || st->direction[SL_INGRESS].order == ORDER_KEPT ||
-	    is_ingress_busy(st))
+	if (!st || st->mute || st->direction[SL_INGRESS].order == ORDER_KEPT || is_ingress_busy(st))
 		return 0;
 	sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
 	confirm_out_of_order(st, data_end(st, sk ? sk->state : BPF_TCP_CLOSE, ack));
