@@ -433,6 +433,32 @@ class InBrowsers(Ui):
         self.assertTrue(page.value("document.querySelector('#syscalls-shown').hidden"))
         self.assert_well(page)
 
+    def test_system_calls(self):
+        """While they are counted: the numbers of /metrics, and the stage that they make known."""
+        self.sidelight.stop()
+        self.start("--syscalls", "on")
+        counted = lambda: self.sidelight.scrape().sum("sidelight_syscalls_counted")
+        harness.wait_for("counting", lambda: counted() == 1)
+        clients.send_plan(self.server.port, PLAN)
+        self.sidelight.wait_counted(len(PLAN))
+        page = self.open(self.ui())
+        rows = "[...document.querySelectorAll('#syscalls tbody tr')].map(r => [...r.cells].map(c => c.textContent))"
+        name = "sidelight_syscall_duration_seconds_count"
+
+        def is_same():
+            shown = {row[1]: int(row[2]) for row in page.value(rows)}
+            have = {labels["syscall"]: int(n) for labels, n in self.sidelight.scrape().each(name) if n}
+            return len(have) > 2 and shown == have
+
+        harness.wait_for("the numbers of /metrics", is_same, pause=0.5)
+        self.assertFalse(page.value("document.querySelector('#syscalls-shown').hidden"))
+        page.press("/")
+        page.press("Escape")
+        page.value("document.querySelector('#requests tbody tr').click()")
+        page.wait("document.querySelector('.details')")
+        self.assertIn("waiting in the socket", page.value("document.querySelector('.details').innerText"))
+        self.assert_well(page)
+
     def test_loads_at_once(self):
         process = self.ui()
         page = self.open(process)

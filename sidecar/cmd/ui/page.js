@@ -217,7 +217,7 @@ function addStages(parent, request) {
     part.style.flexGrow = request[`${name}_ns`] / request.duration_ns;
     part.title = `${title} ${duration(request[`${name}_ns`])}`;
   }
-  element(parent, "p", words.join(" · "), "none");
+  element(parent, "p", words.join(" · "), "weak");
 }
 
 
