@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import pty
+import resource
 import select
 import signal
 import threading
@@ -181,6 +182,42 @@ class Secrets(Traced):
             ("the log", self.sidelight.process.text()),
         ):
             self.assertFalse(SECRET in text, what)
+
+    def core_of(self, pid):
+        """All of the memory that a debugger writes."""
+        path = self.scratch(f"core-{pid}")
+        argv = ["gdb", "-nx", "--batch", "-p", pid, "-ex", "set use-coredump-filter off"]
+        harness.run([*argv, "-ex", f"generate-core-file {path}"], seconds=120)
+        return path.read_bytes()
+
+    def test_cores(self):
+        """
+        Of clients a core has none; of sidelight itself, whose ring has what came last, the kernel
+        writes none, even if a limit and a pattern allow it.
+        """
+        harness.need("gdb")
+        limits = resource.getrlimit(resource.RLIMIT_CORE)
+        self.stack.callback(resource.setrlimit, resource.RLIMIT_CORE, limits)
+        resource.setrlimit(resource.RLIMIT_CORE, (limits[1], limits[1]))
+        folder = self.scratch("folder")
+        folder.mkdir()
+        self.server = servers.Scripted(self)
+        self.start("--headers=all", before=("env", "-C", folder))
+        readers = [self.follow("--headers=all", "--query"),
+                   self.spawn([harness.BINARY, "ui", "--control", self.path])]
+        targets = [target for target in SECRET_TARGETS if target.startswith("/")]
+        for target in targets:
+            with Wire(self.server.port) as wire:
+                wire.send(request_bytes("GET", target.replace("!", SECRET), "X-Token: " + SECRET))
+                wire.response()
+        self.sidelight.settle(self.server.port)
+        harness.wait_for("all lines", lambda: readers[0].text().count("\n") >= len(targets))
+        for reader in readers:
+            self.assertNotIn(SECRET.encode(), self.core_of(reader.pid), reader.popen.args)
+        worker = self.sidelight.worker
+        os.kill(worker, signal.SIGABRT)
+        harness.wait_for("the worker to end", lambda: not harness.is_alive(worker))
+        self.assertEqual(list(folder.iterdir()), [])
 
     def test_a_question_mark_that_is_encoded(self):
         """For the server it is a part of the path; no route has what follows it."""
