@@ -1,55 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The dashboards: every panel, its query and what it says."""
-from grafana import (ANY_IS_BAD, ERROR_SHARE, SECONDS, SLOWER, TRACES, Column, dashboard, graph,
-                     heatmap, row, stat, table, target, variable)
-from promql import ERROR, MADE, SERVED, quantile, share, total
+from grafana import (ANY_IS_BAD, ERROR_SHARE, SECONDS, TRACES, Column, dashboard, graph, heatmap,
+                     row, stat, table, target)
+from on_demand import on_demand
+from parts import (BY_POD, CHOOSE_CONTAINER, CHOOSE_POD, CONTAINER, GRPC, GRPC_CLIENT, HTTP,
+                   HTTP_CLIENT, METHOD, METHODS, PEER, PEER_LEGEND, POD, POD_LEGEND, ROUTE, ROUTES,
+                   WORKLOAD, durations, latencies, p99, place)
+from promql import ERROR, quantile, share, total
 from queries import average, duration, errors, heat, now, rate, requests, top
-
-HTTP, ROUTE = SERVED["http"]
-GRPC, METHOD = SERVED["grpc"]
-HTTP_CLIENT, PEER = MADE["http"]
-GRPC_CLIENT, _ = MADE["grpc"]
-PEER_LEGEND = "{{server_address}}:{{server_port}}"
-
-WORKLOAD = 'namespace=~"$namespace",workload=~"$workload"'
-POD = f'{WORKLOAD},pod=~"$pod"'
-CONTAINER = f'{POD},container=~"$container"'
-ROUTES = f'{CONTAINER},http_route=~"$route"'
-METHODS = f'{CONTAINER},rpc_method=~"$method"'
-POD_LEGEND = "{{namespace}}/{{pod}}{{target}}"
-BY_POD = "namespace, pod, target"
 
 # To the same workload, in the same time and data source, on another dashboard.
 TO_WORKLOAD = ("/d/sidelight-red?${datasource:queryparam}&${__url_time_range}"
                "&var-namespace=${__data.fields.Namespace}&var-workload=${__data.fields.Workload}")
-
-
-def durations(by, histogram, labels, legend):
-    return [target(duration(q, by, histogram, labels), f"{legend} {name}".strip(), exemplar=True)
-            for q, name in ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"))]
-
-
-def latencies(title, description, *targets):
-    """A graph of durations, from whose points there is a way to traces."""
-    return graph(title, description, "s", *targets, steps=SECONDS, links=[SLOWER])
-
-
-def p99(by, histogram, labels, legend, highest=None):
-    expr = duration(0.99, by, histogram, labels)
-    return target(top(highest, expr) if highest else expr, legend, exemplar=True)
-
-
-def place(metrics, *more):
-    """Variables that choose where: (name, label, and what is chosen already)."""
-    return [
-        variable("namespace", metrics, "namespace"),
-        variable("workload", metrics, "workload", 'namespace=~"$namespace"'),
-        *(variable(name, metrics, label, chosen) for name, label, chosen in more),
-    ]
-
-
-CHOOSE_POD = ("pod", "pod", WORKLOAD)
-CHOOSE_CONTAINER = ("container", "container", POD)
 
 
 def team():
@@ -494,4 +456,5 @@ def health():
         ])
 
 
-ALL = {"team": team, "red": red, "grpc": grpc, "tcp": tcp, "health": health}
+ALL = {"team": team, "red": red, "grpc": grpc, "tcp": tcp, "health": health,
+       "on-demand": on_demand}

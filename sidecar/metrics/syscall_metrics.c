@@ -206,12 +206,10 @@ bool syscall_metrics_is_counting(const struct syscall_metrics *m)
 	return m->is_counting;
 }
 
-/* What a total has grown by since it was *last. */
+/* What a total has grown by since it was *last; the series is there from the first time on. */
 static void add_grown(struct family *f, const char *const *values, uint64_t *last, uint64_t total)
 {
-	if (total <= *last)
-		return;
-	series_add(family_series(f, values), (double)(total - *last));
+	series_add(family_series(f, values), total > *last ? (double)(total - *last) : 0);
 	*last = total;
 }
 
@@ -234,7 +232,9 @@ void syscall_metrics_counting(struct syscall_metrics *m, const struct channel_me
 	}
 	add_grown(m->family[LOST], room, &m->lost, message->counting.lost);
 	add_grown(m->family[LOST], of_32bit, &m->of_32bit, message->counting.of_32bit);
-	add_grown(m->family[ERRORS], unnamed, &m->errors_unnamed, message->counting.errors_unnamed);
+	if (message->counting.errors_unnamed)
+		add_grown(m->family[ERRORS], unnamed, &m->errors_unnamed,
+			  message->counting.errors_unnamed);
 	family_set(m->family[COUNTED], is_on);
 	series_set(family_series(m->family[FILTER], all),
 		   is_on ? (double)message->counting.filter_ns / 1e9 : 0);

@@ -31,6 +31,8 @@ OTHERS = "".join(
     )
 ).encode()
 FAST, SLOW = peers.SERVICE + "Fast", peers.SERVICE + "Slow"
+ON_DEMAND = ("--by=process", "--syscalls=on")
+STANDING = [name for name in NAMES if name != "on-demand"]
 UNITS = {"reqps", "percentunit", "s", "short", "cps", "Bps", "pps", "bytes", "none"}
 
 
@@ -57,7 +59,7 @@ class Form(harness.Case):
             titles = [panel["title"] for panel in panels_of(board)]
             self.assertEqual(len(titles), len(set(titles)), name)
             self.fields_do_not_overlap(board)
-        self.assertEqual(len(uids), 5)
+        self.assertEqual(len(uids), 6)
 
     def fields_do_not_overlap(self, board):
         taken = set()
@@ -89,7 +91,7 @@ class Form(harness.Case):
         for name in NAMES:
             for panel in panels_of(load(name)):
                 shown = panel["type"] in ("timeseries", "heatmap")
-                has = [shown and bool(re.search("(request|call)_duration_seconds_bucket", t["expr"]))
+                has = [shown and bool(re.search("_(request|call)_duration_seconds_bucket", t["expr"]))
                        for t in panel["targets"]]
                 with self.subTest(panel["title"]):
                     self.assertEqual([t.get("exemplar", False) for t in panel["targets"]], has)
@@ -119,10 +121,14 @@ class Dashboards(harness.Case):
         self.gateway = Pushgateway(self)
         self.gateway.send("PUT", "/metrics/job/other/namespace/prod", OTHERS)
         self.gateway.send("PUT", "/metrics/job/shop/namespace/elsewhere", OTHERS)
-        self.shop = Shop(self, f"--push={self.gateway.url}", "--push-interval=1")
+        self.shop = Shop(self, f"--push={self.gateway.url}", "--push-interval=1", *self.options())
         # All series begin in the same scrape: then shares of rates are those of what happened.
         self.shop.traffic(1)
         self.wait_for_all(lambda name: self.gateway.metrics().sum(name, **Shop.PLACE), 1)
+
+    def options(self):
+        """By process each curl has series of its own, which begin when it runs."""
+        return ON_DEMAND if self._testMethodName == "test_on_demand" else ()
 
     def scrape(self, *ports, **more):
         self.prometheus = Prometheus(self, *ports, honors_labels=True, **more)
@@ -246,6 +252,20 @@ class Dashboards(harness.Case):
         self.assertLess(max(shown["Age of what is shown"].values()), 20)
         self.assertEqual(set(shown["Requests lost"].values()), {0})
 
+    def test_on_demand(self):
+        self.scrape(self.gateway.port)
+        shown = self.shown("on-demand")
+        self.assert_shares(shown["System calls counted"], {"": 1})
+        self.assert_shares(shown["Calls not counted"], {"": 0})
+        self.assert_shares(shown["Readers"], {"": 0})
+        rates = {name: rate for name, rate in shown["Requests by process"].items() if rate}
+        (name,) = rates
+        self.assertRegex(name, rf"^python3? {self.shop.web.process.pid}$")
+        self.assert_shares({"": shown["Errors by process"][name]}, {"": 0.25})
+        calls = {name for name, rate in shown["Calls"].items() if rate}
+        self.assertLessEqual({"accept4", "recvfrom", "sendto", "close"}, calls)
+        self.assertEqual(set(shown["Cost to the node"]), {"all prod/web-1", "network prod/web-1"})
+
     def check_team(self):
         shown = self.shown("team")
         self.assert_shares(shown["Errors"], {"": round(5 / 24, 6)})
@@ -258,7 +278,7 @@ class Dashboards(harness.Case):
                          {"shop /hello", "shop /users/{id}", "shop /gateway"})
 
     def check_all(self):
-        for name in NAMES:
+        for name in STANDING:
             with self.subTest(name):
                 getattr(self, f"check_{name}")()
 
@@ -281,7 +301,7 @@ class Dashboards(harness.Case):
         both, = self.prometheus.query(rates % "", now)
         self.assertAlmostEqual(both[1], one[1] + other[1])
         self.assertGreater(min(one[1], other[1]), 0)
-        for name in NAMES:
+        for name in STANDING:
             pushed = self.shown(name, now, lambda q: q.replace('export="scrape"', 'export="none"'))
             self.assertEqual(self.shown(name, now), pushed)
 

@@ -127,7 +127,7 @@ class Recorded(Traced):
         traced, plain = self.lines()
         self.assertEqual((shown(traced), shown(plain)), (ids(1), None))
         self.assertTrue(traced["is_cut"] and plain["is_cut"])
-        self.assertTrue(target.startswith(traced["target"]) and len(traced["target"]) > 150)
+        self.assertTrue(target.startswith(traced["target"]) and len(traced["target"]) > 140)
 
 
 class Calls(Traced):

@@ -65,7 +65,8 @@ class Shop:
                     cgroup=self.cgroup).wait_listening(self.grpc)
         self.gateway = Pushgateway(case)
         self.sidelight = Sidelight(
-            case, "--body-sizes", f"--push={self.gateway.url}", "--push-interval=2",
+            case, "--body-sizes", "--by=process", "--syscalls=on", f"--push={self.gateway.url}",
+            "--push-interval=2",
             f"--control={case.scratch('control')}",
             *(f"--{name}={value}" for name, value in PLACE.items()), cgroup=self.cgroup)
 
