@@ -111,11 +111,7 @@ struct direction {
 	};
 	__u8 parser_state; /* enum parser_state */
 	__u8 order; /* enum order */
-	union {
-		bool is_busy; /* ingress: a CPU sends the segment before `next`, see begin_segment()
-			       */
-		__u8 deferrals; /* egress: see is_ingress_busy() */
-	};
+	bool is_busy; /* ingress: a CPU sends the segment before `next`, see begin_segment() */
 };
 
 #endif

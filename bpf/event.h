@@ -122,14 +122,17 @@ struct sl_close {
 };
 
 /*
- * A call that reads has returned to the program. Only of connections that it accepted, and only
- * while system calls are counted.
+ * A call of the program has read the ingress bytes from from_seq to to_seq. Only while system calls
+ * are counted and the ring is not full, and only connections that the program has accepted have the
+ * id of such a record.
  */
 struct sl_read {
 	struct sl_header h;
-	__u32 seq; /* ingress: all bytes before it have been read */
-	__u32 pad;
+	__u32 from_seq;
+	__u32 to_seq;
 };
+
+_Static_assert(sizeof(struct sl_read) == 32, "layout");
 
 /*
  * CLOSE records for which the ring has no room wait in the queue `late_closes`, up to so many. The

@@ -173,7 +173,7 @@ process_segment(struct __sk_buff *skb, struct sock_state *st, __u8 dir, struct s
 		return action;
 	if (++d->segments >= VOLUME_SEGMENTS)
 		flush_volume(d);
-	begin_segment(d, dir);
+	begin_segment(d, dir, seg);
 	*(volatile __u64 *)&d->next = at + seg->len;
 	d->bytes_seen += seg->len;
 	if (!st->is_open)
@@ -192,7 +192,7 @@ process_segment(struct __sk_buff *skb, struct sock_state *st, __u8 dir, struct s
 	}
 	action = skip_body(skb, st, dir, seg, at);
 	if (action == SEGMENT_DONE)
-		finish_segment(skb, st, dir);
+		finish_segment(skb, st, seg, dir);
 	return action;
 }
 

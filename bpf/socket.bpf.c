@@ -124,10 +124,10 @@ static __always_inline void call_next(struct __sk_buff *skb, __u8 dir, enum next
 
 /* Ends the processing of a segment of which nothing more has to be sent. */
 static __always_inline int end_segment(struct __sk_buff *skb, struct sock_state *st,
-				       const struct segment *seg, __u8 dir)
+				       struct segment *seg, __u8 dir)
 {
 	if (st)
-		finish_segment(skb, st, dir);
+		finish_segment(skb, st, seg, dir);
 	if (seg->tcp_flags & TCP_FIN)
 		end_direction(skb, dir == SL_EGRESS, false);
 	return PASS;
@@ -137,7 +137,7 @@ static __always_inline int end_segment(struct __sk_buff *skb, struct sock_state 
 static __always_inline int end_segment_in_main(struct __sk_buff *skb, struct sock_state *st,
 					       struct segment *seg, __u8 dir)
 {
-	finish_segment(skb, st, dir);
+	finish_segment(skb, st, seg, dir);
 	if (seg->tcp_flags & TCP_FIN) {
 		seg->len = 0;
 		save_cursor(skb, seg);
@@ -147,12 +147,13 @@ static __always_inline int end_segment_in_main(struct __sk_buff *skb, struct soc
 }
 
 /* The rest of the segment, after 33 tail calls, is lost: user space sees a sequence gap. */
-static __always_inline int abandon_segment(struct __sk_buff *skb, struct sock_state *st, __u8 dir)
+static __always_inline int abandon_segment(struct __sk_buff *skb, struct sock_state *st,
+					   struct segment *seg, __u8 dir)
 {
 	count_exact(SL_C_LOST_CHAIN);
 	st->direction[dir].reported_seq = st->direction[dir].next;
 	st->direction[dir].at_message_start = false;
-	finish_segment(skb, st, dir);
+	finish_segment(skb, st, seg, dir);
 	return PASS;
 }
 
@@ -221,17 +222,17 @@ static __always_inline int send_segment(struct __sk_buff *skb, struct sock_state
 {
 	if (st->is_http2) {
 		if (send_short_frames(skb, st, dir, seg)) {
-			finish_segment(skb, st, dir);
+			finish_segment(skb, st, seg, dir);
 			return PASS;
 		}
 		save_cursor(skb, seg);
 		call_next(skb, dir, NEXT_HTTP2);
-		return abandon_segment(skb, st, dir);
+		return abandon_segment(skb, st, seg, dir);
 	}
 	if (expects_proxy_header(&st->direction[dir])) {
 		save_cursor(skb, seg);
 		call_next(skb, dir, NEXT_PROXY);
-		return abandon_segment(skb, st, dir);
+		return abandon_segment(skb, st, seg, dir);
 	}
 	if (send_next_slice(skb, st, dir, seg)) {
 		save_cursor(skb, seg);
@@ -274,7 +275,7 @@ static __always_inline int on_http2(struct __sk_buff *skb, __u8 dir)
 		call_next(skb, dir, NEXT_HTTP2);
 	else
 		call_next(skb, dir, NEXT_MAIN);
-	return abandon_segment(skb, st, dir);
+	return abandon_segment(skb, st, &seg, dir);
 }
 
 static __always_inline int on_proxy(struct __sk_buff *skb, __u8 dir)
@@ -289,7 +290,7 @@ static __always_inline int on_proxy(struct __sk_buff *skb, __u8 dir)
 		return end_segment_in_main(skb, st, &seg, dir);
 	save_cursor(skb, &seg);
 	call_next(skb, dir, expects_proxy_header(&st->direction[dir]) ? NEXT_PROXY : NEXT_MAIN);
-	return abandon_segment(skb, st, dir);
+	return abandon_segment(skb, st, &seg, dir);
 }
 
 SEC("cgroup_skb/ingress")
@@ -393,7 +394,8 @@ int sl_out_of_order(struct __sk_buff *skb)
 			if ((__s32)(seg.seq - (__u32)st->direction[SL_INGRESS].next) > 0)
 				advance_over_gap(st, seg.seq);
 			bpf_tail_call(skb, &next_ingress, NEXT_MAIN);
-			return abandon_segment(skb, st, SL_INGRESS);
+			count_exact(SL_C_LOST_CHAIN);
+			return PASS;
 		}
 		if (seg.seq + seg.len - received > window_max) {
 			count(SL_C_OUT_OF_WINDOW, 1);

@@ -18,11 +18,10 @@
 #include "ring.bpf.h"
 #include "tuple.bpf.h"
 
-#define S_IFMT	 0170000
-#define S_IFSOCK 0140000
-
-/* The maps of ring.bpf.h are those of the capture; false: nobody reads them. */
-const volatile bool reports_reads;
+#define S_IFMT	    0170000
+#define S_IFSOCK    0140000
+#define AF_INET	    2
+#define SOCK_STREAM 1
 
 /*
  * NULL: none. Without RCU: another thread may close the descriptor at the same time, and then
@@ -58,7 +57,10 @@ static __always_inline void fill_tuple(struct sock *sk, struct tuple *t)
 		t->remote_addr[0] = BPF_CORE_READ(sk, __sk_common.skc_daddr);
 		return;
 	}
-	/* All of it is kernel memory that was just read. */
+	/* Kernels without IPv6 lack the members. Where they exist, it is memory that was just read.
+	 */
+	if (!bpf_core_field_exists(sk->__sk_common.skc_v6_daddr))
+		return;
 	(void)BPF_CORE_READ_INTO(&t->local_addr, sk, __sk_common.skc_v6_rcv_saddr);
 	(void)BPF_CORE_READ_INTO(&t->remote_addr, sk, __sk_common.skc_v6_daddr);
 	t->family = 6;
@@ -66,36 +68,61 @@ static __always_inline void fill_tuple(struct sock *sk, struct tuple *t)
 }
 
 /*
- * Reports how far the program has read the connection behind fd. Its first egress sequence number,
- * which is a part of the id, is that of the oldest byte without acknowledgement, less all that were
- * acknowledged. Of a connection that the program has made, the SYN is one of them: it gets an id
- * that nobody has. Without room in the ring it is not known when the requests were read.
+ * The first egress sequence number: that of the oldest byte without acknowledgement, less all that
+ * were acknowledged. Of a connection that the program has made, the SYN is one of them. An
+ * acknowledgement may come between the two.
  */
-static __always_inline void report_read(struct task_struct *task, __u32 fd, __u64 now_ns)
+static __always_inline __u32 first_egress_seq(struct tcp_sock *tcp)
+{
+	__u32 acked = (__u32)BPF_CORE_READ(tcp, bytes_acked);
+	__u32 una = BPF_CORE_READ(tcp, snd_una);
+	__u32 again = (__u32)BPF_CORE_READ(tcp, bytes_acked);
+
+	return acked == again ? una - acked : BPF_CORE_READ(tcp, snd_una) - again;
+}
+
+/* The TCP socket behind fd, or NULL. */
+static __always_inline struct sock *tcp_socket(struct task_struct *task, __u32 fd)
 {
 	struct file *file = file_of(task, fd);
 	struct socket *socket;
-	struct tcp_sock *tcp;
-	struct sl_read *rec;
 	struct sock *sk;
-	struct tuple t;
-	__u32 first;
+	__u16 family;
 
 	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
-		return;
+		return NULL;
 	socket = BPF_CORE_READ(file, private_data);
 	sk = BPF_CORE_READ(socket, sk);
-	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP ||
+	    BPF_CORE_READ(sk, sk_type) != SOCK_STREAM)
+		return NULL;
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	return family == AF_INET || family == AF_INET6 ? sk : NULL;
+}
+
+/*
+ * Reports that the program has read so many bytes from fd. It takes no room that requests need:
+ * those that are read while the ring is filled by a quarter have no known time of that.
+ */
+static __always_inline void report_read(struct task_struct *task, __u32 fd, __u64 bytes,
+					__u64 now_ns)
+{
+	struct sock *sk = tcp_socket(task, fd);
+	struct tcp_sock *tcp = (struct tcp_sock *)sk;
+	struct sl_read *rec;
+	struct tuple t;
+	__u64 id;
+
+	if (!sk || shared.produced - shared.consumed > ring_bytes / 4)
 		return;
-	tcp = (struct tcp_sock *)sk;
 	fill_tuple(sk, &t);
-	first = BPF_CORE_READ(tcp, snd_una) - (__u32)BPF_CORE_READ(tcp, bytes_acked);
+	id = tuple_id(&t, first_egress_seq(tcp));
 	rec = ring_reserve(sizeof(*rec));
 	if (!rec)
 		return;
-	rec->h = (struct sl_header){.kind = SL_READ, .time_ns = now_ns, .id = tuple_id(&t, first)};
-	rec->seq = BPF_CORE_READ(tcp, copied_seq);
-	rec->pad = 0;
+	rec->h = (struct sl_header){.kind = SL_READ, .time_ns = now_ns, .id = id};
+	rec->to_seq = BPF_CORE_READ(tcp, copied_seq);
+	rec->from_seq = rec->to_seq - (__u32)bytes;
 	ring_submit(&rec->h);
 }
 

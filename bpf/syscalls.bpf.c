@@ -336,18 +336,25 @@ static __always_inline void update_names(struct sl_call_row *row, struct task_st
 		read_names(row, task);
 }
 
-static __always_inline void count(struct sl_call_row *row, const struct sl_open_call *open,
-				  long result, __u64 time_ns, bool has_slept)
+static __always_inline __u64 bytes_moved(const struct sl_open_call *open, long result)
+{
+	if (result <= 0)
+		return 0;
+	if (open->call & SL_CALL_BYTES)
+		return result;
+	return open->call & SL_CALL_MESSAGES ? bytes_of_messages(open->messages, result) : 0;
+}
+
+static __always_inline void count(struct sl_call_row *row, __u64 bytes, long result, __u64 time_ns,
+				  bool has_slept)
 {
 	__u32 bucket = bucket_of(time_ns);
 
 	add(&row->count, 1);
 	if (result < 0 && result >= ERRORS_FROM)
 		add(&row->errors, 1);
-	else if (open->call & SL_CALL_BYTES && result > 0)
-		add(&row->bytes, result);
-	else if (open->call & SL_CALL_MESSAGES && result > 0)
-		add(&row->bytes, bytes_of_messages(open->messages, result));
+	if (bytes)
+		add(&row->bytes, bytes);
 	add(&row->time_ns, time_ns);
 	if (time_ns > row->max_ns)
 		row->max_ns = time_ns;
@@ -365,10 +372,12 @@ static __always_inline void count(struct sl_call_row *row, const struct sl_open_
 		row->bucket[bucket]++;
 }
 
-static __always_inline int on_exit(const struct sl_open_call *open, __u32 tid, long result)
+static __always_inline int on_exit(const struct sl_open_call *open, __u32 tid, long result,
+				   bool reports_reads)
 {
 	__u64 now_ns = bpf_ktime_get_ns();
 	__u64 time_ns = now_ns - open->entered_ns;
+	__u64 bytes = bytes_moved(open, result);
 	struct task_struct *task = (void *)bpf_get_current_task();
 	bool has_slept = BPF_CORE_READ(task, nvcsw) != open->sleeps;
 	struct sl_call_key key = {
@@ -379,13 +388,13 @@ static __always_inline int on_exit(const struct sl_open_call *open, __u32 tid, l
 	struct sl_call_row *row = bpf_map_lookup_elem(&rows, &key);
 	bool has_row = row;
 
-	if (reports_reads && open->call & SL_CALL_READS && result > 0)
-		report_read(task, open->fd, now_ns);
+	if (reports_reads && open->call & SL_CALL_READS && bytes)
+		report_read(task, open->fd, bytes, now_ns);
 	if (!row)
 		row = bpf_map_lookup_elem(&overflow, &key.call);
 	if (!row)
 		return 0;
-	count(row, open, result, time_ns, has_slept);
+	count(row, bytes, result, time_ns, has_slept);
 	if (!has_row)
 		return 0;
 	if (!by_target)
@@ -395,8 +404,7 @@ static __always_inline int on_exit(const struct sl_open_call *open, __u32 tid, l
 	return 0;
 }
 
-SEC("raw_tracepoint/sys_exit")
-int sl_sys_exit(struct bpf_raw_tracepoint_args *ctx)
+static __always_inline int end_call(struct bpf_raw_tracepoint_args *ctx, bool reports_reads)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct sl_open_call *known = bpf_map_lookup_elem(&open_calls, &tid);
@@ -406,5 +414,18 @@ int sl_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	open = *known;
 	(void)bpf_map_delete_elem(&open_calls, &tid); /* it is there */
-	return on_exit(&open, tid, (long)ctx->args[1]);
+	return on_exit(&open, tid, (long)ctx->args[1], reports_reads);
+}
+
+SEC("raw_tracepoint/sys_exit")
+int sl_sys_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	return end_call(ctx, false);
+}
+
+/* Instead of sl_sys_exit: with the ring of the capture, whose operations old kernels lack. */
+SEC("raw_tracepoint/sys_exit")
+int sl_exit_reads(struct bpf_raw_tracepoint_args *ctx)
+{
+	return end_call(ctx, true);
 }

@@ -157,25 +157,15 @@ static __always_inline __u32 data_end(const struct sock_state *st, __u32 state, 
 	return state != BPF_TCP_ESTABLISHED && is_single ? ack - 1 : ack;
 }
 
-/* So many times in a row the end of a segment is waited for: then its CPU did not tell it. */
-#define DEFERRALS_MAX 64
-
 /*
  * Does another CPU still send the ingress segment before `next`? The socket may have acknowledged
  * it all the same, since a copy can reach it first: neighbouring segments that two CPUs hand in
  * change places, and the sender sends the one that seems lost again. Until finish_segment(), what
  * the socket has received must not be taken for sent.
  */
-static __always_inline bool is_ingress_busy(struct sock_state *st)
+static __always_inline bool is_ingress_busy(const struct sock_state *st)
 {
-	struct direction *d = &st->direction[SL_INGRESS];
-
-	if (!*(volatile __u8 *)&d->is_busy)
-		return false;
-	if (++st->direction[SL_EGRESS].deferrals < DEFERRALS_MAX)
-		return true;
-	*(volatile __u8 *)&d->is_busy = false;
-	return false;
+	return *(volatile __u8 *)&st->direction[SL_INGRESS].is_busy;
 }
 
 /*
@@ -196,46 +186,54 @@ __noinline __u32 confirm_by_ack(struct __sk_buff *skb, __u32 ack)
 
 /*
  * Behind the last record of an ingress segment: confirms what the socket has received behind it,
- * from copies, while is_ingress_busy() kept others from that. A global function, see README.md.
+ * from copies, while is_ingress_busy() kept others from that. What is missed is confirmed by the
+ * next acknowledgement: a byte that may be a FIN whose state is still to come, and on CPUs that
+ * reorder stores, what came in this moment. A global function, see README.md.
  */
 __noinline __u32 confirm_received(struct __sk_buff *skb)
 {
 	struct sock_state *st = find_state(skb);
 	struct bpf_sock *sk;
+	__u32 received;
+	__u32 end;
 
 	if (!st || st->mute)
 		return 0;
-	if (st->direction[SL_EGRESS].deferrals)
-		st->direction[SL_EGRESS].deferrals = 0;
-	/* The lock keeps the order of `is_busy`, which was stored, and rcv_nxt. */
+	/* On x86 a full barrier between the store of is_busy and the load of rcv_nxt. */
 	bpf_spin_lock(&st->lock);
 	bpf_spin_unlock(&st->lock);
 	sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
-	if (sk)
-		confirm_out_of_order(
-			st, data_end(st, sk->state,
-				     received_seq(skb, (__u32)st->direction[SL_INGRESS].next)));
+	if (!sk || is_ingress_busy(st))
+		return 0;
+	received = received_seq(skb, (__u32)st->direction[SL_INGRESS].next);
+	end = data_end(st, sk->state, received);
+	confirm_out_of_order(st, end == received ? end - 1 : end);
 	return 1;
 }
 
 /*
  * Before `next` is moved behind an ingress segment. Until all of that is sent, another CPU with the
  * next segment of HTTP/1 would report the rest as body that was not copied; it sends its segment as
- * out of order instead. Egress segments come one after the other (parser_lock.bpf.h).
+ * out of order instead. With HTTP/2 it may go on, and does not become the owner. Egress segments
+ * come one after the other (parser_lock.bpf.h).
  */
-static __always_inline void begin_segment(struct direction *d, __u8 dir)
+static __always_inline void begin_segment(struct direction *d, __u8 dir, struct segment *seg)
 {
-	if (dir == SL_INGRESS)
-		*(volatile __u8 *)&d->is_busy = true;
+	if (dir != SL_INGRESS)
+		return;
+	seg->is_owner = !*(volatile __u8 *)&d->is_busy;
+	*(volatile __u8 *)&d->is_busy = true;
 }
 
 /* Behind the last record of the segment. */
-static __always_inline void finish_segment(struct __sk_buff *skb, struct sock_state *st, __u8 dir)
+static __always_inline void finish_segment(struct __sk_buff *skb, struct sock_state *st,
+					   struct segment *seg, __u8 dir)
 {
 	struct direction *d = &st->direction[dir];
 
-	if (dir != SL_INGRESS)
+	if (!seg->is_owner)
 		return;
+	seg->is_owner = false;
 	*(volatile __u8 *)&d->is_busy = false;
 	if (d->order != ORDER_KEPT)
 		confirm_received(skb);

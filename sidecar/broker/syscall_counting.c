@@ -69,11 +69,15 @@ static int start(struct syscall_counting *c)
 {
 	struct syscall_cost before;
 	struct syscall_cost now;
-	int err = syscalls_new(&c->syscalls,
-			       &(struct syscalls_options){.max_rows = ROWS,
-							  .by_target = true,
-							  .capture = c->targets->programs});
+	struct syscalls_options options = {
+		.max_rows = ROWS, .by_target = true, .capture = c->targets->programs};
+	int err = syscalls_new(&c->syscalls, &options);
 
+	if (err) {
+		/* A kernel may lack something that only reports of reads need. */
+		options.capture = NULL;
+		err = syscalls_new(&c->syscalls, &options);
+	}
 	if (err)
 		return err;
 	on_changed(c);

@@ -89,6 +89,12 @@ struct event_close {
 	uint32_t retransmits;
 };
 
+/* The program has read the ingress bytes from from_seq to to_seq. */
+struct event_read {
+	uint32_t from_seq;
+	uint32_t to_seq;
+};
+
 struct event {
 	enum event_kind kind;
 	uint64_t time_ns; /* one clock for all events of a source; monotonic per connection */
@@ -98,7 +104,7 @@ struct event {
 		struct segment_view data;
 		struct event_close close;
 		unsigned mute; /* enum sl_mute of bpf/event.h */
-		uint32_t read_seq; /* READ: the program has read all ingress bytes before it */
+		struct event_read read;
 	};
 };
 

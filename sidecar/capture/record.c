@@ -114,7 +114,8 @@ int record_read(const void *record, size_t size, struct event *ret_event)
 		if (size < sizeof(struct sl_read))
 			return -EBADMSG;
 		ret_event->kind = EVENT_READ;
-		ret_event->read_seq = ((const struct sl_read *)record)->seq;
+		ret_event->read.from_seq = ((const struct sl_read *)record)->from_seq;
+		ret_event->read.to_seq = ((const struct sl_read *)record)->to_seq;
 		return 0;
 	default:
 		return -EBADMSG;

@@ -30,7 +30,7 @@ static const struct {
 	{"readv", SYS_readv, READS_BYTES, SYSCALL_NETWORK},
 	{"pread64", SYS_pread64, MOVES_BYTES, SYSCALL_NETWORK},
 	{"preadv", SYS_preadv, MOVES_BYTES, SYSCALL_NETWORK},
-	{"preadv2", SYS_preadv2, MOVES_BYTES, SYSCALL_NETWORK},
+	{"preadv2", SYS_preadv2, READS_BYTES, SYSCALL_NETWORK},
 	{"write", SYS_write, MOVES_BYTES, SYSCALL_NETWORK},
 	{"writev", SYS_writev, MOVES_BYTES, SYSCALL_NETWORK},
 	{"pwrite64", SYS_pwrite64, MOVES_BYTES, SYSCALL_NETWORK},

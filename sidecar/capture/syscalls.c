@@ -24,23 +24,24 @@ struct syscalls {
 	uint64_t cgroup_ids[SL_CALL_TARGETS_MAX]; /* 0: the place is free */
 };
 
-/* Without a reader of the capture's ring, or with one of the kernel's, no reads are reported. */
+/* With a reader of the capture's ring, reads are reported there. */
 static int share_ring(struct syscalls_bpf *bpf, const struct programs *capture)
 {
 	const struct ring_layout *ring = capture ? programs_ring(capture) : NULL;
-	int shared;
+	bool has_ring = ring && ring->seal;
+	int shared = 0;
 
-	if (!ring || !ring->seal) {
-		/* Before loading these two cannot fail. */
-		(void)bpf_map__set_autocreate(bpf->maps.records, false);
-		(void)bpf_map__set_autocreate(bpf->maps.ringbuf, false);
-		return 0;
+	/* Before loading these four cannot fail. */
+	(void)bpf_program__set_autoload(bpf->progs.sl_sys_exit, !has_ring);
+	(void)bpf_program__set_autoload(bpf->progs.sl_exit_reads, has_ring);
+	(void)bpf_map__set_autocreate(bpf->maps.records, has_ring);
+	(void)bpf_map__set_autocreate(bpf->maps.ringbuf, has_ring);
+	if (has_ring) {
+		bpf->rodata->ring_bytes = ring->bytes;
+		bpf->rodata->ring_mask = ring->bytes - 8;
+		bpf->rodata->ring_seal = ring->seal;
+		shared = programs_share_maps(capture, bpf->obj);
 	}
-	bpf->rodata->reports_reads = true;
-	bpf->rodata->ring_bytes = ring->bytes;
-	bpf->rodata->ring_mask = ring->bytes - 8;
-	bpf->rodata->ring_seal = ring->seal;
-	shared = programs_share_maps(capture, bpf->obj);
 	return shared < 0 ? shared : 0;
 }
 
@@ -126,6 +127,13 @@ void syscalls_remove(struct syscalls *s, uint64_t cgroup_id)
 	}
 }
 
+/* The one of the two that is loaded. */
+static const struct bpf_program *exit_program(const struct syscalls_bpf *bpf)
+{
+	return bpf_program__autoload(bpf->progs.sl_sys_exit) ? bpf->progs.sl_sys_exit
+							     : bpf->progs.sl_exit_reads;
+}
+
 static int attach(const struct bpf_program *program, struct bpf_link **ret_link)
 {
 	struct bpf_link *link = bpf_program__attach(program);
@@ -143,7 +151,7 @@ static int attach(const struct bpf_program *program, struct bpf_link **ret_link)
 int syscalls_attach(struct syscalls *s)
 {
 	scoped_privilege int raised = privilege_raise();
-	int err = attach(s->bpf->progs.sl_sys_exit, &s->bpf->links.sl_sys_exit);
+	int err = attach(exit_program(s->bpf), &s->bpf->links.sl_sys_exit);
 
 	return err ? err : attach(s->bpf->progs.sl_sys_enter, &s->bpf->links.sl_sys_enter);
 }
@@ -303,7 +311,7 @@ int syscalls_read(struct syscalls *s, struct syscall_counts **ret_counts)
 	if (!err)
 		err = read_overflow(bpf->maps.overflow, c);
 	c->lost = bpf->bss->lost + missed_runs(bpf->progs.sl_sys_enter) +
-		  missed_runs(bpf->progs.sl_sys_exit);
+		  missed_runs(exit_program(bpf));
 	c->of_32bit = bpf->bss->of_32bit;
 	c->errors_unnamed = bpf->bss->errors_unnamed;
 out:

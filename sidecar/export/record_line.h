@@ -4,8 +4,10 @@
  * never known, and
  *
  *     receive_ns   number  first to last byte of the request (see txn/stages.h)
- *     program_ns   number  last byte of the request to first byte of the response
+ *     wait_ns      number  to when the program had read it, while system calls are counted
+ *     program_ns   number  from there to the first byte of the response
  *     send_ns      number  first to last byte of the response
+ *     round_trip_ns number of the connection, smoothed
  *     container    string  "" outside of a Pod
  *     process      number  that wrote the response (server) or the request (client), and
  *     thread       number  its thread, in the PID namespace of sidelight

@@ -7,7 +7,7 @@
  *      {"role":"server","method":"GET","route":"/a","requests":7,"rate":3.5,"errors":1,"open":1,
  *       "p50_ns":1,"p90_ns":2,"p99_ns":2,"max_ns":2,"request_bytes":0,"response_bytes":99,
  *       "stages":{"receive":{"count":7,"p50_ns":1,"p90_ns":1,"p99_ns":1,"slowest_ns":1},
- *                 "program":{...},"send":{...}},"statuses":{"200":6,"503":1}}]}
+ *                 "wait":{...},"program":{...},"send":{...}},"statuses":{"200":6,"503":1}}]}
  *
  * `began_ns` counts from 1970. Rates are per second. `open` counts the requests that have no
  * complete response when the window ends; a row may have nothing else. `statuses` has the names of

@@ -293,7 +293,7 @@ static __attribute__((noinline)) void any_event(struct conns *t, const struct ev
 	case EVENT_READ:
 		HASH_FIND(hh, t->by_id, &ev->id, sizeof(ev->id), c);
 		if (c && t->sink->read)
-			t->sink->read(c, ev->read_seq, ev->time_ns);
+			t->sink->read(c, &ev->read, ev->time_ns);
 		return;
 	case EVENT_CLOSE:
 	case EVENT_MUTE:

@@ -62,8 +62,8 @@ struct conn_sink {
 	 * evicted.
 	 */
 	void (*end)(struct conn *c, enum conn_end how, uint64_t time_ns);
-	/* The program has read all ingress bytes before seq; NULL: nobody asks. */
-	void (*read)(struct conn *c, uint32_t seq, uint64_t time_ns);
+	/* NULL: nobody asks. */
+	void (*read)(struct conn *c, const struct event_read *read, uint64_t time_ns);
 };
 
 struct conns;

@@ -210,7 +210,8 @@ bool syscall_metrics_is_counting(const struct syscall_metrics *m)
 static void add_grown(struct family *f, const char *const *values, uint64_t *last, uint64_t total)
 {
 	series_add(family_series(f, values), total > *last ? (double)(total - *last) : 0);
-	*last = total;
+	if (total > *last)
+		*last = total;
 }
 
 void syscall_metrics_counting(struct syscall_metrics *m, const struct channel_message *message)

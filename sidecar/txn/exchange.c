@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "flow/queued_segment.h"
 #include "txn/transaction.h"
 
 static void free_ring(struct exchanges *q)
@@ -40,13 +39,13 @@ struct exchange *exchanges_push(struct exchanges *q, bool *ret_is_full)
 	return e;
 }
 
-void exchanges_read(struct exchanges *q, uint32_t seq, uint64_t time_ns)
+void exchanges_read(struct exchanges *q, const struct last_read *read)
 {
 	for (unsigned i = 0; i < q->count; i++) {
 		struct exchange *e = exchanges_at(q, i);
 
-		if (!e->read_ns && e->request_end_ns && seq_diff(seq, e->request_end_seq) >= 0)
-			e->read_ns = time_ns;
+		if (!e->read_ns && e->request_end_ns)
+			e->read_ns = last_read_ns(read, e->request_end_seq);
 	}
 }
 

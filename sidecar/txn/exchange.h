@@ -14,6 +14,7 @@
 #include "proto/message.h"
 #include "proto/method.h"
 #include "proto/trace_context.h"
+#include "txn/last_read.h"
 
 struct active;
 struct headers;
@@ -34,7 +35,8 @@ struct exchange {
 	 * struct exchanges, or in an allocation of its own. NULL if no sink needs them.
 	 */
 	char *wire;
-	uint32_t request_end_seq; /* behind the segment with its last byte; with request_end_ns */
+	/* Where the run of bytes ends that has its last one; valid if request_end_ns is set. */
+	uint32_t request_end_seq;
 	uint16_t wire_target_len;
 	uint16_t status;
 	uint8_t wire_method_len;
@@ -95,21 +97,23 @@ static inline struct exchange *exchanges_oldest(struct exchanges *q)
 	return &q->ring[q->first];
 }
 /*
- * The newest request is complete, with a segment that ends before seq; body_bytes 0: none, or not
- * known. count > 0.
+ * The newest request is complete, with bytes that end before seq; body_bytes 0: none, or not known.
+ * count > 0.
  */
 static inline void exchanges_end_request(struct exchanges *q, uint64_t body_bytes, uint32_t seq,
-					 uint64_t time_ns)
+					 const struct last_read *read, uint64_t time_ns)
 {
 	struct exchange *e = exchanges_at(q, q->count - 1u);
 
 	e->request_end_ns = time_ns;
 	e->request_end_seq = seq;
+	if (read->time_ns)
+		e->read_ns = last_read_ns(read, seq);
 	if (body_bytes)
 		e->request_bytes = body_bytes;
 }
-/* The program has read everything before seq. */
-void exchanges_read(struct exchanges *q, uint32_t seq, uint64_t time_ns);
+/* The program has read something. */
+void exchanges_read(struct exchanges *q, const struct last_read *read);
 /* Removes the oldest exchange; count > 0. */
 void exchanges_pop(struct exchanges *q);
 void exchanges_release(struct exchanges *q);

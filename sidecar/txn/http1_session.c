@@ -224,7 +224,8 @@ static void on_message_end(void *ctx, bool is_response, uint64_t body_bytes, uin
 	if (!is_response) {
 		if (s->open.count && !s->is_unopened)
 			exchanges_end_request(&s->open, body_bytes,
-					      c->bytes[request_dir(s->role)].next, time_ns);
+					      c->bytes[request_dir(s->role)].next, &s->read,
+					      time_ns);
 		return;
 	}
 	if (s->is_interim)

@@ -233,7 +233,7 @@ static void on_end(struct conn *c, struct session *s, enum conn_end how, uint64_
 const struct protocol_ops http2_protocol = {
 	.data = on_data, .skip = on_skip, .lost = on_lost, .end = on_end};
 
-void http2_session_read(struct session *s, uint32_t seq, uint64_t time_ns)
+void http2_session_read(struct session *s)
 {
-	http2_streams_read(&s->http2->streams, seq, time_ns);
+	http2_streams_read(&s->http2->streams, &s->read);
 }

@@ -33,8 +33,8 @@ void http2_session_upgrade(struct conn *c, struct session *s, struct exchange *e
 
 struct http2_streams;
 
-/* The program has read everything before seq; the session has http2. */
-void http2_session_read(struct session *s, uint32_t seq, uint64_t time_ns);
+/* The program has read what session.read says; the session has http2. */
+void http2_session_read(struct session *s);
 
 /* The streams of a session that has http2; borrowed. */
 const struct http2_streams *http2_session_streams(const struct session *s);

@@ -76,6 +76,15 @@ static __attribute__((cold)) void take_headers(struct conn *c, struct call *call
 		call->headers->weight = weight;
 }
 
+static inline void end_request(const struct http2_streams *s, const struct conn *c,
+			       struct call *call, const struct http2_arrival *at)
+{
+	call->request_end_ns = at->last_ns;
+	call->request_end_seq = c->bytes[request_dir(s->role)].next;
+	call->read_ns =
+		last_read_ns(&((const struct session *)c->user)->read, call->request_end_seq);
+}
+
 static void begin_call(struct http2_streams *s, struct conn *c, const struct http2_arrival *at,
 		       uint32_t stream, const struct http2_head *head, bool is_end,
 		       bool may_have_ended)
@@ -99,9 +108,9 @@ static void begin_call(struct http2_streams *s, struct conn *c, const struct htt
 	env->stats.grpc_web_requests += head->content == HTTP2_CONTENT_GRPC_WEB;
 	attributes = attributes_find_http2(c, s->role, (enum call_kind)call->kind, head);
 	call->start_ns = at->first_ns;
-	call->request_end_ns = is_end ? at->last_ns : 0;
-	call->request_end_seq = c->bytes[request_dir(s->role)].next;
-	call->read_ns = 0;
+	call->request_end_ns = call->read_ns = 0;
+	if (is_end)
+		end_request(s, c, call, at);
 	call->known_method = attributes->known_method;
 	call->route = attributes->route;
 	call->rpc_method = attributes->rpc_method;
@@ -129,16 +138,6 @@ static void begin_call(struct http2_streams *s, struct conn *c, const struct htt
 	head->attributes->active = call->active;
 }
 
-/* call may be NULL. */
-static inline void end_request(const struct http2_streams *s, const struct conn *c,
-			       struct call *call, const struct http2_arrival *at)
-{
-	if (!call)
-		return;
-	call->request_end_ns = at->last_ns;
-	call->request_end_seq = c->bytes[request_dir(s->role)].next;
-}
-
 void http2_streams_request(struct http2_streams *s, struct conn *c, const struct http2_arrival *at,
 			   uint32_t stream, const struct http2_head *head, bool is_end,
 			   bool may_have_ended)
@@ -150,7 +149,7 @@ void http2_streams_request(struct http2_streams *s, struct conn *c, const struct
 
 		if (call && header_capture_is_on(&env_of(c)->headers))
 			take_headers(c, call, head, HEADERS_REQUEST_TRAILERS, 0);
-		if (is_end)
+		if (is_end && call)
 			end_request(s, c, call, at);
 		return;
 	}
@@ -172,12 +171,11 @@ static void end_response(struct http2_streams *s, struct conn *c, struct call *c
 		report(s, c, call, is_complete ? TXN_OK : TXN_MALFORMED, end_ns);
 }
 
-void http2_streams_read(struct http2_streams *s, uint32_t seq, uint64_t time_ns)
+void http2_streams_read(struct http2_streams *s, const struct last_read *read)
 {
 	for (struct call *call = s->calls.oldest; call; call = call->newer)
-		if (!call->read_ns && call->request_end_ns &&
-		    seq_diff(seq, call->request_end_seq) >= 0)
-			call->read_ns = time_ns;
+		if (!call->read_ns && call->request_end_ns)
+			call->read_ns = last_read_ns(read, call->request_end_seq);
 }
 
 /* Counts a response without a known request. */

@@ -54,9 +54,9 @@ void http2_streams_lost_end(struct http2_streams *s, struct conn *c, uint32_t st
 void http2_streams_reset(struct http2_streams *s, struct conn *c, const struct http2_arrival *at,
 			 uint32_t stream, uint32_t code);
 /* Frames of any stream may be missing from here on. */
-/* The program has read everything before seq. */
-void http2_streams_read(struct http2_streams *s, uint32_t seq, uint64_t time_ns);
 void http2_streams_miss(struct http2_streams *s);
+/* The program has read something. */
+void http2_streams_read(struct http2_streams *s, const struct last_read *read);
 
 /*
  * Upgrade: h2c. The request becomes stream 1 (RFC 7540 section 3.2); ownership of its members moves

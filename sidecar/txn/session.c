@@ -73,19 +73,20 @@ static void on_end(struct conn *c, enum conn_end how, uint64_t time_ns)
 	http1_session_release(s);
 }
 
-static void on_read(struct conn *c, uint32_t seq, uint64_t time_ns)
+void session_read(struct conn *c, const struct event_read *read, uint64_t time_ns)
 {
 	struct session *s = session_of(c);
 
 	if (c->role != ROLE_SERVER)
 		return;
-	exchanges_read(&s->open, seq, time_ns);
+	s->read = (struct last_read){*read, time_ns};
+	exchanges_read(&s->open, &s->read);
 	if (s->http2)
-		http2_session_read(s, seq, time_ns);
+		http2_session_read(s);
 }
 
 const struct conn_sink session_sink = {
 	.bytes = {.data = on_data, .skip = on_skip, .lost = on_lost, .fin = on_fin},
 	.end = on_end,
-	.read = on_read,
+	.read = session_read,
 };

@@ -74,6 +74,7 @@ enum uncopied {
 struct session {
 	const struct protocol_ops *protocol; /* NULL: not detected yet */
 	struct http2_session *http2; /* owned; NULL: not HTTP/2 */
+	struct last_read read; /* by the observed program, of a client that asks it */
 	/* HTTP/1 */
 	enum role role;
 	bool is_interim; /* the current response is a 1xx */
@@ -149,5 +150,7 @@ static inline bool session_is_tls(const struct conn *c)
 
 /* The sink of the table of connections, without TLS. */
 extern const struct conn_sink session_sink;
+/* The operation of session_sink, for a sink that hands on what it gets. */
+void session_read(struct conn *c, const struct event_read *read, uint64_t time_ns);
 
 #endif

@@ -39,7 +39,6 @@ static inline struct stages stages_of(uint64_t start_ns, uint64_t request_end_ns
 	if (!request_end_ns || (first_byte_ns && request_end_ns > first_byte_ns))
 		return s;
 	s.ns[STAGE_RECEIVE] = request_end_ns - start_ns;
-	/* Clocks of different CPUs may differ by some ns. */
 	if (read_ns >= request_end_ns && (!first_byte_ns || read_ns <= first_byte_ns)) {
 		program_ns = read_ns;
 		s.ns[STAGE_WAIT] = read_ns - request_end_ns;

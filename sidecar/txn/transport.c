@@ -206,13 +206,8 @@ void transport_no_secrets(struct conn *c, uint64_t time_ns)
 	check(c, s, time_ns);
 }
 
-static void on_read(struct conn *c, uint32_t seq, uint64_t time_ns)
-{
-	session_sink.read(c, seq, time_ns);
-}
-
 const struct conn_sink transport_sink = {
 	.bytes = {.data = on_data, .skip = on_skip, .lost = on_lost, .fin = on_fin},
 	.end = on_end,
-	.read = on_read,
+	.read = session_read,
 };

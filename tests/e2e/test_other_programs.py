@@ -131,8 +131,8 @@ class Exclusive(Case):
         """Then those that share with nobody are kept out, which is said."""
         sidelight = Sidelight(self, cgroup=self.app)
         self.assertFalse(self.attach(self.app, check=False))
-        self.assertIn(f"cgroup {self.app.path} takes only programs that share its hooks",
-                      sidelight.process.text())
+        said = f"cgroup {self.app.path} takes only programs that share its hooks"
+        harness.wait_for(said, lambda: said in sidelight.process.text())
         sidelight.stop()
         self.assertTrue(self.attach(self.app))
 

@@ -14,7 +14,7 @@ import observer
 import strace
 
 DRIVER = harness.ROOT / "build" / "tests" / "e2e" / "calls_driver"
-PROGRAMS = ("sl_sys_enter", "sl_sys_exit")
+PROGRAMS = ("sl_sys_enter", "sl_exit_reads")
 COUNT = "sidelight_syscall_duration_seconds_count"
 BYTES = "sidelight_syscall_bytes_total"
 ERRORS = "sidelight_syscall_errors_total"

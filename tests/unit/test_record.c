@@ -103,10 +103,12 @@ static void test_close_and_mute(void **state)
 	assert_int_equal(ev.kind, EVENT_MUTE);
 	assert_int_equal(ev.mute, SL_MUTE_UPGRADE);
 	assert_int_equal(read_record(&r, sizeof(r.h) - 1, &ev), -EBADMSG);
-	r.read = (struct sl_read){.h = {.kind = SL_READ, .time_ns = 7, .id = 8}, .seq = 9};
+	r.read = (struct sl_read){
+		.h = {.kind = SL_READ, .time_ns = 7, .id = 8}, .from_seq = 9, .to_seq = 10};
 	assert_int_equal(read_record(&r, sizeof(r.read), &ev), 0);
 	assert_int_equal(ev.kind, EVENT_READ);
-	assert_int_equal(ev.read_seq, 9);
+	assert_int_equal(ev.read.from_seq, 9);
+	assert_int_equal(ev.read.to_seq, 10);
 	assert_int_equal(read_record(&r, sizeof(r.read) - 1, &ev), -EBADMSG);
 }
 

@@ -22,6 +22,7 @@ struct wire {
 	uint64_t id;
 	uint32_t seq[2]; /* end of what was seen, by enum dir */
 	uint32_t reported[2]; /* end of what records reported of, lost ones included */
+	uint32_t read; /* the program has read all that came in before it */
 	uint32_t in_flight; /* of the other direction: seen, but the sender has not got it */
 	bool has_no_peer; /* events as from a source that does not know peer_seq */
 };
@@ -33,7 +34,8 @@ static inline struct wire wire_new(struct engine *e, uint64_t *now_ns, uint64_t 
 			     .now_ns = now_ns,
 			     .id = id,
 			     .seq = {UINT32_MAX - 50, UINT32_MAX - 300},
-			     .reported = {UINT32_MAX - 50, UINT32_MAX - 300}};
+			     .reported = {UINT32_MAX - 50, UINT32_MAX - 300},
+			     .read = UINT32_MAX - 50};
 }
 
 static inline void wire_event(struct wire *w, struct event *ev)
@@ -117,8 +119,9 @@ static inline void wire_close(struct wire *w, bool is_reset)
 /* The program has read all bytes that came in, but for so many. */
 static inline void wire_read(struct wire *w, uint32_t left)
 {
-	struct event ev = {.kind = EVENT_READ, .read_seq = w->seq[DIR_INGRESS] - left};
+	struct event ev = {.kind = EVENT_READ, .read = {w->read, w->seq[DIR_INGRESS] - left}};
 
+	w->read = ev.read.to_seq;
 	wire_event(w, &ev);
 }
 
