@@ -26,6 +26,7 @@ bench: deps-bench ## what it costs on this machine; leaves build/bench.md
 	@tests/bench/fields $(BIN)
 	@tests/bench/hostile --markdown $(BUILD)/bench.md $(BIN)
 	@tests/bench/webhook
+	@tests/bench/readers $(BIN)
 	@tests/bench/syscalls --markdown $(BUILD)/bench.md $(BIN)
 bench-exact: deps-guest ## instructions per request, in an emulated guest
 	@$(MAKE) --no-print-directory -s -j2 all $(NOTHING)
