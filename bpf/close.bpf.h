@@ -212,8 +212,13 @@ static __always_inline void process_fin(struct __sk_buff *skb, struct sock_state
 	/* The socket accepts an RST in sequence only (RFC 5961 section 3). */
 	if (seg->seq != next)
 		return;
-	/* The FIN of the client ends no request, so it needs no record. */
-	if (st->is_open && !is_reset && (dir != request_dir || st->role == SL_ROLE_UNKNOWN))
+	/*
+	 * The FIN of the client ends no request, so it needs no record. While another CPU still
+	 * sends the segment before it, a record would report the rest of that as uncopied: then
+	 * CLOSE tells the end.
+	 */
+	if (st->is_open && !is_reset && (dir != request_dir || st->role == SL_ROLE_UNKNOWN) &&
+	    !(dir == SL_INGRESS && is_ingress_busy(st)))
 		send_progress(st, dir, seg->seq, true);
 	end_direction(skb, dir == SL_EGRESS, is_reset);
 }
