@@ -10,8 +10,10 @@ import json
 import os
 import pathlib
 import re
+import signal
 import socket
 import ssl
+import time
 
 import harness
 import tls_schedule
@@ -200,6 +202,39 @@ class Tls(TlsCase):
                 for text in sidelight.latest_page().text, sidelight.process.text():
                     for secret in secrets | keys:
                         self.assertNotIn(secret[:32], text)
+                sidelight.stop()
+                server.stop()
+
+    def test_waiting_in_the_socket(self):
+        """A worker that stands still for 0.3 s: how long the record lay there, not the request."""
+        control = self.dir / "control.sock"
+        for version in "TLSv1.2", "TLSv1.3":
+            with self.subTest(version):
+                server = self.nginx(version, WORKERS=1)
+                sidelight = Sidelight(self, "--tls", "keys", "--syscalls", "on", "--control",
+                                      control, cgroup=server.cgroup)
+                self.wait_probed(sidelight, 2)
+                client = http.client.HTTPSConnection("127.0.0.1", server.tls, timeout=20,
+                                                     context=ssl._create_unverified_context())
+                for path in "/quick", "/late":
+                    master = server.process.pid
+                    children = pathlib.Path(f"/proc/{master}/task/{master}/children")
+                    (worker,) = map(int, children.read_text().split())
+                    if path == "/late":
+                        os.kill(worker, signal.SIGSTOP)
+                    client.request("GET", path)
+                    if path == "/late":
+                        time.sleep(0.3)
+                        os.kill(worker, signal.SIGCONT)
+                    client.getresponse().read()
+                sidelight.settle(server.port)
+                done = harness.run([harness.BINARY, "trace", "--control", control, "--last=1h",
+                                    "--format=ndjson"])
+                lines = {line["target"]: line for line in map(json.loads, done.stdout.splitlines())}
+                self.assertGreater(lines["/late"]["wait_ns"], 0.25e9)
+                self.assertLess(lines["/late"]["program_ns"], 0.1e9)
+                self.assertLess(lines["/quick"]["wait_ns"], 0.1e9)
+                client.close()
                 sidelight.stop()
                 server.stop()
 
