@@ -23,6 +23,9 @@
 #define AF_INET	    2
 #define SOCK_STREAM 1
 
+/* Reads of TCP sockets that are not reported, since the ring was filled by a quarter. */
+volatile __u64 reads_lost;
+
 /*
  * NULL: none. Without RCU: another thread may close the descriptor at the same time, and then
  * either answer is right. Memory that is gone reads as zeros or old values.
@@ -113,17 +116,23 @@ static __always_inline void report_read(struct task_struct *task, __u32 fd, __u6
 	struct tuple t;
 	__u64 id;
 
-	if (!sk || shared.produced - shared.consumed > ring_bytes / 4)
+	if (!sk)
 		return;
+	if (shared.produced - shared.consumed > ring_bytes / 4)
+		goto lost;
 	fill_tuple(sk, &t);
 	id = tuple_id(&t, first_egress_seq(tcp));
 	rec = ring_reserve(sizeof(*rec));
 	if (!rec)
-		return;
+		goto lost;
 	rec->h = (struct sl_header){.kind = SL_READ, .time_ns = now_ns, .id = id};
 	rec->to_seq = BPF_CORE_READ(tcp, copied_seq);
 	rec->from_seq = rec->to_seq - (__u32)bytes;
 	ring_submit(&rec->h);
+	return;
+
+lost:
+	__sync_fetch_and_add(&reads_lost, 1);
 }
 
 #endif

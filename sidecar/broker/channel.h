@@ -197,6 +197,7 @@ struct channel_message {
 			uint64_t lost; /* calls that are in no row, as the next ones */
 			uint64_t of_32bit; /* of 32-bit programs */
 			uint64_t errors_unnamed; /* errors that are not among CALL_ERRORS */
+			uint64_t reads_lost; /* reads that the capture was not told of */
 			uint64_t filter_ns; /* that a system call of anybody takes longer */
 			uint64_t network_filter_ns; /* network calls of others */
 		} counting;

@@ -95,6 +95,9 @@ static int start(struct syscall_counting *c)
 		 "meanwhile, which takes %" PRIu64 " ns (%" PRIu64 " ns for network calls of "
 		 "others)",
 		 c->filter_ns, c->network_filter_ns);
+	if (!syscalls_reports_reads(c->syscalls))
+		log_warn("run: this kernel cannot tell when requests are read: how long they wait "
+			 "in their sockets is not known");
 	return 0;
 }
 
@@ -123,6 +126,7 @@ static int say(struct syscall_counting *c, const struct syscall_counts *counts)
 		m.counting.lost = counts->lost;
 		m.counting.of_32bit = counts->of_32bit;
 		m.counting.errors_unnamed = counts->errors_unnamed;
+		m.counting.reads_lost = counts->reads_lost;
 	}
 	return channel_send(c->targets->channel, &m);
 }

@@ -134,6 +134,11 @@ static const struct bpf_program *exit_program(const struct syscalls_bpf *bpf)
 							     : bpf->progs.sl_exit_reads;
 }
 
+bool syscalls_reports_reads(const struct syscalls *s)
+{
+	return bpf_program__autoload(s->bpf->progs.sl_exit_reads);
+}
+
 static int attach(const struct bpf_program *program, struct bpf_link **ret_link)
 {
 	struct bpf_link *link = bpf_program__attach(program);
@@ -314,6 +319,7 @@ int syscalls_read(struct syscalls *s, struct syscall_counts **ret_counts)
 		  missed_runs(exit_program(bpf));
 	c->of_32bit = bpf->bss->of_32bit;
 	c->errors_unnamed = bpf->bss->errors_unnamed;
+	c->reads_lost = bpf->bss->reads_lost;
 out:
 	if (err)
 		syscall_counts_free(c);

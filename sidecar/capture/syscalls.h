@@ -44,6 +44,9 @@ int syscalls_add(struct syscalls *s, int cgroup_fd, uint64_t cgroup_id, uint32_t
 /* What was counted stays. */
 void syscalls_remove(struct syscalls *s, uint64_t cgroup_id);
 
+/* Whether the ring of the capture gets SL_READ records. */
+bool syscalls_reports_reads(const struct syscalls *s);
+
 int syscalls_attach(struct syscalls *s);
 void syscalls_detach(struct syscalls *s);
 
@@ -67,6 +70,7 @@ struct syscall_counts {
 	struct sl_call_row overflow[SL_CALLS_MAX]; /* threads without rows of their own, by call */
 	uint64_t lost; /* calls that are in no count */
 	uint64_t errors_unnamed; /* errors of rows that are not in errors: there was no room */
+	uint64_t reads_lost; /* calls that are counted, but whose reads were not reported */
 	uint64_t of_32bit; /* calls of 32-bit programs that were seen: these are not counted */
 };
 

@@ -24,7 +24,7 @@ static const double bounds[CHANNEL_CALL_BOUNDS] = {
 	1073.741824e-3, 4294.967296e-3, 17.179869184,
 };
 
-enum { DURATION, BYTES, BLOCKED, ERRORS, LOST, COUNTED, FILTER, FAMILIES };
+enum { DURATION, BYTES, BLOCKED, ERRORS, LOST, READS_LOST, COUNTED, FILTER, FAMILIES };
 
 static const struct family_desc descs[FAMILIES] = {
 	[DURATION] = {.name = "sidelight_syscall_duration_seconds",
@@ -58,6 +58,11 @@ static const struct family_desc descs[FAMILIES] = {
 		 .type = METRIC_COUNTER,
 		 .label_names = lost_labels,
 		 .label_count = 1},
+	[READS_LOST] =
+		{.name = "sidelight_syscall_reads_lost_total",
+		 .help = "Network system calls that have read when the ring of the capture was "
+			 "filled by a quarter: when their requests were read is not known.",
+		 .type = METRIC_COUNTER},
 	[COUNTED] = {.name = "sidelight_syscalls_counted",
 		     .help = "1 while system calls are counted, which all programs of the node pay "
 			     "for.",
@@ -79,6 +84,7 @@ struct syscall_metrics {
 	uint64_t lost; /* since the last one, as the next two */
 	uint64_t of_32bit;
 	uint64_t errors_unnamed;
+	uint64_t reads_lost;
 	struct channel_call calls[CALL_SLOTS]; /* the last rows; count 0: free */
 	struct channel_call_error errors[ERROR_SLOTS]; /* likewise */
 };
@@ -227,12 +233,13 @@ void syscall_metrics_counting(struct syscall_metrics *m, const struct channel_me
 	m->is_counting = is_on;
 	if (message->counting.beginnings != m->beginnings) {
 		m->beginnings = message->counting.beginnings;
-		m->lost = m->of_32bit = m->errors_unnamed = 0;
+		m->lost = m->of_32bit = m->errors_unnamed = m->reads_lost = 0;
 		memset(m->calls, 0, sizeof(m->calls));
 		memset(m->errors, 0, sizeof(m->errors));
 	}
 	add_grown(m->family[LOST], room, &m->lost, message->counting.lost);
 	add_grown(m->family[LOST], of_32bit, &m->of_32bit, message->counting.of_32bit);
+	add_grown(m->family[READS_LOST], NULL, &m->reads_lost, message->counting.reads_lost);
 	if (message->counting.errors_unnamed)
 		add_grown(m->family[ERRORS], unnamed, &m->errors_unnamed,
 			  message->counting.errors_unnamed);

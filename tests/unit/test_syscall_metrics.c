@@ -147,10 +147,13 @@ static void test_without_rows(void **state)
 static void test_lost(void **state)
 {
 	struct fixture *f = *state;
-	struct channel_message m = {
-		.kind = CHANNEL_COUNTING,
-		.count = 1,
-		.counting = {.beginnings = 1, .lost = 3, .of_32bit = 4, .errors_unnamed = 5}};
+	struct channel_message m = {.kind = CHANNEL_COUNTING,
+				    .count = 1,
+				    .counting = {.beginnings = 1,
+						 .lost = 3,
+						 .of_32bit = 4,
+						 .errors_unnamed = 5,
+						 .reads_lost = 6}};
 
 	assert_false(syscall_metrics_is_counting(f->metrics));
 	syscall_metrics_counting(f->metrics, &m);
@@ -163,6 +166,7 @@ static void test_lost(void **state)
 		series_value(f->registry, "sidelight_syscalls_lost_total{reason=\"room\"}"), 8);
 	assert_int_equal(
 		series_value(f->registry, "sidelight_syscalls_lost_total{reason=\"32bit\"}"), 8);
+	assert_int_equal(series_value(f->registry, "sidelight_syscall_reads_lost_total"), 12);
 	assert_int_equal(series_value(f->registry,
 				      "sidelight_syscall_errors_total{container=\"_OTHER\","
 				      "syscall=\"_OTHER\",errno=\"_OTHER\"}"),
