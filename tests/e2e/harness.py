@@ -66,6 +66,24 @@ def wait_for(what, event, seconds=10.0, pause=0.01):
         time.sleep(pause)
 
 
+def status_of(pid):
+    """The lines of /proc/PID/status."""
+    with open(f"/proc/{pid}/status") as f:
+        return {name: value.strip() for name, value in (line.split(":", 1) for line in f)}
+
+
+def status_at_rest(pid):
+    """As status_of(), once no capability is in force: a call-back that attaches may just run."""
+    read = []
+
+    def event():
+        read[:] = [status_of(pid)]
+        return int(read[0]["CapEff"], 16) == 0
+
+    wait_for("capabilities not to be in force", event)
+    return read[0]
+
+
 def free_port():
     """
     A port nobody listens on, below the range that outgoing connections use. No other test gets

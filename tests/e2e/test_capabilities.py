@@ -44,8 +44,7 @@ class LeastCapabilities(harness.Case):
             cgroup=server.cgroup,
             before=having(NEEDED),
         )
-        with open(f"/proc/{self.sidelight.process.popen.pid}/status") as status:
-            held = next(line.split()[1] for line in status if line.startswith("CapPrm"))
+        held = harness.status_at_rest(self.sidelight.process.pid)["CapPrm"]
         self.assertEqual(int(held, 16), sum(1 << bit for bit in NEEDED.values()), "capabilities held")
 
     def h2load(self, server, count, *options):

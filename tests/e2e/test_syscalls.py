@@ -374,17 +374,11 @@ class Privileges(Syscalls):
         super().setUp()
         harness.need("setpriv")
 
-    def held(self, pid):
-        lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
-        words = dict(line.split(":\t", 1) for line in lines if line.startswith("Cap"))
-        return {name: int(value, 16) for name, value in words.items()}
-
     def test_with_the_four_of_the_sidecar(self):
         cgroup = self.cgroup()
         counting = Counting(self, "--cgroup", cgroup, before=having(*CAPABILITIES))
-        held = self.held(counting.process.pid)
-        self.assertEqual(held["CapPrm"], sum(1 << bit for bit in CAPABILITIES.values()))
-        self.assertEqual(held["CapEff"], 0, "none is in force while it waits")
+        held = harness.status_at_rest(counting.process.pid)
+        self.assertEqual(int(held["CapPrm"], 16), sum(1 << n for n in CAPABILITIES.values()))
         self.assertEqual(self.spawn([DRIVER, "threads", "1", "5"], cgroup=cgroup).wait(), 0)
         self.assertEqual(total(counting.stop()["rows"], call="sendto"), 5)
 
@@ -402,8 +396,9 @@ class Privileges(Syscalls):
         self.assertEqual(self.spawn([DRIVER, "threads", "300", "1"], cgroup=cgroup).wait(), 0)
         process.send(signal.SIGINT)
         first = os.read(reader, 1)
-        held = self.held(process.pid)
-        self.assertEqual({held["CapPrm"], held["CapEff"], held["CapInh"]}, {0})
+        held = harness.status_of(process.pid)
+        for name in ("CapPrm", "CapEff", "CapInh"):
+            self.assertEqual(int(held[name], 16), 0, name)
         with os.fdopen(reader, "rb") as rest:
             rows = json.loads(first + rest.read())["rows"]
         self.assertEqual(total(rows, call="sendto"), 300)

@@ -93,8 +93,7 @@ class Admission(Ui):
                 for line in harness.pathlib.Path(f"/proc/net/{name}").read_text().splitlines()]
         listeners = [row[1] for row in rows if row[3] == "0A" and row[1].endswith(f":{port:04X}")]
         self.assertEqual(listeners, [f"0100007F:{port:04X}"])
-        with open(f"/proc/{process.pid}/status") as f:
-            status = dict(line.rstrip("\n").split(":\t", 1) for line in f)
+        status = harness.status_of(process.pid)
         for name in ("CapPrm", "CapEff", "CapInh", "CapAmb"):
             self.assertEqual(int(status[name], 16), 0, name)
         self.assertEqual(status["NoNewPrivs"], "1")

@@ -127,21 +127,17 @@ class Pods(harness.Case):
                 pod.close()
 
     def check_privileges(self, pod):
-        path = pathlib.Path(f"/proc/{pod.pid('sidelight')}/status")
-        status = dict(line.split(":\t", 1) for line in path.read_text().splitlines())
-        self.assertEqual(int(status["CapEff"], 16), 0, "in force while nothing is attached")
+        pid = pod.pid("sidelight")
+        status = harness.status_at_rest(pid)
         self.assertEqual(int(status["CapPrm"], 16), CAPABILITIES)
         self.assertEqual(int(status["CapBnd"], 16), CAPABILITIES)
         self.assertEqual(int(status["CapInh"], 16), 0)
-        self.assertEqual(status["NoNewPrivs"].strip(), "1")
-        (worker,) = (path.parent / "task" / path.parent.name / "children").read_text().split()
-        status = dict(
-            line.split(":\t", 1)
-            for line in pathlib.Path(f"/proc/{worker}/status").read_text().splitlines()
-        )
+        self.assertEqual(status["NoNewPrivs"], "1")
+        (worker,) = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        status = harness.status_of(worker)
         for name in ("CapEff", "CapPrm", "CapInh"):
             self.assertEqual(int(status[name], 16), 0, name)
-        self.assertEqual(status["Seccomp"].strip(), "2")
+        self.assertEqual(status["Seccomp"], "2")
 
     def check_counts(self, pod, sidecar):
         web = clients.send_plan(pod.web_port, [("GET", "/hello"), ("GET", "/missing")] * 100)
