@@ -5,7 +5,6 @@
 Real Pods: manifests as the webhook injects them, run by podman and runc.
 """
 import collections
-import pathlib
 import re
 import ssl
 import threading
@@ -16,7 +15,7 @@ import harness
 import clients
 import world
 from gateway import Certificates, FakeGateway, Pushgateway
-from observer import difference, health
+from observer import difference, health, worker_of
 from pod import InPod, Pod
 from podman import Podman
 
@@ -133,8 +132,7 @@ class Pods(harness.Case):
         self.assertEqual(int(status["CapBnd"], 16), CAPABILITIES)
         self.assertEqual(int(status["CapInh"], 16), 0)
         self.assertEqual(status["NoNewPrivs"], "1")
-        (worker,) = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        status = harness.status_of(worker)
+        status = harness.status_of(worker_of(pid))
         for name in ("CapEff", "CapPrm", "CapInh"):
             self.assertEqual(int(status[name], 16), 0, name)
         self.assertEqual(status["Seccomp"], "2")
