@@ -126,6 +126,8 @@ static void add_targets(struct socket_look *look, const struct targets *targets)
 		if (!s->target)
 			continue;
 		look->numbers[i] = s->target->number;
+		/* A part has no process, and sockets all the same. */
+		look->may_have_sockets |= s->part_of || cgroup_is_populated(&s->target->cgroup);
 		if (!s->target->cgroup.is_root && !s->until_ms)
 			holders_add(&look->holders, &s->target->cgroup, i);
 	}
@@ -149,7 +151,7 @@ int socket_look_begin(struct socket_look *look, int diag_fd, const struct target
 	programs_storages(targets->programs, look->map_fds);
 	/* Connections beyond the cap are in a counter of their own. */
 	look->has_storage = !programs_is_full(targets->programs);
-	return begin_list(look, diag_fd);
+	return look->may_have_sockets ? begin_list(look, diag_fd) : 0;
 }
 
 static int end(struct socket_look *look)
@@ -163,7 +165,7 @@ static int end(struct socket_look *look)
 
 int socket_look_step(struct socket_look *look)
 {
-	int done = 0;
+	int done = look->may_have_sockets ? 0 : 1;
 
 	for (int i = 0; i < STEP_PIECES && done == 0; i++)
 		done = sock_diag_step(&look->list, on_socket, look);

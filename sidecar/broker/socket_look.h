@@ -58,6 +58,7 @@ struct socket_look {
 	bool is_cut;
 	struct holders holders;
 	/* While it lasts: */
+	bool may_have_sockets; /* some target; else the kernel is not asked for its list */
 	const struct sockmap *sockmap; /* borrowed */
 	const struct socket_memories *before; /* likewise */
 	struct sock_diag_list list;

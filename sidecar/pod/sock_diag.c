@@ -26,10 +26,18 @@ enum { STATE_ESTABLISHED = 1, STATE_CLOSE_WAIT = 8, STATE_LISTEN = 10 };
 #define BUFFER_BYTES 32768
 /* The kernel answers while it is asked: this only bounds a fault. */
 #define TIMEOUT_S 2
+/* Of the one list that is under way. */
+#define SEQUENCE 1
 
+/*
+ * The older of the two requests: it has no family, so the kernel walks its
+ * table of connections once for IPv4 and IPv6, and not once for each
+ * (net/ipv4/inet_diag.c, inet_diag_dump_compat()). The walk is what a list
+ * costs where that table is large.
+ */
 struct request {
 	struct nlmsghdr header;
-	struct inet_diag_req_v2 diag;
+	struct inet_diag_req diag;
 	struct nlattr nest;
 	struct {
 		struct nlattr attr;
@@ -100,13 +108,10 @@ static int send_request(const struct sock_diag_list *l)
 {
 	const struct sock_diag_maps *maps = &l->maps;
 	struct request r = {
-		.header = {.nlmsg_type = SOCK_DIAG_BY_FAMILY,
+		.header = {.nlmsg_type = TCPDIAG_GETSOCK,
 			   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
-			   .nlmsg_seq = l->family},
-		.diag = {.sdiag_family = l->family,
-			 .sdiag_protocol = IPPROTO_TCP,
-			 .idiag_ext = 1u << (INET_DIAG_INFO - 1),
-			 .idiag_states = STATES},
+			   .nlmsg_seq = SEQUENCE},
+		.diag = {.idiag_ext = 1u << (INET_DIAG_INFO - 1), .idiag_states = STATES},
 		.nest = {.nla_type = INET_DIAG_REQ_SK_BPF_STORAGES | NLA_F_NESTED},
 	};
 	const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
@@ -280,7 +285,7 @@ static int read_messages(struct sock_diag_list *l, const char *buf, size_t len,
 	int err;
 
 	for (; is_whole(h, end); h = next_of(h)) {
-		if (h->nlmsg_seq != l->family)
+		if (h->nlmsg_seq != SEQUENCE)
 			continue;
 		if (h->nlmsg_type == NLMSG_DONE)
 			return 1;
@@ -299,7 +304,7 @@ static int read_messages(struct sock_diag_list *l, const char *buf, size_t len,
 
 int sock_diag_begin(struct sock_diag_list *l, int fd, const struct sock_diag_maps *maps, size_t max)
 {
-	*l = (struct sock_diag_list){.fd = fd, .left = max, .family = AF_INET};
+	*l = (struct sock_diag_list){.fd = fd, .left = max};
 	if (maps)
 		l->maps = *maps;
 	return send_request(l);
@@ -316,13 +321,6 @@ int sock_diag_step(struct sock_diag_list *l, void (*fn)(void *ctx, const struct 
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
 	done = read_messages(l, buf, (size_t)n, &sink);
-	/* A kernel without IPv6 has no such family. */
-	if (done == -ENOENT && l->family == AF_INET6)
-		done = 1;
-	if (done == 1 && l->family == AF_INET) {
-		l->family = AF_INET6;
-		return send_request(l);
-	}
 	if (done == -ENOENT)
 		return -EOPNOTSUPP;
 	if (done == 1 && l->is_unnamed && !l->is_named)

@@ -66,7 +66,6 @@ struct sock_diag_list {
 	int fd; /* borrowed */
 	struct sock_diag_maps maps;
 	size_t left; /* sockets that are still handed out; further ones are not */
-	uint8_t family; /* that is read now */
 	bool is_named; /* some socket had a cgroup */
 	bool is_unnamed; /* or had none */
 	bool is_cut; /* there were more */

@@ -125,6 +125,23 @@ class Elsewhere(Case):
         self.assertEqual(page.sum(UNSEEN, reason="other_cgroup"), 1)
         self.assertEqual(page.sum("sidelight_socket_looks_cut_total"), 0)
 
+    def test_a_cgroup_without_programs_costs_no_list(self):
+        """The kernel walks its table of all connections for one, which costs the whole node."""
+        harness.need("strace")
+
+        def lists(log):
+            return log.read_text().count("type=TCPDIAG_GETSOCK")
+
+        def traced(cgroup, name):
+            log = self.scratch(name)
+            Sidelight(self, cgroup=cgroup, before=["strace", "-f", "-e", "trace=sendto", "-o", log])
+            return log
+
+        idle = traced(self.cgroup(), "idle")
+        busy = traced(servers.Nginx(self).cgroup, "busy")
+        harness.wait_for("two looks", lambda: lists(busy) >= 2)
+        self.assertEqual(lists(idle), 0)
+
     def test_a_process_that_may_not_be_looked_at(self):
         """Without the capability, as in a Pod: looks that did not see all are counted."""
         server, group, port = self.serve_inherited(uid=NOBODY)

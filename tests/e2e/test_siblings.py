@@ -179,10 +179,11 @@ class Siblings(harness.Case):
 
         harness.wait_for("rest", is_at_rest)
         before = switches()
-        # Programs outside of the Pod, and in containers that are known, wake nobody.
-        for _ in range(20):
+        # Programs outside of the Pod, and in containers that are known, wake nobody. A look at
+        # sockets (broker/socket_check.c) may fall into it, which takes a few steps.
+        for _ in range(100):
             harness.run(["true"])
-        self.assertLessEqual(switches() - before, 1)
+        self.assertLess(switches() - before, 20)
 
     def test_proxies_and_names(self):
         for flags, wanted in (
