@@ -23,6 +23,7 @@
 #include "base/usage.h"
 #include "broker/discovery.h"
 #include "broker/channel.h"
+#include "broker/link_closer.h"
 #include "broker/named.h"
 #include "broker/process_name.h"
 #include "broker/socket_check.h"
@@ -225,6 +226,8 @@ static void lower(struct broker *b)
 
 	if (err)
 		log_warn("run: cannot give up capabilities (%s)", strerror(-err));
+	if (b->tls)
+		link_closer_start(&b->loop);
 	(void)malloc_trim(0);
 	resident_trim();
 }

@@ -2,6 +2,7 @@
 #include "broker/link_closer.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,27 @@ struct closing {
 
 /* On the loop's thread. */
 static size_t closing_count;
+static bool has_threads;
+
+static void do_nothing(uv_work_t *work)
+{
+	(void)work;
+}
+
+static void on_started(uv_work_t *work, int status)
+{
+	(void)status; /* it is never cancelled */
+	free(work);
+}
+
+void link_closer_start(uv_loop_t *loop)
+{
+	uv_work_t *work = malloc(sizeof(*work));
+
+	has_threads = work && uv_queue_work(loop, work, do_nothing, on_started) == 0;
+	if (!has_threads)
+		free(work);
+}
 
 static void close_all(uv_work_t *work)
 {
@@ -44,7 +66,7 @@ void link_closer_close(uv_loop_t *loop, const int *fds, size_t count)
 	assert(count <= LINK_CLOSER_MAX);
 	if (count == 0)
 		return;
-	c = calloc(1, sizeof(*c));
+	c = has_threads ? calloc(1, sizeof(*c)) : NULL;
 	if (c) {
 		c->work.data = c;
 		c->count = count;

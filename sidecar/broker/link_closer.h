@@ -11,6 +11,12 @@
 
 #define LINK_CLOSER_MAX 8
 
+/*
+ * Starts the threads, which have the capabilities of the caller from then on: so once these are
+ * lowered (pod/privilege.h). Before, links are closed by the caller itself.
+ */
+void link_closer_start(uv_loop_t *loop);
+
 /* Descriptors that are not closed yet. */
 size_t link_closer_count(void);
 

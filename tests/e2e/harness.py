@@ -73,15 +73,17 @@ def status_of(pid):
 
 
 def status_at_rest(pid):
-    """As status_of(), once no capability is in force: a call-back that attaches may just run."""
-    read = []
+    """
+    As status_of(), once no capability is in force in any thread: a call-back that attaches may just
+    run.
+    """
 
     def event():
-        read[:] = [status_of(pid)]
-        return int(read[0]["CapEff"], 16) == 0
+        threads = [status_of(f"{pid}/task/{tid}") for tid in os.listdir(f"/proc/{pid}/task")]
+        return all(int(thread["CapEff"], 16) == 0 for thread in threads)
 
     wait_for("capabilities not to be in force", event)
-    return read[0]
+    return status_of(pid)
 
 
 def free_port():
