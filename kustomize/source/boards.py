@@ -86,11 +86,11 @@ def team():
                              "HTTP {{workload}} to " + PEER_LEGEND),
                       target(errors(f"{by}, {PEER}", GRPC_CLIENT, WORKLOAD),
                              "gRPC {{workload}} to " + PEER_LEGEND), steps=ERROR_SHARE, width=12),
-                graph("TLS that is not seen", "Share of connections that begin with TLS. Their "
+                graph("TLS that is not seen", "Share of connections whose TLS is not decrypted. Their "
                       "requests are in no number here.", "percentunit",
                       target(share(
                           total(by, rate("sidelight_connections_muted_total",
-                                         f'{WORKLOAD},reason="tls"')),
+                                         f'{WORKLOAD},reason=~"tls|tls_dark"')),
                           total(by, rate("sidelight_connections_total", WORKLOAD))), legend),
                       most=1, width=12)),
         ])

@@ -120,7 +120,7 @@ def workload_alerts():
 
 def sidecar_alerts():
     lost = 'sidelight_events_lost_total{reason!~"close|mute"}'
-    tls = share(total(WORKLOAD, 'rate(sidelight_connections_muted_total{reason="tls"}[15m])'),
+    tls = share(total(WORKLOAD, 'rate(sidelight_connections_muted_total{reason=~"tls|tls_dark"}[15m])'),
                 total(WORKLOAD, "rate(sidelight_connections_total[15m])"))
     return [
         alert("SidelightSeesNoRequests", "15m", "info", f"{WHICH} sees no requests",
