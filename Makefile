@@ -277,6 +277,10 @@ $(BUILD)/tests/unit/test_toy: $(BUILD)/tests/toy/ping.o
 # a client that is faster than any script.
 E2E_DRIVERS := $(patsubst %,$(BUILD)/tests/e2e/%_driver,push ring flood takeover crowd calls key_log)
 -include $(E2E_DRIVERS:=.d)
+OLD_KERNEL := $(BUILD)/tests/e2e/old_kernel.so
+$(OLD_KERNEL): tests/e2e/old_kernel.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -shared -fPIC -o $@ $<
 
 $(BUILD)/tests/e2e/%: $(BUILD)/tests/e2e/%.o $(LIBRARY)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -322,7 +326,7 @@ SERIAL_TESTS = $(sort $(wildcard tests/e2e/test_*.py tests/pods/test_*.py))
 test: install-deps ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory -s -j2 test-build
 	@$(MAKE) --no-print-directory test-run
-test-build: $(PEERS) all $(UNIT_TESTS) $(E2E_DRIVERS) test-build-sanitized build-curl fetch-packages
+test-build: $(PEERS) all $(UNIT_TESTS) $(E2E_DRIVERS) $(OLD_KERNEL) test-build-sanitized build-curl fetch-packages
 # Without the archive of sources the image's tests are skipped, by name.
 .PHONY: build-curl
 build-curl:
@@ -359,7 +363,7 @@ coverage: install-deps ## lines of sidecar/ by folder that tests execute, and fu
 	-@tests/coverage run replay tests/replay/run.py
 	-@tests/coverage run e2e --serial $(COVERAGE_E2E)
 	@tests/coverage report
-coverage-build: all $(UNIT_TESTS) $(E2E_DRIVERS)
+coverage-build: all $(UNIT_TESTS) $(E2E_DRIVERS) $(OLD_KERNEL)
 
 # --- fuzzing -----------------------------------------------------------------------
 

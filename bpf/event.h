@@ -189,6 +189,9 @@ enum sl_secret_kind {
 /* Secrets that wait for user space at once. */
 #define SL_SECRETS 1024
 
+/* Cgroups whose processes are probed. */
+#define SL_WATCHED_MAX 64
+
 /* One secret of a handshake: an element of the map `secrets`, not of a ring, so that user space can
  * overwrite it. */
 struct sl_secret {
@@ -201,6 +204,19 @@ struct sl_secret {
 	__u64 tgid;
 	__u8 client_random[32];
 	__u8 value[SL_SECRET_MAX];
+};
+
+/* Where members of the kernel's structs are, and a size, in bytes: see capture/btf_layout.h. */
+struct sl_layout {
+	__u32 task_pid; /* struct task_struct */
+	__u32 task_tgid;
+	__u32 task_thread_pid;
+	__u32 pid_level; /* struct pid */
+	__u32 pid_numbers;
+	__u32 upid_nr; /* struct upid */
+	__u32 upid_ns;
+	__u32 upid_size;
+	__u32 ns_inum; /* of struct ns_common in struct pid_namespace */
 };
 
 /* A process was forked, or executed a program, in a watched cgroup. The only record of its ring. */

@@ -73,6 +73,8 @@ static void drop(struct targets *t, struct targets_slot *s)
 	target_close(s->target);
 	free(s->target);
 	*s = (struct targets_slot){0};
+	if (t->on_dropped)
+		t->on_dropped(t->on_dropped_ctx);
 }
 
 /* The next of those that ENDED, or NULL. */

@@ -29,6 +29,9 @@ struct targets {
 	void (*on_added)(void *ctx, const struct target *target);
 	void *on_added_ctx;
 	/* The set has changed; NULL: nobody asks. */
+	/* A place in the set is free again. */
+	void (*on_dropped)(void *ctx);
+	void *on_dropped_ctx;
 	void (*on_changed)(void *ctx);
 	void *on_changed_ctx;
 	struct targets_slot {

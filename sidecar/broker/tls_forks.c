@@ -25,7 +25,7 @@ static void replace(struct tls_probes *t, uint16_t file)
 	}
 }
 
-static void share(struct tls_probes *t, uint16_t file)
+void tls_forks_share(struct tls_probes *t, uint16_t file, const char *why)
 {
 	struct tls_file *f = &t->files[file];
 	int fd;
@@ -41,9 +41,9 @@ static void share(struct tls_probes *t, uint16_t file)
 		t->has_failed = true;
 		return;
 	}
-	log_info("tls: %s: processes that have it are forked for each connection; its probe is "
-		 "not kept to single processes any more",
-		 f->name);
+	log_info("tls: %s: its probe is not kept to single processes, and only those in watched "
+		 "cgroups are read (%s)",
+		 f->name, why);
 	f->shared_fd = fd;
 	replace(t, file);
 }
@@ -59,8 +59,9 @@ void tls_forks_ended(struct tls_probes *t, const struct tls_process *child)
 			parent = &t->processes[i];
 	if (!parent || ++parent->short_children < CHILDREN_MIN)
 		return;
-	/* share() removes the probe, so what follows takes its place. */
+	/* Sharing removes the probe, so what follows takes its place. */
 	for (size_t i = parent->probe_count; i > 0; i--)
 		if (i <= parent->probe_count)
-			share(t, parent->probe[i - 1].file);
+			tls_forks_share(t, parent->probe[i - 1].file,
+					"a process is forked for each connection");
 }

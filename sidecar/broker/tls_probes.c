@@ -10,6 +10,7 @@
 #include "broker/link_closer.h"
 #include "broker/mapped_files.h"
 #include "broker/tls_forks.h"
+#include "broker/tls_watch.h"
 #include "pod/privilege.h"
 #include "pod/process.h"
 
@@ -66,6 +67,14 @@ static bool has_probe(const struct tls_process *p, size_t file)
 	return false;
 }
 
+static void set_probed(struct tls_probes *t)
+{
+	if (t->reach == TLS_REACH_PROBED)
+		return;
+	t->reach = TLS_REACH_PROBED;
+	programs_read_tls(t->targets->programs);
+}
+
 static void attach(struct tls_probes *t, struct tls_process *p, uint16_t file)
 {
 	const struct tls_file *f = &t->files[file];
@@ -74,6 +83,12 @@ static void attach(struct tls_probes *t, struct tls_process *p, uint16_t file)
 
 	if (f->shared_fd >= 0 || has_probe(p, file))
 		return;
+	if (key_probes_way(t->probes) == KEY_PROBES_OF_ALL) {
+		tls_forks_share(t, file, "this kernel cannot keep it to one");
+		if (f->shared_fd >= 0)
+			set_probed(t);
+		return;
+	}
 	if (p->probe_count == TLS_PROBES_MAX) {
 		warn_full(t, "libraries in one process");
 		return;
@@ -91,10 +106,7 @@ static void attach(struct tls_probes *t, struct tls_process *p, uint16_t file)
 	p->probe[p->probe_count].fd = fd;
 	p->probe[p->probe_count++].file = file;
 	log_debug("tls: probing %s of process %d (%s)", f->name, (int)p->pid, comm);
-	if (t->reach != TLS_REACH_PROBED) {
-		t->reach = TLS_REACH_PROBED;
-		programs_read_tls(t->targets->programs);
-	}
+	set_probed(t);
 }
 
 /* Of one look at a process. */
@@ -271,20 +283,12 @@ static void drop_process(struct tls_probes *t, struct tls_process *p)
 /* Which processes the targets have now. */
 static void walk(struct tls_probes *t)
 {
+	tls_watch(t->probes, t->targets, t->watched);
 	for (size_t i = 0; i < t->process_count; i++)
 		t->processes[i].is_there = false;
-	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++) {
-		const struct target *target = t->targets->slots[i].target;
-		uint64_t id = target ? target->cgroup.id : 0;
-
-		if (t->watched[i] && t->watched[i] != id)
-			key_probes_forget(t->probes, t->watched[i]);
-		if (id && t->watched[i] != id && key_probes_watch(t->probes, id))
-			log_warn("tls: new processes of %s are not noticed", target->name);
-		t->watched[i] = id;
-		if (target)
-			(void)cgroup_each(&target->cgroup, on_process, t);
-	}
+	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++)
+		if (t->targets->slots[i].target)
+			(void)cgroup_each(&t->targets->slots[i].target->cgroup, on_process, t);
 	for (size_t i = t->process_count; i > 0; i--)
 		if (!t->processes[i - 1].is_there)
 			drop_process(t, &t->processes[i - 1]);
@@ -392,6 +396,14 @@ static void on_added(void *ctx, const struct target *target)
 	on_timer(&t->timer);
 }
 
+static void on_dropped(void *ctx)
+{
+	struct tls_probes *t = ctx;
+
+	t->is_changed = true;
+	set_timer(t);
+}
+
 static void start(struct tls_probes *t)
 {
 	library_search_init(&t->search, t->loop, on_found, on_done, t);
@@ -404,6 +416,8 @@ static void start(struct tls_probes *t)
 	t->on_added_ctx = t->targets->on_added_ctx;
 	t->targets->on_added = on_added;
 	t->targets->on_added_ctx = t;
+	t->targets->on_dropped = on_dropped;
+	t->targets->on_dropped_ctx = t;
 	report(t);
 }
 
@@ -425,9 +439,7 @@ struct tls_probes *tls_probes_new(uv_loop_t *loop, struct targets *targets)
 		start(t);
 		return t;
 	}
-	log_warn("tls: TLS is not decrypted: the kernel does not allow probes of single processes, "
-		 "which came with 6.10 (%s)",
-		 strerror(-err));
+	log_warn("tls: TLS is not decrypted: %s", key_probes_reason(err));
 	t->reach = TLS_REACH_KERNEL;
 	report(t);
 	free(t);
@@ -462,6 +474,7 @@ void tls_probes_stop(struct tls_probes *t)
 	t->is_stopped = true;
 	t->targets->on_added = t->on_added;
 	t->targets->on_added_ctx = t->on_added_ctx;
+	t->targets->on_dropped = NULL;
 	library_search_stop(&t->search);
 	uv_close((uv_handle_t *)&t->timer, NULL);
 	uv_close((uv_handle_t *)&t->poll, NULL);

@@ -13,6 +13,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "capture/btf_layout.h"
+#include "capture/key_events.h"
 #include "pod/privilege.h"
 #include "secrets.skel.h"
 
@@ -37,6 +39,9 @@ struct multi_attr {
 
 struct key_probes {
 	struct secrets_bpf *bpf;
+	enum key_probes_way way;
+	struct key_events events; /* if that is the way */
+	struct sl_layout layout;
 	struct ring_buffer *ring; /* of secrets, */
 	struct ring_buffer *processes; /* and of processes */
 	int epoll_fd; /* for both; -1: not open */
@@ -66,9 +71,15 @@ static int create_link(const struct key_probes *p, const char *path, pid_t pid, 
 
 /* "/" is no file, which only a kernel notices that has such links. One that keeps them to a whole
  * process refuses a negative pid before that. */
-static bool has_sound_links(const struct key_probes *p)
+static int find_links(struct key_probes *p)
 {
-	return create_link(p, "/", 0, 0, 0) == -EBADF && create_link(p, "/", -1, 0, 0) == -EINVAL;
+	int err = create_link(p, "/", 0, 0, 0);
+
+	if (err != -EBADF)
+		return err == -EPERM ? err : -EOPNOTSUPP;
+	p->way = create_link(p, "/", -1, 0, 0) == -EINVAL ? KEY_PROBES_OF_PROCESSES
+							  : KEY_PROBES_OF_ALL;
+	return 0;
 }
 
 static int on_filled(void *ctx, void *data, size_t len)
@@ -83,6 +94,8 @@ static int on_filled(void *ctx, void *data, size_t len)
 	memcpy(&index, data, sizeof(index));
 	if (bpf_map_lookup_elem(fd, &index, &p->taken[p->count]) == 0) {
 		(void)bpf_map_update_elem(fd, &index, &empty, BPF_ANY); /* it exists */
+		if (p->way == KEY_PROBES_BY_EVENTS)
+			key_events_give_back(&p->events, index);
 		p->count++;
 	}
 	return p->count == p->max ? -ENOSPC : 0; /* ends ring_buffer__consume() */
@@ -121,21 +134,89 @@ static int attach_tracepoints(struct key_probes *p)
 	return p->bpf->links.sl_process_exec && p->bpf->links.sl_process_fork ? 0 : -errno;
 }
 
+/* Returns 0 or negative errno. */
+static int find_layout(struct sl_layout *ret)
+{
+	struct btf_wanted w[] = {
+		{"task_struct", "pid", 0},
+		{"task_struct", "tgid", 0},
+		{"task_struct", "thread_pid", 0},
+		{"pid", "level", 0},
+		{"pid", "numbers", 0},
+		{"upid", "nr", 0},
+		{"upid", "ns", 0},
+		{"upid", NULL, 0},
+		{"pid_namespace", "ns", 0},
+		{"ns_common", "inum", 0},
+	};
+	int err = btf_layout_of_kernel(w, sizeof(w) / sizeof(w[0]));
+
+	*ret = (struct sl_layout){
+		.task_pid = w[0].bytes,
+		.task_tgid = w[1].bytes,
+		.task_thread_pid = w[2].bytes,
+		.pid_level = w[3].bytes,
+		.pid_numbers = w[4].bytes,
+		.upid_nr = w[5].bytes,
+		.upid_ns = w[6].bytes,
+		.upid_size = w[7].bytes,
+		.ns_inum = w[8].bytes + w[9].bytes,
+	};
+	return err;
+}
+
 /* Before loading. */
-static int configure(struct key_probes *p)
+static int configure(struct key_probes *p, bool has_links)
 {
 	struct stat ns;
 
 	if (stat("/proc/self/ns/pid", &ns))
 		return -errno;
+	p->bpf->rodata->layout = p->layout;
 	/* The kernel's own dev_t (include/linux/kdev_t.h), which is not that of stat(2). */
 	p->bpf->rodata->ns_dev = (uint64_t)major(ns.st_dev) << 20 | minor(ns.st_dev);
 	p->bpf->rodata->ns_ino = ns.st_ino;
 #ifdef __aarch64__
 	p->bpf->rodata->is_arm64 = 1;
 #endif
+	if (!has_links)
+		return bpf_program__set_autoload(p->bpf->progs.sl_secret, false);
 	return bpf_program__set_expected_attach_type(p->bpf->progs.sl_secret,
 						     (enum bpf_attach_type)UPROBE_MULTI);
+}
+
+static int load(struct key_probes *p, bool has_links)
+{
+	int err;
+
+	p->bpf = secrets_bpf__open();
+	if (!p->bpf)
+		return -errno;
+	err = configure(p, has_links);
+	return err ? err : secrets_bpf__load(p->bpf);
+}
+
+/* Where there are no links: perf events, if their capability is there. */
+static int load_for_events(struct key_probes *p)
+{
+	struct key_event_maps maps;
+	int err;
+
+	secrets_bpf__destroy(p->bpf);
+	p->bpf = NULL;
+	if (!privilege_keep_admin(true))
+		return -EOPNOTSUPP;
+	p->way = KEY_PROBES_BY_EVENTS;
+	err = load(p, false);
+	if (err)
+		return err;
+	maps = (struct key_event_maps){
+		.secrets = bpf_map__fd(p->bpf->maps.secrets),
+		.filled = bpf_map__fd(p->bpf->maps.filled),
+		.watched = bpf_map__fd(p->bpf->maps.watched),
+		.bss = bpf_map__fd(p->bpf->maps.bss),
+	};
+	return key_events_init(&p->events, &maps);
 }
 
 int key_probes_new(struct key_probes **ret_probes)
@@ -147,26 +228,25 @@ int key_probes_new(struct key_probes **ret_probes)
 	if (!p)
 		return -ENOMEM;
 	p->epoll_fd = -1;
-	p->bpf = secrets_bpf__open();
-	if (!p->bpf) {
-		err = -errno;
-		goto fail;
-	}
-	err = configure(p);
+	p->events.taken_fd = -1;
+	err = find_layout(&p->layout);
+	if (err)
+		goto out;
+	err = load(p, true);
 	if (!err)
-		err = secrets_bpf__load(p->bpf);
-	if (err || !has_sound_links(p)) {
-		err = err == -EPERM || err == -ENOMEM ? err : -EOPNOTSUPP;
-		goto fail;
-	}
-	err = open_rings(p);
+		err = find_links(p);
+	if (err && err != -EPERM && err != -ENOMEM)
+		err = load_for_events(p);
+	if (!err)
+		err = open_rings(p);
 	if (!err)
 		err = attach_tracepoints(p);
-	if (err)
-		goto fail;
-	*ret_probes = p;
-	return 0;
-fail:
+out:
+	if (!err) {
+		*ret_probes = p;
+		return 0;
+	}
+	(void)privilege_keep_admin(false);
 	key_probes_free(p);
 	return err;
 }
@@ -179,6 +259,7 @@ void key_probes_free(struct key_probes *p)
 		(void)close(p->epoll_fd); /* nothing is buffered behind it */
 	ring_buffer__free(p->ring);
 	ring_buffer__free(p->processes);
+	key_events_release(&p->events);
 	secrets_bpf__destroy(p->bpf);
 	free(p);
 }
@@ -208,11 +289,33 @@ static uint64_t cookie_of(const struct key_log_registers *r)
 int key_probes_attach(struct key_probes *p, int file_fd, pid_t pid, const struct key_log_site *site)
 {
 	scoped_privilege int raised = privilege_raise();
+	uint64_t cookie = cookie_of(&site->registers) | (pid ? 0 : SL_COOKIE_SHARED);
 	char path[32];
 
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", file_fd); /* shorter */
-	return create_link(p, path, pid, site->offset,
-			   cookie_of(&site->registers) | (pid ? 0 : SL_COOKIE_SHARED));
+	if (p->way == KEY_PROBES_BY_EVENTS)
+		return key_events_attach(&p->events, path, pid, site->offset, cookie);
+	return create_link(p, path, pid, site->offset, cookie);
+}
+
+const char *key_probes_reason(int err)
+{
+	switch (err) {
+	case -EOPNOTSUPP:
+		return "the kernel has no uprobe_multi (Linux 6.6), and without it the probes need "
+		       "CAP_SYS_ADMIN, which is missing";
+	case -ENOENT:
+		return "the kernel has no type information (BTF)";
+	case -ENODEV:
+		return "the kernel has no uprobes";
+	default:
+		return strerror(-err);
+	}
+}
+
+enum key_probes_way key_probes_way(const struct key_probes *p)
+{
+	return p->way;
 }
 
 int key_probes_fd(const struct key_probes *p)
@@ -220,22 +323,32 @@ int key_probes_fd(const struct key_probes *p)
 	return p->epoll_fd;
 }
 
-int key_probes_watch(struct key_probes *p, uint64_t cgroup_id)
+int key_probes_watch(struct key_probes *p, uint32_t slot, const struct cgroup *cg)
 {
 	scoped_privilege int raised = privilege_raise();
 	uint8_t one = 1;
 
-	return bpf_map_update_elem(bpf_map__fd(p->bpf->maps.watched), &cgroup_id, &one, BPF_ANY)
-		       ? -errno
-		       : 0;
+	int err;
+
+	if (bpf_map_update_elem(bpf_map__fd(p->bpf->maps.watched), &slot, &cg->fd, BPF_ANY))
+		return -errno;
+	if (bpf_map_update_elem(bpf_map__fd(p->bpf->maps.watched_ids), &cg->id, &one, BPF_ANY)) {
+		err = -errno;
+		key_probes_forget(p, slot, cg->id);
+		return err;
+	}
+	if (p->bpf->bss->counters.watched_end <= slot)
+		p->bpf->bss->counters.watched_end = slot + 1;
+	return 0;
 }
 
-void key_probes_forget(struct key_probes *p, uint64_t cgroup_id)
+void key_probes_forget(struct key_probes *p, uint32_t slot, uint64_t cgroup_id)
 {
 	scoped_privilege int raised = privilege_raise();
 
-	/* It may be gone already. */
-	(void)bpf_map_delete_elem(bpf_map__fd(p->bpf->maps.watched), &cgroup_id);
+	/* They may be gone already. */
+	(void)bpf_map_delete_elem(bpf_map__fd(p->bpf->maps.watched), &slot);
+	(void)bpf_map_delete_elem(bpf_map__fd(p->bpf->maps.watched_ids), &cgroup_id);
 }
 
 void key_probes_processes(struct key_probes *p, key_probes_process_fn fn, void *ctx)
@@ -258,5 +371,5 @@ size_t key_probes_take(struct key_probes *p, struct sl_secret *ret_secrets, size
 
 uint64_t key_probes_lost(const struct key_probes *p)
 {
-	return p->bpf->bss->lost_full + p->bpf->bss->lost_memory;
+	return p->bpf->bss->counters.lost_full + p->bpf->bss->counters.lost_memory;
 }

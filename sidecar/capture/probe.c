@@ -306,13 +306,21 @@ static int check_jit(struct probe *p, struct context *c)
 
 static int check_key_probes(struct probe *p, struct context *c)
 {
+	static const char *const ways[] = {
+		[KEY_PROBES_OF_PROCESSES] = "of single processes",
+		[KEY_PROBES_OF_ALL] = "of all processes that have a file",
+		[KEY_PROBES_BY_EVENTS] = "by perf events",
+	};
 	struct key_probes *probes;
 	int err = key_probes_new(&probes);
 
-	(void)p;
 	(void)c;
-	if (!err)
+	if (!err) {
+		detail(p, "%s", ways[key_probes_way(probes)]);
 		key_probes_free(probes);
+	} else {
+		detail(p, "%s", key_probes_reason(err));
+	}
 	return err;
 }
 

@@ -37,7 +37,7 @@ const struct option option_table[] = {
 	 365ull * DAY_MS},
 	{NULL, "tls", "SIDELIGHT_TLS", "keys|off", "off",
 	 "keys: decrypt TLS, with the secrets that probes in the libraries of the watched "
-	 "processes copy once per handshake (experimental; needs Linux 6.10)",
+	 "processes copy once per handshake (before Linux 6.6 with CAP_SYS_ADMIN only)",
 	 KIND_WORD, IN_RUN, AT(tls), 0, 0},
 	{NULL, "side", NULL, "server|client", "server",
 	 "which end of the connections is the observed one", KIND_WORD, IN_REPLAY, AT(side), 0, 0},

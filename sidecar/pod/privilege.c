@@ -14,8 +14,11 @@ static const cap_value_t for_sockets[] = {CAP_DAC_READ_SEARCH};
 /* To signal its processes, and to remove its cgroup: the root of the mount is mode 0555. */
 static const cap_value_t for_command[] = {CAP_KILL, CAP_DAC_OVERRIDE};
 
+static const cap_value_t admin[] = {CAP_SYS_ADMIN};
+
 static bool is_lowered;
 static bool has_command;
+static bool keeps_admin;
 static int depth; /* scopes that have raised */
 
 static bool is_permitted(cap_t caps, cap_value_t which)
@@ -80,15 +83,14 @@ static void release(cap_t now, cap_t next)
 /* What is permitted of all that is needed, into this flag; into the others as requested. */
 static int set_needed(bool in_force, bool keeps_rest)
 {
-	static const cap_value_t admin[] = {CAP_SYS_ADMIN};
 	cap_t now = cap_get_proc();
 	cap_t next = keeps_rest ? cap_dup(now) : cap_init();
 	int err = now && next ? 0 : -ENOMEM;
 
 	if (!err)
 		err = keep(now, next, needed, COUNT(needed), in_force);
-	if (!err && needs_admin(now))
-		err = keep(now, next, admin, COUNT(admin), in_force);
+	if (!err && (keeps_admin || needs_admin(now)))
+		err = keep(now, next, admin, COUNT(admin), in_force && needs_admin(now));
 	if (!err)
 		err = keep(now, next, for_sockets, COUNT(for_sockets), in_force);
 	if (!err && has_command)
@@ -102,6 +104,28 @@ static int set_needed(bool in_force, bool keeps_rest)
 int privilege_init(void)
 {
 	return set_needed(true, true);
+}
+
+bool privilege_keep_admin(bool wants)
+{
+	cap_t now = cap_get_proc();
+
+	keeps_admin = wants && now && is_permitted(now, CAP_SYS_ADMIN);
+	if (now)
+		(void)cap_free(now);
+	return keeps_admin;
+}
+
+void privilege_force_admin(bool in_force)
+{
+	cap_t caps = is_lowered && keeps_admin ? cap_get_proc() : NULL;
+
+	/* What then is refused says so itself; where it stands in for others, it stays. */
+	if (caps && !needs_admin(caps) &&
+	    cap_set_flag(caps, CAP_EFFECTIVE, 1, admin, in_force ? CAP_SET : CAP_CLEAR) == 0)
+		(void)cap_set_proc(caps);
+	if (caps)
+		(void)cap_free(caps);
 }
 
 int privilege_lower(bool with_command)

@@ -30,6 +30,14 @@ int privilege_init(void);
  */
 int privilege_lower(bool with_command);
 
+/*
+ * Before that: CAP_SYS_ADMIN is needed for itself, so it stays permitted, or is not, after all.
+ * Raising does not put it in force. Returns whether it stays.
+ */
+bool privilege_keep_admin(bool wants);
+/* For a system call. Before privilege_lower() everything is in force: no-op. */
+void privilege_force_admin(bool in_force);
+
 /* The value is to be given to privilege_drop(). */
 int privilege_raise(void);
 void privilege_drop(const int *raised);

@@ -60,7 +60,18 @@ while True:
 SSL_REQUEST = b"\0\0\0\x08\x04\xd2\x16\x2f"
 
 
+def way():
+    """How this kernel lets a program be probed."""
+    release = tuple(int(n) for n in re.findall(r"\d+", os.uname().release)[:2])
+    if release >= (6, 10):
+        return "of single processes"
+    return "of all processes that have a file" if release >= (6, 6) else "by perf events"
+
+
 class Tls(TlsCase):
+    WAY = way()
+    NGINX_PROBES = 3  # the first process and two workers
+
     def test_nginx(self):
         """Processes that run already, keep-alive and a connection for each request."""
         for version in "TLSv1.2", "TLSv1.3":
@@ -122,7 +133,10 @@ class Tls(TlsCase):
         page = sidelight.wait_counted(len(sent), side="client")
         self.assertEqual(page.requests("client"), expected)
         self.assert_https(page, len(sent), side="client")
-        # Its probe is there from exec on, and stays.
+        self.check_early_probe(sidelight)
+
+    def check_early_probe(self, sidelight):
+        """Its probe is there from exec on, and stays."""
         line = r"probing \S*libssl\S* of process \d+ \(curl\)"
         self.assertEqual(len(re.findall(line, sidelight.process.text())), 1)
 
@@ -303,6 +317,32 @@ class Tls(TlsCase):
             self.assertEqual(found[name]["state"], state)
             self.assertIn(detail, found[name]["found"])
         self.assertIn(name, harness.run([harness.BINARY, "doctor", "--cgroup", cgroup]).stdout)
+        way = next(row["found"] for row in rows if row["check"] == "TLS probes")
+        self.assertEqual(way, self.WAY)
+
+    def test_looked_at_on_demand(self):
+        """trace, where no sidecar runs."""
+        server = self.nginx("TLSv1.3")
+        process = self.spawn(
+            [harness.BINARY, "trace", "--format=ndjson", "--cgroup", server.cgroup, "--log-level=debug"],
+            env={"SIDELIGHT_TLS": "keys"},
+        )
+        probed = self.PROBED.replace("$FILE", "libssl")
+        harness.wait_for(
+            "its probes",
+            lambda: len(re.findall(probed, process.text())) == self.NGINX_PROBES,
+            seconds=30,
+        )
+        sent = self.ask(server, False)
+        logged = server.expected(len(sent)).total()
+
+        def lines():
+            return [json.loads(l) for l in process.text().splitlines() if l.startswith("{")]
+
+        harness.wait_for("the lines", lambda: len(lines()) == logged)
+        process.send(signal.SIGINT)
+        self.assertEqual(process.wait(), 0, process.text())
+        self.assertEqual({line["scheme"] for line in lines()}, {"https"})
 
     def test_off(self):
         """By default nothing is loaded for TLS, and the connections are counted as such."""

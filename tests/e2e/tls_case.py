@@ -25,7 +25,7 @@ LISTEN = """
 
 
 def has_probes():
-    """Whether this kernel keeps a probe to one process: what doctor says."""
+    """Whether this kernel has uprobes that we may use: what doctor says."""
     checks = json.loads(harness.run([harness.BINARY, "doctor", "--format", "json"], check=False).stdout)
     return any(c["check"] == "TLS probes" and c["state"] == "yes" for c in checks)
 
@@ -33,10 +33,12 @@ def has_probes():
 def setUpModule():
     """Of the tests that import it."""
     if not has_probes():
-        raise unittest.SkipTest("this kernel has no probes of single processes")
+        raise unittest.SkipTest("this kernel does not allow the probes")
 
 
 class TlsCase(harness.Case):
+    PROBED = "probing [^ ]*$FILE[^ ]* of process"  # in the log
+
     def setUp(self):
         super().setUp()
         harness.need("nginx", "curl", "openssl")
@@ -102,7 +104,7 @@ class TlsCase(harness.Case):
         harness.wait_for("the server", lambda: harness.is_listening(port))
         harness.wait_for(
             "the probe",
-            lambda: re.search(f"probing [^ ]*{file}[^ ]* of process", sidelight.process.text()),
+            lambda: re.search(self.PROBED.replace("$FILE", file), sidelight.process.text()),
             seconds=30,
         )
         return sidelight, port
