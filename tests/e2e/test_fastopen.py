@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """TCP Fast Open: a request in the SYN is counted on both sides, and what follows it."""
+# tests/run: shares the machine
 import harness
 import network
 import servers
-from observer import Sidelight
+from observer import Sidelight, health
 
 # Client and server, without a cookie, for listeners that did not ask for it
 # (Documentation/networking/ip-sysctl.rst, tcp_fastopen).
@@ -78,7 +79,7 @@ class FastOpen(harness.Case):
         self.assertEqual(page.sum("sidelight_responses_unpaired_total"), 0)
         observer.wait_counted(6 * COUNT, side="client")
         page = observer.scrape()
-        self.assertEqual(page.requests("client"), EXPECTED)
+        self.assertEqual(page.requests("client"), EXPECTED, health(page))
         self.assertEqual(page.lost(), {})
         return page
 
