@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where members of the kernel's structs are, from its type information (BTF, Documentation/bpf/
- * btf.rst). For a few of them this takes a tenth of the time in which a loader relocates a program
- * (CO-RE), which indexes all types first.
+ * btf.rst). For a few of them this costs less than relocating a program (CO-RE), for which a loader
+ * copies and indexes all types first.
  */
 #ifndef SIDELIGHT_CAPTURE_BTF_LAYOUT_H
 #define SIDELIGHT_CAPTURE_BTF_LAYOUT_H
@@ -13,8 +13,8 @@
 /* All entries of one struct stand together. */
 struct btf_wanted {
 	const char *type; /* struct */
-	const char *
-		name; /* of a member that is no bit field; NULL: the size of the struct is wanted */
+	/* Of a member that is no bit field; NULL: the size of the struct is wanted. */
+	const char *name;
 	uint32_t bytes; /* the result: offset, or size */
 };
 

@@ -275,6 +275,17 @@ static void hand_out(struct sock_diag_list *l, const struct sock_info *s, const 
 	}
 }
 
+/* A list that failed on the way ends as one that is complete does, with its error behind it.
+ * Returns 1 or negative errno. */
+static int read_end(const struct nlmsghdr *h)
+{
+	int err = 0;
+
+	if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(err)))
+		memcpy(&err, NLMSG_DATA(h), sizeof(err));
+	return err < 0 ? err : 1;
+}
+
 /* 1: the answer is complete. 0: more follows. Else negative errno. */
 static int read_messages(struct sock_diag_list *l, const char *buf, size_t len,
 			 const struct sink *sink)
@@ -288,7 +299,7 @@ static int read_messages(struct sock_diag_list *l, const char *buf, size_t len,
 		if (h->nlmsg_seq != SEQUENCE)
 			continue;
 		if (h->nlmsg_type == NLMSG_DONE)
-			return 1;
+			return read_end(h);
 		if (h->nlmsg_type == NLMSG_ERROR) {
 			if (h->nlmsg_len < NLMSG_LENGTH(sizeof(struct nlmsgerr)))
 				return -EBADMSG;
