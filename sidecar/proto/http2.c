@@ -32,9 +32,7 @@ static void drop_block(struct http2 *p)
 void http2_release(struct http2 *p)
 {
 	drop_block(p);
-	if (p->heads)
-		http2_heads_release(p->heads);
-	memory_free(p->memory->account, p->heads);
+	http2_heads_free(p->heads);
 	p->heads = NULL;
 }
 
@@ -49,27 +47,20 @@ bool http2_is_out_of_sync(const struct http2 *p)
 	return p->state == SYNC;
 }
 
+/* Returns NULL if there is no memory. */
+static struct http2_heads *heads_of(struct http2 *p)
+{
+	if (!p->heads)
+		p->heads = http2_heads_new(p->memory, p->generation, p->wants_trace, p->observer);
+	return p->heads;
+}
+
 bool http2_next_frame(const struct http2 *p, uint32_t *ret_ahead)
 {
 	if (p->state == SYNC || p->state == PREFACE || (p->state == FRAME && p->have))
 		return false;
 	*ret_ahead = p->state == FRAME ? 0 : p->left;
 	return true;
-}
-
-/* Returns NULL if there is no memory. */
-static struct http2_heads *heads_of(struct http2 *p)
-{
-	if (!p->heads) {
-		p->heads = memory_calloc(p->memory->account, 1, sizeof(*p->heads));
-		if (p->heads) {
-			p->heads->hpack.memory = p->memory;
-			p->heads->generation = p->generation;
-			p->heads->wants_trace = p->wants_trace;
-			p->heads->observer = p->observer;
-		}
-	}
-	return p->heads;
 }
 
 static void forget_table(struct http2 *p)
@@ -102,15 +93,19 @@ static void fail(struct http2 *p, const struct out *out, enum parse_fail why)
 	out->sink->fail(out->ctx, &p->at, why);
 }
 
-/* Decodes a complete header block; never returns NULL. */
-static const struct http2_head *read_block(struct http2 *p, const struct out *out, struct span data)
+/* Decodes a complete header block; never returns NULL. stream 0: of no stream's head. */
+static const struct http2_head *read_block(struct http2 *p, const struct out *out, struct span data,
+					   uint32_t stream, bool is_end)
 {
 	struct http2_heads *heads = heads_of(p);
 	const struct http2_head *head;
 	int err = -ENOMEM;
 
-	if (heads)
+	if (heads) {
+		heads->stream = stream;
+		heads->is_end = is_end;
 		err = http2_heads_read(heads, data, &head);
+	}
 	if (!err)
 		return head;
 	out->sink->fail(out->ctx, &p->at, err == -ENOMEM ? PARSE_FAIL_MEMORY : PARSE_FAIL_BLOCK);
@@ -131,7 +126,8 @@ static void end_block(struct http2 *p, const struct out *out)
 		out->sink->fail(out->ctx, &p->at, (enum parse_fail)b->why);
 		head = http2_head_unknown();
 	} else {
-		head = read_block(p, out, (struct span){b->len ? b->data : "", b->len});
+		head = read_block(p, out, (struct span){b->len ? b->data : "", b->len},
+				  b->is_push ? 0 : b->stream, b->is_end);
 	}
 	if (!b->is_push)
 		out->sink->head(out->ctx, &at, b->stream, head, b->is_end);
@@ -162,7 +158,8 @@ static inline bool whole_block(struct http2 *p, struct span payload, const struc
 	p->at.weight = 0;
 	if (!http2_block_trim(f, &payload, &p->at.weight))
 		return false;
-	head = read_block(p, out, payload);
+	head = read_block(p, out, payload, f->type == HTTP2_HEADERS ? f->stream : 0,
+			  f->flags & HTTP2_FLAG_END_STREAM);
 	if (f->type == HTTP2_HEADERS)
 		out->sink->head(out->ctx, &p->at, f->stream, head,
 				f->flags & HTTP2_FLAG_END_STREAM);

@@ -127,6 +127,21 @@ void http2_skip(struct http2 *p, uint64_t len, uint64_t time_ns, const struct ht
 void http2_lost(struct http2 *p, uint64_t len, uint64_t time_ns, const struct http2_sink *sink,
 		void *ctx);
 
+/*
+ * From now on unknown fields are recalled from lists, see http2_recall.h; no-op if no block was
+ * read or missed. Returns 0 or -ENOMEM.
+ */
+static inline int http2_recall(struct http2 *p)
+{
+	return p->heads ? http2_heads_recall(p->heads) : 0;
+}
+/* A list of the direction. */
+static inline enum http2_recalled http2_add_list(struct http2 *p, const struct http2_list *list)
+{
+	return p->heads && p->heads->recall ? http2_heads_add_list(p->heads, list)
+					    : HTTP2_RECALLED_DROPPED;
+}
+
 /* True in state SYNC: the parser searches for a frame header. */
 bool http2_is_out_of_sync(const struct http2 *p);
 /* True if the parser left SYNC at the first byte of the newest segment. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/http2_head.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "proto/grpc.h"
@@ -125,6 +126,18 @@ static void on_observed_field(void *ctx, struct span name, struct span value)
 	o->field(o->ctx, name, value);
 }
 
+/* As on_observed_field() with an observer, else as on_field_or_trace(). */
+static void on_recalled_field(void *ctx, struct span name, struct span value)
+{
+	const struct http2_heads *h = ctx;
+
+	http2_recall_field(h->recall, name, value);
+	if (http2_heads_are_observed(h))
+		on_observed_field((void *)h->observer, name, value);
+	else
+		on_field_or_trace(&decoded, name, value);
+}
+
 static void clear_cache(struct http2_heads *h)
 {
 	for (size_t i = 0; i < HTTP2_CACHED_BLOCKS; i++)
@@ -160,6 +173,33 @@ static void remember(struct http2_heads *h, struct span block, struct http2_head
 	remember_target(m, head);
 }
 
+static void begin_head(struct http2_heads *h)
+{
+	decoded =
+		(struct http2_head){.grpc_status = GRPC_STATUS_NONE, .attributes = &h->attributes};
+	trace_reader_init(&trace);
+	if (http2_heads_are_observed(h))
+		h->observer->begin(h->observer->ctx);
+}
+
+/* The block is decoded. If fields of it are unknown, and its list is there, that has them all. */
+static void complete_head(struct http2_heads *h)
+{
+	const struct http2_list *list = http2_recall_end(h->recall, h->stream, h->is_end);
+	struct http2_field f;
+	struct span text;
+
+	if (!list)
+		return;
+	begin_head(h);
+	for (text = list->text; http2_list_next(&text, &f);)
+		if (http2_heads_are_observed(h))
+			on_observed_field((void *)h->observer, f.name, f.value);
+		else
+			on_field_or_trace(&decoded, f.name, f.value);
+	clear_cache(h);
+}
+
 /* Not inlined: few blocks come here, and each caller would save registers for it. */
 __attribute__((noinline)) int http2_heads_decode(struct http2_heads *h, struct span block,
 						 const struct http2_head **ret)
@@ -172,29 +212,73 @@ __attribute__((noinline)) int http2_heads_decode(struct http2_heads *h, struct s
 	int err;
 
 	h->attributes = (struct http2_attributes){0};
-	decoded =
-		(struct http2_head){.grpc_status = GRPC_STATUS_NONE, .attributes = &h->attributes};
-	trace_reader_init(&trace);
-	if (is_observed) {
-		h->observer->begin(h->observer->ctx);
+	begin_head(h);
+	if (h->recall) {
+		http2_recall_begin(h->recall);
+		fields = (struct http2_fields){on_recalled_field, h, HTTP2_ALL_LENGTHS};
+	} else if (is_observed) {
 		fields = (struct http2_fields){on_observed_field, (void *)h->observer,
 					       HTTP2_ALL_LENGTHS};
 	}
 	err = http2_hpack_decode(&h->hpack, block, &fields, &is_table_unchanged);
+	if (h->recall && !err)
+		complete_head(h);
 	decoded.has_trace =
 		h->wants_trace && trace.seen && trace_reader_end(&trace, &decoded.trace);
 	decoded.is_observed = is_observed;
 	if (!is_table_unchanged)
 		clear_cache(h);
-	else if (is_small && !is_observed)
+	else if (is_small && !is_observed && !(h->recall && decoded.unknown))
 		remember(h, block, &decoded);
 	if (!err)
 		*ret = &decoded;
 	return err;
 }
 
+int http2_heads_recall(struct http2_heads *h)
+{
+	if (!h->recall)
+		h->recall = http2_recall_new(h->hpack.memory->account);
+	h->hpack.recall = h->recall;
+	clear_cache(h);
+	return h->recall ? 0 : -ENOMEM;
+}
+
+enum http2_recalled http2_heads_add_list(struct http2_heads *h, const struct http2_list *list)
+{
+	enum http2_recalled recalled = http2_recall_add(h->recall, list);
+
+	if (recalled == HTTP2_RECALLED_FIELDS)
+		clear_cache(h);
+	return recalled;
+}
+
+struct http2_heads *http2_heads_new(struct http2_memory *memory, const uint64_t *generation,
+				    bool wants_trace, const struct http2_observer *observer)
+{
+	struct http2_heads *h = memory_calloc(memory->account, 1, sizeof(*h));
+
+	if (!h)
+		return NULL;
+	h->hpack.memory = memory;
+	h->generation = generation;
+	h->wants_trace = wants_trace;
+	h->observer = observer;
+	return h;
+}
+
+void http2_heads_free(struct http2_heads *h)
+{
+	if (!h)
+		return;
+	http2_heads_release(h);
+	memory_free(h->hpack.memory->account, h);
+}
+
 void http2_heads_release(struct http2_heads *h)
 {
+	http2_recall_free(h->recall);
+	h->recall = h->hpack.recall = NULL;
 	http2_hpack_release(&h->hpack);
 }
 

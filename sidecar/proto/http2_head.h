@@ -15,6 +15,7 @@
 
 #include "base/span.h"
 #include "proto/http2_hpack.h"
+#include "proto/http2_recall.h"
 #include "proto/trace_context.h"
 
 struct active;
@@ -103,13 +104,31 @@ struct http2_heads {
 	const uint64_t *generation;
 	bool wants_trace; /* set before the first block: the owner wants trace contexts */
 	const struct http2_observer *observer; /* borrowed; NULL: there is none */
+	/*
+	 * Owned: recalls fields from before we joined (http2_heads_recall()); NULL: it does not.
+	 * Then the next two say whose block is decoded.
+	 */
+	struct http2_recall *recall;
+	uint32_t stream;
+	bool is_end;
 	uint8_t next; /* the entry that is replaced next */
 	struct http2_cached_block cached[HTTP2_CACHED_BLOCKS];
 };
 
+/* NULL: no memory. What is given is borrowed. */
+struct http2_heads *http2_heads_new(struct http2_memory *memory, const uint64_t *generation,
+				    bool wants_trace, const struct http2_observer *observer);
+/* Accepts NULL. */
+void http2_heads_free(struct http2_heads *h);
+/* Frees what the decoder has. */
 void http2_heads_release(struct http2_heads *h);
 /* A block was missed: the dynamic table and the cache are invalid. */
 void http2_heads_forget(struct http2_heads *h);
+
+/* From now on fields are recalled from lists (http2_recall.h). Returns 0 or -ENOMEM. */
+int http2_heads_recall(struct http2_heads *h);
+/* A list of the direction; after http2_heads_recall(). */
+enum http2_recalled http2_heads_add_list(struct http2_heads *h, const struct http2_list *list);
 
 /*
  * True if cache entry m holds the block. A request also needs attributes of the owner's generation.

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/http2_huffman.h"
+#include "proto/http2_recall.h"
 
 #define STRING_MAX (64u << 10) /* the longest accepted string */
 /* smaller lengths take one byte; with the Huffman flag, the byte is larger (section 5.2) */
@@ -101,8 +102,22 @@ static bool is_known_to_peer(struct http2_hpack *h, uint32_t depth)
 	return true;
 }
 
-/* Returns false if no table can have this index. The name is empty if the entry is unknown. */
-static inline bool look_up(struct http2_hpack *h, uint32_t index, struct http2_field *ret)
+/* An entry that is not in our table, or there without its name. */
+static __attribute__((cold)) void recall(struct http2_hpack *h, uint32_t depth, bool is_name_only,
+					 struct http2_field *ret)
+{
+	uint32_t number = h->table.oldest + h->table.count - depth;
+
+	if (!h->recall || !http2_recall_find(h->recall, number, is_name_only, ret))
+		*ret = (struct http2_field){{"", 0}, {"", 0}};
+}
+
+/*
+ * Returns false if no table can have this index. The name is empty if the entry is unknown, or what
+ * is wanted of it.
+ */
+static inline bool look_up(struct http2_hpack *h, uint32_t index, bool is_name_only,
+			   struct http2_field *ret)
 {
 	uint32_t depth = index - HTTP2_STATIC_ENTRIES;
 
@@ -116,6 +131,8 @@ static inline bool look_up(struct http2_hpack *h, uint32_t index, struct http2_f
 		*ret = (struct http2_field){{"", 0}, {"", 0}};
 	else
 		return false;
+	if (__builtin_expect(!ret->name.len, 0))
+		recall(h, depth, is_name_only, ret);
 	return true;
 }
 
@@ -132,7 +149,7 @@ static const uint8_t *read_indexed(struct block *b, const uint8_t *p)
 	struct number index = read_int(p, b->end, 7);
 	struct http2_field f;
 
-	if (!index.next || !look_up(b->h, index.value, &f))
+	if (!index.next || !look_up(b->h, index.value, false, &f))
 		return NULL;
 	if (is_wanted(b->fields->lengths, f.name.len))
 		b->fields->fn(b->fields->ctx, f.name, f.value);
@@ -169,7 +186,7 @@ static const uint8_t *read_literal(struct block *b, const uint8_t *p, unsigned b
 		f.name = text_of(f.name, is_huffman, names_room);
 		if (!f.name.ptr)
 			return NULL;
-	} else if (!look_up(b->h, index.value, &f)) {
+	} else if (!look_up(b->h, index.value, true, &f)) {
 		return NULL;
 	}
 	p = read_string(p, b->end, &f.value, &is_huffman);
@@ -187,6 +204,8 @@ static const uint8_t *read_literal(struct block *b, const uint8_t *p, unsigned b
 	err = insert(b->h, &f);
 	if (err)
 		*ret_err = err;
+	else if (!f.name.len && b->h->recall && b->h->table.count)
+		http2_recall_inserted(b->h->recall, b->h->table.oldest + b->h->table.count - 1);
 	return err ? NULL : p;
 }
 
@@ -294,6 +313,8 @@ void http2_hpack_release(struct http2_hpack *h)
 void http2_hpack_forget(struct http2_hpack *h)
 {
 	http2_hpack_release(h);
+	if (h->recall)
+		http2_recall_forget(h->recall);
 	if (!h->has_size || h->size < INITIAL_SIZE)
 		h->size = INITIAL_SIZE;
 	h->has_size = h->may_be_larger = true;

@@ -27,6 +27,8 @@
 #include "base/span.h"
 #include "proto/http2_table.h"
 
+struct http2_recall;
+
 /* The maximum size of our table: it has room for any entry of two strings of 64 KiB. */
 #define HTTP2_TABLE_MAX (132u << 10)
 /* The maximum distance of an index beyond our table: a table of 64 KiB has no more entries. */
@@ -35,6 +37,8 @@
 /* All zeros but for memory, it is at the start of a direction. */
 struct http2_hpack {
 	struct http2_memory *memory;
+	struct http2_recall
+		*recall; /* borrowed; NULL: entries from before we joined stay unknown */
 	struct http2_table table;
 	/* Of our table, as RFC 7541 counts; valid if has_size, else the initial 4096. */
 	uint32_t size;

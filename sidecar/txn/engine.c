@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "flow/conn.h"
+#include "txn/http2_session.h"
 #include "txn/live_secrets.h"
 #include "txn/protocols.h"
 #include "txn/session.h"
@@ -37,6 +38,19 @@ const char *engine_lost_name(enum engine_lost why)
 	return names[why];
 }
 
+const char *engine_list_name(enum engine_list what)
+{
+	static const char *const names[ENGINE_LIST_MAX] = {
+		[ENGINE_LIST_TAKEN] = "taken",
+		[ENGINE_LIST_NO_CONNECTION] = "no_connection",
+		[ENGINE_LIST_AMBIGUOUS] = "ambiguous",
+		[ENGINE_LIST_MISMATCH] = "mismatch",
+		[ENGINE_LIST_DROPPED] = "dropped",
+	};
+
+	return names[what];
+}
+
 struct engine *engine_new(const struct engine_options *options, const char **ret_error)
 {
 	struct engine *e = calloc(1, sizeof(*e));
@@ -46,6 +60,7 @@ struct engine *engine_new(const struct engine_options *options, const char **ret
 		return NULL;
 	e->env.on_frame = options->on_frame;
 	e->env.on_unneeded = options->on_unneeded;
+	e->env.on_hidden_field = options->on_hidden_field;
 	e->env.source_ctx = options->source_ctx;
 	e->env.number = ++engine_count;
 	header_capture_init(&e->env.headers);
@@ -158,6 +173,11 @@ void engine_add_secret(struct engine *e, const struct sl_secret *secret, uint64_
 {
 	if (e->env.tls)
 		live_secrets_add(e->env.tls, secret, time_ns);
+}
+
+void engine_add_header_list(struct engine *e, const struct header_list *list)
+{
+	e->env.stats.header_lists[http2_sessions_add_list(e->env.hidden.first, list)]++;
 }
 
 unsigned engine_expire_secrets(struct engine *e, uint64_t time_ns)

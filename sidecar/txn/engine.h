@@ -12,6 +12,7 @@
 
 #include "bpf/event.h"
 #include "capture/event.h"
+#include "proto/http2_recall.h"
 #include "proto/message.h"
 #include "proto/not_http.h"
 #include "tls/stream.h"
@@ -47,7 +48,12 @@ struct engine_options {
 	 * NULL: the source goes on with it.
 	 */
 	void (*on_unneeded)(void *ctx, uint64_t conn_id, enum sl_mute why);
-	void *source_ctx; /* of both */
+	/*
+	 * A header field of HTTP/2 is not known, since its connection is older than we are: header
+	 * lists of the program would help (engine_add_header_list()). NULL: there are none.
+	 */
+	void (*on_hidden_field)(void *ctx);
+	void *source_ctx; /* of all three */
 };
 
 /* Reasons for which known requests are in no transaction. */
@@ -67,6 +73,19 @@ enum engine_lost {
 
 /* A static string, like "response_gap". */
 const char *engine_lost_name(enum engine_lost why);
+
+/* What became of header lists. */
+enum engine_list {
+	ENGINE_LIST_TAKEN, /* by its connection */
+	ENGINE_LIST_NO_CONNECTION, /* of none whose fields are unknown */
+	ENGINE_LIST_AMBIGUOUS, /* of one of two, in different networks */
+	ENGINE_LIST_MISMATCH, /* it is not that of its block */
+	ENGINE_LIST_DROPPED, /* it is malformed, or there is no memory */
+	ENGINE_LIST_MAX,
+};
+
+/* A static string, like "no_connection". */
+const char *engine_list_name(enum engine_list what);
 
 struct engine_stats {
 	uint64_t conns_open; /* now */
@@ -97,6 +116,7 @@ struct engine_stats {
 		grpc_web_requests;
 	uint64_t http2_unknown_fields; /* header fields that could not be decoded */
 	uint64_t http2_table_bytes; /* memory of header tables, now */
+	uint64_t header_lists[ENGINE_LIST_MAX];
 	struct tls_stats tls; /* zero without engine_options.secrets */
 };
 
@@ -144,6 +164,17 @@ void engine_event(void *ctx, const struct event *ev);
  * overwrites its copy.
  */
 void engine_add_secret(struct engine *e, const struct sl_secret *secret, uint64_t time_ns);
+/* A header list of a program that is observed, and where it belongs. */
+struct header_list {
+	struct endpoint ends[2]; /* of the connection, in any order */
+	enum role role; /* of the program */
+	enum dir dir; /* EGRESS: the program writes it */
+	struct http2_list list;
+};
+
+/* Its fields may be those that are unknown in a block before or behind it (http2_recall.h). */
+void engine_add_header_list(struct engine *e, const struct header_list *list);
+
 /* Connections that have waited too long for their secrets are given up; secrets that no connection
  * has asked for are overwritten. Returns how many connections were given up. */
 unsigned engine_expire_secrets(struct engine *e, uint64_t time_ns);

@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "txn/http2_session.h"
 
+#include <string.h>
+
 #include "proto/http2.h"
 #include "txn/http2_streams.h"
 #include "txn/session.h"
 
+/* Sessions that take header lists, 7 KB each without them. Fields of others stay unknown. */
+#define HIDDEN_MAX 512
+
 struct http2_session {
+	struct conn *conn; /* of a session with unknown fields; NULL: it is none of those */
+	struct http2_session *next; /* of those */
+	struct http2_session *previous;
 	struct http2 parser[2]; /* by enum dir */
 	struct http2_memory http2_memory;
 	struct http2_streams streams; /* its role is a guess until is_role_known */
@@ -83,6 +91,39 @@ const struct http2_streams *http2_session_streams(const struct session *s)
 
 /* --- what the parsers call ------------------------------------------------------- */
 
+/* A field is unknown, which a header list may tell. */
+static __attribute__((cold)) void on_hidden_field(struct http2_session *h, struct conn *c)
+{
+	struct session_env *env = env_of(c);
+
+	if (!env->on_hidden_field)
+		return;
+	env->on_hidden_field(env->source_ctx);
+	if (h->conn || env->hidden.count == HIDDEN_MAX || http2_recall(&h->parser[0]) ||
+	    http2_recall(&h->parser[1]))
+		return;
+	h->conn = c;
+	h->next = env->hidden.first;
+	if (h->next)
+		h->next->previous = h;
+	env->hidden.first = h;
+	env->hidden.count++;
+}
+
+static void leave_hidden(struct http2_session *h, struct session_env *env)
+{
+	if (!h->conn)
+		return;
+	if (h->next)
+		h->next->previous = h->previous;
+	if (h->previous)
+		h->previous->next = h->next;
+	else
+		env->hidden.first = h->next;
+	env->hidden.count--;
+	h->conn = NULL;
+}
+
 static void on_head(void *ctx, const struct http2_arrival *at, uint32_t stream,
 		    const struct http2_head *head, bool is_end)
 {
@@ -90,7 +131,10 @@ static void on_head(void *ctx, const struct http2_arrival *at, uint32_t stream,
 	struct http2_session *h = http2_of(c);
 	bool is_response = at->is_response;
 
-	env_of(c)->stats.http2_unknown_fields += head->unknown;
+	if (__builtin_expect(head->unknown, 0)) {
+		env_of(c)->stats.http2_unknown_fields += head->unknown;
+		on_hidden_field(h, c);
+	}
 	if (!h->is_role_known) {
 		if (!head->is_request && !head->status)
 			return;
@@ -224,6 +268,7 @@ static void on_end(struct conn *c, struct session *s, enum conn_end how, uint64_
 	bool is_lost = http2_is_out_of_sync(&h->parser[0]) || http2_is_out_of_sync(&h->parser[1]);
 
 	http2_streams_end(&h->streams, c, how, is_lost, time_ns);
+	leave_hidden(h, env_of(c));
 	http2_release(&h->parser[0]);
 	http2_release(&h->parser[1]);
 	memory_free(&c->memory, h);
@@ -232,6 +277,49 @@ static void on_end(struct conn *c, struct session *s, enum conn_end how, uint64_
 
 const struct protocol_ops http2_protocol = {
 	.data = on_data, .skip = on_skip, .lost = on_lost, .end = on_end};
+
+/* --- header lists ---------------------------------------------------------------- */
+
+static bool are_same(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->family == b->family && a->port == b->port &&
+	       memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
+}
+
+static bool is_of(const struct http2_session *h, const struct header_list *list)
+{
+	const struct endpoint *local = &h->conn->local;
+	const struct endpoint *remote = &h->conn->remote;
+
+	return h->is_role_known && h->streams.role == list->role &&
+	       ((are_same(local, &list->ends[0]) && are_same(remote, &list->ends[1])) ||
+		(are_same(local, &list->ends[1]) && are_same(remote, &list->ends[0])));
+}
+
+enum engine_list http2_sessions_add_list(struct http2_session *first,
+					 const struct header_list *list)
+{
+	struct http2_session *found = NULL;
+
+	for (struct http2_session *h = first; h; h = h->next) {
+		if (!is_of(h, list))
+			continue;
+		if (found)
+			return ENGINE_LIST_AMBIGUOUS;
+		found = h;
+	}
+	if (!found)
+		return ENGINE_LIST_NO_CONNECTION;
+	switch (http2_add_list(&found->parser[list->dir], &list->list)) {
+	case HTTP2_RECALLED_LATER:
+	case HTTP2_RECALLED_FIELDS:
+		return ENGINE_LIST_TAKEN;
+	case HTTP2_RECALLED_MISMATCH:
+		return ENGINE_LIST_MISMATCH;
+	default:
+		return ENGINE_LIST_DROPPED;
+	}
+}
 
 void http2_session_read(struct session *s)
 {

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "flow/conn.h"
+#include "txn/engine.h"
 #include "txn/exchange.h"
 #include "txn/protocol.h"
 
@@ -30,6 +31,13 @@ bool http2_session_begin(struct conn *c, struct session *s, enum role role, bool
  * Called after http2_session_begin(): e is the request that asked for HTTP/2, see http2_streams.h.
  */
 void http2_session_upgrade(struct conn *c, struct session *s, struct exchange *e);
+
+/*
+ * A header list for one of the sessions with unknown fields, of which `first` is the first (struct
+ * session_env).
+ */
+enum engine_list http2_sessions_add_list(struct http2_session *first,
+					 const struct header_list *list);
 
 struct http2_streams;
 

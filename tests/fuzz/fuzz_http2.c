@@ -2,10 +2,11 @@
 /*
  * HTTP/2 parser, one direction. Bits of the first byte: 0 it is a response, 1 joined mid-stream, 2
  * the client's preface is awaited, 3 no block is cached, 4 trace contexts are wanted, 5 all fields
- * are observed. The rest are commands of a letter and two bytes N:
+ * are observed, 6 fields are recalled. The rest are commands of a letter and two bytes N:
  *
  *     d N  the next N bytes of the input are data        f N  the same, and start a frame
  *     s N  N bytes were skipped        l N  N bytes were lost
+ *     h N  the next N bytes are a header list, behind one of the stream and END_STREAM
  *
  * It holds that
  *   - bodies have no more bytes than came in, streams have numbers, words are within their limits;
@@ -137,6 +138,8 @@ static void begin(struct run *r, uint8_t flags)
 		http2_join(&r->p);
 	else if (flags & 4)
 		http2_preface(&r->p, 0);
+	if (flags & 64)
+		fuzz_check(http2_recall(&r->p) == 0);
 }
 
 static void finish(struct run *r)
@@ -162,6 +165,21 @@ static void feed(struct run *r, const uint8_t *data, size_t n, bool is_frame)
 	fuzz_check(r->account.used <= r->budget.account_cap + 64);
 }
 
+/* In memory of its own size. */
+static void add_list(struct run *r, const uint8_t *data, size_t n)
+{
+	struct http2_list list = {.stream = n ? data[0] >> 1 : 0, .is_end = n && data[0] & 1};
+	size_t len = n ? n - 1 : 0;
+	char *copy = malloc(len + 1);
+
+	fuzz_check(copy != NULL);
+	if (len)
+		memcpy(copy, data + 1, len);
+	list.text = (struct span){copy, len};
+	(void)http2_add_list(&r->p, &list);
+	free(copy);
+}
+
 static void script(uint8_t flags, const uint8_t *data, size_t size)
 {
 	struct run r;
@@ -179,7 +197,10 @@ static void script(uint8_t flags, const uint8_t *data, size_t size)
 			continue;
 		}
 		n = n < size ? n : size;
-		feed(&r, data, n, what == 'f');
+		if (what == 'h')
+			add_list(&r, data, n);
+		else
+			feed(&r, data, n, what == 'f');
 		data += n;
 		size -= n;
 	}
