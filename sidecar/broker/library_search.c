@@ -16,16 +16,17 @@
 struct result {
 	uint32_t file;
 	int32_t err;
-	struct key_log_site site;
+	union library_found found;
 };
 
 /* In the child, where the files begin. */
 #define FIRST_FD 3
 
-void library_search_init(struct library_search *s, uv_loop_t *loop, library_found_fn found,
-			 library_done_fn done, void *ctx)
+void library_search_init(struct library_search *s, uv_loop_t *loop, enum library_search_for what,
+			 library_found_fn found, library_done_fn done, void *ctx)
 {
 	*s = (struct library_search){.loop = loop,
+				     .what = what,
 				     .found = found,
 				     .done = done,
 				     .ctx = ctx,
@@ -50,7 +51,8 @@ static bool keep_only(const int *fds, size_t count, int pipe_fd)
 	return close_range(FIRST_FD + (unsigned)count + 1, ~0u, 0) == 0;
 }
 
-static _Noreturn void be_child(const int *fds, size_t count, int pipe_fd)
+static _Noreturn void be_child(enum library_search_for what, const int *fds, size_t count,
+			       int pipe_fd)
 {
 	const struct rlimit cpu = {LIBRARY_SEARCH_SECONDS, LIBRARY_SEARCH_SECONDS};
 
@@ -60,7 +62,8 @@ static _Noreturn void be_child(const int *fds, size_t count, int pipe_fd)
 	for (size_t i = 0; i < count; i++) {
 		struct result r = {.file = (uint32_t)i};
 
-		r.err = key_log_find(FIRST_FD + (int)i, &r.site);
+		r.err = what == LIBRARY_KEY_LOG ? key_log_find(FIRST_FD + (int)i, &r.found.key_log)
+						: go_grpc_find(FIRST_FD + (int)i, &r.found.go_grpc);
 		if (write(FIRST_FD + (int)count, &r, sizeof(r)) != sizeof(r))
 			_exit(1);
 	}
@@ -102,11 +105,12 @@ static void finish(struct library_search *s, int signo)
 /* The child may have been taken over by a file: what it says is checked. */
 static bool is_valid(const struct library_search *s, const struct result *r)
 {
+	const uint8_t *in = r->found.key_log.registers.in;
+
 	if (r->file >= s->count || r->err > 0)
 		return false;
-	for (size_t i = 0; i < KEY_LOG_ARGUMENTS; i++)
-		if (r->site.registers.in[i] >= AMD64_REGISTERS &&
-		    r->site.registers.in[i] != KEY_LOG_NOWHERE)
+	for (size_t i = 0; s->what == LIBRARY_KEY_LOG && i < KEY_LOG_ARGUMENTS; i++)
+		if (in[i] >= AMD64_REGISTERS && in[i] != KEY_LOG_NOWHERE)
 			return false;
 	return true;
 }
@@ -120,7 +124,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	(void)status; /* an error shows as readable */
 	(void)events;
 	while ((n = read(s->pipe_fd, &r, sizeof(r))) == sizeof(r) && is_valid(s, &r))
-		s->found(s->ctx, r.file, r.err, &r.site);
+		s->found(s->ctx, r.file, r.err, &r.found);
 	if (n >= 0 || errno != EAGAIN)
 		finish(s, n > 0 ? SIGKILL : 0);
 }
@@ -136,7 +140,7 @@ int library_search_start(struct library_search *s, const int *fds, size_t count)
 		return -errno;
 	child = fork();
 	if (child == 0)
-		be_child(fds, count, ends[1]);
+		be_child(s->what, fds, count, ends[1]);
 	(void)close(ends[1]); /* the child has its own */
 	s->pid_fd = child > 0 ? (int)syscall(SYS_pidfd_open, child, 0) : -1;
 	if (s->pid_fd < 0) {

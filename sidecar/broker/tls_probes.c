@@ -204,12 +204,12 @@ static void set_timer(struct tls_probes *t)
 		(void)uv_timer_start(&t->timer, on_timer, due > now ? due - now : 0, 0);
 }
 
-static void on_found(void *ctx, size_t i, int err, const struct key_log_site *site)
+static void on_found(void *ctx, size_t i, int err, const union library_found *found)
 {
 	struct tls_probes *t = ctx;
 	struct tls_file *f = &t->files[t->searched[i]];
 
-	f->site = *site;
+	f->site = found->key_log;
 	f->state = err ? TLS_FILE_NONE : TLS_FILE_FOUND;
 	if (err == -EOPNOTSUPP)
 		log_warn("tls: %s has a key-log function that cannot be probed; TLS of its "
@@ -406,7 +406,7 @@ static void on_dropped(void *ctx)
 
 static void start(struct tls_probes *t)
 {
-	library_search_init(&t->search, t->loop, on_found, on_done, t);
+	library_search_init(&t->search, t->loop, LIBRARY_KEY_LOG, on_found, on_done, t);
 	(void)uv_timer_init(t->loop, &t->timer); /* cannot fail */
 	(void)uv_poll_init(t->loop, &t->poll,
 			   key_probes_fd(t->probes)); /* an epoll instance: nor this */

@@ -125,11 +125,11 @@ static void judge(void *ctx, const struct mapped_file *f)
 	(void)snprintf(row->file, sizeof(row->file), "%s", file ? file->name : "");
 }
 
-static void on_found(void *ctx, size_t i, int err, const struct key_log_site *site)
+static void on_found(void *ctx, size_t i, int err, const union library_found *found)
 {
 	struct tls_survey *s = ctx;
 
-	(void)site;
+	(void)found;
 	s->files[s->searched[i]].err = err;
 }
 
@@ -138,7 +138,7 @@ static void search(struct tls_survey *s, uv_loop_t *loop)
 	int fds[LIBRARY_SEARCH_FILES];
 	size_t next = 0;
 
-	library_search_init(&s->search, loop, on_found, NULL, s);
+	library_search_init(&s->search, loop, LIBRARY_KEY_LOG, on_found, NULL, s);
 	while (next < s->file_count) {
 		size_t count = 0;
 

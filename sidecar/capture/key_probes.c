@@ -9,33 +9,14 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "capture/btf_layout.h"
 #include "capture/key_events.h"
+#include "capture/uprobe_link.h"
 #include "pod/privilege.h"
 #include "secrets.skel.h"
-
-/* enum bpf_attach_type: younger than libbpf 1.1 and its headers (6.6). */
-#define UPROBE_MULTI 48
-
-/* The members of union bpf_attr for BPF_LINK_CREATE with BPF_TRACE_UPROBE_MULTI. */
-struct multi_attr {
-	uint32_t prog_fd;
-	uint32_t target_fd;
-	uint32_t attach_type;
-	uint32_t flags;
-	uint64_t path;
-	uint64_t offsets;
-	uint64_t ref_ctr_offsets;
-	uint64_t cookies;
-	uint32_t count;
-	uint32_t multi_flags;
-	uint32_t pid;
-	uint32_t pad;
-};
 
 struct key_probes {
 	struct secrets_bpf *bpf;
@@ -52,33 +33,13 @@ struct key_probes {
 	size_t count;
 };
 
-static int create_link(const struct key_probes *p, const char *path, pid_t pid, uint64_t offset,
-		       uint64_t cookie)
-{
-	struct multi_attr attr = {
-		.prog_fd = (uint32_t)bpf_program__fd(p->bpf->progs.sl_secret),
-		.attach_type = UPROBE_MULTI,
-		.path = (uint64_t)(uintptr_t)path,
-		.offsets = (uint64_t)(uintptr_t)&offset,
-		.cookies = (uint64_t)(uintptr_t)&cookie,
-		.count = 1,
-		.pid = (uint32_t)pid,
-	};
-	long fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
-
-	return fd < 0 ? -errno : (int)fd;
-}
-
-/* "/" is no file, which only a kernel notices that has such links. One that keeps them to a whole
- * process refuses a negative pid before that. */
 static int find_links(struct key_probes *p)
 {
-	int err = create_link(p, "/", 0, 0, 0);
+	int support = uprobe_link_support(bpf_program__fd(p->bpf->progs.sl_secret));
 
-	if (err != -EBADF)
-		return err == -EPERM ? err : -EOPNOTSUPP;
-	p->way = create_link(p, "/", -1, 0, 0) == -EINVAL ? KEY_PROBES_OF_PROCESSES
-							  : KEY_PROBES_OF_ALL;
+	if (support < 0)
+		return support;
+	p->way = support == UPROBE_LINK_OF_PROCESS ? KEY_PROBES_OF_PROCESSES : KEY_PROBES_OF_ALL;
 	return 0;
 }
 
@@ -182,7 +143,7 @@ static int configure(struct key_probes *p, bool has_links)
 	if (!has_links)
 		return bpf_program__set_autoload(p->bpf->progs.sl_secret, false);
 	return bpf_program__set_expected_attach_type(p->bpf->progs.sl_secret,
-						     (enum bpf_attach_type)UPROBE_MULTI);
+						     (enum bpf_attach_type)UPROBE_LINK_ATTACH_TYPE);
 }
 
 static int load(struct key_probes *p, bool has_links)
@@ -295,7 +256,8 @@ int key_probes_attach(struct key_probes *p, int file_fd, pid_t pid, const struct
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", file_fd); /* shorter */
 	if (p->way == KEY_PROBES_BY_EVENTS)
 		return key_events_attach(&p->events, path, pid, site->offset, cookie);
-	return create_link(p, path, pid, site->offset, cookie);
+	return uprobe_link_create(bpf_program__fd(p->bpf->progs.sl_secret), path, pid,
+				  &site->offset, &cookie, 1);
 }
 
 const char *key_probes_reason(int err)

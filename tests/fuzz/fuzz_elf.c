@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The search for a key-log function in a file that a stranger wrote: the input is the file. It
- * holds that
+ * The search for functions that are to be probed in a file that a stranger wrote: the input is the
+ * file. It holds that
  *   - what is found is a place in the file;
  *   - an instruction is there that the kernel emulates;
  *   - label, secret and length are in registers there, and something that names the session.
@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "elf/arm64.h"
+#include "elf/go_grpc.h"
 #include "elf/key_log.h"
 #include "fuzz.h"
 
@@ -28,6 +29,7 @@ static bool is_emulated(const uint8_t *code, size_t len)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	int fd = memfd_create("fuzz_elf", MFD_CLOEXEC);
+	struct go_grpc_sites grpc;
 	struct key_log_site site;
 
 	fuzz_check(fd >= 0);
@@ -45,6 +47,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (key_log_find_of(fd, EM_AARCH64, &site) == 0)
 		fuzz_check(site.offset + ARM64_INSTRUCTION <= size);
+	if (go_grpc_find_of(fd, EM_X86_64, &grpc) == 0)
+		for (unsigned i = 0; i < GO_GRPC_FUNCTIONS; i++)
+			fuzz_check(!grpc.offset[i] ||
+				   (grpc.offset[i] < size &&
+				    is_emulated(data + grpc.offset[i], size - grpc.offset[i])));
+	if (go_grpc_find_of(fd, EM_AARCH64, &grpc) == 0)
+		for (unsigned i = 0; i < GO_GRPC_FUNCTIONS; i++)
+			fuzz_check(!grpc.offset[i] || grpc.offset[i] + ARM64_INSTRUCTION <= size);
 	fuzz_check(close(fd) == 0);
 	return 0;
 }

@@ -67,14 +67,14 @@ struct results {
 	uint64_t offset;
 };
 
-static void on_found(void *ctx, size_t file, int err, const struct key_log_site *site)
+static void on_found(void *ctx, size_t file, int err, const union library_found *found)
 {
 	struct results *r = ctx;
 
 	r->found++;
 	r->err[file] = err;
 	if (!err)
-		r->offset = site->offset;
+		r->offset = found->key_log.offset;
 }
 
 static void on_done(void *ctx)
@@ -95,7 +95,7 @@ static void test_search(void **state)
 	fds[0] = image_open(image, 100); /* it ends within its headers */
 	fds[1] = image_open(image, sizeof(image));
 	assert_int_equal(uv_loop_init(&loop), 0);
-	library_search_init(&search, &loop, on_found, on_done, &results);
+	library_search_init(&search, &loop, LIBRARY_KEY_LOG, on_found, on_done, &results);
 	assert_int_equal(library_search_start(&search, fds, 2), 0);
 	assert_int_equal(library_search_start(&search, fds, 2), -EBUSY);
 	(void)uv_run(&loop, UV_RUN_DEFAULT); /* until the child has ended */
