@@ -2,7 +2,9 @@
 #include "broker/channel.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,6 +35,7 @@ static const size_t sizes[CHANNEL_MAX] = {
 	[CHANNEL_COUNTING] = END_OF(counting),
 	[CHANNEL_CALLS] = END_OF(calls),
 	[CHANNEL_CALL_ERRORS] = END_OF(call_errors),
+	[CHANNEL_HEADER_LIST] = END_OF(header_list),
 	[CHANNEL_READY] = HEADER,
 	[CHANNEL_REFRESH] = HEADER,
 	[CHANNEL_ANSWER] = END_OF(answer),
@@ -43,6 +46,7 @@ static const size_t sizes[CHANNEL_MAX] = {
 	[CHANNEL_LIST] = HEADER,
 	[CHANNEL_PROCESS] = HEADER,
 	[CHANNEL_COUNT] = HEADER,
+	[CHANNEL_WANT_LISTS] = HEADER,
 };
 
 size_t channel_size(uint32_t kind)
@@ -98,6 +102,16 @@ static bool are_call_errors_valid(const struct channel_message *m)
 	return true;
 }
 
+static bool is_header_list_valid(const struct channel_message *m)
+{
+	for (size_t i = 0; i < 2; i++)
+		if (m->header_list.end[i].family != 4 && m->header_list.end[i].family != 6)
+			return false;
+	return m->header_list.bytes <= sizeof(m->header_list.text) &&
+	       m->header_list.is_server <= 1 && m->header_list.is_written <= 1 &&
+	       m->header_list.is_end <= 1;
+}
+
 bool channel_is_valid(const struct channel_message *m, size_t size, enum channel_side sender)
 {
 	if (size < HEADER || size != channel_size(m->kind) ||
@@ -128,6 +142,8 @@ bool channel_is_valid(const struct channel_message *m, size_t size, enum channel
 		return are_calls_valid(m);
 	case CHANNEL_CALL_ERRORS:
 		return are_call_errors_valid(m);
+	case CHANNEL_HEADER_LIST:
+		return is_header_list_valid(m);
 	case CHANNEL_PROCESS:
 		return m->count <= INT32_MAX;
 	case CHANNEL_ANSWER:
@@ -160,6 +176,17 @@ int channel_send(int fd, const struct channel_message *m)
 		memcpy(CMSG_DATA(&control.header), m->ring.fds, sizeof(m->ring.fds));
 	}
 	return sendmsg(fd, &packet, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int channel_send_bulk(int fd, const struct channel_message *m)
+{
+	int room = 0;
+	int waiting = 0;
+	socklen_t len = sizeof(room);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, &len) || ioctl(fd, SIOCOUTQ, &waiting))
+		return -errno;
+	return waiting > room / 2 ? -EAGAIN : channel_send(fd, m);
 }
 
 /* The descriptors that came with a packet, into ret_fds; -1 for those that did not. */

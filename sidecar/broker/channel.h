@@ -23,6 +23,8 @@
  *             counted
  *   CALLS     system calls of targets
  *   CALL_ERRORS  their errors by number
+ *   HEADER_LIST  that a program has of a  WANT_LISTS  of connections that are
+ *             block of HTTP/2                           older than us
  *   STOP      end in good order
  *
  * Each kind has one size and one sender. channel_receive() lets nothing else
@@ -39,6 +41,7 @@
 #include <sys/types.h>
 
 #include "bpf/event.h"
+#include "bpf/header_lists.h"
 #include "capture/ring.h"
 #include "pod/process.h"
 #include "pod/target.h"
@@ -62,6 +65,7 @@ enum channel_kind {
 	CHANNEL_COUNTING,
 	CHANNEL_CALLS,
 	CHANNEL_CALL_ERRORS,
+	CHANNEL_HEADER_LIST,
 	CHANNEL_READY, /* from here on: from the worker */
 	CHANNEL_REFRESH,
 	CHANNEL_ANSWER,
@@ -72,6 +76,7 @@ enum channel_kind {
 	CHANNEL_LIST,
 	CHANNEL_PROCESS,
 	CHANNEL_COUNT,
+	CHANNEL_WANT_LISTS,
 	CHANNEL_MAX,
 };
 
@@ -206,6 +211,18 @@ struct channel_message {
 			char name[PROCESS_COMM_MAX]; /* printable; "": it has ended */
 		} named;
 		struct {
+			uint64_t lost; /* lists that are not handed over, since the start */
+			struct sl_list_end end[2]; /* of the connection, in any order */
+			uint32_t stream;
+			uint8_t is_server; /* of the program, as the next */
+			uint8_t is_written;
+			uint8_t is_end; /* END_STREAM */
+			uint8_t pad;
+			uint32_t bytes; /* of text: see proto/http2_recall.h */
+			uint32_t pad2;
+			char text[SL_LIST_BYTES_MAX];
+		} header_list;
+		struct {
 			uint64_t conn_id;
 			uint32_t dir; /* enum dir */
 			uint32_t seq;
@@ -229,6 +246,12 @@ bool channel_is_valid(const struct channel_message *m, size_t size, enum channel
  * not read.
  */
 int channel_send(int fd, const struct channel_message *m);
+
+/*
+ * The same for messages of which there may be many: -EAGAIN also when half of what the channel takes
+ * waits to be read. The rest is for messages without which the other side is taken for dead.
+ */
+int channel_send_bulk(int fd, const struct channel_message *m);
 
 /*
  * Receives one message of the other side, without waiting. Returns 0;

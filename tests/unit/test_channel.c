@@ -23,6 +23,8 @@ static void test_who_may_say_what(void **state)
 
 		if (kind == CHANNEL_MUTE)
 			m.mute.why = SL_MUTE_UNKNOWN;
+		if (kind == CHANNEL_HEADER_LIST)
+			m.header_list.end[0].family = m.header_list.end[1].family = 4;
 		size_t size = channel_size(kind);
 		bool is_worker = kind >= CHANNEL_READY && kind < CHANNEL_MAX;
 
@@ -37,6 +39,50 @@ static void test_who_may_say_what(void **state)
 			assert_false(channel_is_valid(&m, size - 1, SIDE_BROKER));
 		}
 	}
+}
+
+static void test_header_list(void **state)
+{
+	struct channel_message m = {.kind = CHANNEL_HEADER_LIST};
+	size_t size = channel_size(CHANNEL_HEADER_LIST);
+
+	(void)state;
+	m.header_list.end[0].family = 4;
+	assert_false(channel_is_valid(&m, size, SIDE_BROKER));
+	m.header_list.end[1].family = 6;
+	assert_true(channel_is_valid(&m, size, SIDE_BROKER));
+	m.header_list.bytes = SL_LIST_BYTES_MAX;
+	assert_true(channel_is_valid(&m, size, SIDE_BROKER));
+	m.header_list.bytes++;
+	assert_false(channel_is_valid(&m, size, SIDE_BROKER));
+	m.header_list.bytes = 0;
+	m.header_list.is_server = 2;
+	assert_false(channel_is_valid(&m, size, SIDE_BROKER));
+}
+
+/* However many of them wait, there is room for those that must not be dropped. */
+static void test_bulk(void **state)
+{
+	struct channel_message bulk = {.kind = CHANNEL_SECRETS};
+	struct channel_message other = {.kind = CHANNEL_WATCHED};
+	struct channel_message got;
+	unsigned sent = 0;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	while (channel_send_bulk(ends[0], &bulk) == 0)
+		sent++;
+	assert_in_range(sent, 10, 10000);
+	assert_int_equal(channel_send_bulk(ends[0], &bulk), -EAGAIN);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(channel_send(ends[0], &other), 0);
+	for (unsigned i = 0; i < sent + 10; i++)
+		assert_int_equal(channel_receive(ends[1], &got, SIDE_BROKER), 0);
+	assert_int_equal(channel_send_bulk(ends[0], &bulk), 0);
+	assert_int_equal(close(ends[0]), 0);
+	assert_int_equal(channel_send_bulk(ends[0], &bulk), -EBADF);
+	assert_int_equal(close(ends[1]), 0);
 }
 
 static void test_members_in_range(void **state)
@@ -217,6 +263,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_who_may_say_what),
 		cmocka_unit_test(test_members_in_range),
+		cmocka_unit_test(test_header_list),
+		cmocka_unit_test(test_bulk),
 		cmocka_unit_test(test_descriptors_travel_with_the_ring),
 		cmocka_unit_test(test_uninvited_descriptors_are_closed),
 		cmocka_unit_test(test_packets_that_are_no_messages),
