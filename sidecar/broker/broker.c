@@ -21,8 +21,9 @@
 #include "base/log.h"
 #include "base/resident.h"
 #include "base/usage.h"
-#include "broker/discovery.h"
 #include "broker/channel.h"
+#include "broker/discovery.h"
+#include "broker/header_list_probes.h"
 #include "broker/link_closer.h"
 #include "broker/named.h"
 #include "broker/process_name.h"
@@ -61,6 +62,7 @@ struct broker {
 	struct named named;
 	struct socket_check check;
 	struct tls_probes *tls; /* owned; NULL: TLS is not decrypted */
+	struct header_list_probes *lists; /* owned; NULL: there is no memory */
 	struct syscall_counting syscalls;
 	struct spawn spawn;
 	bool has_spawn;
@@ -136,6 +138,7 @@ static void detach(struct broker *b)
 	named_stop(&b->named);
 	socket_check_stop(&b->check);
 	tls_probes_stop(b->tls);
+	header_list_probes_stop(b->lists);
 	syscall_counting_stop(&b->syscalls);
 	targets_detach(&b->targets);
 }
@@ -310,6 +313,9 @@ static void on_message(struct broker *b, const struct channel_message *m)
 		if (b->o->may_count_syscalls)
 			syscall_counting_set(&b->syscalls, &b->targets, m->count);
 		break;
+	case CHANNEL_WANT_LISTS:
+		header_list_probes_want(b->lists);
+		break;
 	case CHANNEL_MUTE: /* else the connection is copied to its end */
 		(void)programs_mute(b->programs, m->mute.conn_id, (enum sl_mute)m->mute.why);
 		break;
@@ -391,6 +397,7 @@ static int start_capture(struct broker *b)
 	err = channel_send(b->channel, &m);
 	if (b->o->has_tls)
 		b->tls = tls_probes_new(&b->loop, &b->targets);
+	b->lists = header_list_probes_new(&b->loop, &b->targets);
 	if (!err)
 		err = add_targets(b);
 	return err ? err : say(b, CHANNEL_STARTED);
@@ -444,6 +451,7 @@ static int finish(struct broker *b)
 	if (b->has_spawn)
 		spawn_close(&b->spawn);
 	tls_probes_free(b->tls);
+	header_list_probes_free(b->lists);
 	programs_free(b->programs);
 	targets_release(&b->targets);
 	if (b->target)

@@ -95,6 +95,9 @@ static void dispatch(struct link *l, struct channel_message *m)
 	case CHANNEL_CALL_ERRORS:
 		l->ops->syscalls(l->ctx, m);
 		break;
+	case CHANNEL_HEADER_LIST:
+		l->ops->header_list(l->ctx, m);
+		break;
 	case CHANNEL_STOP:
 		note_stop(l, false);
 		break;
@@ -269,6 +272,11 @@ int link_count_calls(struct link *l, bool is_on)
 	struct channel_message m = {.kind = CHANNEL_COUNT, .count = is_on};
 
 	return l->is_lost ? -EPIPE : channel_send(l->channel, &m);
+}
+
+void link_want_lists(struct link *l)
+{
+	(void)request(l, CHANNEL_WANT_LISTS); /* see above */
 }
 
 void link_mute(struct link *l, uint64_t conn_id, enum sl_mute why)

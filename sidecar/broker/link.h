@@ -39,6 +39,8 @@ struct link_ops {
 	void (*listed)(void *ctx, bool is_new, bool is_cut);
 	/* COUNTING, and then CALLS and CALL_ERRORS. */
 	void (*syscalls)(void *ctx, const struct channel_message *m);
+	/* HEADER_LIST. */
+	void (*header_list)(void *ctx, const struct channel_message *m);
 	/* Once. is_lost: the broker is gone. */
 	void (*stop)(void *ctx, bool is_lost);
 };
@@ -104,6 +106,9 @@ int link_process(struct link *l, uint32_t pid, struct link_process *ret_process)
  * ops->syscalls. Returns 0, or negative errno if the broker could not be asked.
  */
 int link_count_calls(struct link *l, bool is_on);
+
+/* Header lists of programs are wanted, for some time. One that is dropped is wanted again. */
+void link_want_lists(struct link *l);
 
 /* Nothing more of a connection is needed. Does not wait: when the channel is full it is dropped,
  * and the connection is copied to its end. */

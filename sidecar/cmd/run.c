@@ -20,6 +20,7 @@
 #include "agent/annotations.h"
 #include "agent/connections.h"
 #include "agent/debug_log.h"
+#include "agent/header_lists.h"
 #include "agent/labels.h"
 #include "agent/live.h"
 #include "agent/no_requests_log.h"
@@ -78,6 +79,7 @@ struct run {
 	struct annotations annotations;
 	struct labels labels;
 	struct tls_keys_agent tls;
+	struct header_lists_agent header_lists;
 	int memory_fd; /* what our memory cgroup is charged; -1: there is none */
 	uint64_t started_ns;
 	bool is_stopping;
@@ -125,6 +127,11 @@ static void on_frame(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq)
 static void on_unneeded(void *ctx, uint64_t conn_id, enum sl_mute why)
 {
 	link_mute(&((struct run *)ctx)->link, conn_id, why);
+}
+
+static void on_hidden_field(void *ctx)
+{
+	header_lists_agent_want(&((struct run *)ctx)->header_lists);
 }
 
 static void on_target(void *ctx, uint64_t number, const char *name)
@@ -202,6 +209,11 @@ static void on_syscalls(void *ctx, const struct channel_message *m)
 	syscalls_agent_message(&((struct run *)ctx)->syscalls, m);
 }
 
+static void on_header_list(void *ctx, const struct channel_message *m)
+{
+	header_lists_agent_message(&((struct run *)ctx)->header_lists, m);
+}
+
 /* Before anybody reads the registry: all that has happened is in it. */
 static void refresh(void *ctx)
 {
@@ -214,6 +226,7 @@ static void refresh(void *ctx)
 		link_refresh(&r->link);
 	}
 	tls_keys_refresh(&r->tls);
+	header_lists_agent_refresh(&r->header_lists);
 	r->world = (struct no_requests_world){self_metrics_connections(r->self),
 					      watch_unseen_now(r->watch)};
 	no_requests_set(r->no_requests, no_requests_reason(engine_stats(r->engine), &r->world));
@@ -281,6 +294,7 @@ static const struct link_ops link_ops = {
 	.sockets = on_sockets,
 	.listed = on_listed,
 	.syscalls = on_syscalls,
+	.header_list = on_header_list,
 	.stop = stop,
 };
 
@@ -309,7 +323,8 @@ static int make_engine(struct run *r)
 	r->summary = summary_new(o->has_summary ? SUMMARY_ROWS : 1, SUMMARY_BY_ROUTE);
 	if (request_metrics_init(&r->requests, r->registry, &requests) ||
 	    connections_init(&r->connections, r->registry, r->requests.red) ||
-	    tls_keys_init(&r->tls, r->registry, o->tls == OPTION_TLS_KEYS))
+	    tls_keys_init(&r->tls, r->registry, o->tls == OPTION_TLS_KEYS) ||
+	    header_lists_agent_init(&r->header_lists, r->registry))
 		goto fail;
 	if (!r->self || !r->watch || !r->exponentials || !r->no_requests || !r->summary)
 		goto fail;
@@ -322,6 +337,7 @@ static int make_engine(struct run *r)
 					 .has_live_secrets = true,
 					 .on_frame = on_frame,
 					 .on_unneeded = r->tls.secrets ? on_unneeded : NULL,
+					 .on_hidden_field = on_hidden_field,
 					 .source_ctx = r},
 		&error);
 	if (!r->engine)
@@ -341,6 +357,7 @@ static int make_engine(struct run *r)
 	self_metrics_reserve(r->self, memory.recorder);
 	connections_start(&r->connections, r->engine, &r->link);
 	tls_keys_start(&r->tls, &r->loop, r->engine, &r->link);
+	header_lists_agent_start(&r->header_lists, r->engine, &r->link);
 	request_metrics_add_sink(&r->requests, r->engine);
 	/* There is room for these. */
 	if (o->has_summary)

@@ -36,6 +36,9 @@ class Etcd(servers.Server):
     def metrics(self):
         return Metrics(http_get(self.metrics_port, "/metrics")[1])
 
+    def is_healthy(self):
+        return '"true"' in http_get(self.metrics_port, "/health")[1]
+
     def handled(self):
         """Its account of calls, as a Counter of (method, status)."""
         out = collections.Counter()
@@ -53,11 +56,7 @@ class EtcdTest(harness.Case):
 
     def test_put_get_watch(self):
         self.server = Etcd(self)
-        harness.wait_for(
-            "etcd to be healthy",
-            lambda: '"true"' in http_get(self.server.metrics_port, "/health")[1],
-            30,
-        )
+        harness.wait_for("etcd to be healthy", self.server.is_healthy, 30)
         before = self.server.handled()
         sidelight = Sidelight(self, cgroup=self.server.cgroup)
         watch = self.spawn(
