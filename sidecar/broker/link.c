@@ -10,6 +10,9 @@
 
 /* More than the broker ever takes for one message, unless it gets no CPU. */
 #define WAIT_MS 5000
+/* Between two calls of ops->waiting(). The ring of 2 MiB holds some 100 ms of 40,000 requests a
+ * second. */
+#define STEP_MS 5
 
 void link_init(struct link *l, int channel, const struct link_ops *ops, void *ctx)
 {
@@ -62,6 +65,7 @@ static void dispatch(struct link *l, struct channel_message *m)
 		l->ops->counters(l->ctx, m->target.number, m->target.name, m->target.counters);
 		break;
 	case CHANNEL_REFRESHED:
+		l->is_refreshing = false;
 		used = (struct usage){m->refreshed.resident_bytes, m->refreshed.cpu_ns};
 		l->ops->usage(l->ctx, &used);
 		l->ops->looks(l->ctx, m->refreshed.looks, m->refreshed.looks_cut);
@@ -106,15 +110,36 @@ static void dispatch(struct link *l, struct channel_message *m)
 	}
 }
 
+/* Waits for a message, or until ops->waiting() was called. As poll(): 0 when the time is over. */
+static int wait_readable(struct link *l, int *timeout_ms)
+{
+	struct pollfd fd = {.fd = l->channel, .events = POLLIN};
+	bool has_steps = l->ops->waiting && (*timeout_ms < 0 || *timeout_ms > STEP_MS);
+	int n = poll(&fd, 1, has_steps ? STEP_MS : *timeout_ms);
+
+	if (n != 0 || !has_steps)
+		return n;
+	if (*timeout_ms > 0)
+		*timeout_ms -= STEP_MS;
+	l->ops->waiting(l->ctx);
+	return 1;
+}
+
+/* Was this answer handed out to another request, which ops->waiting() made? */
+static bool has_come(const struct link *l, enum channel_kind kind)
+{
+	return (kind == CHANNEL_REFRESHED && !l->is_refreshing) ||
+	       (kind == CHANNEL_LISTED && !l->is_listing);
+}
+
 /* Dispatches messages until one of this kind has come, which is in *ret_message then. */
 static int wait_for(struct link *l, enum channel_kind kind, int timeout_ms,
 		    struct channel_message *ret_message)
 {
-	struct pollfd fd = {.fd = l->channel, .events = POLLIN};
 	int n;
 	int err;
 
-	for (;;) {
+	while (!has_come(l, kind)) {
 		err = channel_receive(l->channel, ret_message, SIDE_BROKER);
 		if (err == 0) {
 			dispatch(l, ret_message);
@@ -122,14 +147,15 @@ static int wait_for(struct link *l, enum channel_kind kind, int timeout_ms,
 				return 0;
 			continue;
 		}
-		n = err == -EAGAIN ? poll(&fd, 1, timeout_ms) : 0;
-		if (n == 0 || (n < 0 && errno != EINTR))
-			break;
+		n = err == -EAGAIN ? wait_readable(l, &timeout_ms) : 0;
+		if (n > 0 || (n < 0 && errno == EINTR))
+			continue;
+		if (err == -EAGAIN)
+			return -ETIMEDOUT; /* it is busy: the values of its last report stay */
+		note_stop(l, true);
+		return err;
 	}
-	if (err == -EAGAIN)
-		return -ETIMEDOUT; /* it is busy: the values of its last report stay */
-	note_stop(l, true);
-	return err;
+	return 0;
 }
 
 int link_wait_started(struct link *l, struct ring_layout *ret_ring)
@@ -223,7 +249,8 @@ static int wait_answer(struct link *l, enum channel_kind kind)
 
 void link_refresh(struct link *l)
 {
-	if (request(l, CHANNEL_REFRESH) == 0)
+	l->is_refreshing = request(l, CHANNEL_REFRESH) == 0;
+	if (l->is_refreshing)
 		(void)wait_answer(l,
 				  CHANNEL_REFRESHED); /* else the values of its last report stay */
 }

@@ -41,6 +41,11 @@ struct link_ops {
 	void (*syscalls)(void *ctx, const struct channel_message *m);
 	/* HEADER_LIST. */
 	void (*header_list)(void *ctx, const struct channel_message *m);
+	/*
+	 * Every few milliseconds while an answer is awaited. It may make other requests, which
+	 * wait likewise. NULL: nothing is done meanwhile.
+	 */
+	void (*waiting)(void *ctx);
 	/* Once. is_lost: the broker is gone. */
 	void (*stop)(void *ctx, bool is_lost);
 };
@@ -54,6 +59,7 @@ struct link {
 	bool is_lost;
 	bool is_late; /* a request was not answered in time; one line said so */
 	bool is_fetching; /* CLOSES were asked for, and have not come */
+	bool is_refreshing; /* REFRESHED was asked for, and has not come */
 	bool is_listing; /* open connections were asked for, and their list has not ended */
 	bool has_closes; /* they came after their time, and are in closes */
 	struct channel_message closes;

@@ -84,6 +84,7 @@ struct run {
 	uint64_t started_ns;
 	bool is_stopping;
 	bool is_lost; /* the broker is gone */
+	bool awaits_refresh; /* what the ring has is read meanwhile */
 	unsigned watched; /* cgroups */
 };
 
@@ -162,23 +163,17 @@ static void on_watched(void *ctx, unsigned count)
 
 static void on_unseen(void *ctx, const char *name, const uint32_t *now, const uint32_t *added)
 {
-	struct run *r = ctx;
-
-	watch_unseen(r->watch, name, now, added);
+	watch_unseen(((struct run *)ctx)->watch, name, now, added);
 }
 
 static void on_looks(void *ctx, uint64_t count, uint64_t cut)
 {
-	struct run *r = ctx;
-
-	watch_looks(r->watch, count, cut);
+	watch_looks(((struct run *)ctx)->watch, count, cut);
 }
 
 static void on_usage(void *ctx, const struct usage *broker)
 {
-	struct run *r = ctx;
-
-	self_metrics_broker(r->self, broker);
+	self_metrics_broker(((struct run *)ctx)->self, broker);
 }
 
 static void on_secrets(void *ctx, const struct sl_secret *secrets, size_t count)
@@ -214,6 +209,19 @@ static void on_header_list(void *ctx, const struct channel_message *m)
 	header_lists_agent_message(&((struct run *)ctx)->header_lists, m);
 }
 
+/* The broker attaches something, and takes its time: the ring would overflow. But on_event() waits
+ * in the middle of reading it. */
+static void on_waiting(void *ctx)
+{
+	struct run *r = ctx;
+	bool awaits = r->awaits_refresh;
+
+	r->awaits_refresh = false;
+	if (awaits)
+		reader_drain(&r->reader);
+	r->awaits_refresh = awaits;
+}
+
 /* Before anybody reads the registry: all that has happened is in it. */
 static void refresh(void *ctx)
 {
@@ -222,8 +230,10 @@ static void refresh(void *ctx)
 	self_metrics_collect(r->self);
 	reader_drain(&r->reader);
 	if (reader_is_running(&r->reader)) {
+		r->awaits_refresh = true;
 		connections_refresh(&r->connections);
 		link_refresh(&r->link);
+		r->awaits_refresh = false;
 	}
 	tls_keys_refresh(&r->tls);
 	header_lists_agent_refresh(&r->header_lists);
@@ -295,6 +305,7 @@ static const struct link_ops link_ops = {
 	.listed = on_listed,
 	.syscalls = on_syscalls,
 	.header_list = on_header_list,
+	.waiting = on_waiting,
 	.stop = stop,
 };
 

@@ -21,6 +21,8 @@ struct world {
 	unsigned lists; /* that have ended */
 	bool is_new; /* the last of them, as the next */
 	bool is_cut;
+	unsigned waits; /* calls of waiting() */
+	void (*meanwhile)(struct world *w); /* in each of them, or NULL */
 };
 
 static void on_usage(void *ctx, const struct usage *broker)
@@ -52,8 +54,20 @@ static void on_listed(void *ctx, bool is_new, bool is_cut)
 	w->is_cut = is_cut;
 }
 
-static const struct link_ops ops = {
-	.usage = on_usage, .looks = on_looks, .sockets = on_sockets, .listed = on_listed};
+static void on_waiting(void *ctx)
+{
+	struct world *w = ctx;
+
+	w->waits++;
+	if (w->meanwhile)
+		w->meanwhile(w);
+}
+
+static const struct link_ops ops = {.usage = on_usage,
+				    .looks = on_looks,
+				    .sockets = on_sockets,
+				    .listed = on_listed,
+				    .waiting = on_waiting};
 
 static int set_up(void **state)
 {
@@ -133,6 +147,51 @@ static void test_more_follow_a_full_message(void **state)
 	for (uint32_t i = 0; i < CHANNEL_CLOSES_MAX + 3; i++)
 		assert_int_equal(closes[i].srtt_us, i);
 	assert_int_equal(asked(w, CHANNEL_FETCH), 2);
+}
+
+static void answer_at_last(struct world *w)
+{
+	struct channel_message m = {.kind = CHANNEL_REFRESHED, .refreshed = {8192, 1}};
+
+	if (w->waits == 3)
+		assert_int_equal(channel_send(w->broker, &m), 0);
+}
+
+/* The ring is read while the broker is busy. */
+static void test_something_is_done_while_an_answer_is_awaited(void **state)
+{
+	struct world *w = *state;
+
+	w->link.wait_ms = 5000;
+	w->meanwhile = answer_at_last;
+	link_refresh(&w->link);
+	assert_int_equal(w->waits, 3);
+	assert_int_equal(w->resident_bytes, 8192);
+	assert_false(w->link.is_late);
+}
+
+/* Of the answers that have come, the second one is that of the request below. */
+static void fetch_meanwhile(struct world *w)
+{
+	struct channel_message m = {.kind = CHANNEL_REFRESHED, .refreshed = {8192, 1}};
+	struct sl_close closes[64];
+
+	w->meanwhile = NULL;
+	assert_int_equal(channel_send(w->broker, &m), 0);
+	answer_closes(w, 0, 1);
+	assert_int_equal(link_fetch_closes(&w->link, closes, 64), 1);
+}
+
+static void test_an_answer_that_another_request_has_read(void **state)
+{
+	struct world *w = *state;
+
+	w->link.wait_ms = 5000;
+	w->meanwhile = fetch_meanwhile;
+	link_refresh(&w->link);
+	assert_int_equal(w->waits, 1);
+	assert_int_equal(w->resident_bytes, 8192);
+	assert_false(w->link.is_late);
 }
 
 static void test_late_counters_are_said_once(void **state)
@@ -217,6 +276,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_late_closes_are_not_lost, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_more_follow_a_full_message, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_something_is_done_while_an_answer_is_awaited,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_an_answer_that_another_request_has_read,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_late_counters_are_said_once, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_a_list_in_parts, set_up, tear_down),
