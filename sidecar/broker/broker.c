@@ -395,12 +395,15 @@ static int start_capture(struct broker *b)
 	b->targets.programs = b->programs;
 	m.ring = *programs_ring(b->programs);
 	err = channel_send(b->channel, &m);
-	if (b->o->has_tls)
-		b->tls = tls_probes_new(&b->loop, &b->targets);
 	b->lists = header_list_probes_new(&b->loop, &b->targets);
 	if (!err)
 		err = add_targets(b);
-	return err ? err : say(b, CHANNEL_STARTED);
+	if (!err)
+		err = say(b, CHANNEL_STARTED);
+	/* The worker reads the ring from now on: it does not fill while these programs load. */
+	if (!err && b->o->has_tls)
+		b->tls = tls_probes_new(&b->loop, &b->targets);
+	return err;
 }
 
 static int start_spawn(struct broker *b)

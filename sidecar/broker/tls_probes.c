@@ -418,7 +418,8 @@ static void start(struct tls_probes *t)
 	t->targets->on_added_ctx = t;
 	t->targets->on_dropped = on_dropped;
 	t->targets->on_dropped_ctx = t;
-	report(t);
+	t->is_changed = true;
+	on_timer(&t->timer); /* targets that there are: before a CMD is let go */
 }
 
 struct tls_probes *tls_probes_new(uv_loop_t *loop, struct targets *targets)

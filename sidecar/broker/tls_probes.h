@@ -74,8 +74,8 @@ struct tls_probes {
 };
 
 /*
- * Before targets are added. NULL, after one log line: no memory, or the kernel does not allow
- * probes, which is reported to the worker.
+ * The targets that there are, and those that are added, are followed from now on. NULL, after one
+ * log line: no memory, or the kernel does not allow probes, which is reported to the worker.
  */
 struct tls_probes *tls_probes_new(uv_loop_t *loop, struct targets *targets);
 /* Sends the worker the secrets that the kernel has now. Stopped, or NULL: no-op. */
