@@ -129,18 +129,39 @@ static void match_object(struct cel *c, const char *x, const cJSON *node)
 	c->indent -= 2;
 }
 
+/* X.filter(m_k, m_k != variables.c) == ["a", "b"] */
+static void match_strings(struct cel *c, const char *x, const cJSON *node)
+{
+	const char *comma = "";
+	const cJSON *child;
+
+	text_add(c->out, x);
+	cJSON_ArrayForEach(child, node)
+	{
+		if (!cel_is_optional(child))
+			continue;
+		text_add(c->out, ".filter(m_k, m_k != ");
+		cel_node(c, child);
+		text_add_char(c->out, ')');
+	}
+	text_add(c->out, " == [");
+	cJSON_ArrayForEach(child, node)
+	{
+		if (cel_is_optional(child))
+			continue;
+		text_add(c->out, comma);
+		cel_node(c, child);
+		comma = ", ";
+	}
+	text_add_char(c->out, ']');
+}
+
 static void match_list(struct cel *c, const char *x, const cJSON *node)
 {
 	const cJSON *child;
 
 	if (!is_list_of_objects(node)) {
-		text_addf(c->out, "%s == [", x);
-		cJSON_ArrayForEach(child, node)
-		{
-			text_add(c->out, child == node->child ? "" : ", ");
-			cel_node(c, child);
-		}
-		text_add_char(c->out, ']');
+		match_strings(c, x, node);
 		return;
 	}
 	text_addf(c->out, "%s.all(m_e,", x);

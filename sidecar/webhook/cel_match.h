@@ -8,7 +8,8 @@
  *   object             has no member but these; the ones that are always there
  *                      are there, and every one matches
  *   list of objects    every element matches one of the template's
- *   list of strings    the same strings
+ *   list of strings    the same strings; those that may be left out (placeholders) may be
+ *                      missing, or be the values of their variables
  *   "a${name}b"        what the parameter accepts, between "a" and "b"
  *   "#{name}"          any number: the API server checks ports
  *

@@ -82,18 +82,44 @@ static void begin_variable(struct text *out, const char *name)
 	text_addf(out, "  - name: %s\n    expression: >-\n      ", name);
 }
 
-/* ["BPF", ... and the end. */
+/* k == variables.tls_capability || k in ["BPF", ... and the end. Apart: the API server takes no
+ * list of both. */
 static void write_granted(struct text *out, const char *end)
 {
+	struct cel c = {.out = out};
 	const cJSON *name;
 	const char *comma = "[";
 
 	cJSON_ArrayForEach(name, granted())
 	{
-		text_addf(out, "%s\"%s\"", comma, name->valuestring);
+		if (!cel_is_optional(name))
+			continue;
+		text_add(out, "k == ");
+		cel_node(&c, name);
+		text_add(out, " || ");
+	}
+	text_add(out, "k in ");
+	cJSON_ArrayForEach(name, granted())
+	{
+		if (cel_is_optional(name))
+			continue;
+		text_add(out, comma);
+		cel_node(&c, name);
 		comma = ", ";
 	}
 	text_add(out, end);
+}
+
+/* A capability that the ConfigMap alone adds to the list; "" is in no container. */
+static void write_capability_for_tls(struct text *out)
+{
+	const struct parameter *p = &parameter_table[PARAM_TLS_CAPABILITY];
+
+	begin_variable(out, "tls_capability");
+	text_addf(out, "has(params.data) && \"%s\" in params.data && params.data[\"%s\"].matches(",
+		  p->name, p->name);
+	cel_string(out, p->pattern);
+	text_addf(out, ")\n      ? params.data[\"%s\"] : \"\"\n", p->name);
 }
 
 static void write_capabilities(struct text *out)
@@ -101,21 +127,25 @@ static void write_capabilities(struct text *out)
 	const cJSON *name;
 	const char *comma = "";
 
+	write_capability_for_tls(out);
 	begin_variable(out, "granted_names");
 	text_add_char(out, '"');
 	cJSON_ArrayForEach(name, granted())
 	{
+		if (cel_is_optional(name))
+			continue;
 		text_addf(out, "%s%s", comma, name->valuestring);
-		comma = name->next && !name->next->next ? " and " : ", ";
+		comma = ", ";
 	}
-	text_add(out, "\"\n");
+	text_add(out, "\" +\n      (variables.tls_capability == \"\" ? \"\" : \", \" +"
+		      " variables.tls_capability)\n");
 	begin_variable(out, "greedy");
 	text_add(out, "variables.adding.filter(c, !c.securityContext.capabilities.add\n"
-		      "      .all(k, k in ");
+		      "      .all(k, ");
 	write_granted(out, ",\n      " BASELINE_CAPABILITIES "]))\n");
 	begin_variable(out, "granted");
 	text_add(out, "variables.adding.filter(c, !(c in variables.before) &&\n"
-		      "      c.securityContext.capabilities.add.exists(k, k in ");
+		      "      c.securityContext.capabilities.add.exists(k, ");
 	write_granted(out, "]))\n");
 }
 
@@ -134,15 +164,19 @@ static void write_image(struct text *out)
 	image_write_variables(out);
 }
 
-/* What the administrator can forbid: a variable of ours, and that of the template. */
+/*
+ * What the administrator can forbid: a variable of ours, and that of the template. An ephemeral
+ * container decrypts TLS by itself; the other two it does only when it is asked to.
+ */
 static const struct {
 	enum parameter_id id;
 	const char *name;
 	const char *environment;
+	bool is_for_ephemeral;
 } vetoes[] = {
-	{PARAM_TLS, "forbids_tls", "SIDELIGHT_TLS"},
-	{PARAM_HEADER_CAPTURE, "forbids_headers", "SIDELIGHT_HEADER_CAPTURE"},
-	{PARAM_SYSCALL_COUNTING, "forbids_syscalls", "SIDELIGHT_SYSCALL_COUNTING"},
+	{PARAM_TLS, "forbids_tls", "SIDELIGHT_TLS", true},
+	{PARAM_HEADER_CAPTURE, "forbids_headers", "SIDELIGHT_HEADER_CAPTURE", false},
+	{PARAM_SYSCALL_COUNTING, "forbids_syscalls", "SIDELIGHT_SYSCALL_COUNTING", false},
 };
 
 /* Does the ConfigMap forbid it? */
@@ -177,16 +211,21 @@ static void end_entry(struct cel *c, const char *member)
 	cel_newline(c);
 }
 
-/* Then the container has to be told. */
-static void write_veto_entries(struct cel *c)
+/*
+ * Then the container has to be told: of two values of one name, which the API server takes, the
+ * last one counts, so both have to be this one.
+ */
+static void write_veto_entries(struct cel *c, bool is_ephemeral)
 {
 	char member[64];
 
 	for (size_t i = 0; i < sizeof(vetoes) / sizeof(vetoes[0]); i++) {
+		if (is_ephemeral && !vetoes[i].is_for_ephemeral)
+			continue;
 		text_addf(c->out,
-			  "!variables.%s || has(c.env) && c.env.exists(e, e.name == \"%s\" &&"
-			  " has(e.value) && e.value == \"%s\")",
-			  vetoes[i].name, vetoes[i].environment,
+			  "!variables.%s || has(c.env) && c.env.exists(e, e.name == \"%s\") &&"
+			  " c.env.all(e, e.name != \"%s\" || has(e.value) && e.value == \"%s\")",
+			  vetoes[i].name, vetoes[i].environment, vetoes[i].environment,
 			  parameter_table[vetoes[i].id].final);
 		(void)snprintf(member, sizeof(member), "env %s", vetoes[i].environment); /* fits */
 		end_entry(c, member);
@@ -335,7 +374,7 @@ static void write_wrong(struct text *out)
 		write_condition(&c, member);
 		end_entry(&c, member->string);
 	}
-	write_veto_entries(&c);
+	write_veto_entries(&c, false);
 	write_defaults_entries(&c);
 	write_native_entries(&c);
 	write_volume_entries(&c);
@@ -369,6 +408,7 @@ static void write_wrong_ephemeral(struct text *out)
 		text_add(out, debug_members[i].expression);
 		end_entry(&c, name);
 	}
+	write_veto_entries(&c, true);
 	text_add(out, "c.name.startsWith(\"" TEMPLATE_CONTAINER "-\") ? \"\" : \"name\"]");
 	end_wrong(&c, &members);
 	text_release(&members);

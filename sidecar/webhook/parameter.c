@@ -221,7 +221,7 @@ const struct parameter parameter_table[PARAM_MAX] = {
 		{
 			.name = "tls",
 			.metavar = "keys|off",
-			.fallback = "",
+			.fallback = "keys",
 			.pattern = "^(keys|off)$",
 			.max_bytes = 4,
 			.wanted = "one of keys, off",
@@ -264,6 +264,18 @@ const struct parameter parameter_table[PARAM_MAX] = {
 			.max_bytes = 253,
 			.wanted = "a name",
 			.help = "name of the workload; else that of the Pod's owner",
+		},
+	[PARAM_TLS_CAPABILITY] =
+		{
+			.name = "tls-capability",
+			.metavar = "SYS_ADMIN",
+			.fallback = "",
+			.pattern = "^SYS_ADMIN$",
+			.max_bytes = 16,
+			.wanted = "SYS_ADMIN",
+			.help = "capability that sidelight gets in addition to decrypt TLS on "
+				"kernels before Linux 6.6; none if not said, and TLS is dark there",
+			.is_administrators = true,
 		},
 	[PARAM_IMAGE_CHOICE] =
 		{
@@ -386,6 +398,8 @@ bool values_resolve(struct values *v, const struct values *defaults, const cJSON
 		v->of[PARAM_METRICS_PORT] = "";
 	if (strcmp(v->of[PARAM_EXPORT], "scrape") == 0)
 		v->of[PARAM_PUSH] = "";
+	if (strcmp(v->of[PARAM_TLS], "off") == 0)
+		v->of[PARAM_TLS_CAPABILITY] = "";
 	raise_limit(v, PARAM_CPU, PARAM_CPU_LIMIT);
 	raise_limit(v, PARAM_MEMORY, PARAM_MEMORY_LIMIT);
 	return true;

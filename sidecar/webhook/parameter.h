@@ -15,6 +15,7 @@
  *   - export, if nobody has said it, is "push" where there is a gateway, else "scrape": one
  *     way, so that nothing is counted twice;
  *   - with "push" metrics-port is "", with "scrape" push is "";
+ *   - tls-capability is "" with tls "off", which needs none;
  *   - a request of cpu or memory is never above its limit: the limit is raised.
  */
 #ifndef SIDELIGHT_WEBHOOK_PARAMETER_H
@@ -55,6 +56,7 @@ enum parameter_id {
 	PARAM_WORKLOAD, /* "": taken from the owner of the Pod (owner.h) */
 	PARAM_HEADER_CAPTURE, /* of the administrator, as the next ones */
 	PARAM_SYSCALL_COUNTING,
+	PARAM_TLS_CAPABILITY, /* "" where TLS is not decrypted */
 	PARAM_IMAGE_CHOICE, /* see image.h */
 	PARAM_POD_SECURITY, /* of namespaces that have no label */
 	PARAM_MAX,

@@ -267,6 +267,8 @@ static void write_parameter(struct text *out, enum parameter_id id, const struct
 		text_add(out, "variables.export == \"scrape\" ? \"\" : variables.push_said\n");
 		return;
 	}
+	if (id == PARAM_TLS_CAPABILITY)
+		text_add(out, "variables.tls == \"off\" ? \"\" :\n      ");
 	if (id == PARAM_METRICS_PORT)
 		text_add(out, "variables.export == \"push\" ? \"\" :\n      ");
 	write_said(out, id, defaults, !parameter_is_final(id, defaults->of[id]));

@@ -17,7 +17,8 @@
  *   "#{name}"    the value, as a number
  * Where the value is "", a member of an object is left out, and if that object
  * is an element of an array, so is the element (an env entry without value, a
- * port without number). Nothing else is conditional.
+ * port without number), as is a string that is itself an element (a capability).
+ * Nothing else is conditional.
  */
 #ifndef SIDELIGHT_WEBHOOK_TEMPLATE_H
 #define SIDELIGHT_WEBHOOK_TEMPLATE_H

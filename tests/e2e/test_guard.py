@@ -218,6 +218,24 @@ class Guard(Case):
                                    self.denials([with_defaults(obj) for obj in made])):
             self.assertEqual((bare, full), ([], []), obj)
 
+    def on_demand(self, env):
+        """The ephemeral container of `kubectl sidelight top`."""
+        template = self.injected()["spec"]["initContainers"][0]
+        pod_name = [e for e in template["env"] if e["name"] == "SIDELIGHT_POD"]
+        return {"name": "sidelight-top-1-2", "image": self.IMAGE, "args": ["top"],
+                "env": pod_name + env, "securityContext": template["securityContext"],
+                "stdin": True, "tty": True, "targetContainerName": "app",
+                "imagePullPolicy": "IfNotPresent"}
+
+    def denials_on_demand(self, containers, data):
+        """... of such containers, one by one, in a Pod that runs."""
+        before = self.injected()
+        after = [with_defaults(changed(before, "spec", "ephemeralContainers", [one]))
+                 for one in containers]
+        return [one.get("denied", []) for one in answers(
+            [question(self.POLICY, obj, before, data, operation="UPDATE",
+                      subresource="ephemeralcontainers") for obj in after])]
+
     def test_hostile_containers(self):
         for native, kind in ((None, "initContainers"), ("false", "containers")):
             obj = self.injected(native and {"sidelight.dev/native": native})
@@ -294,6 +312,65 @@ class Guard(Case):
         for said in denied[0], denied[2]:
             self.assertIn("container sidelight: env SIDELIGHT_TLS", said[0])
 
+    def test_no_secrets_on_demand_where_the_administrator_says_so(self):
+        """An ephemeral container decrypts unless it is told not to: so it has to be told."""
+        keys, off, on = ([{"name": "SIDELIGHT_TLS", "value": word}] for word in
+                         ("keys", "off", "on"))
+        for tls, env, is_allowed in (
+            ("off", off, True), ("off", [], False), ("off", keys, False), ("off", on, False),
+            ("off", off + keys, False), ("off", keys + off, False), ("keys", [], True),
+            ("keys", keys, True), ("keys", off, True), ("", [], True),
+        ):
+            with self.subTest(tls=tls, env=env):
+                data = {"image": self.IMAGE, **({"tls": tls} if tls else {})}
+                denied = self.denials_on_demand([self.on_demand(env)], data)[0]
+                self.assertEqual(denied == [], is_allowed, denied)
+                for line in denied:
+                    self.assertIn("container sidelight-top-1-2: env", line)
+
+    def test_the_capability_for_tls(self):
+        """SYS_ADMIN where the administrator grants it, to sidelight's own container only."""
+        granted = {"image": self.IMAGE, "tls-capability": "SYS_ADMIN"}
+        plain = {"image": self.IMAGE}
+        path = ("spec", "initContainers", 0, "securityContext", "capabilities", "add")
+        said = outcomes([question(INJECTION, pod(annotations), data=data)
+                         for data in (granted, {**granted, "tls": "off"}, plain)
+                         for annotations in (None, {"sidelight.dev/tls": "off"})])
+        added = [one["spec"]["initContainers"][0]["securityContext"]["capabilities"]["add"]
+                 for one in said]
+        self.assertEqual(added, [OURS + ["SYS_ADMIN"]] + 5 * [OURS])
+        injected = with_defaults(said[0])
+        for data, wanted in (
+            (granted, True), (plain, False), ({**plain, "tls-capability": ""}, False),
+            ({**plain, "tls-capability": "ALL"}, False), ({**plain, "tls": "keys"}, False),
+            ({**plain, "tls-capability": "SYS_ADMIN,SYS_MODULE"}, False),
+        ):
+            denied = self.denials([injected], data)[0]
+            self.assertEqual(denied == [], wanted, (data, denied))
+        # Pods from before the grant stay as they are.
+        self.assertEqual(self.denials([with_defaults(said[4])], granted), [[]])
+        for names in (OURS + ["SYS_ADMIN", "SYS_MODULE"], OURS + ["ALL"], ["SYS_ADMIN"],
+                      OURS + ["CAP_SYS_ADMIN"], OURS[:3] + ["SYS_ADMIN"]):
+            denied = self.denials([changed(injected, *path, names)], granted)[0]
+            self.assertNotEqual(denied, [], names)
+        for one in HOSTILE_PODS[-6:]:  # a container beside it
+            self.assertEqual(len(self.denials([changed(injected, *one)], granted)[0]), 1, one)
+        tries = [t for t in HOSTILE_MEMBERS if OURS + ["SYS_ADMIN"] not in t]
+        pods = [changed(injected, "spec", "initContainers", 0, *one) for one in tries]
+        for one, denied in zip(tries, self.denials(pods, granted)):
+            self.assertNotEqual(denied, [], one)
+
+    def test_the_capability_for_tls_on_demand(self):
+        capabilities = {"drop": ["ALL"], "add": OURS + ["SYS_ADMIN"]}
+        debug = changed(self.on_demand([]), "securityContext", "capabilities", capabilities)
+        for data, is_allowed in (({"tls-capability": "SYS_ADMIN"}, True), ({}, False),
+                                 ({"tls-capability": "ALL"}, False)):
+            denied = self.denials_on_demand([debug], {"image": self.IMAGE, **data})[0]
+            self.assertEqual(denied == [], is_allowed, (data, denied))
+        evil = changed(debug, "command", ["/evil"])
+        denied = self.denials_on_demand([evil], {"image": self.IMAGE, "tls-capability": "SYS_ADMIN"})
+        self.assertIn("command", denied[0][0])
+
     def test_what_the_administrator_forbids(self):
         for name in "header-capture", "syscall-counting":
             variable = "SIDELIGHT_" + name.replace("-", "_").upper()
@@ -334,12 +411,8 @@ class Guard(Case):
         self.assertEqual(said.get("denied", []), [], "it was there before")
 
     def test_ephemeral_containers(self):
-        before = self.injected()
-        template = before["spec"]["initContainers"][0]
-        debug = {"name": "sidelight-top-1-2", "image": self.IMAGE, "args": ["top"],
-                 "env": [e for e in template["env"] if e["name"] == "SIDELIGHT_POD"],
-                 "securityContext": template["securityContext"], "stdin": True, "tty": True,
-                 "targetContainerName": "app", "imagePullPolicy": "IfNotPresent"}
+        template = self.injected()["spec"]["initContainers"][0]
+        debug = self.on_demand([])
         tries = [((), True)]
         tries += [(("args", ["trace", "--format", "ndjson", "--for=10s", "it's $HOME", ""]), True),
                   (("args", ["run"]), False), (("args", ["run", "--", "/proc/7/root/x"]), False),
@@ -356,19 +429,13 @@ class Guard(Case):
         tries += [(one, False) for one in HOSTILE_MEMBERS if one[0] in (
             "image", "command", "workingDir", "envFrom", "lifecycle", "livenessProbe", "env",
             "securityContext", "volumeDevices", "restartPolicyRules", "terminationMessagePath")]
-        after = []
-        for one, _ in tries:
-            container = changed(debug, *one) if one else debug
-            after.append(with_defaults(changed(before, "spec", "ephemeralContainers", [container])))
-        said = answers([question(self.POLICY, obj, before, {"image": self.IMAGE},
-                                 operation="UPDATE", subresource="ephemeralcontainers")
-                        for obj in after])
-        for (one, is_allowed), obj, answer in zip(tries, after, said):
+        made = [changed(debug, *one) if one else debug for one, _ in tries]
+        said = self.denials_on_demand(made, {"image": self.IMAGE})
+        for (one, is_allowed), container, denied in zip(tries, made, said):
             with self.subTest(one):
-                denied = answer.get("denied", [])
                 self.assertEqual(denied == [], is_allowed, denied)
                 for line in denied[:1]:
-                    self.assertIn(obj["spec"]["ephemeralContainers"][0]["name"], line)
+                    self.assertIn(container["name"], line)
 
     def test_where_and_when(self):
         policy, binding = documents(MANIFESTS / "guard" / "guard.yaml")

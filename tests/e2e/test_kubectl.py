@@ -50,6 +50,7 @@ class ApiServer:
     status = 0  # with which it ends
     output = OUTPUT  # its log
     workloads = ()
+    hides_parameters = False
     admit = staticmethod(lambda obj: obj)  # of a Pod on trial: the Pod, or why it is refused
 
     def __init__(self, case, obj, parameters):
@@ -76,7 +77,10 @@ class ApiServer:
                 url = urllib.parse.urlparse(self.path)
                 api.requests.append((self.command, self.path, None))
                 answer = api.answer(url)
-                if answer:
+                if api.hides_parameters and "configmaps" in url.path:
+                    self.say({"kind": "Status", "apiVersion": "v1", "status": "Failure",
+                              "reason": "Forbidden", "code": 403, "message": "not for you"}, 403)
+                elif answer:
                     self.say(answer)
                 else:
                     self.say({"kind": "Status", "apiVersion": "v1", "status": "Failure",
@@ -202,9 +206,9 @@ class Plugged(harness.Case):
         return harness.run(["kubectl", "sidelight", *args], check=False, seconds=20,
                            env={**self.environment, **environment})
 
-    def run_one(self, *args, obj=None, **environment):
+    def run_one(self, *args, obj=None, parameters=None, **environment):
         """The ephemeral container that this leads to."""
-        self.start(obj)
+        self.start(obj, parameters)
         done = self.sidelight(*args, **environment)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stdout, OUTPUT)
@@ -213,19 +217,20 @@ class Plugged(harness.Case):
         self.assertEqual(len(told), 1)
         return told[0]
 
-    def denied(self):
+    def denied(self, parameters=None):
         """What the guard says of the update that the API server was asked for."""
         after = with_defaults({k: v for k, v in self.api.pod.items() if k != "status"})
         before = copy.deepcopy(after)
         del before["spec"]["ephemeralContainers"]
-        asked = question(GUARD, after, before, {"image": IMAGE}, operation="UPDATE",
-                         subresource="ephemeralcontainers")
+        asked = question(GUARD, after, before, parameters or {"image": IMAGE},
+                         operation="UPDATE", subresource="ephemeralcontainers")
         return answers([asked])[0].get("denied", [])
 
 
 class Plugin(Plugged):
     def test_the_container_is_what_the_template_says(self):
         template = json.loads(harness.run([WEBHOOK, "template"]).stdout)["container"]
+        template["securityContext"]["capabilities"]["add"].remove("${tls-capability}")
         one = self.run_one("top", "web-0", "-n", "shop")
         self.assertEqual(one["securityContext"], template["securityContext"])
         self.assertEqual(one["targetContainerName"], "app")

@@ -305,6 +305,17 @@ class Injection(Case):
             flags = ["--tls", configured] if configured != "nothing" else []
             self.same(cases, Server(self, *flags), data={"tls": configured})
 
+    def test_the_capability_for_tls(self):
+        """Of the ConfigMap alone, and for Pods that decrypt."""
+        cases = [(str(said), pod(said)) for said in (
+            None, {"sidelight.dev/tls": "off"}, {"sidelight.dev/tls-capability": "SYS_ADMIN"})]
+        for data in ({}, {"tls-capability": "SYS_ADMIN"}, {"tls-capability": "SYS_MODULE"},
+                     {"tls-capability": "SYS_ADMIN", "tls": "off"}):
+            flags = [word for name, value in data.items() for word in (f"--{name}", value)]
+            if "SYS_MODULE" in flags:  # no value of it
+                flags = []
+            self.same(cases, Server(self, *flags), data=data)
+
     def test_forbidden(self):
         """What the administrator alone says is his, whatever annotations say."""
         for name in "header-capture", "syscall-counting":

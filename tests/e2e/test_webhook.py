@@ -198,7 +198,7 @@ class Pods(Case):
     def test_veto(self):
         """Where the administrator says off, no annotation lifts it."""
         for flags, said, wanted, warns in (
-            ([], None, None, False), ([], "keys", "keys", False), ([], "off", "off", False),
+            ([], None, "keys", False), ([], "keys", "keys", False), ([], "off", "off", False),
             (["--tls", "keys"], None, "keys", False), (["--tls", "keys"], "off", "off", False),
             (["--tls", "off"], None, "off", False), (["--tls", "off"], "off", "off", False),
             (["--tls", "off"], "keys", "off", True),
@@ -207,6 +207,20 @@ class Pods(Case):
             now, answer = after(Server(self, *flags), pod(annotations))
             self.assertEqual(environment(now).get("SIDELIGHT_TLS"), wanted, (flags, said))
             self.assertEqual(len(answer.warnings), warns, answer.warnings)
+
+    def test_the_capability_for_tls(self):
+        """Only the administrator grants it, and only to a container that decrypts."""
+        ours = ["BPF", "NET_ADMIN", "SYS_PTRACE", "PERFMON"]
+        on = ["--tls-capability", "SYS_ADMIN"]
+        for flags, said, wanted in (
+            ([], {}, ours), (on, {}, ours + ["SYS_ADMIN"]),
+            ([], {"sidelight.dev/tls-capability": "SYS_ADMIN"}, ours),
+            (on, {"sidelight.dev/tls": "off"}, ours), (on + ["--tls", "off"], {}, ours),
+            (on + ["--tls", "off"], {"sidelight.dev/tls": "keys"}, ours),
+        ):
+            now, _ = after(Server(self, *flags), pod(said))
+            security = now["spec"]["initContainers"][0]["securityContext"]
+            self.assertEqual(security["capabilities"], {"drop": ["ALL"], "add": wanted}, (flags, said))
 
     def test_forbidden(self):
         """Only the administrator says what is forbidden to all sidecars."""

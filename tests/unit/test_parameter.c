@@ -100,6 +100,10 @@ static const struct {
 	{"tls", "keys", true},
 	{"tls", "off", true},
 	{"tls", "on", false},
+	{"tls-capability", "SYS_ADMIN", true},
+	{"tls-capability", "", false},
+	{"tls-capability", "ALL", false},
+	{"tls-capability", "SYS_ADMIN,SYS_MODULE", false},
 	{"workload", "web-1.2_3", true},
 	{"workload", "web/1", false},
 };
