@@ -89,8 +89,7 @@ def team():
                 graph("TLS that is not seen", "Share of connections whose TLS is not decrypted. Their "
                       "requests are in no number here.", "percentunit",
                       target(share(
-                          total(by, rate("sidelight_connections_muted_total",
-                                         f'{WORKLOAD},reason=~"tls|tls_dark"')),
+                          total(by, rate("sidelight_tls_connections_dark_total", WORKLOAD)),
                           total(by, rate("sidelight_connections_total", WORKLOAD))), legend),
                       most=1, width=12)),
         ])

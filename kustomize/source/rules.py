@@ -120,7 +120,7 @@ def workload_alerts():
 
 def sidecar_alerts():
     lost = 'sidelight_events_lost_total{reason!~"close|mute"}'
-    tls = share(total(WORKLOAD, 'rate(sidelight_connections_muted_total{reason=~"tls|tls_dark"}[15m])'),
+    tls = share(total(WORKLOAD, "rate(sidelight_tls_connections_dark_total[15m])"),
                 total(WORKLOAD, "rate(sidelight_connections_total[15m])"))
     return [
         alert("SidelightSeesNoRequests", "15m", "info", f"{WHICH} sees no requests",
@@ -135,8 +135,8 @@ def sidecar_alerts():
               "{{ $value }} sockets: {{ $labels.reason }}.",
               f"max by ({POD}, reason) (sidelight_unseen_sockets) > 0"),
         alert("SidelightDarkTls", "15m", "info", f"most traffic of {WHO} is encrypted",
-              "{{ $value | humanizePercentage }} of its connections begin with TLS; their "
-              "requests are in no metric.", f"{tls} > 0.5", "tcp"),
+              "{{ $value | humanizePercentage }} of its connections are TLS that is not "
+              "decrypted; their requests are in no metric.", f"{tls} > 0.5", "tcp"),
         alert("SidelightPushStale", "5m", "warning", f"{WHICH} does not push any more",
               "Its group in the Pushgateway is {{ $value | humanizeDuration }} old.",
               "(time() - push_time_seconds > 300)\n"

@@ -35,7 +35,7 @@ const struct option option_table[] = {
 	 "1h [10m]",
 	 KIND_DURATION, IN_RUN | IN_REQUESTS | IN_TOP | IN_UI | IN_SYSCALLS, AT(for_ms), 1,
 	 365ull * DAY_MS},
-	{NULL, "tls", "SIDELIGHT_TLS", "keys|off", "off",
+	{NULL, "tls", "SIDELIGHT_TLS", "keys|off", "keys",
 	 "keys: decrypt TLS, with the secrets that probes in the libraries of the watched "
 	 "processes copy once per handshake (before Linux 6.6 with CAP_SYS_ADMIN only)",
 	 KIND_WORD, IN_RUN, AT(tls), 0, 0},

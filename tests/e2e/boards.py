@@ -106,7 +106,7 @@ class Shop:
         "rpc_server_call_duration_seconds_count": len(CALLS),
         "rpc_client_call_duration_seconds_count": len(CALLS),
         "sidelight_probe_requests_total": 1,
-        "sidelight_connections_muted_total": 1,
+        "sidelight_tls_connections_dark_total": 1,
         "sidelight_connections_not_http_total": 1,
     }
 
@@ -143,7 +143,7 @@ class Shop:
     def speak(self, first):
         """A connection that is not HTTP."""
         with socket.create_connection(("127.0.0.1", self.echo)) as s:
-            for _ in range(3):
+            for _ in range(9):  # after eight answers it is read no more
                 s.sendall(first)
                 left = len(first)
                 while left:

@@ -56,7 +56,7 @@ class RunCommand(harness.Case):
 
     def test_bad_push_url_turns_off_pushing_only(self):
         """From the environment, where who wrote it does not see this; a flag ends it."""
-        for url in ("gw", "http://gw:99999", "http://u:secret@gw?a=b", "http://[::1", "http://g w"):
+        for url in ("gw", "http://gw:99999", "http://u:hunter2@gw?a=b", "http://[::1", "http://g w"):
             with self.subTest(url):
                 done = sidelight("run", "--", "sh", "-c", "exit 7",
                                  env={**os.environ, "SIDELIGHT_PUSH": url})
@@ -64,7 +64,7 @@ class RunCommand(harness.Case):
                 said = [line for line in done.stderr.splitlines() if "SIDELIGHT_PUSH" in line]
                 self.assertEqual(len(said), 1, done.stderr)
                 self.assertIn("nothing is pushed", said[0])
-                self.assertNotIn("secret", done.stderr)
+                self.assertNotIn("hunter2", done.stderr)
                 done = sidelight("run", "--push", url, "--", "true")
                 self.assertEqual(done.returncode, 2)
                 self.assertEqual(len(done.stderr.splitlines()), 1)
@@ -304,7 +304,7 @@ class Said(harness.Case):
     def test_unknown_variables(self):
         """Nor those that Kubernetes sets for a Service called sidelight, nor a value."""
         done = sidelight("run", "--", "true", env={
-            **os.environ, "SIDELIGHT_PUHS": "http://user:secret@gw", "SIDELIGHT_XYZZYX": "1",
+            **os.environ, "SIDELIGHT_PUHS": "http://user:hunter2@gw", "SIDELIGHT_XYZZYX": "1",
             "SIDELIGHT_LOG_LEVEL": "info", "SIDELIGHT_SERVICE_HOST": "10.0.0.1",
             "SIDELIGHT_PORT": "tcp://10.0.0.1:80", "SIDELIGHT_PORT_80_TCP_ADDR": "10.0.0.1"})
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -313,7 +313,7 @@ class Said(harness.Case):
             "sidelight: there is no variable SIDELIGHT_PUHS; did you mean SIDELIGHT_PUSH?",
             'sidelight: there is no variable SIDELIGHT_XYZZYX; "sidelight help" lists all options',
         ])
-        self.assertNotIn("secret", done.stderr)
+        self.assertNotIn("hunter2", done.stderr)
 
     def test_route_templates_that_never_match(self):
         done = sidelight("run", "--routes", "/users/:id,/a/{b},/a/c", "--", "true")
@@ -329,7 +329,7 @@ class Said(harness.Case):
                   f"s = subprocess.Popen([sys.executable, sys.argv[1], '127.0.0.1', '{port}', "
                   f"'{self.dir}/log'])\n"
                   "while True:\n"
-                  f"    try: u.urlopen('http://127.0.0.1:{port}/hello?token=secret').read(); break\n"
+                  f"    try: u.urlopen('http://127.0.0.1:{port}/hello?token=hunter2').read(); break\n"
                   "    except OSError: pass\n"
                   "s.terminate(); s.wait()\n")
         for level in ("info", "debug", "trace"):
@@ -344,7 +344,7 @@ class Said(harness.Case):
                     (self.assertRegex if is_debug else self.assertNotRegex)(done.stderr, words)
                 self.assertEqual("libbpf: CO-RE" in done.stderr or "relo" in done.stderr,
                                  level == "trace", done.stderr[:2000])
-                self.assertNotIn("secret", done.stderr)
+                self.assertNotIn("hunter2", done.stderr)
 
 
 class BadUse(harness.Case):

@@ -321,11 +321,10 @@ class Tls(TlsCase):
         self.assertEqual(way, self.WAY)
 
     def test_looked_at_on_demand(self):
-        """trace, where no sidecar runs."""
+        """trace, where no sidecar runs: decryption is its default, too."""
         server = self.nginx("TLSv1.3")
         process = self.spawn(
             [harness.BINARY, "trace", "--format=ndjson", "--cgroup", server.cgroup, "--log-level=debug"],
-            env={"SIDELIGHT_TLS": "keys"},
         )
         probed = self.PROBED.replace("$FILE", "libssl")
         harness.wait_for(
@@ -344,10 +343,31 @@ class Tls(TlsCase):
         self.assertEqual(process.wait(), 0, process.text())
         self.assertEqual({line["scheme"] for line in lines()}, {"https"})
 
-    def test_off(self):
-        """By default nothing is loaded for TLS, and the connections are counted as such."""
+    def test_looked_at_on_demand_without_decryption(self):
+        """... unless its environment says otherwise, as in the ephemeral container of a cluster."""
+        server = self.nginx("TLSv1.3")
+        process = self.spawn(
+            [harness.BINARY, "trace", "--format=ndjson", "--cgroup", server.cgroup, "--log-level=debug"],
+            env={"SIDELIGHT_TLS": "off"},
+        )
+        harness.wait_for("the capture", lambda: "run: watching" in process.text())
+        self.ask(server, False)
+        process.send(signal.SIGINT)
+        self.assertEqual(process.wait(), 0, process.text())
+        self.assertNotIn("tls: ", process.text())
+        self.assertNotIn('"scheme"', process.text())
+
+    def test_by_default(self):
         server = self.nginx("TLSv1.3")
         sidelight = Sidelight(self, cgroup=server.cgroup)
+        self.wait_probed(sidelight, 3)
+        sent = self.ask(server, False)
+        sidelight.wait_counted(len(sent))
+
+    def test_off(self):
+        """Nothing is loaded for TLS, and the connections are counted as such."""
+        server = self.nginx("TLSv1.3")
+        sidelight = Sidelight(self, "--tls=off", cgroup=server.cgroup)
         sent = self.ask(server, keep_alive=False)
         page = harness.wait_for(
             "the connections",
