@@ -56,6 +56,8 @@ def http_get(port, path):
 
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
+# BPF_PROG_TYPE_CGROUP_SKB and BPF_PROG_TYPE_SOCK_OPS of linux/bpf.h.
+PACKET_PROGRAMS = (8, 13)
 COLLECTED = re.compile(r"^sidelight_collected_timestamp_seconds (\S+)$", re.M)
 
 
@@ -303,6 +305,11 @@ class Watcher:
             raise BenchError("no BPF program is held")
         return (sum(int(p["run_time_ns"]) for p in programs) / 1e3,
                 sum(int(p["run_cnt"]) for p in programs))
+
+    def packet_runs(self):
+        """Runs of the programs for packets: those that follow processes run in each fork()."""
+        return sum(int(p["run_cnt"]) for p in self.fdinfo("run_cnt")
+                   if int(p["prog_type"]) in PACKET_PROGRAMS)
 
     def fdinfo(self, key):
         """What the kernel says of each BPF object it holds; once per object."""
