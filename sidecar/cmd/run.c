@@ -17,34 +17,16 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "agent/annotations.h"
-#include "agent/connections.h"
 #include "agent/debug_log.h"
-#include "agent/header_lists.h"
-#include "agent/labels.h"
-#include "agent/live.h"
-#include "agent/no_requests_log.h"
-#include "agent/reader.h"
-#include "agent/request_metrics.h"
-#include "agent/syscalls.h"
-#include "agent/tls_keys.h"
 #include "base/log.h"
 #include "base/resident.h"
 #include "broker/broker.h"
-#include "broker/link.h"
-#include "capture/source.h"
 #include "cmd/control_socket.h"
-#include "cmd/exports.h"
 #include "cmd/run_options.h"
+#include "cmd/run_state.h"
 #include "export/closing.h"
-#include "metrics/exponential_metrics.h"
-#include "metrics/no_requests.h"
-#include "metrics/self_metrics.h"
-#include "metrics/summary.h"
-#include "metrics/watch.h"
 #include "pod/memory_cgroup.h"
 #include "pod/sandbox.h"
-#include "txn/engine.h"
 #include "txn/route_doubt.h"
 
 #define EXIT_INCOMPLETE 1
@@ -55,172 +37,6 @@
 
 /* Methods times routes that the table at the end has room for. */
 #define SUMMARY_ROWS 200
-
-struct run {
-	const struct options *o;
-	uv_loop_t loop;
-	struct link link;
-	struct source *source;
-	struct reader reader;
-	struct registry *registry;
-	struct request_metrics requests;
-	struct self_metrics *self;
-	struct connections connections;
-	struct watch *watch;
-	struct exponential_metrics *exponentials;
-	struct family *no_requests;
-	struct no_requests_world world;
-	struct no_requests_log no_requests_log;
-	struct summary *summary;
-	struct engine *engine;
-	struct live live;
-	struct syscalls_agent syscalls;
-	struct exports exports;
-	struct annotations annotations;
-	struct labels labels;
-	struct tls_keys_agent tls;
-	struct header_lists_agent header_lists;
-	int memory_fd; /* what our memory cgroup is charged; -1: there is none */
-	uint64_t started_ns;
-	bool is_stopping;
-	bool is_lost; /* the broker is gone */
-	bool awaits_refresh; /* what the ring has is read meanwhile */
-	unsigned watched; /* cgroups */
-};
-
-static void on_open(struct run *r, const struct event_open *open)
-{
-	/* Announced before it was attached to: the message is in the channel. */
-	if (open->container > r->link.highest)
-		link_catch_up(&r->link);
-	if (open->role == ROLE_UNKNOWN)
-		watch_joined(r->watch);
-	tls_keys_opened(&r->tls);
-}
-
-static void on_event(void *ctx, const struct event *ev)
-{
-	struct run *r = ctx;
-
-	if (ev->kind == EVENT_OPEN)
-		on_open(r, &ev->open);
-	/* The broker may still have to send them. */
-	if (r->tls.secrets && engine_needs_secrets(r->engine, ev) && reader_is_running(&r->reader))
-		link_refresh(&r->link);
-	if (ev->kind != EVENT_DATA && log_has(LOG_LEVEL_DEBUG))
-		debug_log_event(ev);
-	if (ev->kind == EVENT_CLOSE) {
-		self_metrics_tcp_close(r->self, &ev->close);
-		connections_closed(&r->connections, ev->id, &ev->close);
-	}
-	request_metrics_event(&r->requests, ev);
-	engine_event(r->engine, ev);
-}
-
-/* An event asked where frames start. An answer that is dropped is asked for again. */
-static void on_frame(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq)
-{
-	struct run *r = ctx;
-
-	(void)source_answer(r->source, conn_id, dir, seq);
-}
-
-static void on_unneeded(void *ctx, uint64_t conn_id, enum sl_mute why)
-{
-	link_mute(&((struct run *)ctx)->link, conn_id, why);
-}
-
-static void on_hidden_field(void *ctx)
-{
-	header_lists_agent_want(&((struct run *)ctx)->header_lists);
-}
-
-static void on_target(void *ctx, uint64_t number, const char *name)
-{
-	struct run *r = ctx;
-
-	watch_target(r->watch, name);
-	if (red_container(r->requests.red, number, name))
-		log_error("run: out of memory; container %s has no name in the metrics", name);
-	tcp_sockets_container(r->connections.sockets, number);
-}
-
-static void on_counters(void *ctx, uint64_t number, const char *name, const uint64_t *counters)
-{
-	struct run *r = ctx;
-
-	on_target(ctx, number, name); /* it is still watched */
-	self_metrics_kernel(r->self, number, name, counters);
-}
-
-static void on_watched(void *ctx, unsigned count)
-{
-	struct run *r = ctx;
-
-	r->watched = count;
-	watch_cgroups(r->watch, count);
-}
-
-static void on_unseen(void *ctx, const char *name, const uint32_t *now, const uint32_t *added)
-{
-	watch_unseen(((struct run *)ctx)->watch, name, now, added);
-}
-
-static void on_looks(void *ctx, uint64_t count, uint64_t cut)
-{
-	watch_looks(((struct run *)ctx)->watch, count, cut);
-}
-
-static void on_usage(void *ctx, const struct usage *broker)
-{
-	self_metrics_broker(((struct run *)ctx)->self, broker);
-}
-
-static void on_secrets(void *ctx, const struct sl_secret *secrets, size_t count)
-{
-	tls_keys_add(&((struct run *)ctx)->tls, secrets, count);
-}
-
-static void on_tls(void *ctx, enum tls_reach reach, uint32_t probes, uint64_t lost)
-{
-	tls_keys_reach(&((struct run *)ctx)->tls, reach, probes, lost);
-}
-
-static void on_sockets(void *ctx, const struct channel_socket *sockets, size_t count)
-{
-	connections_add(&((struct run *)ctx)->connections, sockets, count);
-}
-
-static void on_listed(void *ctx, bool is_new, bool is_cut)
-{
-	struct run *r = ctx;
-
-	tcp_sockets_end(r->connections.sockets, is_new, is_cut);
-	live_listed(&r->live);
-}
-
-static void on_syscalls(void *ctx, const struct channel_message *m)
-{
-	syscalls_agent_message(&((struct run *)ctx)->syscalls, m);
-}
-
-static void on_header_list(void *ctx, const struct channel_message *m)
-{
-	header_lists_agent_message(&((struct run *)ctx)->header_lists, m);
-}
-
-/* The broker attaches something, and takes its time: the ring would overflow. But on_event() waits
- * in the middle of reading it. */
-static void on_waiting(void *ctx)
-{
-	struct run *r = ctx;
-	bool awaits = r->awaits_refresh;
-
-	r->awaits_refresh = false;
-	if (awaits)
-		reader_drain(&r->reader);
-	r->awaits_refresh = awaits;
-}
 
 /* Before anybody reads the registry: all that has happened is in it. */
 static void refresh(void *ctx)
@@ -273,7 +89,7 @@ static void close_all(void *ctx)
 	tls_keys_stop(&r->tls);
 }
 
-static void stop(void *ctx, bool is_lost)
+void run_stop(void *ctx, bool is_lost)
 {
 	struct run *r = ctx;
 
@@ -287,27 +103,10 @@ static void stop(void *ctx, bool is_lost)
 	reader_stop(&r->reader);
 	link_detach(&r->link);
 	/* What was seen between the last drain and the end. */
-	(void)source_drain(r->source, on_event, r);
+	(void)source_drain(r->source, run_on_event, r);
 	engine_flush(r->engine, uv_hrtime());
 	exports_stop(&r->exports, STOP_DEADLINE_MS, close_all, r);
 }
-
-static const struct link_ops link_ops = {
-	.target = on_target,
-	.counters = on_counters,
-	.watched = on_watched,
-	.unseen = on_unseen,
-	.looks = on_looks,
-	.usage = on_usage,
-	.secrets = on_secrets,
-	.tls = on_tls,
-	.sockets = on_sockets,
-	.listed = on_listed,
-	.syscalls = on_syscalls,
-	.header_list = on_header_list,
-	.waiting = on_waiting,
-	.stop = stop,
-};
 
 static void warn_of_route(struct span template, const char *why)
 {
@@ -346,9 +145,9 @@ static int make_engine(struct run *r)
 					 .route_cap = o->route_cap,
 					 .secrets = r->tls.secrets,
 					 .has_live_secrets = true,
-					 .on_frame = on_frame,
-					 .on_unneeded = r->tls.secrets ? on_unneeded : NULL,
-					 .on_hidden_field = on_hidden_field,
+					 .on_frame = run_on_frame,
+					 .on_unneeded = r->tls.secrets ? run_on_unneeded : NULL,
+					 .on_hidden_field = run_on_hidden_field,
 					 .source_ctx = r},
 		&error);
 	if (!r->engine)
@@ -391,7 +190,7 @@ static int open_capture(struct run *r)
 		return err;
 	if (!r->o->argv && !r->o->pid && !r->o->cgroup)
 		connections_count_before(r->watch);
-	err = reader_start(&r->reader, &r->loop, r->source, on_event, r);
+	err = reader_start(&r->reader, &r->loop, r->source, run_on_event, r);
 	if (err) {
 		log_error("run: cannot wait for events (%s)", strerror(-err));
 		return err;
@@ -468,7 +267,7 @@ static int work(void *ctx, int channel)
 	const struct label_options labels = run_options_labels(o);
 	int status = EXIT_USE;
 
-	link_init(&r.link, channel, &link_ops, &r);
+	link_init(&r.link, channel, &run_link_ops, &r);
 	if (sandbox_begin() || uv_loop_init(&r.loop)) {
 		log_error("run: out of memory, or no seccomp in this kernel");
 		return EXIT_USE;
