@@ -14,6 +14,7 @@ import admission
 import harness
 import images
 import podman
+from gateway import Certificates
 from observer import Metrics, Sidelight, http_get
 
 # Debian's packages are those of its own Python; this one is pure Python.
@@ -35,13 +36,17 @@ http {{
     log_format counted '$request_method $uri $status';
     access_log {dir}/access.log counted;
     server {{
-        listen 127.0.0.1:{port};
+        listen 127.0.0.1:{port};{tls}
         location / {{ return 200 "hello\\n"; }}
         location /missing {{ return 404; }}
         location /gateway {{ return 502; }}
     }}
 }}
 """
+
+_TLS = """
+        listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_certificate {dir}/server.pem; ssl_certificate_key {dir}/server.key;"""
 
 
 def inject(case, manifest, *flags):
@@ -52,9 +57,14 @@ def inject(case, manifest, *flags):
 
 
 class Pod:
-    """Running when made: both servers listen, and the sidecar serves /metrics."""
+    """
+    Running when made: both servers listen, and the sidecar serves /metrics. has_tls: nginx listens
+    for TLS, too, on tls_port, with one of `certificates`. user: of the containers but the
+    sidecar's, whose root is read-only then.
+    """
 
-    def __init__(self, case, pods, *flags, shares=True, environment=None, files=None):
+    def __init__(self, case, pods, *flags, shares=True, environment=None, files=None,
+                 has_tls=False, user=None):
         self.case = case
         self.pods = pods
         self.name = f"shop-{harness.next_number()}"
@@ -63,12 +73,21 @@ class Pod:
         self.web_port = harness.free_port()
         self.api_port = harness.free_port()
         self.metrics_port = harness.free_port()
+        self.tls_port = harness.free_port()
+        self.user = user
         self.environment = environment or {}
         self.files = files or {}  # of the sidecar: {its path there: path}
         (self.dir / "tmp").mkdir(parents=True)
         (self.dir / "tmp").chmod(0o777)
+        if user:
+            self.dir.chmod(0o777)
+        tls = ""
+        if has_tls:
+            self.certificates = Certificates(self.dir)
+            (self.dir / "server.key").chmod(0o644)
+            tls = _TLS.format(port=self.tls_port, dir=self.dir)
         (self.dir / "nginx.conf").write_text(
-            _NGINX.format(dir=self.dir, port=self.web_port)
+            _NGINX.format(dir=self.dir, port=self.web_port, tls=tls)
         )
         if not pods.has_image(APP):
             pods.import_root(APP, podman.make_root(pods.directory / "app"), _PATH)
@@ -150,10 +169,12 @@ class Pod:
 
     def container(self, name, command):
         mounts = [("/usr", True), ("/etc/alternatives", True), (harness.SERVERS, True)]
+        security = {"runAsUser": self.user, "readOnlyRootFilesystem": True} if self.user else {}
         return {
             "name": name,
             "image": APP,
             "command": [str(word) for word in command],
+            "securityContext": security,
             "volumeMounts": [
                 *(
                     {"name": volume_name(p), "mountPath": str(p), "readOnly": True}

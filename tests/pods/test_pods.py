@@ -5,6 +5,7 @@
 Real Pods: manifests as the webhook injects them, run by podman and runc.
 """
 import collections
+import http.client
 import re
 import ssl
 import threading
@@ -124,6 +125,29 @@ class Pods(harness.Case):
                 pod.wait("a push", lambda: word in pod.output())
                 self.assertEqual(bool(gateway.bodies()), word == "accepted")
                 pod.close()
+
+    def test_https(self):
+        """As injected, with a program of another user, whose root is read-only."""
+        pod = Pod(self, Podman(self), has_tls=True, user=65533).wait_ready()
+        sidecar = InPod(pod)
+        self.check_privileges(pod)
+        pod.wait("a probe", lambda: sidecar.scrape().sum("sidelight_tls_probes") > 0)
+        self.assertEqual(harness.status_of(pod.pid("web"))["Uid"].split()[0], "65533")
+        context = ssl.create_default_context(cafile=pod.certificates["ca.pem"])
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context.minimum_version = context.maximum_version = version
+            for _ in range(10):
+                wire = http.client.HTTPSConnection("localhost", pod.tls_port, context=context, timeout=10)
+                for target in ("/hello", "/missing") * 10:
+                    wire.request("GET", target)
+                    wire.getresponse().read()
+                wire.close()
+        want = expected([("GET", "/hello", 200), ("GET", "/missing", 404)] * 200)
+        sidecar.settle(pod.web_port)
+        harness.wait_for("the requests", lambda: sidecar.scrape().requests(url_scheme="https") == want)
+        scrape = sidecar.scrape()
+        self.assertEqual(scrape.requests(container="web", url_scheme="https"), want, health(scrape))
+        self.assertEqual(scrape.sum("sidelight_tls_connections_dark_total"), 0, health(scrape))
 
     def check_privileges(self, pod):
         pid = pod.pid("sidelight")
