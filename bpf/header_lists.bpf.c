@@ -149,6 +149,12 @@ static __always_inline bool add_fields(struct sl_header_list *l, __u64 fields, _
 	return true;
 }
 
+/* Not numbers and flags: an address that is none costs a fault. */
+static __always_inline bool is_address(__u64 word)
+{
+	return word >= 0x10000 && word < 1ull << 47 && word % 8 == 0;
+}
+
 /* Is this the address of a net.TCPAddr? */
 static __always_inline bool read_end(struct sl_list_end *ret, __u64 from)
 {
@@ -186,8 +192,8 @@ static __always_inline bool read_transport(struct sl_header_list *l)
 		/* The compiler would take away the mask, which the verifier needs. */
 		asm volatile("" : "+r"(place));
 		place &= SL_LIST_ENDS_MAX - 1;
-		if (!l->word[i] || !l->word[i + 1] || (l->type && l->word[i] != l->type) ||
-		    !read_end(&l->end[place], l->word[i + 1]))
+		if (!is_address(l->word[i]) || !is_address(l->word[i + 1]) ||
+		    (l->type && l->word[i] != l->type) || !read_end(&l->end[place], l->word[i + 1]))
 			continue;
 		l->type = l->word[i];
 		l->ends++;

@@ -18,7 +18,7 @@
 #include "broker/targets.h"
 
 /* Without being asked again. */
-#define HEADER_LISTS_KEPT_MS 30000
+#define HEADER_LISTS_KEPT_MS 10000
 
 struct header_list_probes;
 

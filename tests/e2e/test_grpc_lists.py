@@ -148,7 +148,7 @@ class Lists(harness.Case):
         return found
 
     def test_begin_and_end(self):
-        """Probes are there while fields are unknown, and for half a minute more."""
+        """Probes are there while fields are unknown, and for some seconds more."""
         server, client, sidelight = self.world(peers.GO_NEW)
         self.assertEqual(self.links(sidelight), 0)
         client.run(LOAD)
