@@ -146,6 +146,10 @@ const struct option option_table[] = {
 	 "trace and span of sampled requests beside the buckets of durations, on /metrics (where "
 	 "OpenMetrics is asked for) and by OTLP",
 	 KIND_WORD, IN_RUN, AT(exemplars), 0, 0},
+	{NULL, "created", "SIDELIGHT_CREATED", "off|on", "off",
+	 "on: OpenMetrics text has a _created sample for each counter and histogram, which most "
+	 "scrapers store as one more series; the protobuf format and OTLP say it in any case",
+	 KIND_WORD, IN_RUN, AT(created), 0, 0},
 	{NULL, "by", "SIDELIGHT_BY", "none|process", "none",
 	 "process: labels of requests with the process that wrote the response (of a client: the "
 	 "request): its name and number, at most 64 (Linux 6.10)",

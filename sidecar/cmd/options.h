@@ -44,6 +44,7 @@ enum command {
 enum option_side { SIDE_SERVER, SIDE_CLIENT };
 enum option_on_error { ON_ERROR_EXIT, ON_ERROR_WAIT };
 enum option_tls { OPTION_TLS_KEYS, OPTION_TLS_OFF };
+enum option_created { OPTION_CREATED_OFF, OPTION_CREATED_ON };
 enum option_exemplars { OPTION_EXEMPLARS_ON, OPTION_EXEMPLARS_OFF };
 enum option_switch { OPTION_OFF, OPTION_ON };
 enum option_allowed { OPTION_ALLOWED, OPTION_FORBIDDEN };
@@ -109,6 +110,7 @@ struct options {
 	const char *buckets; /* NULL: the usual ones */
 	struct duration_buckets durations; /* as that says */
 	int exemplars; /* enum option_exemplars */
+	int created; /* enum option_created */
 	int labels_by; /* enum option_labels_by */
 	int syscalls; /* enum option_switch */
 	int syscall_counting; /* enum option_allowed, as the next */

@@ -125,6 +125,7 @@ static int make_engine(struct run *r)
 	if (!r->registry)
 		goto fail;
 	registry_set_histograms(r->registry, (enum histogram_kind)o->histograms);
+	registry_set_created(r->registry, o->created == OPTION_CREATED_ON);
 	requests.link = &r->link;
 	r->self = self_metrics_new(r->registry);
 	r->watch = watch_new(r->registry);

@@ -79,6 +79,7 @@ struct registry {
 	uint64_t seed; /* label values come from the wire */
 	uint64_t began_ns;
 	enum histogram_kind histograms;
+	bool writes_created;
 	struct exponential_pool exponentials;
 };
 
@@ -109,6 +110,16 @@ void registry_set_histograms(struct registry *r, enum histogram_kind kind)
 {
 	assert(!r->first);
 	r->histograms = kind;
+}
+
+void registry_set_created(struct registry *r, bool is_written)
+{
+	r->writes_created = is_written;
+}
+
+bool registry_writes_created(const struct registry *r)
+{
+	return r->writes_created;
 }
 
 const struct exponential_pool *registry_exponentials(const struct registry *r)

@@ -79,6 +79,9 @@ void registry_free(struct registry *r);
  * described with, unless they are classic.
  */
 void registry_set_histograms(struct registry *r, enum histogram_kind kind);
+/* OpenMetrics text says when each counter and histogram began. */
+void registry_set_created(struct registry *r, bool is_written);
+bool registry_writes_created(const struct registry *r);
 /* NULL: there are only classic histograms. */
 const struct exponential_pool *registry_exponentials(const struct registry *r);
 

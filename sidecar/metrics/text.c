@@ -20,6 +20,7 @@ struct encoder {
 	void *ctx; /* of fn */
 	bool has_stopped; /* fn wants no more */
 	enum text_format format;
+	bool writes_created;
 	const struct label *constants;
 	size_t constant_count;
 	/* Of the family in work. */
@@ -149,12 +150,12 @@ static void add_head(struct encoder *e)
 	}
 }
 
-/* Everything of a sample line up to the value. */
-static void add_sample(struct encoder *e, const char *suffix, const char *le)
+/* Everything of a sample line up to the value, of this family or name. */
+static void add_named(struct encoder *e, struct span name, const char *suffix, const char *le)
 {
 	struct span labels = text_span(&e->labels);
 
-	text_add(e->out, e->desc->name);
+	text_add_span(e->out, name);
 	text_add(e->out, suffix);
 	if (le) {
 		text_add_char(e->out, '{');
@@ -169,6 +170,21 @@ static void add_sample(struct encoder *e, const char *suffix, const char *le)
 		text_add_char(e->out, '}');
 	}
 	text_add_char(e->out, ' ');
+}
+
+static void add_sample(struct encoder *e, const char *suffix, const char *le)
+{
+	add_named(e, span_of(e->desc->name), suffix, le);
+}
+
+/* OpenMetrics 1.0, "Counter" and "Histogram": seconds since 1970. */
+static void add_created(struct encoder *e, const struct series *s)
+{
+	if (!e->writes_created || e->desc->type == METRIC_GAUGE)
+		return;
+	add_named(e, family_name(e), "_created", NULL);
+	text_addf(e->out, "%" PRIu64 ".%03u\n", s->created_ns / 1000000000,
+		  (unsigned)(s->created_ns / 1000000 % 1000));
 }
 
 /* `# {LABELS} VALUE SECONDS` */
@@ -220,11 +236,12 @@ static void add_series(struct encoder *e, const struct series *s)
 		add_label(&e->labels, e->desc->label_names[i], s->label_values[i]);
 	if (e->desc->type == METRIC_HISTOGRAM) {
 		add_histogram(e, s->histogram);
-		return;
+	} else {
+		add_sample(e, "", NULL);
+		text_add_double(e->out, s->value);
+		text_add_char(e->out, '\n');
 	}
-	add_sample(e, "", NULL);
-	text_add_double(e->out, s->value);
-	text_add_char(e->out, '\n');
+	add_created(e, s);
 }
 
 /* Hands the text over that is there. */
@@ -268,6 +285,7 @@ static void encode(struct encoder *e, const struct registry *r)
 {
 	text_init(&e->constant_labels);
 	text_init(&e->labels);
+	e->writes_created = e->format == TEXT_OPENMETRICS && registry_writes_created(r);
 	registry_each(r, encode_family, e);
 	if (e->format == TEXT_OPENMETRICS)
 		text_add(e->out, "# EOF\n");

@@ -5,8 +5,8 @@
  *
  * OpenMetrics differs in this: counter families are named without `_total`,
  * families with a unit say so, `le` is written as a float, buckets have
- * exemplars, and the last line is `# EOF`. No `_created` samples are written: scrapers store each
- * as one more series, and a restart shows in the counters themselves.
+ * exemplars, and the last line is `# EOF`. `_created` samples are only written where the registry
+ * says so: most scrapers store each as one more series.
  */
 #ifndef SIDELIGHT_METRICS_TEXT_H
 #define SIDELIGHT_METRICS_TEXT_H

@@ -5,6 +5,7 @@
 import contextlib
 import gzip
 import http.client
+import json
 import os
 import pathlib
 import re
@@ -13,8 +14,10 @@ import socket
 import subprocess
 import time
 
+import clients
 import gateway
 import harness
+import servers
 from gateway import COUNT, Driver, Prometheus
 from observer import Metrics, Sidelight, http_get
 
@@ -238,6 +241,47 @@ class Hostile(harness.Case):
                 s.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 5)
         self.assert_serves("resets")
         self.assertTrue(self.driver.process.is_running())
+
+
+class Created(harness.Case):
+    """When counters and histograms began, in OpenMetrics text."""
+
+    def created(self, sidelight):
+        """As [family, labels, seconds], read by a parser that is not ours."""
+        page = http_get(sidelight.port, "/metrics", headers={"Accept": OPENMETRICS})[1]
+        done = subprocess.run([harness.SERVERS / "openmetrics_parse.py", "created"], input=page,
+                              capture_output=True, text=True, check=True, timeout=30)
+        return json.loads(done.stdout)
+
+    def test_created(self):
+        server = servers.Scripted(self)
+        last = 0
+        for _ in range(2):  # what a restart lost is told from what began then
+            before = time.time()
+            sidelight = Sidelight(self, "--created=on", cgroup=server.cgroup)
+            clients.get(server.port, "/ok")
+            scrape = sidelight.settle(server.port)
+            began = self.created(sidelight)
+            for name, labels, when in began:
+                if labels is not None:
+                    self.assertLess(before - 1, when, name)
+                    self.assertLess(when, time.time() + 1, name)
+            gauges = set(re.findall(r"^# TYPE (\S+) gauge$", scrape.text, re.M))
+            self.assertEqual({name for name, labels, _ in began if labels is None} - gauges, set())
+            self.assertNotIn("_created", scrape.text)
+            own = next(when for name, labels, when in began
+                       if name == "http_server_request_duration_seconds"
+                       and labels["http_route"] == "/ok")
+            self.assertLess(last, own)
+            last = own
+            sidelight.process.stop()
+
+    def test_off(self):
+        server = servers.Scripted(self)
+        sidelight = Sidelight(self, cgroup=server.cgroup)
+        clients.get(server.port, "/ok")
+        sidelight.settle(server.port)
+        self.assertEqual({when for _, _, when in self.created(sidelight)}, {None})
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "metrics/registry.h"
+#include "metrics/text.h"
 
 static const char *const two_labels[] = {"a", "b"};
 static const double bounds[] = {0.5, 1, 10};
@@ -267,6 +268,38 @@ static void test_kinds_of_histograms(void **state)
 	}
 }
 
+/* Only of what counts, only in OpenMetrics, and only on request. */
+static void test_created(void **state)
+{
+	static const char *const values[] = {"x"};
+	static const struct family_desc counter = {
+		.name = "a_total", .help = "A.", .type = METRIC_COUNTER};
+	static const struct family_desc gauge = {.name = "b", .help = "B.", .type = METRIC_GAUGE};
+	struct registry *r = registry_new(100);
+	struct series *s = family_series(registry_family(r, &counter), NULL);
+	struct series *h = family_series(registry_family(r, &histogram_desc), values);
+	struct text text;
+
+	(void)state;
+	series_set(family_series(registry_family(r, &gauge), NULL), 1);
+	s->created_ns = 1700000001002000000;
+	h->created_ns = 1700000001023999999;
+	for (int i = 0; i < 4; i++) {
+		bool is_written = i == 3;
+
+		registry_set_created(r, i & 1);
+		text_init(&text);
+		text_encode(&text, r, i & 2 ? TEXT_OPENMETRICS : TEXT_PROMETHEUS, NULL, 0);
+		assert_int_equal(!!strstr(text.ptr, "a_total 0\na_created 1700000001.002\n"),
+				 is_written);
+		assert_int_equal(!!strstr(text.ptr, "_created{"), is_written);
+		assert_int_equal(!!strstr(text.ptr, "} 1700000001.023\n"), is_written);
+		assert_null(strstr(text.ptr, "b_created"));
+		text_release(&text);
+	}
+	registry_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -278,6 +311,7 @@ int main(void)
 		cmocka_unit_test(test_address_is_stable),
 		cmocka_unit_test(test_buckets),
 		cmocka_unit_test(test_kinds_of_histograms),
+		cmocka_unit_test(test_created),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
