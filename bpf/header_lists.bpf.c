@@ -9,14 +9,16 @@
  *   func (t *http2Client) operateHeaders(frame *http2.MetaHeadersFrame)
  *   func (l *loopyWriter) writeHeader(streamID uint32, endStream bool, hf []hpack.HeaderField, ...)
  *
- * Nothing is taken for granted: an object is a frame if it looks like one in all members that are
- * read, and the ends of the connection are those two net.TCPAddr that the transport refers to,
- * wherever they are in it. User space believes a list only if it fits to what it has seen on the
- * wire (sidecar/proto/http2_recall.h).
+ * Versions of gRPC are not told apart: an argument is a frame if it looks like one, and the ends of
+ * the connection are the first two net.TCPAddr that the transport refers to, wherever they are in
+ * it. Of connections that are not wanted nothing but that is read, so that nothing is copied of
+ * what came encrypted. User space believes a list only if it fits to what it has seen on the wire
+ * (sidecar/proto/http2_recall.h).
  * Every error means that there is no list: lists are hints, and the next one says the same.
  */
 #include <stdbool.h>
 #include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #include "event.h"
@@ -29,6 +31,21 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } lists SEC(".maps");
+
+/* Connections whose lists are wanted, each with its ends in both orders. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * SL_LIST_WANTED_MAX);
+	__type(key, struct sl_list_ends);
+	__type(value, __u8);
+} wanted SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SL_LIST_WRITERS_MAX);
+	__type(key, struct sl_list_writer);
+	__type(value, struct sl_list_writer_state);
+} writers SEC(".maps");
 
 /* Lists that user space does not get: the ring is full; they are longer than a record. */
 struct {
@@ -155,6 +172,18 @@ static __always_inline bool is_address(__u64 word)
 	return word >= 0x10000 && word < 1ull << 47 && word % 8 == 0;
 }
 
+/* IPv4 in IPv6 (RFC 4291, section 2.5.5.2), which Go has for IPv4, too. */
+static __always_inline void unmap(struct sl_list_end *end)
+{
+	__u32 *word = (__u32 *)end->addr;
+
+	if (word[0] || word[1] || word[2] != bpf_htonl(0xffff))
+		return;
+	word[0] = word[3];
+	word[2] = word[3] = 0;
+	end->family = 4;
+}
+
 /* Is this the address of a net.TCPAddr? */
 static __always_inline bool read_end(struct sl_list_end *ret, __u64 from)
 {
@@ -170,35 +199,41 @@ static __always_inline bool read_end(struct sl_list_end *ret, __u64 from)
 		return read_user(ret->addr, 4, a.ip.ptr);
 	}
 	ret->family = 6;
-	return read_user(ret->addr, 16, a.ip.ptr);
+	if (!read_user(ret->addr, 16, a.ip.ptr))
+		return false;
+	unmap(ret);
+	return true;
 }
 
-/*
- * Finds the ends among the words of a transport: interfaces of the same type. What differs from one
- * round to the next is in the record, where the verifier does not follow it: it would look at every
- * combination.
- */
-static __always_inline bool read_transport(struct sl_header_list *l)
+static __always_inline bool are_same(const struct sl_list_end *a, const struct sl_list_end *b)
 {
-	l->ends = 0;
-	l->type = 0;
-	if (!read_user(l->word, sizeof(l->word), l->object))
-		return false;
-	for (__u32 i = 0; i + 1 < SL_LIST_WORDS; i++) {
-		__u32 place = l->ends;
+	const __u64 *x = (const __u64 *)a;
+	const __u64 *y = (const __u64 *)b;
 
-		if (place >= SL_LIST_ENDS_MAX)
-			break;
-		/* The compiler would take away the mask, which the verifier needs. */
-		asm volatile("" : "+r"(place));
-		place &= SL_LIST_ENDS_MAX - 1;
-		if (!is_address(l->word[i]) || !is_address(l->word[i + 1]) ||
-		    (l->type && l->word[i] != l->type) || !read_end(&l->end[place], l->word[i + 1]))
+	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
+}
+
+/* The first two ends among the words of a transport: interfaces of the same type. */
+static __always_inline bool read_ends(struct sl_list_ends *ret, __u64 transport)
+{
+	__u64 first_type = 0;
+	__u64 type;
+	__u64 word = 0;
+
+	for (__u32 i = 0; i < SL_LIST_WORDS; i++) {
+		type = word;
+		if (!read_user(&word, sizeof(word), transport + i * sizeof(word)))
+			return false;
+		if (!is_address(type) || !is_address(word) || (first_type && type != first_type))
 			continue;
-		l->type = l->word[i];
-		l->ends++;
+		if (!first_type) {
+			if (read_end(&ret->end[0], word))
+				first_type = type;
+		} else if (read_end(&ret->end[1], word) && !are_same(&ret->end[0], &ret->end[1])) {
+			return true;
+		}
 	}
-	return l->ends >= 2;
+	return false;
 }
 
 static __always_inline bool read_frame(struct sl_header_list *l, __u64 from)
@@ -215,39 +250,85 @@ static __always_inline bool read_frame(struct sl_header_list *l, __u64 from)
 	return add_fields(l, m.fields.ptr, m.fields.len);
 }
 
-static __always_inline bool fill(struct sl_header_list *l, const __u64 argument[ARGUMENTS],
-				 __u64 function)
+/* A list that a program reads. */
+static __always_inline bool fill_read(struct sl_header_list *l, const __u64 argument[ARGUMENTS],
+				      const struct sl_list_ends *ends, __u64 function)
 {
-	l->object = argument[RECEIVER];
+	l->ends = *ends;
+	return read_user(l->word, sizeof(l->word), argument[RECEIVER]) &&
+	       (read_frame(l, argument[FIRST]) ||
+		(function == SL_LIST_SERVER_READS && read_frame(l, argument[THIRD])));
+}
+
+/* That a program writes. is_known: the writer is. */
+static __always_inline bool fill_written(struct sl_header_list *l, const __u64 argument[ARGUMENTS],
+					 bool is_known)
+{
+	l->stream = argument[FIRST];
+	l->is_end = argument[SECOND] & 1;
+	l->bytes = l->fields = 0;
+	return !is_known || add_fields(l, argument[THIRD], argument[FOURTH]);
+}
+
+static __always_inline struct sl_header_list *reserve(__u64 object, __u64 function)
+{
+	struct sl_header_list *l = bpf_ringbuf_reserve(&lists, sizeof(*l), 0);
+
+	if (!l) {
+		__sync_fetch_and_add(&counters.lost_full, 1);
+		return NULL;
+	}
+	l->object = object;
 	l->tgid = bpf_get_current_pid_tgid() >> 32;
 	l->function = function;
-	l->ends = 0;
-	if (function == SL_LIST_WRITES) {
-		l->stream = argument[FIRST];
-		l->is_end = argument[SECOND] & 1;
-		return add_fields(l, argument[THIRD], argument[FOURTH]);
-	}
-	if (!read_transport(l))
-		return false;
-	return read_frame(l, argument[FIRST]) ||
-	       (function == SL_LIST_SERVER_READS && read_frame(l, argument[THIRD]));
+	return l;
+}
+
+static __always_inline void finish(struct sl_header_list *l, bool is_filled)
+{
+	if (is_filled)
+		bpf_ringbuf_submit(l, 0);
+	else
+		bpf_ringbuf_discard(l, 0);
+}
+
+static __always_inline void on_read(const __u64 argument[ARGUMENTS], __u64 function)
+{
+	struct sl_list_ends ends = {};
+	struct sl_header_list *l;
+
+	if (!read_ends(&ends, argument[RECEIVER]) || !bpf_map_lookup_elem(&wanted, &ends))
+		return;
+	l = reserve(argument[RECEIVER], function);
+	if (l)
+		finish(l, fill_read(l, argument, &ends, function));
+}
+
+static __always_inline void on_written(const __u64 argument[ARGUMENTS])
+{
+	struct sl_list_writer writer = {.object = argument[RECEIVER],
+					.tgid = bpf_get_current_pid_tgid() >> 32};
+	const struct sl_list_writer_state *state = bpf_map_lookup_elem(&writers, &writer);
+	bool is_known = state && state->until_ns > bpf_ktime_get_ns();
+	struct sl_header_list *l;
+
+	if (is_known && !state->is_wanted)
+		return;
+	l = reserve(argument[RECEIVER], SL_LIST_WRITES);
+	if (l)
+		finish(l, fill_written(l, argument, is_known));
 }
 
 SEC("uprobe")
 int sl_list(__u64 *ctx)
 {
+	__u64 function = bpf_get_attach_cookie(ctx);
 	__u64 argument[ARGUMENTS];
-	struct sl_header_list *l;
 
 	read_arguments(ctx, argument);
-	l = bpf_ringbuf_reserve(&lists, sizeof(*l), 0);
-	if (!l) {
-		__sync_fetch_and_add(&counters.lost_full, 1);
-		return 0;
-	}
-	if (fill(l, argument, bpf_get_attach_cookie(ctx)))
-		bpf_ringbuf_submit(l, 0);
+	if (function == SL_LIST_WRITES)
+		on_written(argument);
 	else
-		bpf_ringbuf_discard(l, 0);
+		on_read(argument, function);
 	return 0;
 }

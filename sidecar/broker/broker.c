@@ -314,7 +314,8 @@ static void on_message(struct broker *b, const struct channel_message *m)
 			syscall_counting_set(&b->syscalls, &b->targets, m->count);
 		break;
 	case CHANNEL_WANT_LISTS:
-		header_list_probes_want(b->lists);
+		if (b->is_running) /* else it is wanted again */
+			header_list_probes_want(b->lists, m->wanted, m->count);
 		break;
 	case CHANNEL_MUTE: /* else the connection is copied to its end */
 		(void)programs_mute(b->programs, m->mute.conn_id, (enum sl_mute)m->mute.why);

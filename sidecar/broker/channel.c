@@ -46,7 +46,7 @@ static const size_t sizes[CHANNEL_MAX] = {
 	[CHANNEL_LIST] = HEADER,
 	[CHANNEL_PROCESS] = HEADER,
 	[CHANNEL_COUNT] = HEADER,
-	[CHANNEL_WANT_LISTS] = HEADER,
+	[CHANNEL_WANT_LISTS] = END_OF(wanted),
 };
 
 size_t channel_size(uint32_t kind)
@@ -102,14 +102,30 @@ static bool are_call_errors_valid(const struct channel_message *m)
 	return true;
 }
 
-static bool is_header_list_valid(const struct channel_message *m)
+static bool are_ends_valid(const struct sl_list_ends *ends)
 {
 	for (size_t i = 0; i < 2; i++)
-		if (m->header_list.end[i].family != 4 && m->header_list.end[i].family != 6)
+		if (ends->end[i].family != 4 && ends->end[i].family != 6)
 			return false;
-	return m->header_list.bytes <= sizeof(m->header_list.text) &&
+	return true;
+}
+
+static bool is_header_list_valid(const struct channel_message *m)
+{
+	return are_ends_valid(&m->header_list.ends) &&
+	       m->header_list.bytes <= sizeof(m->header_list.text) &&
 	       m->header_list.is_server <= 1 && m->header_list.is_written <= 1 &&
 	       m->header_list.is_end <= 1;
+}
+
+static bool are_wanted_valid(const struct channel_message *m)
+{
+	if (m->count > CHANNEL_WANTED_MAX)
+		return false;
+	for (size_t i = 0; i < m->count; i++)
+		if (!are_ends_valid(&m->wanted[i]))
+			return false;
+	return true;
 }
 
 bool channel_is_valid(const struct channel_message *m, size_t size, enum channel_side sender)
@@ -144,6 +160,8 @@ bool channel_is_valid(const struct channel_message *m, size_t size, enum channel
 		return are_call_errors_valid(m);
 	case CHANNEL_HEADER_LIST:
 		return is_header_list_valid(m);
+	case CHANNEL_WANT_LISTS:
+		return are_wanted_valid(m);
 	case CHANNEL_PROCESS:
 		return m->count <= INT32_MAX;
 	case CHANNEL_ANSWER:

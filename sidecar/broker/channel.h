@@ -24,7 +24,7 @@
  *   CALLS     system calls of targets
  *   CALL_ERRORS  their errors by number
  *   HEADER_LIST  that a program has of a  WANT_LISTS  of connections that are
- *             block of HTTP/2                           older than us
+ *             block of HTTP/2                           older than us: these
  *   STOP      end in good order
  *
  * Each kind has one size and one sender. channel_receive() lets nothing else
@@ -106,6 +106,9 @@ enum channel_side { SIDE_BROKER, SIDE_WORKER };
 /* Secrets in one message. */
 #define CHANNEL_SECRETS_MAX 8
 
+/* Connections in one message. */
+#define CHANNEL_WANTED_MAX 16
+
 /* Durations of system calls: those of at most 2^10, 2^12, ... 2^34 ns, and the rest. */
 #define CHANNEL_CALL_BOUNDS	13
 #define CHANNEL_CALL_FIRST_BITS 10
@@ -159,8 +162,8 @@ struct channel_socket {
 struct channel_message {
 	uint32_t kind; /* enum channel_kind */
 	/*
-	 * CLOSES, WATCHED, SECRETS, SOCKETS, CALLS, CALL_ERRORS: how many; NAMED, PROCESS: number
-	 * of the process; COUNTING, COUNT: 1 for yes
+	 * CLOSES, WATCHED, SECRETS, SOCKETS, CALLS, CALL_ERRORS, WANT_LISTS: how many; NAMED,
+	 * PROCESS: number of the process; COUNTING, COUNT: 1 for yes
 	 */
 	uint32_t count;
 	union {
@@ -212,7 +215,7 @@ struct channel_message {
 		} named;
 		struct {
 			uint64_t lost; /* lists that are not handed over, since the start */
-			struct sl_list_end end[2]; /* of the connection, in any order */
+			struct sl_list_ends ends; /* of the connection, in any order */
 			uint32_t stream;
 			uint8_t is_server; /* of the program, as the next */
 			uint8_t is_written;
@@ -222,6 +225,7 @@ struct channel_message {
 			uint32_t pad2;
 			char text[SL_LIST_BYTES_MAX];
 		} header_list;
+		struct sl_list_ends wanted[CHANNEL_WANTED_MAX]; /* WANT_LISTS */
 		struct {
 			uint64_t conn_id;
 			uint32_t dir; /* enum dir */
@@ -248,8 +252,8 @@ bool channel_is_valid(const struct channel_message *m, size_t size, enum channel
 int channel_send(int fd, const struct channel_message *m);
 
 /*
- * The same for messages of which there may be many: -EAGAIN also when half of what the channel takes
- * waits to be read. The rest is for messages without which the other side is taken for dead.
+ * The same for messages of which there may be many: -EAGAIN also when half of what the channel
+ * takes waits to be read. The rest is for messages without which the other side is taken for dead.
  */
 int channel_send_bulk(int fd, const struct channel_message *m);
 

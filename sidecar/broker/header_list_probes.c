@@ -23,7 +23,14 @@
 /* New processes are looked for so often, while lists are wanted. */
 #define WALK_MS 2000
 
-enum file_state { FILE_NEW, FILE_SEARCHED, FILE_FOUND, FILE_NONE };
+/* A writer that is known is looked up again so long after its last list; one that is not, sooner.
+ */
+#define WRITER_KEPT_NS	 UINT64_C(10000000000)
+#define WRITER_IGNORE_NS UINT64_C(200000000)
+/* Lists in one turn of the loop. */
+#define LISTS_PER_TURN 64
+
+enum file_state { FILE_FREE, FILE_NEW, FILE_SEARCHED, FILE_FOUND, FILE_NONE };
 
 /* A program that processes of the targets run. */
 struct file {
@@ -39,7 +46,14 @@ struct probed {
 	pid_t pid;
 	uint8_t file;
 	bool is_there; /* of the walk under way */
+	bool has_failed; /* to be probed: not tried again */
 	int link; /* -1: it is not probed */
+};
+
+/* A connection. */
+struct wanted {
+	uint64_t until_ms; /* 0: the place is free */
+	struct sl_list_ends ends;
 };
 
 struct header_list_probes {
@@ -50,12 +64,12 @@ struct header_list_probes {
 	bool is_stopped;
 	bool is_full; /* one line said so */
 	uint64_t wanted_ms;
-	uint64_t walked_ms;
+	unsigned taken; /* lists of this turn */
 	uint64_t lost; /* lists of earlier times ON, and those without a place */
 	struct library_search search;
 	uint8_t searched[FILES_MAX];
 	struct file files[FILES_MAX];
-	size_t file_count;
+	struct wanted wanted[SL_LIST_WANTED_MAX];
 	struct probed processes[PROCESSES_MAX];
 	size_t process_count;
 	struct transports *transports; /* owned; while ON */
@@ -79,22 +93,32 @@ static bool send_pending(struct header_list_probes *p)
 
 	p->has_pending = err == -EAGAIN;
 	p->lost += err && err != -EAGAIN;
+	if (!p->has_pending) /* header fields may be credentials */
+		explicit_bzero(p->pending.header_list.text, sizeof(p->pending.header_list.text));
 	return !p->has_pending;
 }
 
-static bool on_list(void *ctx, const struct sl_header_list *list)
+/* Tells the program in the kernel whether the lists of this writer are to be copied. */
+static void set_writer(struct header_list_probes *p, const struct sl_header_list *list,
+		       bool is_wanted)
 {
-	struct header_list_probes *p = ctx;
-	const struct transport *t = transports_find(p->transports, list, uv_now(p->loop));
+	const struct sl_list_writer writer = {.object = list->object, .tgid = list->tgid};
+	const struct sl_list_writer_state state = {
+		.until_ns = uv_hrtime() + (is_wanted ? WRITER_KEPT_NS : WRITER_IGNORE_NS),
+		.is_wanted = is_wanted};
+
+	/* Without room it is asked about again. */
+	(void)header_lists_set_writer(p->lists, &writer, &state);
+}
+
+static bool send_list(struct header_list_probes *p, const struct sl_header_list *list,
+		      const struct transport *t)
+{
 	struct channel_message *m = &p->pending;
 
-	if (!t) {
-		p->lost++;
-		return true;
-	}
 	m->kind = CHANNEL_HEADER_LIST;
 	m->header_list.lost = p->lost + header_lists_lost(p->lists);
-	memcpy(m->header_list.end, t->end, sizeof(m->header_list.end));
+	m->header_list.ends = t->ends;
 	m->header_list.stream = list->stream;
 	m->header_list.is_server = t->is_server;
 	m->header_list.is_written = list->function == SL_LIST_WRITES;
@@ -104,9 +128,23 @@ static bool on_list(void *ctx, const struct sl_header_list *list)
 	return send_pending(p);
 }
 
+static bool on_list(void *ctx, const struct sl_header_list *list)
+{
+	struct header_list_probes *p = ctx;
+	const struct transport *t = transports_find(p->transports, list, uv_now(p->loop));
+	bool has_room = true;
+
+	if (list->function == SL_LIST_WRITES)
+		set_writer(p, list, t);
+	if (t && list->fields)
+		has_room = send_list(p, list, t);
+	return has_room && ++p->taken < LISTS_PER_TURN;
+}
+
 /* What the worker does not take now is sent later; the kernel keeps the rest meanwhile. */
 static void hand_over(struct header_list_probes *p)
 {
+	p->taken = 0;
 	if (!p->has_pending || send_pending(p))
 		header_lists_take(p->lists, on_list, p);
 	if (p->has_pending) {
@@ -135,14 +173,16 @@ static void attach(struct header_list_probes *p, struct probed *process)
 {
 	const struct file *f = &p->files[process->file];
 
-	if (process->link >= 0 || f->state != FILE_FOUND)
+	if (process->link >= 0 || process->has_failed || f->state != FILE_FOUND)
 		return;
 	process->link = header_lists_attach(p->lists, f->fd, process->pid, &f->sites);
+	process->has_failed = process->link < 0;
 	if (process->link >= 0)
 		log_debug("grpc: reading header lists of process %d", (int)process->pid);
-	else if (process->link != -ESRCH && !p->is_full)
-		log_warn("grpc: process %d cannot be probed (%s)", (int)process->pid,
-			 strerror(-process->link));
+	else if (process->link != -ESRCH)
+		log_warn("grpc: process %d cannot be probed (%s): header fields of its connections "
+			 "that are older than sidelight stay unknown",
+			 (int)process->pid, strerror(-process->link));
 }
 
 static void detach(struct header_list_probes *p, struct probed *process)
@@ -163,6 +203,16 @@ static void on_found(void *ctx, size_t i, int err, const union library_found *fo
 		attach(p, &p->processes[n]);
 }
 
+/* The child has ended: files without result made it end. */
+static void on_searched(void *ctx)
+{
+	struct header_list_probes *p = ctx;
+
+	for (size_t i = 0; i < FILES_MAX; i++)
+		if (p->files[i].state == FILE_SEARCHED)
+			p->files[i].state = FILE_NONE;
+}
+
 static void search(struct header_list_probes *p)
 {
 	int fds[FILES_MAX];
@@ -170,7 +220,7 @@ static void search(struct header_list_probes *p)
 
 	if (p->search.is_running)
 		return;
-	for (size_t i = 0; i < p->file_count; i++)
+	for (size_t i = 0; i < FILES_MAX; i++)
 		if (p->files[i].state == FILE_NEW) {
 			p->files[i].state = FILE_SEARCHED;
 			p->searched[count] = (uint8_t)i;
@@ -193,19 +243,44 @@ static void warn_full(struct header_list_probes *p, const char *what)
 /* The position of the file; -1: there are too many. Takes fd. */
 static int find_file(struct header_list_probes *p, int fd, const struct stat *st)
 {
-	for (size_t i = 0; i < p->file_count; i++)
-		if (p->files[i].device == st->st_dev && p->files[i].inode == st->st_ino) {
+	int place = -1;
+
+	for (int i = FILES_MAX - 1; i >= 0; i--) {
+		const struct file *f = &p->files[i];
+
+		if (f->state == FILE_FREE)
+			place = i;
+		else if (f->device == st->st_dev && f->inode == st->st_ino) {
 			(void)close(fd); /* read only */
-			return (int)i;
+			return i;
 		}
-	if (p->file_count == FILES_MAX) {
-		(void)close(fd); /* likewise */
-		warn_full(p, "programs");
-		return -1;
 	}
-	p->files[p->file_count] =
-		(struct file){.device = st->st_dev, .inode = st->st_ino, .fd = fd};
-	return (int)p->file_count++;
+	if (place >= 0) {
+		p->files[place] = (struct file){FILE_NEW, st->st_dev, st->st_ino, fd, {{0}}};
+		return place;
+	}
+	(void)close(fd); /* likewise */
+	warn_full(p, "programs");
+	return -1;
+}
+
+static void drop_file(struct file *f)
+{
+	if (f->state != FILE_FREE)
+		(void)close(f->fd); /* read only */
+	f->state = FILE_FREE;
+}
+
+/* Those that no process runs any more. */
+static void drop_unused_files(struct header_list_probes *p)
+{
+	bool is_used[FILES_MAX] = {false};
+
+	for (size_t i = 0; i < p->process_count; i++)
+		is_used[p->processes[i].file] = true;
+	for (size_t i = 0; i < FILES_MAX; i++)
+		if (!is_used[i] && p->files[i].state != FILE_SEARCHED)
+			drop_file(&p->files[i]);
 }
 
 /* The program that a process runs now. Negative: it has ended, or cannot be read. */
@@ -245,8 +320,10 @@ static int on_process(void *ctx, pid_t pid)
 		process = &p->processes[p->process_count++];
 		*process = (struct probed){.pid = pid, .file = (uint8_t)file, .link = -1};
 	}
-	if (process->file != file)
+	if (process->file != file) {
 		detach(p, process);
+		process->has_failed = false;
+	}
 	process->file = (uint8_t)file;
 	process->is_there = true;
 	attach(p, process);
@@ -257,7 +334,6 @@ static void walk(struct header_list_probes *p)
 {
 	scoped_privilege int raised = privilege_raise();
 
-	p->walked_ms = uv_now(p->loop);
 	for (size_t i = 0; i < p->process_count; i++)
 		p->processes[i].is_there = false;
 	for (size_t i = 0; i < PROGRAMS_CGROUPS_MAX; i++)
@@ -269,6 +345,7 @@ static void walk(struct header_list_probes *p)
 		detach(p, &p->processes[i - 1]);
 		p->processes[i - 1] = p->processes[--p->process_count];
 	}
+	drop_unused_files(p);
 	search(p);
 }
 
@@ -291,6 +368,9 @@ static void turn_on(struct header_list_probes *p)
 		return;
 	}
 	link_closer_start(p->loop);
+	for (size_t i = 0; i < SL_LIST_WANTED_MAX; i++)
+		if (p->wanted[i].until_ms)
+			(void)header_lists_want(p->lists, &p->wanted[i].ends); /* there is room */
 	(void)uv_poll_init(p->loop, &p->poll, header_lists_fd(p->lists)); /* an epoll instance: */
 	p->poll.data = p; /* cannot fail, nor the next */
 	(void)uv_poll_start(&p->poll, UV_READABLE, on_readable);
@@ -300,20 +380,61 @@ static void turn_off(struct header_list_probes *p)
 {
 	if (!p->lists)
 		return;
-	library_search_stop(&p->search);
+	library_search_stop(&p->search); /* after which it calls nobody */
 	uv_close((uv_handle_t *)&p->poll, NULL);
 	(void)uv_timer_stop(&p->retry); /* cannot fail */
 	p->lost += p->has_pending;
 	p->has_pending = false;
 	while (p->process_count)
 		detach(p, &p->processes[--p->process_count]);
-	while (p->file_count)
-		(void)close(p->files[--p->file_count].fd); /* read only */
+	for (size_t i = 0; i < FILES_MAX; i++)
+		drop_file(&p->files[i]);
+	memset(p->wanted, 0, sizeof(p->wanted));
 	p->lost += header_lists_lost(p->lists);
 	header_lists_free(p->lists);
 	p->lists = NULL;
 	free(p->transports);
 	p->transports = NULL;
+}
+
+/* --- connections ------------------------------------------------------------------ */
+
+static struct wanted *find_wanted(struct header_list_probes *p, const struct sl_list_ends *ends)
+{
+	struct wanted *place = NULL;
+
+	for (size_t i = 0; i < SL_LIST_WANTED_MAX; i++) {
+		struct wanted *w = &p->wanted[i];
+
+		if (w->until_ms && memcmp(&w->ends, ends, sizeof(*ends)) == 0)
+			return w;
+		if (!w->until_ms)
+			place = w;
+	}
+	return place;
+}
+
+/* Without room the connection is not wanted: the worker has no more of them at once. */
+static void want(struct header_list_probes *p, const struct sl_list_ends *ends)
+{
+	struct wanted *w = find_wanted(p, ends);
+
+	if (!w || (p->lists && !w->until_ms && header_lists_want(p->lists, ends)))
+		return;
+	w->ends = *ends;
+	w->until_ms = p->wanted_ms + HEADER_LISTS_KEPT_MS;
+}
+
+static void unwant(struct header_list_probes *p, uint64_t now_ms)
+{
+	for (size_t i = 0; i < SL_LIST_WANTED_MAX; i++) {
+		struct wanted *w = &p->wanted[i];
+
+		if (!w->until_ms || w->until_ms > now_ms)
+			continue;
+		header_lists_unwant(p->lists, &w->ends);
+		w->until_ms = 0;
+	}
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -323,22 +444,25 @@ static void on_timer(uv_timer_t *timer)
 
 	if (now - p->wanted_ms >= HEADER_LISTS_KEPT_MS) {
 		turn_off(p);
-		(void)uv_timer_stop(&p->timer); /* cannot fail */
 		return;
 	}
 	if (!p->lists)
 		turn_on(p);
 	if (!p->lists)
 		return;
+	unwant(p, now);
 	walk(p);
 	(void)uv_timer_start(&p->timer, on_timer, WALK_MS, 0); /* cannot fail */
 }
 
-void header_list_probes_want(struct header_list_probes *p)
+void header_list_probes_want(struct header_list_probes *p, const struct sl_list_ends *ends,
+			     size_t count)
 {
 	if (!p || p->is_stopped || p->is_refused)
 		return;
 	p->wanted_ms = uv_now(p->loop);
+	for (size_t i = 0; i < count; i++)
+		want(p, &ends[i]);
 	/* From the loop, where no capability is in force: threads are started there. */
 	if (!uv_is_active((uv_handle_t *)&p->timer))
 		(void)uv_timer_start(&p->timer, on_timer, 0, 0); /* cannot fail */
@@ -352,7 +476,7 @@ struct header_list_probes *header_list_probes_new(uv_loop_t *loop, struct target
 		return NULL;
 	p->targets = targets;
 	p->loop = loop;
-	library_search_init(&p->search, loop, LIBRARY_GO_GRPC, on_found, NULL, p);
+	library_search_init(&p->search, loop, LIBRARY_GO_GRPC, on_found, on_searched, p);
 	(void)uv_timer_init(loop, &p->timer); /* cannot fail */
 	(void)uv_timer_init(loop, &p->retry); /* nor this */
 	p->timer.data = p->retry.data = p;

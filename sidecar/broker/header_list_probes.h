@@ -8,9 +8,8 @@
  *            processes are searched for gRPC-Go (library_search.h), and those that have it probed
  *   REFUSED  the kernel does not allow it; one line said so
  *
- * A list that a program writes says only which of its objects does that (loopyWriter); the ends of
- * the connection are those of the transport that refers to it, which lists that are read show. So
- * transports are remembered, and a writer that none or several of them refer to is not believed.
+ * Only lists of connections that are wanted are copied. One that a program writes says no more than
+ * its writer: transports.h says which connection that is of, and the program in the kernel is told.
  */
 #ifndef SIDELIGHT_BROKER_HEADER_LIST_PROBES_H
 #define SIDELIGHT_BROKER_HEADER_LIST_PROBES_H
@@ -24,8 +23,9 @@ struct header_list_probes;
 
 /* OFF. NULL: no memory; then lists are not handed over. */
 struct header_list_probes *header_list_probes_new(uv_loop_t *loop, struct targets *targets);
-/* The worker wants lists. Stopped, or NULL: no-op. */
-void header_list_probes_want(struct header_list_probes *p);
+/* The worker wants lists of these connections. Stopped, or NULL: no-op. */
+void header_list_probes_want(struct header_list_probes *p, const struct sl_list_ends *ends,
+			     size_t count);
 /* OFF, for good; the loop must run once more. Again, or NULL: no-op. */
 void header_list_probes_stop(struct header_list_probes *p);
 /* After that. Accepts NULL. */

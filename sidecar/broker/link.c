@@ -101,6 +101,7 @@ static void dispatch(struct link *l, struct channel_message *m)
 		break;
 	case CHANNEL_HEADER_LIST:
 		l->ops->header_list(l->ctx, m);
+		explicit_bzero(m->header_list.text, sizeof(m->header_list.text));
 		break;
 	case CHANNEL_STOP:
 		note_stop(l, false);
@@ -301,9 +302,13 @@ int link_count_calls(struct link *l, bool is_on)
 	return l->is_lost ? -EPIPE : channel_send(l->channel, &m);
 }
 
-void link_want_lists(struct link *l)
+void link_want_lists(struct link *l, const struct sl_list_ends *ends, size_t count)
 {
-	(void)request(l, CHANNEL_WANT_LISTS); /* see above */
+	struct channel_message m = {.kind = CHANNEL_WANT_LISTS, .count = (uint32_t)count};
+
+	memcpy(m.wanted, ends, count * sizeof(*ends));
+	if (!l->is_lost)
+		(void)channel_send(l->channel, &m); /* see above */
 }
 
 void link_mute(struct link *l, uint64_t conn_id, enum sl_mute why)

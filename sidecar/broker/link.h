@@ -113,8 +113,9 @@ int link_process(struct link *l, uint32_t pid, struct link_process *ret_process)
  */
 int link_count_calls(struct link *l, bool is_on);
 
-/* Header lists of programs are wanted, for some time. One that is dropped is wanted again. */
-void link_want_lists(struct link *l);
+/* Header lists of these connections are wanted, at most CHANNEL_WANTED_MAX, for some time: what is
+ * dropped is to be wanted again. */
+void link_want_lists(struct link *l, const struct sl_list_ends *ends, size_t count);
 
 /* Nothing more of a connection is needed. Does not wait: when the channel is full it is dropped,
  * and the connection is copied to its end. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which connection a header list of gRPC-Go is of (bpf/header_lists.h). One that a program reads
+ * Finds the connection of a header list of gRPC-Go (bpf/header_lists.h). One that a program reads
  * comes with its transport, which has the ends of the connection. One that it writes comes with the
  * writer alone: its transport is the one that refers to it. Memory is used again, so a transport is
  * forgotten that has read nothing for ten seconds, and a writer with two transports has none.
@@ -21,7 +21,7 @@ struct transport {
 	uint32_t tgid;
 	bool is_server;
 	uint64_t seen_ms; /* 0: the place is free */
-	struct sl_list_end end[2];
+	struct sl_list_ends ends;
 	uint64_t word[SL_LIST_WORDS];
 };
 

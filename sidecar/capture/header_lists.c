@@ -30,7 +30,7 @@ static int on_list(void *ctx, void *data, size_t len)
 	struct header_lists *l = ctx;
 
 	if (len < sizeof(*list) || list->bytes > sizeof(list->text) ||
-	    list->function >= SL_LIST_FUNCTIONS || list->ends > SL_LIST_ENDS_MAX)
+	    list->function >= SL_LIST_FUNCTIONS)
 		return 0;
 	return l->fn(l->ctx, list) ? 0 : -ENOSPC; /* ends ring_buffer__consume() */
 }
@@ -104,10 +104,47 @@ int header_lists_fd(const struct header_lists *l)
 	return ring_buffer__epoll_fd(l->ring);
 }
 
-void header_lists_take(struct header_lists *l, header_list_fn fn, void *ctx)
+static struct sl_list_ends reversed(const struct sl_list_ends *ends)
+{
+	return (struct sl_list_ends){{ends->end[1], ends->end[0]}};
+}
+
+int header_lists_want(struct header_lists *l, const struct sl_list_ends *ends)
+{
+	scoped_privilege int raised = privilege_raise();
+	struct sl_list_ends other = reversed(ends);
+	int fd = bpf_map__fd(l->bpf->maps.wanted);
+	uint8_t one = 1;
+
+	if (bpf_map_update_elem(fd, ends, &one, BPF_ANY) ||
+	    bpf_map_update_elem(fd, &other, &one, BPF_ANY))
+		return -errno;
+	return 0;
+}
+
+void header_lists_unwant(struct header_lists *l, const struct sl_list_ends *ends)
+{
+	scoped_privilege int raised = privilege_raise();
+	struct sl_list_ends other = reversed(ends);
+	int fd = bpf_map__fd(l->bpf->maps.wanted);
+
+	/* They may not be there: then it was refused. */
+	(void)bpf_map_delete_elem(fd, ends);
+	(void)bpf_map_delete_elem(fd, &other);
+}
+
+int header_lists_set_writer(struct header_lists *l, const struct sl_list_writer *writer,
+			    const struct sl_list_writer_state *state)
 {
 	scoped_privilege int raised = privilege_raise();
 
+	if (bpf_map_update_elem(bpf_map__fd(l->bpf->maps.writers), writer, state, BPF_ANY))
+		return -errno;
+	return 0;
+}
+
+void header_lists_take(struct header_lists *l, header_list_fn fn, void *ctx)
+{
 	l->fn = fn;
 	l->ctx = ctx;
 	(void)ring_buffer__consume(l->ring); /* fn knows what it has got */

@@ -19,13 +19,20 @@ struct header_lists;
 
 /* Loads the program. -EOPNOTSUPP: the kernel has no such links. */
 int header_lists_new(struct header_lists **ret_lists);
-/* Links are closed by who has them. Accepts NULL. */
+/* Accepts NULL. Links stay: their descriptors are the caller's. */
 void header_lists_free(struct header_lists *l);
 
 /* Attaches to the file that file_fd has open, in process pid. Returns the link's descriptor, which
  * is to be closed by link_closer_close(): it takes some 40 ms. */
 int header_lists_attach(struct header_lists *l, int file_fd, pid_t pid,
 			const struct go_grpc_sites *sites);
+
+/* Lists of this connection are copied from now on, or not any more. */
+int header_lists_want(struct header_lists *l, const struct sl_list_ends *ends);
+void header_lists_unwant(struct header_lists *l, const struct sl_list_ends *ends);
+/* What is known of a writer. */
+int header_lists_set_writer(struct header_lists *l, const struct sl_list_writer *writer,
+			    const struct sl_list_writer_state *state);
 
 /* Readable when there are lists. */
 int header_lists_fd(const struct header_lists *l);

@@ -87,6 +87,7 @@ static void close_all(void *ctx)
 	exports_close(&r->exports);
 	link_stop(&r->link);
 	tls_keys_stop(&r->tls);
+	header_lists_agent_stop(&r->header_lists);
 }
 
 void run_stop(void *ctx, bool is_lost)
@@ -148,7 +149,7 @@ static int make_engine(struct run *r)
 					 .has_live_secrets = true,
 					 .on_frame = run_on_frame,
 					 .on_unneeded = r->tls.secrets ? run_on_unneeded : NULL,
-					 .on_hidden_field = run_on_hidden_field,
+					 .on_lists_wanted = run_on_lists_wanted,
 					 .source_ctx = r},
 		&error);
 	if (!r->engine)
@@ -168,7 +169,7 @@ static int make_engine(struct run *r)
 	self_metrics_reserve(r->self, memory.recorder);
 	connections_start(&r->connections, r->engine, &r->link);
 	tls_keys_start(&r->tls, &r->loop, r->engine, &r->link);
-	header_lists_agent_start(&r->header_lists, r->engine, &r->link);
+	header_lists_agent_start(&r->header_lists, &r->loop, r->engine, &r->link);
 	request_metrics_add_sink(&r->requests, r->engine);
 	/* There is room for these. */
 	if (o->has_summary)
@@ -233,6 +234,7 @@ static void release(struct run *r)
 	exports_close(&r->exports);
 	link_stop(&r->link);
 	tls_keys_stop(&r->tls);
+	header_lists_agent_stop(&r->header_lists);
 	(void)uv_run(&r->loop, UV_RUN_DEFAULT); /* lets closed handles go */
 	(void)uv_loop_close(&r->loop);
 	exports_release(&r->exports);

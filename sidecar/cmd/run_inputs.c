@@ -47,9 +47,9 @@ void run_on_unneeded(void *ctx, uint64_t conn_id, enum sl_mute why)
 	link_mute(&((struct run *)ctx)->link, conn_id, why);
 }
 
-void run_on_hidden_field(void *ctx)
+void run_on_lists_wanted(void *ctx)
 {
-	header_lists_agent_want(&((struct run *)ctx)->header_lists);
+	header_lists_agent_wanted(&((struct run *)ctx)->header_lists);
 }
 
 static void on_target(void *ctx, uint64_t number, const char *name)

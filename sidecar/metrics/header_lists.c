@@ -25,5 +25,5 @@ void header_lists_refresh(struct family *f, const struct engine_stats *engine, u
 {
 	set(f, "lost", lost);
 	for (unsigned i = 0; i < ENGINE_LIST_MAX; i++)
-		set(f, engine_list_name((enum engine_list)i), engine->header_lists[i]);
+		set(f, engine_list_name(i), engine->header_lists[i]);
 }

@@ -129,17 +129,20 @@ void http2_lost(struct http2 *p, uint64_t len, uint64_t time_ns, const struct ht
 
 /*
  * From now on unknown fields are recalled from lists, see http2_recall.h; no-op if no block was
- * read or missed. Returns 0 or -ENOMEM.
+ * read or missed.
  */
-static inline int http2_recall(struct http2 *p)
+static inline void http2_recall(struct http2 *p, uint64_t *counts)
 {
-	return p->heads ? http2_heads_recall(p->heads) : 0;
+	if (p->heads)
+		http2_heads_recall(p->heads, counts);
 }
-/* A list of the direction. */
-static inline enum http2_recalled http2_add_list(struct http2 *p, const struct http2_list *list)
+/* A list of the direction. False: http2_recall() was not called, or there was no memory for it. */
+static inline bool http2_add_list(struct http2 *p, const struct http2_list *list)
 {
-	return p->heads && p->heads->recall ? http2_heads_add_list(p->heads, list)
-					    : HTTP2_RECALLED_DROPPED;
+	if (!p->heads || !p->heads->recall)
+		return false;
+	http2_heads_add_list(p->heads, list);
+	return true;
 }
 
 /* True in state SYNC: the parser searches for a frame header. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/http2_head.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "proto/grpc.h"
@@ -182,7 +181,8 @@ static void begin_head(struct http2_heads *h)
 		h->observer->begin(h->observer->ctx);
 }
 
-/* The block is decoded. If fields of it are unknown, and its list is there, that has them all. */
+/* The block is decoded. If fields are unknown and the block's list is there, takes all from that.
+ */
 static void complete_head(struct http2_heads *h)
 {
 	const struct http2_list *list = http2_recall_end(h->recall, h->stream, h->is_end);
@@ -235,22 +235,19 @@ __attribute__((noinline)) int http2_heads_decode(struct http2_heads *h, struct s
 	return err;
 }
 
-int http2_heads_recall(struct http2_heads *h)
+void http2_heads_recall(struct http2_heads *h, uint64_t *counts)
 {
-	if (!h->recall)
-		h->recall = http2_recall_new(h->hpack.memory->account);
+	if (h->recall)
+		return;
+	h->recall = http2_recall_new(h->hpack.memory->account, counts);
 	h->hpack.recall = h->recall;
 	clear_cache(h);
-	return h->recall ? 0 : -ENOMEM;
 }
 
-enum http2_recalled http2_heads_add_list(struct http2_heads *h, const struct http2_list *list)
+void http2_heads_add_list(struct http2_heads *h, const struct http2_list *list)
 {
-	enum http2_recalled recalled = http2_recall_add(h->recall, list);
-
-	if (recalled == HTTP2_RECALLED_FIELDS)
+	if (http2_recall_add(h->recall, list))
 		clear_cache(h);
-	return recalled;
 }
 
 struct http2_heads *http2_heads_new(struct http2_memory *memory, const uint64_t *generation,

@@ -125,10 +125,13 @@ void http2_heads_release(struct http2_heads *h);
 /* A block was missed: the dynamic table and the cache are invalid. */
 void http2_heads_forget(struct http2_heads *h);
 
-/* From now on fields are recalled from lists (http2_recall.h). Returns 0 or -ENOMEM. */
-int http2_heads_recall(struct http2_heads *h);
+/*
+ * From now on fields are recalled from lists (http2_recall.h), whose ends are added to counts.
+ * Without memory they are not, and the next call tries again.
+ */
+void http2_heads_recall(struct http2_heads *h, uint64_t *counts);
 /* A list of the direction; after http2_heads_recall(). */
-enum http2_recalled http2_heads_add_list(struct http2_heads *h, const struct http2_list *list);
+void http2_heads_add_list(struct http2_heads *h, const struct http2_list *list);
 
 /*
  * True if cache entry m holds the block. A request also needs attributes of the owner's generation.

@@ -41,11 +41,11 @@ struct entry {
 
 struct http2_recall {
 	struct memory_account *memory;
+	uint64_t *counts; /* by enum http2_recalled */
 	uint32_t next_block;
 	uint32_t next_list;
 	uint32_t next_entry;
-	char *lent; /* owned: the text that http2_recall_end() has returned last */
-	struct http2_list returned;
+	struct http2_list used; /* owned: the list that http2_recall_end() has returned last */
 	struct block current;
 	struct block block[BLOCKS];
 	struct http2_list held[LISTS]; /* their texts are owned; NULL: the place is free */
@@ -67,17 +67,24 @@ bool http2_list_next(struct span *text, struct http2_field *ret_field)
 	return true;
 }
 
-struct http2_recall *http2_recall_new(struct memory_account *memory)
+struct http2_recall *http2_recall_new(struct memory_account *memory, uint64_t *counts)
 {
 	struct http2_recall *r = memory_calloc(memory, 1, sizeof(*r));
 
-	if (r)
-		r->memory = memory;
+	if (!r)
+		return NULL;
+	r->memory = memory;
+	r->counts = counts;
 	return r;
 }
 
-static void drop_list(struct http2_recall *r, struct http2_list *h)
+/* Free places are dropped, too. Header fields may be credentials: they are overwritten. */
+static void drop_list(struct http2_recall *r, struct http2_list *h, enum http2_recalled why)
 {
+	if (!h->text.ptr)
+		return;
+	r->counts[why]++;
+	explicit_bzero((char *)h->text.ptr, h->text.len);
 	memory_free(r->memory, (char *)h->text.ptr);
 	*h = (struct http2_list){0};
 }
@@ -91,7 +98,7 @@ static void drop_entry(struct http2_recall *r, struct entry *e)
 void http2_recall_forget(struct http2_recall *r)
 {
 	for (size_t i = 0; i < LISTS; i++)
-		drop_list(r, &r->held[i]);
+		drop_list(r, &r->held[i], HTTP2_RECALLED_UNNEEDED);
 	for (size_t i = 0; i < ENTRIES; i++)
 		drop_entry(r, &r->entry[i]);
 	for (size_t i = 0; i < BLOCKS; i++)
@@ -104,7 +111,7 @@ void http2_recall_free(struct http2_recall *r)
 	if (!r)
 		return;
 	http2_recall_forget(r);
-	memory_free(r->memory, r->lent);
+	drop_list(r, &r->used, HTTP2_RECALLED_LEARNED);
 	memory_free(r->memory, r);
 }
 
@@ -264,14 +271,13 @@ const struct http2_list *http2_recall_end(struct http2_recall *r, uint32_t strea
 	b->is_end = is_end;
 	if (h && b->unknowns && !b->is_too_long && is_list_of(b, h)) {
 		learn(r, b, h);
-		memory_free(r->memory, r->lent);
-		r->lent = (char *)h->text.ptr;
-		r->returned = *h;
+		drop_list(r, &r->used, HTTP2_RECALLED_LEARNED);
+		r->used = *h;
 		*h = (struct http2_list){0};
-		return &r->returned;
+		return &r->used;
 	}
 	if (h)
-		drop_list(r, h);
+		drop_list(r, h, b->unknowns ? HTTP2_RECALLED_MISMATCH : HTTP2_RECALLED_UNNEEDED);
 	else if (b->unknowns && !b->is_too_long)
 		r->block[r->next_block++ % BLOCKS] = *b;
 	return NULL;
@@ -297,28 +303,36 @@ static bool hold(struct http2_recall *r, const struct http2_list *list)
 	if (!text)
 		return false;
 	r->next_list++;
-	drop_list(r, h);
+	drop_list(r, h, HTTP2_RECALLED_UNNEEDED);
 	memcpy(text, list->text.ptr, list->text.len);
 	*h = *list;
 	h->text.ptr = text;
 	return true;
 }
 
-enum http2_recalled http2_recall_add(struct http2_recall *r, const struct http2_list *list)
+/* The block of this list came before it. */
+static bool learn_late(struct http2_recall *r, struct block *b, const struct http2_list *list)
 {
-	if (!is_valid(list))
-		return HTTP2_RECALLED_DROPPED;
-	for (size_t i = 0; i < BLOCKS; i++) {
-		struct block *b = &r->block[i];
-		bool is_its;
+	bool is_its = is_list_of(b, list);
 
-		if (!b->unknowns || b->stream != list->stream || b->is_end != list->is_end)
-			continue;
-		is_its = is_list_of(b, list);
-		if (is_its)
-			learn(r, b, list);
-		b->unknowns = 0;
-		return is_its ? HTTP2_RECALLED_FIELDS : HTTP2_RECALLED_MISMATCH;
+	if (is_its)
+		learn(r, b, list);
+	r->counts[is_its ? HTTP2_RECALLED_LEARNED : HTTP2_RECALLED_MISMATCH]++;
+	b->unknowns = 0;
+	return is_its;
+}
+
+bool http2_recall_add(struct http2_recall *r, const struct http2_list *list)
+{
+	bool is_taken = is_valid(list);
+
+	for (size_t i = 0; is_taken && i < BLOCKS; i++) {
+		struct block *b = &r->block[i];
+
+		if (b->unknowns && b->stream == list->stream && b->is_end == list->is_end)
+			return learn_late(r, b, list);
 	}
-	return hold(r, list) ? HTTP2_RECALLED_LATER : HTTP2_RECALLED_DROPPED;
+	is_taken = is_taken && hold(r, list);
+	r->counts[HTTP2_RECALLED_DROPPED] += !is_taken;
+	return false;
 }

@@ -43,17 +43,22 @@ struct http2_list {
 /* Takes the first field off the text. False: there is none, or it is malformed. */
 bool http2_list_next(struct span *text, struct http2_field *ret_field);
 
+/* What becomes of a list. */
 enum http2_recalled {
-	HTTP2_RECALLED_LATER, /* its block has not come, or came too long ago */
-	HTTP2_RECALLED_FIELDS, /* fields are known now that were not */
-	HTTP2_RECALLED_MISMATCH, /* it is not the list of that block */
-	HTTP2_RECALLED_DROPPED, /* malformed, too long, or there is no memory */
+	HTTP2_RECALLED_LEARNED, /* fields are known now that were not */
+	HTTP2_RECALLED_UNNEEDED, /* its block had no unknown field, or did not come */
+	HTTP2_RECALLED_MISMATCH, /* it is not that of its block */
+	HTTP2_RECALLED_DROPPED, /* it is malformed, or there is no memory */
+	HTTP2_RECALLED_MAX,
 };
 
 struct http2_recall;
 
-/* NULL: no memory. Whatever it allocates is charged to the account, which is borrowed. */
-struct http2_recall *http2_recall_new(struct memory_account *memory);
+/*
+ * NULL: no memory. Whatever it allocates is charged to the account. counts: HTTP2_RECALLED_MAX of
+ * them, to which each list is added when its end is known. Both are borrowed.
+ */
+struct http2_recall *http2_recall_new(struct memory_account *memory, uint64_t *counts);
 /* Accepts NULL. */
 void http2_recall_free(struct http2_recall *r);
 
@@ -81,7 +86,8 @@ const struct http2_list *http2_recall_end(struct http2_recall *r, uint32_t strea
 
 /* --------------------------------------------------------------------------------- */
 
-/* A list of the direction; its text is copied. */
-enum http2_recalled http2_recall_add(struct http2_recall *r, const struct http2_list *list);
+/* A list of the direction; its text is copied. Returns whether fields are known now that were not.
+ */
+bool http2_recall_add(struct http2_recall *r, const struct http2_list *list);
 
 #endif

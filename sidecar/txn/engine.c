@@ -38,14 +38,15 @@ const char *engine_lost_name(enum engine_lost why)
 	return names[why];
 }
 
-const char *engine_list_name(enum engine_list what)
+const char *engine_list_name(unsigned what)
 {
 	static const char *const names[ENGINE_LIST_MAX] = {
-		[ENGINE_LIST_TAKEN] = "taken",
+		[HTTP2_RECALLED_LEARNED] = "learned",
+		[HTTP2_RECALLED_UNNEEDED] = "unneeded",
+		[HTTP2_RECALLED_MISMATCH] = "mismatch",
+		[HTTP2_RECALLED_DROPPED] = "dropped",
 		[ENGINE_LIST_NO_CONNECTION] = "no_connection",
 		[ENGINE_LIST_AMBIGUOUS] = "ambiguous",
-		[ENGINE_LIST_MISMATCH] = "mismatch",
-		[ENGINE_LIST_DROPPED] = "dropped",
 	};
 
 	return names[what];
@@ -60,7 +61,7 @@ struct engine *engine_new(const struct engine_options *options, const char **ret
 		return NULL;
 	e->env.on_frame = options->on_frame;
 	e->env.on_unneeded = options->on_unneeded;
-	e->env.on_hidden_field = options->on_hidden_field;
+	e->env.on_lists_wanted = options->on_lists_wanted;
 	e->env.source_ctx = options->source_ctx;
 	e->env.number = ++engine_count;
 	header_capture_init(&e->env.headers);
@@ -175,9 +176,53 @@ void engine_add_secret(struct engine *e, const struct sl_secret *secret, uint64_
 		live_secrets_add(e->env.tls, secret, time_ns);
 }
 
+/* Of one search among all connections. */
+struct twins {
+	const struct conn *conn;
+	unsigned count;
+};
+
+static void count_twin(void *ctx, struct conn *c)
+{
+	struct twins *t = ctx;
+
+	t->count += c != t->conn && endpoint_is(&c->local, &t->conn->local) &&
+		    endpoint_is(&c->remote, &t->conn->remote);
+}
+
+/* Is there another one with these ends, in another network? New ones may have come. */
+static bool has_twin(struct engine *e, struct http2_session *h)
+{
+	struct twins t = {.conn = http2_session_conn(h)};
+	uint64_t now = conns_total(e->conns);
+
+	if (!http2_session_is_checked(h, now))
+		conns_each(e->conns, count_twin, &t);
+	return http2_session_check(h, now, t.count > 0);
+}
+
 void engine_add_header_list(struct engine *e, const struct header_list *list)
 {
-	e->env.stats.header_lists[http2_sessions_add_list(e->env.hidden.first, list)]++;
+	struct http2_session *h = http2_sessions_find(e->env.wanting.first, list);
+	uint64_t *counts = e->env.stats.header_lists;
+
+	if (!h)
+		counts[ENGINE_LIST_NO_CONNECTION]++;
+	else if (has_twin(e, h))
+		counts[ENGINE_LIST_AMBIGUOUS]++;
+	else
+		http2_session_add_list(h, list);
+}
+
+bool engine_wants_lists(const struct engine *e)
+{
+	return e->env.wanting.count > 0;
+}
+
+void engine_each_wanting_lists(struct engine *e, uint64_t time_ns, engine_wants_lists_fn fn,
+			       void *ctx)
+{
+	http2_sessions_each_wanting(&e->env, time_ns, fn, ctx);
 }
 
 unsigned engine_expire_secrets(struct engine *e, uint64_t time_ns)

@@ -49,10 +49,11 @@ struct engine_options {
 	 */
 	void (*on_unneeded)(void *ctx, uint64_t conn_id, enum sl_mute why);
 	/*
-	 * A header field of HTTP/2 is not known, since its connection is older than we are: header
-	 * lists of the program would help (engine_add_header_list()). NULL: there are none.
+	 * The first connection, or one more, has header fields that are unknown since it is older
+	 * than we are: header lists of its program would help (engine_add_header_list()). NULL:
+	 * there are none.
 	 */
-	void (*on_hidden_field)(void *ctx);
+	void (*on_lists_wanted)(void *ctx);
 	void *source_ctx; /* of all three */
 };
 
@@ -74,18 +75,15 @@ enum engine_lost {
 /* A static string, like "response_gap". */
 const char *engine_lost_name(enum engine_lost why);
 
-/* What became of header lists. */
+/* What became of header lists: enum http2_recalled, and what follows. */
 enum engine_list {
-	ENGINE_LIST_TAKEN, /* by its connection */
-	ENGINE_LIST_NO_CONNECTION, /* of none whose fields are unknown */
+	ENGINE_LIST_NO_CONNECTION = HTTP2_RECALLED_MAX, /* of none whose fields are unknown */
 	ENGINE_LIST_AMBIGUOUS, /* of one of two, in different networks */
-	ENGINE_LIST_MISMATCH, /* it is not that of its block */
-	ENGINE_LIST_DROPPED, /* it is malformed, or there is no memory */
 	ENGINE_LIST_MAX,
 };
 
 /* A static string, like "no_connection". */
-const char *engine_list_name(enum engine_list what);
+const char *engine_list_name(unsigned what);
 
 struct engine_stats {
 	uint64_t conns_open; /* now */
@@ -174,6 +172,16 @@ struct header_list {
 
 /* Its fields may be those that are unknown in a block before or behind it (http2_recall.h). */
 void engine_add_header_list(struct engine *e, const struct header_list *list);
+/*
+ * Calls fn with the ends of each connection that wants header lists. Those that have had none for
+ * ENGINE_LISTS_WAIT_NS, or have no unknown field any more, want none from then on.
+ */
+#define ENGINE_LISTS_WAIT_NS UINT64_C(120000000000)
+typedef void (*engine_wants_lists_fn)(void *ctx, const struct endpoint *local,
+				      const struct endpoint *remote);
+bool engine_wants_lists(const struct engine *e);
+void engine_each_wanting_lists(struct engine *e, uint64_t time_ns, engine_wants_lists_fn fn,
+			       void *ctx);
 
 /* Connections that have waited too long for their secrets are given up; secrets that no connection
  * has asked for are overwritten. Returns how many connections were given up. */

@@ -1,19 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "txn/http2_session.h"
 
-#include <string.h>
-
 #include "proto/http2.h"
 #include "txn/http2_streams.h"
 #include "txn/session.h"
 
-/* Sessions that take header lists, 7 KB each without them. Fields of others stay unknown. */
-#define HIDDEN_MAX 512
+/* Sessions that want header lists at once; fields of others stay unknown. They take 7 KB each. */
+#define WANTING_MAX 512
+/* Heads in a row without an unknown field, after which a session wants no list any more. */
+#define KNOWN_HEADS 256
+/* Heads with an unknown field, after which a list should have come, if it ever does. */
+#define UNKNOWN_HEADS 8
+
+/* A session that is older than us, and its header lists. */
+struct wish {
+	struct conn *conn; /* NULL: it wants none */
+	struct http2_session *next; /* of those that want some */
+	struct http2_session *previous;
+	uint64_t since_ns; /* when it began to want some, or the last one came */
+	uint64_t checked; /* how many connections there had been when has_twin was found */
+	uint32_t known_heads; /* in a row */
+	uint32_t unknown_heads; /* since the last list */
+	bool has_twin;
+	bool has_given_up;
+};
 
 struct http2_session {
-	struct conn *conn; /* of a session with unknown fields; NULL: it is none of those */
-	struct http2_session *next; /* of those */
-	struct http2_session *previous;
+	bool is_joined;
+	struct wish wish;
 	struct http2 parser[2]; /* by enum dir */
 	struct http2_memory http2_memory;
 	struct http2_streams streams; /* its role is a guess until is_role_known */
@@ -73,7 +87,7 @@ bool http2_session_begin(struct conn *c, struct session *s, enum role role, bool
 	}
 	h->is_role_known = role != ROLE_UNKNOWN;
 	set_role(h, h->is_role_known ? role : ROLE_SERVER);
-	h->streams.has_missed = joins;
+	h->streams.has_missed = h->is_joined = joins;
 	if (!joins)
 		http2_preface(parser_of(h, false), seen);
 	return true;
@@ -92,36 +106,44 @@ const struct http2_streams *http2_session_streams(const struct session *s)
 /* --- what the parsers call ------------------------------------------------------- */
 
 /* A field is unknown, which a header list may tell. */
-static __attribute__((cold)) void on_hidden_field(struct http2_session *h, struct conn *c)
+static __attribute__((cold)) void on_unknown_field(struct http2_session *h, struct conn *c,
+						   uint64_t time_ns)
 {
 	struct session_env *env = env_of(c);
+	struct wish *w = &h->wish;
 
-	if (!env->on_hidden_field)
+	if (!env->on_lists_wanted || !h->is_joined || w->has_given_up)
 		return;
-	env->on_hidden_field(env->source_ctx);
-	if (h->conn || env->hidden.count == HIDDEN_MAX || http2_recall(&h->parser[0]) ||
-	    http2_recall(&h->parser[1]))
+	w->known_heads = 0;
+	w->unknown_heads++;
+	if (!w->conn && env->wanting.count < WANTING_MAX) {
+		*w = (struct wish){.conn = c, .next = env->wanting.first, .since_ns = time_ns};
+		if (w->next)
+			w->next->wish.previous = h;
+		env->wanting.first = h;
+		env->wanting.count++;
+		env->on_lists_wanted(env->source_ctx);
+	}
+	if (!w->conn)
 		return;
-	h->conn = c;
-	h->next = env->hidden.first;
-	if (h->next)
-		h->next->previous = h;
-	env->hidden.first = h;
-	env->hidden.count++;
+	http2_recall(&h->parser[0], env->stats.header_lists);
+	http2_recall(&h->parser[1], env->stats.header_lists);
 }
 
-static void leave_hidden(struct http2_session *h, struct session_env *env)
+static void want_none(struct http2_session *h, struct session_env *env)
 {
-	if (!h->conn)
+	struct wish *w = &h->wish;
+
+	if (!w->conn)
 		return;
-	if (h->next)
-		h->next->previous = h->previous;
-	if (h->previous)
-		h->previous->next = h->next;
+	if (w->next)
+		w->next->wish.previous = w->previous;
+	if (w->previous)
+		w->previous->wish.next = w->next;
 	else
-		env->hidden.first = h->next;
-	env->hidden.count--;
-	h->conn = NULL;
+		env->wanting.first = w->next;
+	env->wanting.count--;
+	w->conn = NULL;
 }
 
 static void on_head(void *ctx, const struct http2_arrival *at, uint32_t stream,
@@ -133,7 +155,10 @@ static void on_head(void *ctx, const struct http2_arrival *at, uint32_t stream,
 
 	if (__builtin_expect(head->unknown, 0)) {
 		env_of(c)->stats.http2_unknown_fields += head->unknown;
-		on_hidden_field(h, c);
+		on_unknown_field(h, c, at->last_ns);
+	} else if (__builtin_expect(h->wish.conn != NULL, 0) &&
+		   ++h->wish.known_heads == KNOWN_HEADS) {
+		want_none(h, env_of(c));
 	}
 	if (!h->is_role_known) {
 		if (!head->is_request && !head->status)
@@ -268,7 +293,7 @@ static void on_end(struct conn *c, struct session *s, enum conn_end how, uint64_
 	bool is_lost = http2_is_out_of_sync(&h->parser[0]) || http2_is_out_of_sync(&h->parser[1]);
 
 	http2_streams_end(&h->streams, c, how, is_lost, time_ns);
-	leave_hidden(h, env_of(c));
+	want_none(h, env_of(c));
 	http2_release(&h->parser[0]);
 	http2_release(&h->parser[1]);
 	memory_free(&c->memory, h);
@@ -280,44 +305,68 @@ const struct protocol_ops http2_protocol = {
 
 /* --- header lists ---------------------------------------------------------------- */
 
-static bool are_same(const struct endpoint *a, const struct endpoint *b)
-{
-	return a->family == b->family && a->port == b->port &&
-	       memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
-}
-
 static bool is_of(const struct http2_session *h, const struct header_list *list)
 {
-	const struct endpoint *local = &h->conn->local;
-	const struct endpoint *remote = &h->conn->remote;
+	const struct endpoint *local = &h->wish.conn->local;
+	const struct endpoint *remote = &h->wish.conn->remote;
 
 	return h->is_role_known && h->streams.role == list->role &&
-	       ((are_same(local, &list->ends[0]) && are_same(remote, &list->ends[1])) ||
-		(are_same(local, &list->ends[1]) && are_same(remote, &list->ends[0])));
+	       ((endpoint_is(local, &list->ends[0]) && endpoint_is(remote, &list->ends[1])) ||
+		(endpoint_is(local, &list->ends[1]) && endpoint_is(remote, &list->ends[0])));
 }
 
-enum engine_list http2_sessions_add_list(struct http2_session *first,
-					 const struct header_list *list)
+struct http2_session *http2_sessions_find(struct http2_session *first,
+					  const struct header_list *list)
 {
-	struct http2_session *found = NULL;
+	struct http2_session *h = first;
 
-	for (struct http2_session *h = first; h; h = h->next) {
-		if (!is_of(h, list))
-			continue;
-		if (found)
-			return ENGINE_LIST_AMBIGUOUS;
-		found = h;
-	}
-	if (!found)
-		return ENGINE_LIST_NO_CONNECTION;
-	switch (http2_add_list(&found->parser[list->dir], &list->list)) {
-	case HTTP2_RECALLED_LATER:
-	case HTTP2_RECALLED_FIELDS:
-		return ENGINE_LIST_TAKEN;
-	case HTTP2_RECALLED_MISMATCH:
-		return ENGINE_LIST_MISMATCH;
-	default:
-		return ENGINE_LIST_DROPPED;
+	while (h && !is_of(h, list))
+		h = h->wish.next;
+	return h;
+}
+
+const struct conn *http2_session_conn(const struct http2_session *h)
+{
+	return h->wish.conn;
+}
+
+bool http2_session_is_checked(const struct http2_session *h, uint64_t conns_total)
+{
+	return h->wish.checked == conns_total;
+}
+
+bool http2_session_check(struct http2_session *h, uint64_t conns_total, bool has_twin)
+{
+	h->wish.has_twin |= has_twin;
+	h->wish.checked = conns_total;
+	return h->wish.has_twin;
+}
+
+void http2_session_add_list(struct http2_session *h, const struct header_list *list)
+{
+	h->wish.unknown_heads = 0;
+	h->wish.since_ns = 0;
+	if (!http2_add_list(&h->parser[list->dir], &list->list))
+		env_of(h->wish.conn)->stats.header_lists[HTTP2_RECALLED_UNNEEDED]++;
+}
+
+void http2_sessions_each_wanting(struct session_env *env, uint64_t time_ns,
+				 engine_wants_lists_fn fn, void *ctx)
+{
+	struct http2_session *next;
+
+	for (struct http2_session *h = env->wanting.first; h; h = next) {
+		struct wish *w = &h->wish;
+
+		next = w->next;
+		if (!w->since_ns)
+			w->since_ns = time_ns;
+		w->has_given_up = w->unknown_heads >= UNKNOWN_HEADS && time_ns > w->since_ns &&
+				  time_ns - w->since_ns > ENGINE_LISTS_WAIT_NS;
+		if (w->has_given_up)
+			want_none(h, env);
+		else
+			fn(ctx, &w->conn->local, &w->conn->remote);
 	}
 }
 

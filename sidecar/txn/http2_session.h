@@ -15,6 +15,7 @@
 #include "txn/protocol.h"
 
 struct http2_session;
+struct session_env;
 
 extern const struct protocol_ops http2_protocol;
 
@@ -32,12 +33,21 @@ bool http2_session_begin(struct conn *c, struct session *s, enum role role, bool
  */
 void http2_session_upgrade(struct conn *c, struct session *s, struct exchange *e);
 
-/*
- * A header list for one of the sessions with unknown fields, of which `first` is the first (struct
- * session_env).
- */
-enum engine_list http2_sessions_add_list(struct http2_session *first,
-					 const struct header_list *list);
+/* --- sessions that want header lists, of which `first` is the first (struct session_env) --- */
+
+/* The session of the list; NULL: there is none. */
+struct http2_session *http2_sessions_find(struct http2_session *first,
+					  const struct header_list *list);
+/* Its connection. */
+const struct conn *http2_session_conn(const struct http2_session *h);
+/* Was has_twin found when there had been so many connections? */
+bool http2_session_is_checked(const struct http2_session *h, uint64_t conns_total);
+/* Is there, or was there, another connection with the same ends? */
+bool http2_session_check(struct http2_session *h, uint64_t conns_total, bool has_twin);
+void http2_session_add_list(struct http2_session *h, const struct header_list *list);
+/* See engine_each_wanting_lists(). */
+void http2_sessions_each_wanting(struct session_env *env, uint64_t time_ns,
+				 engine_wants_lists_fn fn, void *ctx);
 
 struct http2_streams;
 

@@ -31,13 +31,13 @@ struct session_env {
 	size_t http2_table_bytes; /* header tables of all connections */
 	void (*on_frame)(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq); /* may be NULL */
 	void (*on_unneeded)(void *ctx, uint64_t conn_id, enum sl_mute why); /* may be NULL */
-	void (*on_hidden_field)(void *ctx); /* may be NULL */
+	void (*on_lists_wanted)(void *ctx); /* may be NULL */
 	void *source_ctx;
-	/* Sessions of HTTP/2 with unknown fields that header lists may tell. */
+	/* Sessions of HTTP/2 that want header lists. */
 	struct {
 		struct http2_session *first;
 		unsigned count;
-	} hidden;
+	} wanting;
 	uint64_t number; /* of the engine with its current templates; unique in this process */
 	struct sinks sinks;
 	struct header_capture headers;

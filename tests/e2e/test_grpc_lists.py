@@ -9,6 +9,7 @@ import collections
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -46,12 +47,14 @@ def kernel():
 @harness.unittest.skipIf(kernel() < (6, 10), "probes of programs need Linux 6.10")
 class Lists(harness.Case):
     def world(self, language, connections=3, **more):
-        server = peers.Echo(self, language=language)
-        client = peers.Client(self, language, server.port, connections, 8, cgroup=server.cgroup)
+        server = peers.Echo(self, language=language, **more)
+        client = peers.Client(self, language, server.port, connections, 8, cgroup=server.cgroup,
+                              **more)
         client.run(LOAD * 20)  # everything is in the tables of both sides
-        return server, client, Sidelight(self, cgroup=server.cgroup, **more)
+        # Without the probes of TLS: those of header lists are counted.
+        return server, client, Sidelight(self, "--tls=off", cgroup=server.cgroup)
 
-    def lists(self, sidelight, result="taken"):
+    def lists(self, sidelight, result="learned"):
         return sidelight.scrape().sum("sidelight_header_lists_total", result=result)
 
     def learn(self, sidelight, client, sides=("server", "client")):
@@ -147,6 +150,61 @@ class Lists(harness.Case):
                     pass
         return found
 
+    def test_capabilities(self):
+        """Threads that close links are started when no capability is in force."""
+        _, client, sidelight = self.world(peers.GO_NEW)
+        client.run(LOAD * 10)
+        harness.wait_for("probes", lambda: self.links(sidelight) == 2, 10)
+        harness.status_at_rest(sidelight.process.pid)
+
+    def test_strangers_bytes(self):
+        """A number that means nothing, on a connection that is not older: nothing is probed."""
+        server, client, _ = self.world(peers.GO_NEW, connections=1)
+        sidelight = Sidelight(self, "--tls=off", cgroup=server.cgroup)
+        frame = bytes.fromhex("000001" "01" "05" "00000001" "be")  # HEADERS, index 62
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", server.port)) as stranger:
+                stranger.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)
+                                 + frame)
+                stranger.recv(1000)
+        harness.wait_for("its fields", lambda: sidelight.scrape().sum(
+            "sidelight_http2_unknown_fields_total") + sidelight.scrape().sum(
+            "sidelight_parse_failures_total") > 0)
+        self.assertNotIn("grpc: reading header lists", sidelight.process.text())
+        self.assertEqual(self.links(sidelight), 0)
+
+    def test_connections_over_tls(self):
+        """Nothing is copied of connections that are not wanted, as all are that are encrypted."""
+        server, client, sidelight = self.world(peers.GO_NEW)
+        folder = self.certificate()
+        other = peers.Echo(self, language=peers.GO_NEW, tls=folder, cgroup=server.cgroup)
+        encrypted = peers.Client(self, peers.GO_NEW, other.port, 1, 1, tls=folder, cgroup=server.cgroup)
+        client.run(LOAD)
+        harness.wait_for("probes", lambda: self.links(sidelight) == 4, 10)
+
+        def all_lists():
+            return sidelight.scrape().sum("sidelight_header_lists_total")
+
+        def play_until_more(count):
+            client.run(LOAD)
+            return all_lists() > count
+
+        harness.wait_for("lists", lambda: play_until_more(0), 20)
+        before = all_lists()
+        encrypted.run(LOAD * 100)  # three lists of each call, on both sides
+        harness.wait_for("more lists", lambda: play_until_more(before), 20)
+        self.assertLess(all_lists() - before, len(LOAD) * 100)
+
+    def certificate(self):
+        folder = self.scratch("certificate")
+        folder.mkdir()
+        harness.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+            + ["-subj", "/CN=a", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
+            + ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
+        )
+        return folder
+
     def test_begin_and_end(self):
         """Probes are there while fields are unknown, and for some seconds more."""
         server, client, sidelight = self.world(peers.GO_NEW)
@@ -175,7 +233,7 @@ class Lists(harness.Case):
         for _ in range(20):
             sidelight.process.send(signal.SIGKILL)
             sidelight.process.wait()
-            sidelight = Sidelight(self, cgroup=server.cgroup)
+            sidelight = Sidelight(self, "--tls=off", cgroup=server.cgroup)
             end = time.monotonic() + 0.3
             while time.monotonic() < end:
                 peers.assert_as_asked(self, client.run(LOAD * 3), LOAD * 3)

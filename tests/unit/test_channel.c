@@ -24,7 +24,7 @@ static void test_who_may_say_what(void **state)
 		if (kind == CHANNEL_MUTE)
 			m.mute.why = SL_MUTE_UNKNOWN;
 		if (kind == CHANNEL_HEADER_LIST)
-			m.header_list.end[0].family = m.header_list.end[1].family = 4;
+			m.header_list.ends.end[0].family = m.header_list.ends.end[1].family = 4;
 		size_t size = channel_size(kind);
 		bool is_worker = kind >= CHANNEL_READY && kind < CHANNEL_MAX;
 
@@ -47,9 +47,9 @@ static void test_header_list(void **state)
 	size_t size = channel_size(CHANNEL_HEADER_LIST);
 
 	(void)state;
-	m.header_list.end[0].family = 4;
+	m.header_list.ends.end[0].family = 4;
 	assert_false(channel_is_valid(&m, size, SIDE_BROKER));
-	m.header_list.end[1].family = 6;
+	m.header_list.ends.end[1].family = 6;
 	assert_true(channel_is_valid(&m, size, SIDE_BROKER));
 	m.header_list.bytes = SL_LIST_BYTES_MAX;
 	assert_true(channel_is_valid(&m, size, SIDE_BROKER));
@@ -58,6 +58,21 @@ static void test_header_list(void **state)
 	m.header_list.bytes = 0;
 	m.header_list.is_server = 2;
 	assert_false(channel_is_valid(&m, size, SIDE_BROKER));
+}
+
+static void test_wanted(void **state)
+{
+	struct channel_message m = {.kind = CHANNEL_WANT_LISTS};
+	size_t size = channel_size(CHANNEL_WANT_LISTS);
+
+	(void)state;
+	assert_true(channel_is_valid(&m, size, SIDE_WORKER));
+	m.count = 1;
+	assert_false(channel_is_valid(&m, size, SIDE_WORKER));
+	m.wanted[0].end[0].family = m.wanted[0].end[1].family = 6;
+	assert_true(channel_is_valid(&m, size, SIDE_WORKER));
+	m.count = CHANNEL_WANTED_MAX + 1;
+	assert_false(channel_is_valid(&m, size, SIDE_WORKER));
 }
 
 /* However many of them wait, there is room for those that must not be dropped. */
@@ -264,6 +279,7 @@ int main(void)
 		cmocka_unit_test(test_who_may_say_what),
 		cmocka_unit_test(test_members_in_range),
 		cmocka_unit_test(test_header_list),
+		cmocka_unit_test(test_wanted),
 		cmocka_unit_test(test_bulk),
 		cmocka_unit_test(test_descriptors_travel_with_the_ring),
 		cmocka_unit_test(test_uninvited_descriptors_are_closed),

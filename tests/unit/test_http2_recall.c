@@ -72,6 +72,7 @@ struct joined {
 	struct http2_heads heads;
 	struct http2_observer observer;
 	struct text got;
+	uint64_t counts[HTTP2_RECALLED_MAX];
 };
 
 static void join(struct joined *j)
@@ -83,7 +84,8 @@ static void join(struct joined *j)
 	j->observer = (struct http2_observer){true, begin_fields, add_field, &j->got};
 	j->heads.observer = &j->observer;
 	http2_heads_forget(&j->heads);
-	assert_int_equal(http2_heads_recall(&j->heads), 0);
+	http2_heads_recall(&j->heads, j->counts);
+	assert_non_null(j->heads.recall);
 }
 
 static void leave(struct joined *j)
@@ -108,11 +110,32 @@ static const struct http2_head *block(struct joined *j, uint32_t stream, bool is
 	return head;
 }
 
+/* Not known yet: it is kept. */
+#define LATER HTTP2_RECALLED_MAX
+
+/* What was counted of a list since the counts were these. */
+static enum http2_recalled since(const struct joined *j, const uint64_t *before)
+{
+	for (unsigned i = 0; i < HTTP2_RECALLED_MAX; i++)
+		if (j->counts[i] != before[i])
+			return (enum http2_recalled)i;
+	return LATER;
+}
+
+static enum http2_recalled add(struct joined *j, const struct http2_list *l)
+{
+	uint64_t before[HTTP2_RECALLED_MAX];
+
+	memcpy(before, j->counts, sizeof(before));
+	http2_heads_add_list(&j->heads, l);
+	return since(j, before);
+}
+
 static enum http2_recalled list(struct joined *j, uint32_t stream, bool is_end, const char *fields)
 {
 	struct text t = text_of(fields);
 	struct http2_list l = {stream, is_end, {t.ptr, t.len}};
-	enum http2_recalled recalled = http2_heads_add_list(&j->heads, &l);
+	enum http2_recalled recalled = add(j, &l);
 
 	text_release(&t);
 	return recalled;
@@ -127,7 +150,7 @@ static void test_list_first(void **state)
 
 	(void)state;
 	join(&j);
-	assert_int_equal(list(&j, 1, false, REQUEST), HTTP2_RECALLED_LATER);
+	assert_int_equal(list(&j, 1, false, REQUEST), LATER);
 	assert_int_equal(block(&j, 1, false, "83bf86be")->unknown, 0);
 	assert_string_equal(j.got.ptr, REQUEST);
 	/* Now its entries are known, also behind new ones, and their names alone. */
@@ -147,7 +170,7 @@ static void test_block_first(void **state)
 	join(&j);
 	assert_int_equal(block(&j, 1, false, "83bf86be")->unknown, 2);
 	assert_string_equal(j.got.ptr, ":method: POST\n?\n:scheme: http\n?\n");
-	assert_int_equal(list(&j, 1, false, REQUEST), HTTP2_RECALLED_FIELDS);
+	assert_int_equal(list(&j, 1, false, REQUEST), HTTP2_RECALLED_LEARNED);
 	head = block(&j, 3, false, "83bf86be");
 	assert_int_equal(head->unknown, 0);
 	assert_true(head->is_request && span_is(head->path, "/a"));
@@ -164,7 +187,7 @@ static void test_cached(void **state)
 	j.observer.is_on = false;
 	assert_int_equal(block(&j, 1, false, "83bf86be")->unknown, 2);
 	assert_int_equal(block(&j, 3, false, "83bf86be")->unknown, 2);
-	assert_int_equal(list(&j, 3, false, REQUEST), HTTP2_RECALLED_FIELDS);
+	assert_int_equal(list(&j, 3, false, REQUEST), HTTP2_RECALLED_LEARNED);
 	assert_int_equal(block(&j, 5, false, "83bf86be")->unknown, 0);
 	assert_int_equal(block(&j, 7, false, "83bf86be")->unknown, 0);
 	leave(&j);
@@ -179,7 +202,7 @@ static void test_names(void **state)
 	join(&j);
 	(void)block(&j, 1, true, "7f010165be");
 	assert_string_equal(j.got.ptr, "?\n?\n");
-	assert_int_equal(list(&j, 1, true, "n: e\nn: e\n"), HTTP2_RECALLED_FIELDS);
+	assert_int_equal(list(&j, 1, true, "n: e\nn: e\n"), HTTP2_RECALLED_LEARNED);
 	(void)block(&j, 3, true, "be7f020166");
 	assert_string_equal(j.got.ptr, "n: e\nn: f\n");
 	/* The value of that entry is still unknown. */
@@ -197,8 +220,8 @@ static void test_other_lists(void **state)
 		const char *fields;
 		enum http2_recalled want;
 	} rows[] = {
-		{"of another stream", 3, false, REQUEST, HTTP2_RECALLED_LATER},
-		{"trailers", 1, true, REQUEST, HTTP2_RECALLED_LATER},
+		{"of another stream", 3, false, REQUEST, LATER},
+		{"trailers", 1, true, REQUEST, LATER},
 		{"one field more", 1, false, REQUEST "a: b\n", HTTP2_RECALLED_MISMATCH},
 		{"one field less", 1, false, ":method: POST\n:path: /a\n:scheme: http\n",
 		 HTTP2_RECALLED_MISMATCH},
@@ -208,6 +231,8 @@ static void test_other_lists(void **state)
 		 HTTP2_RECALLED_MISMATCH},
 	};
 
+	static const uint64_t none[HTTP2_RECALLED_MAX];
+
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		for (int is_first = 0; is_first < 2; is_first++) {
@@ -216,9 +241,11 @@ static void test_other_lists(void **state)
 
 			join(&j);
 			if (is_first)
-				(void)list(&j, rows[i].stream, rows[i].is_end, rows[i].fields);
+				assert_int_equal(
+					list(&j, rows[i].stream, rows[i].is_end, rows[i].fields),
+					LATER);
 			assert_int_equal(block(&j, 1, false, "83bf86be")->unknown, 2);
-			got = is_first ? rows[i].want
+			got = is_first ? since(&j, none)
 				       : list(&j, rows[i].stream, rows[i].is_end, rows[i].fields);
 			if (got != rows[i].want)
 				fail_msg("%s: %d", rows[i].why, got);
@@ -226,6 +253,25 @@ static void test_other_lists(void **state)
 				fail_msg("%s: it was believed", rows[i].why);
 			leave(&j);
 		}
+}
+
+/* Each list ends in one count. */
+static void test_counts(void **state)
+{
+	struct joined j;
+
+	(void)state;
+	join(&j);
+	for (uint32_t i = 0; i < 100; i++)
+		(void)list(&j, 2 * i + 1, false, REQUEST);
+	(void)block(&j, 199, false, "83bf86be"); /* learned */
+	(void)block(&j, 197, false, "83bf86be"); /* known: not needed any more */
+	(void)block(&j, 195, false, "82c086be"); /* another method */
+	http2_heads_forget(&j.heads);
+	assert_int_equal(j.counts[HTTP2_RECALLED_UNNEEDED], 98);
+	assert_int_equal(j.counts[HTTP2_RECALLED_MISMATCH], 1);
+	leave(&j);
+	assert_int_equal(j.counts[HTTP2_RECALLED_LEARNED], 1);
 }
 
 static void test_malformed(void **state)
@@ -243,13 +289,11 @@ static void test_malformed(void **state)
 	(void)state;
 	join(&j);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_int_equal(
-			http2_heads_add_list(&j.heads, &(struct http2_list){1, false, rows[i]}),
-			HTTP2_RECALLED_DROPPED);
+		assert_int_equal(add(&j, &(struct http2_list){1, false, rows[i]}),
+				 HTTP2_RECALLED_DROPPED);
 	for (size_t i = 0; i < sizeof(many); i += 5)
 		memcpy(many + i, "\1\0\0\0a", 5);
-	assert_int_equal(http2_heads_add_list(&j.heads,
-					      &(struct http2_list){1, false, {many, sizeof(many)}}),
+	assert_int_equal(add(&j, &(struct http2_list){1, false, {many, sizeof(many)}}),
 			 HTTP2_RECALLED_DROPPED);
 	leave(&j);
 }
@@ -261,14 +305,14 @@ static void test_forget(void **state)
 
 	(void)state;
 	join(&j);
-	assert_int_equal(list(&j, 1, false, REQUEST), HTTP2_RECALLED_LATER);
+	assert_int_equal(list(&j, 1, false, REQUEST), LATER);
 	(void)block(&j, 1, false, "83bf86be");
 	(void)block(&j, 3, false, "83c086be");
 	http2_heads_forget(&j.heads);
 	assert_int_equal(block(&j, 5, false, "83bf86be")->unknown, 2);
 	/* That block is of before, too. */
 	http2_heads_forget(&j.heads);
-	assert_int_equal(list(&j, 5, false, REQUEST), HTTP2_RECALLED_LATER);
+	assert_int_equal(list(&j, 5, false, REQUEST), LATER);
 	assert_int_equal(block(&j, 7, false, "83bf86be")->unknown, 2);
 	leave(&j);
 }
@@ -310,7 +354,7 @@ static void add_list(struct joined *j, uint32_t stream, bool is_end, const struc
 	for (size_t i = 0; i < d->count; i++)
 		add_text(&t, d->name[i], d->value[i]);
 	l.text = (struct span){t.ptr, t.len};
-	(void)http2_heads_add_list(&j->heads, &l);
+	http2_heads_add_list(&j->heads, &l);
 	text_release(&t);
 }
 
@@ -345,6 +389,7 @@ static unsigned run(unsigned of_lists, bool sizes_change)
 	nghttp2_hd_deflater *deflater;
 	size_t fields = 0;
 	size_t known = 0;
+	unsigned malformed = 0;
 	struct joined j;
 
 	join(&j);
@@ -370,14 +415,17 @@ static unsigned run(unsigned of_lists, bool sizes_change)
 			add_list(&j, stream, false, &now);
 		j.heads.stream = stream;
 		j.heads.is_end = false;
-		if (http2_heads_read(&j.heads, (struct span){(char *)out, (size_t)n}, &head))
-			continue; /* an index that our table cannot have */
+		if (http2_heads_read(&j.heads, (struct span){(char *)out, (size_t)n}, &head)) {
+			malformed++; /* an index that our table cannot have */
+			continue;
+		}
 		fields += now.count;
 		known += compare(&j.got, &now);
 		if (has_list && !is_first)
 			add_list(&j, stream, false, &now);
 	}
 	nghttp2_hd_deflate_del(deflater);
+	assert_true(malformed <= 2);
 	leave(&j);
 	return (unsigned)(known * 100 / fields);
 }
@@ -412,8 +460,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_list_first),  cmocka_unit_test(test_block_first),
 		cmocka_unit_test(test_cached),	    cmocka_unit_test(test_names),
-		cmocka_unit_test(test_other_lists), cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_forget),	    cmocka_unit_test(test_random),
+		cmocka_unit_test(test_other_lists), cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_malformed),   cmocka_unit_test(test_forget),
+		cmocka_unit_test(test_random),
 	};
 
 	return cmocka_run_group_tests_name("http2_recall", tests, set_up, NULL);
