@@ -2,6 +2,7 @@
 #include "broker/link.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 /* Between two calls of ops->waiting(). The ring of 2 MiB holds some 100 ms of 40,000 requests a
  * second. */
 #define STEP_MS 5
+#define NEVER	UINT64_MAX
 
 void link_init(struct link *l, int channel, const struct link_ops *ops, void *ctx)
 {
@@ -24,6 +26,11 @@ static void on_timer(uv_timer_t *timer)
 	struct link *l = timer->data;
 
 	l->ops->stop(l->ctx, l->is_lost);
+}
+
+static uint64_t now_ms(void)
+{
+	return uv_hrtime() / 1000000;
 }
 
 /* Handed out from the loop: whoever waits for an answer is in the middle of something. */
@@ -52,6 +59,14 @@ static void on_listed(struct link *l, const struct channel_message *m)
 		l->ops->listed(l->ctx, m->listed.is_new, m->listed.is_cut || m->listed.has_more);
 }
 
+/* Also an answer whose request is not waited for any more shows that the broker is not stuck. */
+static void note_answer(struct link *l)
+{
+	if (l->is_late)
+		log_info("run: the broker answers again");
+	l->is_late = false;
+}
+
 static void dispatch(struct link *l, struct channel_message *m)
 {
 	struct usage used;
@@ -65,12 +80,14 @@ static void dispatch(struct link *l, struct channel_message *m)
 		l->ops->counters(l->ctx, m->target.number, m->target.name, m->target.counters);
 		break;
 	case CHANNEL_REFRESHED:
-		l->is_refreshing = false;
+		note_answer(l);
+		l->refreshes_answered++;
 		used = (struct usage){m->refreshed.resident_bytes, m->refreshed.cpu_ns};
 		l->ops->usage(l->ctx, &used);
 		l->ops->looks(l->ctx, m->refreshed.looks, m->refreshed.looks_cut);
 		break;
 	case CHANNEL_CLOSES:
+		note_answer(l);
 		l->closes = *m;
 		l->has_closes = true;
 		l->is_fetching = false;
@@ -106,49 +123,74 @@ static void dispatch(struct link *l, struct channel_message *m)
 	case CHANNEL_STOP:
 		note_stop(l, false);
 		break;
+	case CHANNEL_NAMED:
+	case CHANNEL_DETACHED:
+		note_answer(l);
+		break;
 	default: /* somebody waits for it */
 		break;
 	}
 }
 
+/* What is waited for. */
+struct awaited {
+	enum channel_kind kind;
+	uint64_t refresh; /* REFRESHED: the answer to this request, counted from 1 */
+	uint64_t end_ms; /* of now_ms(); NEVER: no limit */
+};
+
+/* Until a.end_ms, as a timeout of poll(). */
+static int time_left(const struct awaited *a)
+{
+	uint64_t now = now_ms();
+
+	if (a->end_ms == NEVER)
+		return -1;
+	if (a->end_ms <= now)
+		return 0;
+	return a->end_ms - now < INT_MAX ? (int)(a->end_ms - now) : INT_MAX;
+}
+
 /* Waits for a message, or until ops->waiting() was called. As poll(): 0 when the time is over. */
-static int wait_readable(struct link *l, int *timeout_ms)
+static int wait_readable(struct link *l, const struct awaited *a)
 {
 	struct pollfd fd = {.fd = l->channel, .events = POLLIN};
-	bool has_steps = l->ops->waiting && (*timeout_ms < 0 || *timeout_ms > STEP_MS);
-	int n = poll(&fd, 1, has_steps ? STEP_MS : *timeout_ms);
+	int left_ms = time_left(a);
+	bool has_steps = l->ops->waiting && (left_ms < 0 || left_ms > STEP_MS);
+	int n = poll(&fd, 1, has_steps ? STEP_MS : left_ms);
 
 	if (n != 0 || !has_steps)
 		return n;
-	if (*timeout_ms > 0)
-		*timeout_ms -= STEP_MS;
 	l->ops->waiting(l->ctx);
 	return 1;
 }
 
-/* Was this answer handed out to another request, which ops->waiting() made? */
-static bool has_come(const struct link *l, enum channel_kind kind)
+/*
+ * A request that ops->waiting() made may have read the answer. Answers to REFRESH come in the order
+ * of the requests, one for each: an older one says nothing of what has happened since.
+ */
+static bool has_come(const struct link *l, const struct awaited *a)
 {
-	return (kind == CHANNEL_REFRESHED && !l->is_refreshing) ||
-	       (kind == CHANNEL_LISTED && !l->is_listing);
+	return (a->kind == CHANNEL_REFRESHED && l->refreshes_answered >= a->refresh) ||
+	       (a->kind == CHANNEL_LISTED && !l->is_listing);
 }
 
-/* Dispatches messages until one of this kind has come, which is in *ret_message then. */
-static int wait_for(struct link *l, enum channel_kind kind, int timeout_ms,
-		    struct channel_message *ret_message)
+/* Dispatches messages until the awaited one has come, which is in *ret_message then, unless
+ * has_come() knows it. */
+static int wait_for(struct link *l, const struct awaited *a, struct channel_message *ret_message)
 {
 	int n;
 	int err;
 
-	while (!has_come(l, kind)) {
+	while (!has_come(l, a)) {
 		err = channel_receive(l->channel, ret_message, SIDE_BROKER);
 		if (err == 0) {
 			dispatch(l, ret_message);
-			if (ret_message->kind == kind)
+			if (ret_message->kind == a->kind && a->kind != CHANNEL_REFRESHED)
 				return 0;
 			continue;
 		}
-		n = err == -EAGAIN ? wait_readable(l, &timeout_ms) : 0;
+		n = err == -EAGAIN ? wait_readable(l, a) : 0;
 		if (n > 0 || (n < 0 && errno == EINTR))
 			continue;
 		if (err == -EAGAIN)
@@ -159,15 +201,23 @@ static int wait_for(struct link *l, enum channel_kind kind, int timeout_ms,
 	return 0;
 }
 
+static int wait_without_limit(struct link *l, enum channel_kind kind,
+			      struct channel_message *ret_message)
+{
+	const struct awaited a = {.kind = kind, .end_ms = NEVER};
+
+	return wait_for(l, &a, ret_message);
+}
+
 int link_wait_started(struct link *l, struct ring_layout *ret_ring)
 {
 	struct channel_message m;
-	int err = wait_for(l, CHANNEL_RING, -1, &m);
+	int err = wait_without_limit(l, CHANNEL_RING, &m);
 
 	if (err)
 		return err;
 	*ret_ring = m.ring;
-	err = wait_for(l, CHANNEL_STARTED, -1, &m);
+	err = wait_without_limit(l, CHANNEL_STARTED, &m);
 	for (size_t i = 0; err && i < RING_MAPS; i++)
 		(void)close(ret_ring->fds[i]); /* not handed over */
 	return err;
@@ -225,35 +275,42 @@ void link_ready(struct link *l)
 	(void)request(l, CHANNEL_READY); /* a broker that is gone shows on the channel */
 }
 
-/* One line when answers begin to be late, and one when they do not any more. */
-static int wait_message(struct link *l, enum channel_kind kind, struct channel_message *ret_message)
+/* Sets the limit of the time. One line when answers begin to be late; note_answer() has the other.
+ */
+static int wait_answer(struct link *l, struct awaited *a, struct channel_message *ret_message)
 {
 	/* Whoever has waited once does not keep the ring waiting again. */
-	int err = wait_for(l, kind, l->is_late ? 0 : l->wait_ms, ret_message);
+	bool was_late = l->is_late;
+	int err;
 
-	if (err == -ETIMEDOUT && !l->is_late)
+	a->end_ms = now_ms() + (was_late ? 0 : (uint64_t)l->wait_ms);
+	err = wait_for(l, a, ret_message);
+	/* A request that ops->waiting() made may have said it. */
+	if (err == -ETIMEDOUT && !was_late && !l->is_late) {
 		log_warn("run: the broker takes more than %.3g s to answer; until it does, the "
 			 "counters of the BPF programs are old",
 			 l->wait_ms / 1e3);
-	else if (!err && l->is_late)
-		log_info("run: the broker answers again");
-	l->is_late = err == -ETIMEDOUT;
+		l->is_late = true;
+	}
 	return err;
-}
-
-static int wait_answer(struct link *l, enum channel_kind kind)
-{
-	struct channel_message m;
-
-	return wait_message(l, kind, &m);
 }
 
 void link_refresh(struct link *l)
 {
-	l->is_refreshing = request(l, CHANNEL_REFRESH) == 0;
-	if (l->is_refreshing)
-		(void)wait_answer(l,
-				  CHANNEL_REFRESHED); /* else the values of its last report stay */
+	struct awaited a = {.kind = CHANNEL_REFRESHED};
+	struct channel_message m;
+
+	/* Each request is answered with the counters of all targets: those that pile up while the
+	 * broker is stuck would fill the channel at once. */
+	if (l->is_late && l->refreshes_answered < l->refreshes_asked) {
+		link_catch_up(l);
+		if (l->is_late)
+			return;
+	}
+	if (request(l, CHANNEL_REFRESH))
+		return; /* the values of its last report stay */
+	a.refresh = ++l->refreshes_asked;
+	(void)wait_answer(l, &a, &m); /* likewise */
 }
 
 void link_look(struct link *l)
@@ -261,32 +318,28 @@ void link_look(struct link *l)
 	(void)request(l, CHANNEL_LOOK); /* one that is dropped is asked for again */
 }
 
-static uint64_t now_ms(void)
-{
-	return uv_hrtime() / 1000000;
-}
-
 void link_list(struct link *l, int wait_ms)
 {
-	uint64_t end_ms = now_ms() + (uint64_t)wait_ms;
+	const struct awaited a = {.kind = CHANNEL_LISTED, .end_ms = now_ms() + (uint64_t)wait_ms};
 	struct channel_message m;
 
 	if (!l->is_listing)
 		l->is_listing = request(l, CHANNEL_LIST) == 0;
-	for (uint64_t now; l->is_listing && (now = now_ms()) < end_ms;)
-		if (wait_for(l, CHANNEL_LISTED, (int)(end_ms - now), &m))
+	while (l->is_listing && now_ms() < a.end_ms)
+		if (wait_for(l, &a, &m))
 			break;
 }
 
 int link_process(struct link *l, uint32_t pid, struct link_process *ret_process)
 {
 	struct channel_message m = {.kind = CHANNEL_PROCESS, .count = pid};
+	struct awaited a = {.kind = CHANNEL_NAMED};
 	int err = l->is_lost ? -EPIPE : channel_send(l->channel, &m);
 
 	/* One that came too late is of a process that was asked for before. */
 	do {
 		if (!err)
-			err = wait_message(l, CHANNEL_NAMED, &m);
+			err = wait_answer(l, &a, &m);
 	} while (!err && m.count != pid);
 	if (err)
 		return err;
@@ -321,8 +374,11 @@ void link_mute(struct link *l, uint64_t conn_id, enum sl_mute why)
 
 void link_detach(struct link *l)
 {
+	struct awaited a = {.kind = CHANNEL_DETACHED};
+	struct channel_message m;
+
 	if (request(l, CHANNEL_DETACH) == 0)
-		(void)wait_answer(l, CHANNEL_DETACHED); /* else the broker's end has done it */
+		(void)wait_answer(l, &a, &m); /* else the broker's end has done it */
 }
 
 int link_answer(void *link, uint64_t conn_id, enum dir dir, uint32_t seq)
@@ -337,6 +393,8 @@ int link_answer(void *link, uint64_t conn_id, enum dir dir, uint32_t seq)
 int link_fetch_closes(void *link, struct sl_close *ret_closes, int max)
 {
 	struct link *l = link;
+	struct awaited a = {.kind = CHANNEL_CLOSES};
+	struct channel_message m;
 	int n = 0;
 	int err = 0;
 
@@ -346,7 +404,7 @@ int link_fetch_closes(void *link, struct sl_close *ret_closes, int max)
 			l->is_fetching = !err;
 		}
 		if (!err && !l->has_closes)
-			err = wait_answer(l, CHANNEL_CLOSES);
+			err = wait_answer(l, &a, &m);
 		if (err)
 			return n ? n : err;
 		l->has_closes = false;

@@ -57,9 +57,10 @@ struct link {
 	uint64_t highest; /* number of a target that was announced */
 	bool must_stop;
 	bool is_lost;
-	bool is_late; /* a request was not answered in time; one line said so */
+	bool is_late; /* a request was not answered in time, and none since; one line said so */
 	bool is_fetching; /* CLOSES were asked for, and have not come */
-	bool is_refreshing; /* REFRESHED was asked for, and has not come */
+	uint64_t refreshes_asked; /* REFRESH messages that were sent, */
+	uint64_t refreshes_answered; /* and how many of them REFRESHED has answered */
 	bool is_listing; /* open connections were asked for, and their list has not ended */
 	bool has_closes; /* they came after their time, and are in closes */
 	struct channel_message closes;
@@ -125,7 +126,8 @@ void link_mute(struct link *l, uint64_t conn_id, enum sl_mute why);
 void link_ready(struct link *l);
 /* Hands out what has come, without waiting: for an event of a target that is not known yet. */
 void link_catch_up(struct link *l);
-/* Gets the counters of all targets and the broker's usage, through the ops. */
+/* Gets the counters of all targets and the broker's usage, through the ops: as of now, also from
+ * within ops->waiting(), and when an earlier request was not answered in time. */
 void link_refresh(struct link *l);
 /* Has the broker detach from everything, for good; hands out the last counters. */
 void link_detach(struct link *l);

@@ -149,12 +149,18 @@ static void test_more_follow_a_full_message(void **state)
 	assert_int_equal(asked(w, CHANNEL_FETCH), 2);
 }
 
+/* The answer to the request with this number, counted from 1: 4096 bytes for each. */
+static void answer_refresh(struct world *w, uint64_t number)
+{
+	struct channel_message m = {.kind = CHANNEL_REFRESHED, .refreshed = {4096 * number, 1}};
+
+	assert_int_equal(channel_send(w->broker, &m), 0);
+}
+
 static void answer_at_last(struct world *w)
 {
-	struct channel_message m = {.kind = CHANNEL_REFRESHED, .refreshed = {8192, 1}};
-
 	if (w->waits == 3)
-		assert_int_equal(channel_send(w->broker, &m), 0);
+		answer_refresh(w, 1);
 }
 
 /* The ring is read while the broker is busy. */
@@ -166,18 +172,17 @@ static void test_something_is_done_while_an_answer_is_awaited(void **state)
 	w->meanwhile = answer_at_last;
 	link_refresh(&w->link);
 	assert_int_equal(w->waits, 3);
-	assert_int_equal(w->resident_bytes, 8192);
+	assert_int_equal(w->resident_bytes, 4096);
 	assert_false(w->link.is_late);
 }
 
 /* Of the answers that have come, the second one is that of the request below. */
 static void fetch_meanwhile(struct world *w)
 {
-	struct channel_message m = {.kind = CHANNEL_REFRESHED, .refreshed = {8192, 1}};
 	struct sl_close closes[64];
 
 	w->meanwhile = NULL;
-	assert_int_equal(channel_send(w->broker, &m), 0);
+	answer_refresh(w, 1);
 	answer_closes(w, 0, 1);
 	assert_int_equal(link_fetch_closes(&w->link, closes, 64), 1);
 }
@@ -190,24 +195,124 @@ static void test_an_answer_that_another_request_has_read(void **state)
 	w->meanwhile = fetch_meanwhile;
 	link_refresh(&w->link);
 	assert_int_equal(w->waits, 1);
-	assert_int_equal(w->resident_bytes, 8192);
+	assert_int_equal(w->resident_bytes, 4096);
 	assert_false(w->link.is_late);
 }
 
-static void test_late_counters_are_said_once(void **state)
+static void answer_second(struct world *w)
 {
-	struct channel_message m = {.kind = CHANNEL_REFRESHED, .refreshed = {4096, 1}};
+	w->meanwhile = NULL;
+	answer_refresh(w, 2);
+}
+
+/* The first answer comes in the second request, which is not satisfied by it. */
+static void answer_both(struct world *w)
+{
+	if (w->waits == 1)
+		answer_refresh(w, 1);
+	w->meanwhile = w->waits > 3 ? answer_second : answer_both;
+}
+
+static void refresh_meanwhile(struct world *w)
+{
+	w->meanwhile = answer_both;
+	w->waits = 0;
+	link_refresh(&w->link);
+	assert_int_equal(w->resident_bytes, 8192);
+	assert_int_equal(w->link.refreshes_answered, 2);
+}
+
+static void test_a_refresh_within_another(void **state)
+{
+	struct world *w = *state;
+
+	w->link.wait_ms = 5000;
+	w->meanwhile = refresh_meanwhile;
+	link_refresh(&w->link);
+	assert_int_equal(w->waits, 5);
+	assert_int_equal(asked(w, CHANNEL_REFRESH), 2);
+	assert_false(w->link.is_late);
+	/* Nothing is left over for the next one. */
+	link_catch_up(&w->link);
+	assert_int_equal(w->link.refreshes_answered, 2);
+}
+
+static void fail_to_refresh(struct world *w)
+{
+	int channel = w->link.channel;
+
+	w->link.channel = -1;
+	w->meanwhile = answer_at_last;
+	link_refresh(&w->link);
+	w->link.channel = channel;
+}
+
+/* The one around it still waits for its answer. */
+static void test_a_refresh_within_another_that_cannot_be_asked_for(void **state)
+{
+	struct world *w = *state;
+
+	w->link.wait_ms = 5000;
+	w->meanwhile = fail_to_refresh;
+	link_refresh(&w->link);
+	assert_int_equal(w->waits, 3);
+	assert_int_equal(w->resident_bytes, 4096);
+}
+
+static void test_late_counters(void **state)
+{
 	struct world *w = *state;
 
 	for (int i = 0; i < 3; i++) {
 		link_refresh(&w->link);
 		assert_true(w->link.is_late);
 	}
+	/* They do not pile up. */
+	assert_int_equal(asked(w, CHANNEL_REFRESH), 1);
 	assert_int_equal(w->resident_bytes, 0);
-	assert_int_equal(channel_send(w->broker, &m), 0);
+	answer_refresh(w, 1);
+	w->link.wait_ms = 5000;
+	w->meanwhile = answer_second;
 	link_refresh(&w->link);
 	assert_false(w->link.is_late);
+	assert_int_equal(w->resident_bytes, 8192);
+	assert_int_equal(asked(w, CHANNEL_REFRESH), 1);
+}
+
+/* An answer that comes after its time, to whoever reads the channel. */
+static void test_late_counters_do_not_satisfy_the_next_request(void **state)
+{
+	struct world *w = *state;
+
+	link_refresh(&w->link);
+	assert_true(w->link.is_late);
+	answer_refresh(w, 1);
+	link_catch_up(&w->link);
+	assert_false(w->link.is_late);
 	assert_int_equal(w->resident_bytes, 4096);
+	w->link.wait_ms = 5000;
+	w->meanwhile = answer_second;
+	link_refresh(&w->link);
+	assert_int_equal(w->resident_bytes, 8192);
+	assert_false(w->link.is_late);
+}
+
+static void be_slow(struct world *w)
+{
+	(void)w;
+	(void)usleep(50000);
+}
+
+/* The time that is spent in waiting() counts. */
+static void test_the_limit_of_the_time(void **state)
+{
+	struct world *w = *state;
+
+	w->link.wait_ms = 100;
+	w->meanwhile = be_slow;
+	link_refresh(&w->link);
+	assert_true(w->link.is_late);
+	assert_in_range(w->waits, 1, 2);
 }
 
 static void answer_list(struct world *w, uint32_t count, bool has_more)
@@ -280,8 +385,13 @@ int main(void)
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_an_answer_that_another_request_has_read,
 						set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_late_counters_are_said_once, set_up,
-						tear_down),
+		cmocka_unit_test_setup_teardown(test_a_refresh_within_another, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_a_refresh_within_another_that_cannot_be_asked_for, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_late_counters, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_late_counters_do_not_satisfy_the_next_request,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_the_limit_of_the_time, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_list_in_parts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_list_that_is_waited_for, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_broker_that_is_gone, set_up, tear_down),
