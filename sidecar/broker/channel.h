@@ -108,6 +108,12 @@ enum channel_side { SIDE_BROKER, SIDE_WORKER };
 
 /* Connections in one message. */
 #define CHANNEL_WANTED_MAX 16
+/*
+ * What the broker's end holds until the worker reads, as the kernel counts: a message of 1 KB is
+ * charged 2304 bytes. A REFRESH is answered with as many COUNTERS as there are targets, at most 64
+ * (147 KB), and a list of sockets comes in parts.
+ */
+#define CHANNEL_ROOM (1024 * 1024)
 
 /* Durations of system calls: those of at most 2^10, 2^12, ... 2^34 ns, and the rest. */
 #define CHANNEL_CALL_BOUNDS	13
@@ -245,17 +251,31 @@ size_t channel_size(uint32_t kind);
 bool channel_is_valid(const struct channel_message *m, size_t size, enum channel_side sender);
 
 /*
+ * The broker's end and the worker's, close-on-exec. The broker's takes CHANNEL_ROOM bytes, if the
+ * process has CAP_NET_ADMIN, or else what net.core.wmem_max allows. Returns 0 or negative errno.
+ */
+int channel_open(int ret_ends[2]);
+
+/*
  * Sends one message without waiting. The descriptors of RING go with it and
  * stay the caller's. Returns 0 or negative errno; -EAGAIN: the other side does
  * not read.
  */
 int channel_send(int fd, const struct channel_message *m);
 
+/* Messages of which there may be many. */
+enum channel_bulk {
+	CHANNEL_BULK_SECRETS,
+	CHANNEL_BULK_ROWS, /* CALLS and CALL_ERRORS */
+	CHANNEL_BULK_LISTS, /* HEADER_LIST */
+};
+
 /*
- * The same for messages of which there may be many: -EAGAIN also when half of what the channel
- * takes waits to be read. The rest is for messages without which the other side is taken for dead.
+ * The same for bulk: -EAGAIN also when more waits to be read than its share of the channel, which
+ * is 1/4 for secrets, 1/8 for rows, 1/16 for lists. So lists leave room for secrets, and all of
+ * them for the messages without which the other side is taken for dead.
  */
-int channel_send_bulk(int fd, const struct channel_message *m);
+int channel_send_bulk(int fd, const struct channel_message *m, enum channel_bulk bulk);
 
 /*
  * Receives one message of the other side, without waiting. Returns 0;

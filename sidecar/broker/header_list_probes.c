@@ -89,7 +89,7 @@ static void on_readable(uv_poll_t *poll, int status, int events);
 /* False: the channel has no room; the message is sent later. */
 static bool send_pending(struct header_list_probes *p)
 {
-	int err = channel_send_bulk(p->targets->channel, &p->pending);
+	int err = channel_send_bulk(p->targets->channel, &p->pending, CHANNEL_BULK_LISTS);
 
 	p->has_pending = err == -EAGAIN;
 	p->lost += err && err != -EAGAIN;

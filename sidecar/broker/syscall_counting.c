@@ -204,7 +204,7 @@ static int send_calls(struct syscall_counting *c, const struct syscall_counts *c
 		m.count += m.calls[m.count].count > 0;
 		if (m.count < CHANNEL_CALLS_MAX && i + 1 < total)
 			continue;
-		err = m.count ? channel_send_bulk(c->targets->channel, &m) : 0;
+		err = m.count ? channel_send_bulk(c->targets->channel, &m, CHANNEL_BULK_ROWS) : 0;
 		if (!err)
 			c->next = (first + i + 1) % total;
 		m.count = 0;
@@ -224,7 +224,7 @@ static int send_errors(struct syscall_counting *c, const struct syscall_counts *
 			(struct channel_call_error){e->key.tid, e->count, e->key.call, e->error};
 		if (m.count < CHANNEL_CALL_ERRORS_MAX && i + 1 < counts->error_count)
 			continue;
-		err = channel_send_bulk(c->targets->channel, &m);
+		err = channel_send_bulk(c->targets->channel, &m, CHANNEL_BULK_ROWS);
 		m.count = 0;
 	}
 	return err;

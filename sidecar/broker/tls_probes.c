@@ -365,7 +365,8 @@ static void send_secrets(struct tls_probes *t)
 		if (!m->count)
 			m->count = (uint32_t)key_probes_take(t->probes, m->secrets,
 							     CHANNEL_SECRETS_MAX);
-		if (!m->count || channel_send_bulk(t->targets->channel, m) == -EAGAIN)
+		if (!m->count ||
+		    channel_send_bulk(t->targets->channel, m, CHANNEL_BULK_SECRETS) == -EAGAIN)
 			return;
 		explicit_bzero(m->secrets, sizeof(m->secrets));
 		m->count = 0;

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "broker/channel.h"
 #include "pod/spawn.h"
 
 /* The worker's process, for good. It has what was open before it, which is the target alone. */
@@ -28,10 +28,11 @@ int worker_start(broker_worker_fn fn, void *ctx, struct target *target, int *ret
 {
 	int ends[2];
 	pid_t pid;
+	int err = channel_open(ends);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)) {
-		log_error("run: cannot open a socket (%s)", strerror(errno));
-		return -errno;
+	if (err) {
+		log_error("run: cannot open a socket (%s)", strerror(-err));
+		return err;
 	}
 	*ret_channel = ends[0];
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* cannot fail with these arguments */
