@@ -30,7 +30,7 @@ static const uint16_t look_after_ms[] = {0, 3, 10, 30, 100, 300, 1000, 3000};
 #define EARLY_CLOSING_MAX 200
 
 static void on_timer(uv_timer_t *timer);
-static void send_secrets(struct tls_probes *t);
+static void on_readable(uv_poll_t *poll, int status, int events);
 
 static void report(struct tls_probes *t)
 {
@@ -147,10 +147,9 @@ static void search(struct tls_probes *t)
 			t->searched[count] = (uint16_t)i;
 			fds[count++] = t->files[i].fd;
 		}
-	if (count && library_search_start(&t->search, fds, count)) {
+	if (count && library_search_start(&t->search, fds, count))
 		for (size_t i = 0; i < count; i++)
 			t->files[t->searched[i]].state = TLS_FILE_NEW; /* at the next look */
-	}
 }
 
 /* Closes what is attached to a process, which is gone. */
@@ -188,7 +187,24 @@ static void look_at(struct tls_probes *t, struct tls_process *p)
 	(void)mapped_files_each(p->pid, on_mapped, &look);
 }
 
-static void set_timer(struct tls_probes *t)
+/* What the worker does not take now is sent later; the kernel keeps the rest meanwhile. */
+static void send_secrets(struct tls_probes *t)
+{
+	struct channel_message *m = &t->pending;
+
+	for (;;) {
+		if (!m->count)
+			m->count = (uint32_t)key_probes_take(t->probes, m->secrets,
+							     CHANNEL_SECRETS_MAX);
+		if (!m->count ||
+		    channel_send_bulk(t->targets->channel, m, CHANNEL_BULK_SECRETS) == -EAGAIN)
+			return;
+		explicit_bzero(m->secrets, sizeof(m->secrets));
+		m->count = 0;
+	}
+}
+
+static void set_handles(struct tls_probes *t)
 {
 	uint64_t now = uv_now(t->loop);
 	uint64_t due = t->is_changed ? t->walked_ms + WALK_LEAST_MS : UINT64_MAX;
@@ -198,8 +214,13 @@ static void set_timer(struct tls_probes *t)
 			due = t->processes[i].due_ms;
 	if (t->pending.count && now + RETRY_MS < due)
 		due = now + RETRY_MS;
+	/* The kernel's secrets keep the poll readable: it would spin until the worker reads. */
+	if (t->pending.count)
+		(void)uv_poll_stop(&t->poll); /* cannot fail, nor what follows */
+	else if (!uv_is_active((uv_handle_t *)&t->poll))
+		(void)uv_poll_start(&t->poll, UV_READABLE, on_readable);
 	if (due == UINT64_MAX)
-		(void)uv_timer_stop(&t->timer); /* cannot fail */
+		(void)uv_timer_stop(&t->timer);
 	else
 		(void)uv_timer_start(&t->timer, on_timer, due > now ? due - now : 0, 0);
 }
@@ -236,7 +257,7 @@ static void on_done(void *ctx)
 			t->files[i].fd = -1;
 		}
 	search(t);
-	set_timer(t);
+	set_handles(t);
 }
 
 static struct tls_process *find_process(struct tls_probes *t, pid_t pid)
@@ -294,33 +315,6 @@ static void walk(struct tls_probes *t)
 			drop_process(t, &t->processes[i - 1]);
 }
 
-static void on_timer(uv_timer_t *timer)
-{
-	scoped_privilege int raised = privilege_raise();
-	struct tls_probes *t = timer->data;
-	uint64_t now = uv_now(t->loop);
-
-	if (t->is_changed && now >= t->walked_ms + WALK_LEAST_MS) {
-		t->is_changed = false;
-		t->walked_ms = now;
-		walk(t);
-	}
-	for (size_t i = 0; i < t->process_count; i++) {
-		struct tls_process *p = &t->processes[i];
-
-		if (p->due_ms > now)
-			continue;
-		look_at(t, p);
-		while (p->looks < LOOKS && p->born_ms + look_after_ms[p->looks] <= now)
-			p->looks++;
-		p->due_ms = p->looks < LOOKS ? p->born_ms + look_after_ms[p->looks] : UINT64_MAX;
-	}
-	search(t);
-	send_secrets(t);
-	report(t);
-	set_timer(t);
-}
-
 /*
  * A probe that is attached before the dynamic linker maps the library catches the first handshake
  * of a program that has just been executed; it costs 50 us. A process that was forked gets those of
@@ -356,21 +350,31 @@ static void on_event(void *ctx, pid_t pid, pid_t parent)
 	}
 }
 
-/* What the worker does not take now is sent later; the kernel keeps the rest meanwhile. */
-static void send_secrets(struct tls_probes *t)
+static void on_timer(uv_timer_t *timer)
 {
-	struct channel_message *m = &t->pending;
+	scoped_privilege int raised = privilege_raise();
+	struct tls_probes *t = timer->data;
+	uint64_t now = uv_now(t->loop);
 
-	for (;;) {
-		if (!m->count)
-			m->count = (uint32_t)key_probes_take(t->probes, m->secrets,
-							     CHANNEL_SECRETS_MAX);
-		if (!m->count ||
-		    channel_send_bulk(t->targets->channel, m, CHANNEL_BULK_SECRETS) == -EAGAIN)
-			return;
-		explicit_bzero(m->secrets, sizeof(m->secrets));
-		m->count = 0;
+	if (t->pending.count) /* they do not wait until the poll is started again */
+		key_probes_processes(t->probes, on_event, t);
+	if (t->is_changed && now >= t->walked_ms + WALK_LEAST_MS) {
+		t->is_changed = false;
+		t->walked_ms = now;
+		walk(t);
 	}
+	for (struct tls_process *p = t->processes; p < t->processes + t->process_count; p++) {
+		if (p->due_ms > now)
+			continue;
+		look_at(t, p);
+		while (p->looks < LOOKS && p->born_ms + look_after_ms[p->looks] <= now)
+			p->looks++;
+		p->due_ms = p->looks < LOOKS ? p->born_ms + look_after_ms[p->looks] : UINT64_MAX;
+	}
+	search(t);
+	send_secrets(t);
+	report(t);
+	set_handles(t);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -382,7 +386,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	uv_update_time(t->loop);
 	key_probes_processes(t->probes, on_event, t);
 	send_secrets(t);
-	set_timer(t);
+	set_handles(t);
 }
 
 /* A target is watched from now on: before its program is let go. */
@@ -402,17 +406,15 @@ static void on_dropped(void *ctx)
 	struct tls_probes *t = ctx;
 
 	t->is_changed = true;
-	set_timer(t);
+	set_handles(t);
 }
 
 static void start(struct tls_probes *t)
 {
 	library_search_init(&t->search, t->loop, LIBRARY_KEY_LOG, on_found, on_done, t);
 	(void)uv_timer_init(t->loop, &t->timer); /* cannot fail */
-	(void)uv_poll_init(t->loop, &t->poll,
-			   key_probes_fd(t->probes)); /* an epoll instance: nor this */
+	(void)uv_poll_init(t->loop, &t->poll, key_probes_fd(t->probes)); /* epoll: nor this */
 	t->timer.data = t->poll.data = t;
-	(void)uv_poll_start(&t->poll, UV_READABLE, on_readable);
 	t->on_added = t->targets->on_added;
 	t->on_added_ctx = t->targets->on_added_ctx;
 	t->targets->on_added = on_added;
@@ -452,8 +454,10 @@ void tls_probes_send(struct tls_probes *t)
 {
 	scoped_privilege int raised = privilege_raise();
 
-	if (t && !t->is_stopped)
-		send_secrets(t);
+	if (!t || t->is_stopped)
+		return;
+	send_secrets(t);
+	set_handles(t);
 }
 
 void tls_probes_look(struct tls_probes *t)
@@ -466,7 +470,7 @@ void tls_probes_look(struct tls_probes *t)
 	t->is_changed = true;
 	for (size_t i = 0; i < t->process_count; i++)
 		t->processes[i].due_ms = now;
-	set_timer(t);
+	set_handles(t);
 }
 
 void tls_probes_stop(struct tls_probes *t)
