@@ -36,6 +36,12 @@ void cel_newline(struct cel *c)
 		text_add_char(c->out, ' ');
 }
 
+void cel_veto(struct text *out, const char *map, const struct parameter *p)
+{
+	text_addf(out, "\"%s\" in %s && !(%s[\"%s\"] in [\"\", \"%s\"])", p->name, map, map,
+		  p->name, p->revocable);
+}
+
 bool cel_may_be_empty(enum parameter_id id)
 {
 	/* Of these two, `export` takes one away. */

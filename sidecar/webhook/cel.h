@@ -33,6 +33,9 @@ void cel_string(struct text *out, const char *str);
 /* variables.NAME: `-` is not a letter of names. */
 void cel_variable(struct text *out, enum parameter_id id);
 
+/* NAME in MAP && ...: MAP, a ConfigMap's data, has the veto of a parameter; see parameter.h. */
+void cel_veto(struct text *out, const char *map, const struct parameter *p);
+
 /* Can this parameter have no value? */
 bool cel_may_be_empty(enum parameter_id id);
 

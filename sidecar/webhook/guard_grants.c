@@ -186,10 +186,9 @@ static void write_vetoes(struct text *out)
 		const struct parameter *p = &parameter_table[vetoes[i].id];
 
 		begin_variable(out, vetoes[i].name);
-		text_addf(out,
-			  "has(params.data) && \"%s\" in params.data && params.data[\"%s\"] =="
-			  " \"%s\"\n",
-			  p->name, p->name, p->final);
+		text_add(out, "has(params.data) && ");
+		cel_veto(out, "params.data", p);
+		text_add_char(out, '\n');
 	}
 }
 

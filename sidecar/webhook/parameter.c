@@ -228,6 +228,7 @@ const struct parameter parameter_table[PARAM_MAX] = {
 			.help = "keys: decrypt TLS with the secrets of its handshakes; off said "
 				"here holds for the whole cluster: no annotation changes it",
 			.final = "off",
+			.revocable = "keys",
 		},
 	[PARAM_HEADER_CAPTURE] =
 		{
@@ -241,6 +242,7 @@ const struct parameter parameter_table[PARAM_MAX] = {
 				"whatever sidelight.dev/headers or a client asks for",
 			.is_administrators = true,
 			.final = "forbidden",
+			.revocable = "allowed",
 		},
 	[PARAM_SYSCALL_COUNTING] =
 		{
@@ -254,6 +256,7 @@ const struct parameter parameter_table[PARAM_MAX] = {
 				"the whole node pays for, whatever sidelight.dev/syscalls says",
 			.is_administrators = true,
 			.final = "forbidden",
+			.revocable = "allowed",
 		},
 	[PARAM_WORKLOAD] =
 		{

@@ -11,6 +11,10 @@
  * matches, so a wrong annotation can keep no Pod from starting. Patterns are
  * anchored and mean the same as POSIX extended expressions and in CEL (RE2).
  *
+ * Where policy and guard read the administrator's ConfigMap, a parameter with a
+ * veto has it unless the value is absent, "" or the other one: a value that is
+ * malformed may be a veto with a typing error. (The webhook does not start with it.)
+ *
  * After the values are looked up, these rules hold between them:
  *   - export, if nobody has said it, is "push" where there is a gateway, else "scrape": one
  *     way, so that nothing is counted twice;
@@ -73,7 +77,8 @@ struct parameter {
 	size_t items_max; /* of a comma-separated list; 0: no limit of their own */
 	size_t item_max_bytes;
 	bool is_administrators; /* annotations do not set it */
-	const char *final; /* an administrator's value that annotations do not change; NULL: none */
+	const char *final; /* an administrator's veto: annotations do not change it; NULL: none */
+	const char *revocable; /* with a veto: the one other value */
 };
 
 extern const struct parameter parameter_table[PARAM_MAX];

@@ -176,16 +176,11 @@ static void write_said(struct text *out, enum parameter_id id, const struct valu
 {
 	const struct parameter *p = &parameter_table[id];
 
+	if (p->final) {
+		cel_veto(out, "variables.parameters", p);
+		text_addf(out, " ? \"%s\" :\n      ", p->final);
+	}
 	text_add(out, "([");
-	/*
-	 * The parameter's value and not a literal: the API server refuses a list in which only the
-	 * first element has the type string, and the others dyn.
-	 */
-	if (p->final)
-		text_addf(out,
-			  "\"%s\" in variables.parameters && variables.parameters[\"%s\"] == \"%s\""
-			  " ? variables.parameters[\"%s\"] : \"\",\n      ",
-			  p->name, p->name, p->final, p->name);
 	if (is_annotated)
 		text_addf(out,
 			  "\"" PARAMETER_PREFIX "%s\" in variables.annotations ? "

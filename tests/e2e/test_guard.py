@@ -12,7 +12,7 @@ import harness
 import kubernetes
 from admission import Server, pod
 from harness import Case, main
-from test_policy import MANIFESTS, WEBHOOK, answers, documents, outcomes, question
+from test_policy import MALFORMED, MANIFESTS, VETOES, WEBHOOK, answers, documents, outcomes, question
 from test_policy import setUpModule  # noqa: F401 (unittest calls it)
 from test_webhook import SHAPES, SKIPPED
 
@@ -304,13 +304,14 @@ class Guard(Case):
     def test_no_secrets_where_the_administrator_says_so(self):
         keys, off, unsaid = (self.injected({"sidelight.dev/tls": said} if said else None)
                              for said in ("keys", "off", None))
-        for configured in ({}, {"tls": "keys"}):
+        for configured in ({}, {"tls": ""}, {"tls": "keys"}):
             data = {"image": self.IMAGE, **configured}
             self.assertEqual(self.denials([keys, off, unsaid], data), [[], [], []])
-        denied = self.denials([keys, off, unsaid], {"image": self.IMAGE, "tls": "off"})
-        self.assertEqual(denied[1], [])
-        for said in denied[0], denied[2]:
-            self.assertIn("container sidelight: env SIDELIGHT_TLS", said[0])
+        for word in ["off"] + MALFORMED + VETOES["tls"]:
+            denied = self.denials([keys, off, unsaid], {"image": self.IMAGE, "tls": word})
+            self.assertEqual(denied[1], [], word)
+            for said in denied[0], denied[2]:
+                self.assertIn("container sidelight: env SIDELIGHT_TLS", str(said), word)
 
     def test_no_secrets_on_demand_where_the_administrator_says_so(self):
         """An ephemeral container decrypts unless it is told not to: so it has to be told."""
@@ -319,10 +320,11 @@ class Guard(Case):
         for tls, env, is_allowed in (
             ("off", off, True), ("off", [], False), ("off", keys, False), ("off", on, False),
             ("off", off + keys, False), ("off", keys + off, False), ("keys", [], True),
-            ("keys", keys, True), ("keys", off, True), ("", [], True),
+            ("keys", keys, True), ("keys", off, True), ("", [], True), (None, [], True),
+            ("OFF", [], False), ("false", keys, False), ("off ", [], False), ("no", off, True),
         ):
             with self.subTest(tls=tls, env=env):
-                data = {"image": self.IMAGE, **({"tls": tls} if tls else {})}
+                data = {"image": self.IMAGE, **({} if tls is None else {"tls": tls})}
                 denied = self.denials_on_demand([self.on_demand(env)], data)[0]
                 self.assertEqual(denied == [], is_allowed, denied)
                 for line in denied:
@@ -379,13 +381,14 @@ class Guard(Case):
             told["spec"]["initContainers"][0]["env"].append({"name": variable, "value": "forbidden"})
             allowed = copy.deepcopy(unsaid)
             allowed["spec"]["initContainers"][0]["env"].append({"name": variable, "value": "allowed"})
-            for data in {}, {name: "allowed"}:
+            for data in {}, {name: ""}, {name: "allowed"}:
                 self.assertEqual(self.denials([unsaid, told, allowed], {"image": self.IMAGE, **data}),
                                  [[], [], []])
-            denied = self.denials([unsaid, told, allowed], {"image": self.IMAGE, name: "forbidden"})
-            self.assertEqual(denied[1], [])
-            for said in denied[0], denied[2]:
-                self.assertIn(f"container sidelight: env {variable}", said[0])
+            for word in ["forbidden"] + MALFORMED + VETOES[name]:
+                denied = self.denials([unsaid, told, allowed], {"image": self.IMAGE, name: word})
+                self.assertEqual(denied[1], [], word)
+                for said in denied[0], denied[2]:
+                    self.assertIn(f"container sidelight: env {variable}", str(said), word)
 
     def test_updates(self):
         """A Pod from before the guard can lose its finalizer, and not get another image."""

@@ -116,6 +116,27 @@ static void test_accepts(void **state)
 			fail_msg("%s: \"%s\"", rows[i].name, rows[i].value);
 }
 
+/* The two words of a parameter with a veto are all that it takes: policy and guard know no third. */
+static void test_vetoes(void **state)
+{
+	char pattern[64];
+	int count = 0;
+
+	(void)state;
+	for (int i = 0; i < PARAM_MAX; i++) {
+		const struct parameter *p = &parameter_table[i];
+
+		assert_int_equal(!p->final, !p->revocable);
+		if (!p->final)
+			continue;
+		(void)snprintf(pattern, sizeof(pattern), "^(%s|%s)$", p->revocable, p->final);
+		assert_string_equal(p->pattern, pattern);
+		assert_true(parameter_is_final((enum parameter_id)i, p->final));
+		count++;
+	}
+	assert_int_equal(count, 3);
+}
+
 /* A container that ends because of a value would be our fault. */
 static void test_sidelight_takes_what_is_accepted(void **state)
 {
@@ -388,6 +409,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_accepts),
+		cmocka_unit_test(test_vetoes),
 		cmocka_unit_test(test_sidelight_takes_what_is_accepted),
 		cmocka_unit_test(test_every_shape_of_url),
 		cmocka_unit_test(test_table),
