@@ -82,8 +82,8 @@ static void begin_variable(struct text *out, const char *name)
 	text_addf(out, "  - name: %s\n    expression: >-\n      ", name);
 }
 
-/* k == variables.tls_capability || k in ["BPF", ... and the end. Apart: the API server takes no
- * list of both. */
+/* k != "" && k == variables.tls_capability || k in ["BPF", ... and the end. Apart: the API server
+ * takes no list of both. Without "": where the variable is empty, k could be, too. */
 static void write_granted(struct text *out, const char *end)
 {
 	struct cel c = {.out = out};
@@ -94,7 +94,7 @@ static void write_granted(struct text *out, const char *end)
 	{
 		if (!cel_is_optional(name))
 			continue;
-		text_add(out, "k == ");
+		text_add(out, "k != \"\" && k == ");
 		cel_node(&c, name);
 		text_add(out, " || ");
 	}
@@ -110,13 +110,15 @@ static void write_granted(struct text *out, const char *end)
 	text_add(out, end);
 }
 
-/* A capability that the ConfigMap alone adds to the list; "" is in no container. */
+/* A capability that the ConfigMap alone adds to the list, or "". It is for decrypting TLS. */
 static void write_capability_for_tls(struct text *out)
 {
 	const struct parameter *p = &parameter_table[PARAM_TLS_CAPABILITY];
 
 	begin_variable(out, "tls_capability");
-	text_addf(out, "has(params.data) && \"%s\" in params.data && params.data[\"%s\"].matches(",
+	text_addf(out,
+		  "!variables.forbids_tls && has(params.data) && \"%s\" in params.data &&\n"
+		  "      params.data[\"%s\"].matches(",
 		  p->name, p->name);
 	cel_string(out, p->pattern);
 	text_addf(out, ")\n      ? params.data[\"%s\"] : \"\"\n", p->name);
@@ -416,8 +418,8 @@ static void write_wrong_ephemeral(struct text *out)
 void guard_write_grants(struct text *out)
 {
 	write_image(out);
+	write_vetoes(out); /* the capability for TLS depends on one */
 	write_capabilities(out);
-	write_vetoes(out);
 	write_fits(out);
 	write_wrong(out);
 	write_wrong_ephemeral(out);

@@ -346,9 +346,24 @@ class Guard(Case):
             (granted, True), (plain, False), ({**plain, "tls-capability": ""}, False),
             ({**plain, "tls-capability": "ALL"}, False), ({**plain, "tls": "keys"}, False),
             ({**plain, "tls-capability": "SYS_ADMIN,SYS_MODULE"}, False),
+            ({**granted, "tls": "keys"}, True), ({**granted, "tls": ""}, True),
+            ({**granted, "tls": "off"}, False), ({**granted, "tls": "OFF"}, False),
         ):
             denied = self.denials([injected], data)[0]
             self.assertEqual(denied == [], wanted, (data, denied))
+        # Nor does a container get it that is told not to decrypt, where that is forbidden.
+        told = changed(said[2], *path, OURS + ["SYS_ADMIN"])
+        self.assertEqual(self.denials([said[2]], {**granted, "tls": "off"}), [[]])
+        for tls in "off", "no":
+            denied = self.denials([told], {**granted, "tls": tls})[0]
+            self.assertIn("must not add capabilities", str(denied))
+        # "" is no capability, granted or not.
+        for data in plain, granted, {**granted, "tls": "off"}:
+            for obj in (changed(said[2], *path, OURS + [""]), changed(said[2], *path, [""])):
+                self.assertNotEqual(self.denials([obj], data)[0], [], data)
+            self.assertNotEqual(self.denied({"containers": [
+                {"name": "app", "image": "a", "securityContext": {"capabilities": {"add": [""]}}},
+            ]}, data), [])
         # Pods from before the grant stay as they are.
         self.assertEqual(self.denials([with_defaults(said[4])], granted), [[]])
         for names in (OURS + ["SYS_ADMIN", "SYS_MODULE"], OURS + ["ALL"], ["SYS_ADMIN"],
@@ -366,9 +381,16 @@ class Guard(Case):
         capabilities = {"drop": ["ALL"], "add": OURS + ["SYS_ADMIN"]}
         debug = changed(self.on_demand([]), "securityContext", "capabilities", capabilities)
         for data, is_allowed in (({"tls-capability": "SYS_ADMIN"}, True), ({}, False),
+                                 ({"tls-capability": "SYS_ADMIN", "tls": "keys"}, True),
+                                 ({"tls-capability": "SYS_ADMIN", "tls": "off"}, False),
+                                 ({"tls-capability": "SYS_ADMIN", "tls": "false"}, False),
                                  ({"tls-capability": "ALL"}, False)):
             denied = self.denials_on_demand([debug], {"image": self.IMAGE, **data})[0]
             self.assertEqual(denied == [], is_allowed, (data, denied))
+        told = changed(debug, "env", self.on_demand([{"name": "SIDELIGHT_TLS", "value": "off"}])["env"])
+        for data, is_allowed in (({}, True), ({"tls": "off"}, False)):
+            data = {"image": self.IMAGE, "tls-capability": "SYS_ADMIN", **data}
+            self.assertEqual(self.denials_on_demand([told], data)[0] == [], is_allowed, data)
         evil = changed(debug, "command", ["/evil"])
         denied = self.denials_on_demand([evil], {"image": self.IMAGE, "tls-capability": "SYS_ADMIN"})
         self.assertIn("command", denied[0][0])
