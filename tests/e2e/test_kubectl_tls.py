@@ -16,6 +16,7 @@ class PlatformSays(Plugged):
         admin = {"tls-capability": "SYS_ADMIN"}
         for parameters, tls, added in (
             ({}, None, []), ({"tls": "keys"}, None, []), ({"tls": "off"}, "off", []),
+            ({**admin, "tls": ""}, None, ["SYS_ADMIN"]),
             (admin, None, ["SYS_ADMIN"]), ({**admin, "tls": "off"}, "off", []),
             ({"tls-capability": "SYS_MODULE"}, None, []),
         ):
@@ -26,6 +27,30 @@ class PlatformSays(Plugged):
                 self.assertEqual(said, [tls] if tls else [], parameters)
                 self.assertEqual(one["securityContext"]["capabilities"]["add"], ours + added)
                 self.assertEqual(self.denied(parameters), [], parameters)
+
+    def test_a_malformed_veto_is_one(self):
+        for word in "OFF", "false", "off ", "\noff", "keys\n", '%"keys"':
+            parameters = {"image": IMAGE, "tls": word, "tls-capability": "SYS_ADMIN"}
+            one = self.run_one("top", "web-0", parameters=parameters)
+            self.assertIn({"name": "SIDELIGHT_TLS", "value": "off"}, one["env"], word)
+            self.assertNotIn("SYS_ADMIN", str(one), word)
+            self.assertEqual(self.denied(parameters), [], word)
+
+    def test_values_with_lines_of_their_own(self):
+        """None is taken for another one."""
+        admin, mine = {"tls-capability": "SYS_ADMIN"}, ("--image", "mine:1")
+        for args, parameters, image, is_off, has_admin in (
+            ((), {"image": IMAGE + "\n\n", "tls": "off"}, IMAGE, True, False),
+            ((), {"image": IMAGE + "\n", **admin}, IMAGE, False, True),
+            (mine, {"image": "a\nb\n", "tls": "off"}, "mine:1", True, False),
+            (mine, {"image": "\n\nSYS_ADMIN"}, "mine:1", False, False),
+            (mine, {"push": "http://gw", "tls": "off"}, "mine:1", True, False),
+            ((), {"image": IMAGE, "tls-capability": "\nSYS_ADMIN\nevil:1"}, IMAGE, False, False),
+        ):
+            one = self.run_one("top", "web-0", *args, parameters=parameters)
+            off = {"name": "SIDELIGHT_TLS", "value": "off"}
+            self.assertEqual((one["image"], off in one["env"], "SYS_ADMIN" in str(one)),
+                             (image, is_off, has_admin), parameters)
 
     def test_tls_where_the_platform_is_not_known(self):
         """Without it nothing is forbidden; who may not read what it says decrypts nothing."""
