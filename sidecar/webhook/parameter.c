@@ -226,7 +226,7 @@ const struct parameter parameter_table[PARAM_MAX] = {
 			.max_bytes = 4,
 			.wanted = "one of keys, off",
 			.help = "keys: decrypt TLS with the secrets of its handshakes; off said "
-				"here holds for the whole cluster: no annotation changes it",
+				"here is final: no annotation changes it",
 			.final = "off",
 			.revocable = "keys",
 		},
