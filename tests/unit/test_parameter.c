@@ -116,7 +116,7 @@ static void test_accepts(void **state)
 			fail_msg("%s: \"%s\"", rows[i].name, rows[i].value);
 }
 
-/* The two words of a parameter with a veto are all that it takes: policy and guard know no third. */
+/* A parameter with a veto takes these two words: policy and guard know no third. */
 static void test_vetoes(void **state)
 {
 	char pattern[64];
