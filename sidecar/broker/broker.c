@@ -267,8 +267,9 @@ static void answer_refresh(struct broker *b)
 						  b->check.looks_total, b->check.looks_cut}};
 
 	tls_probes_send(b->tls);
-	targets_refresh(&b->targets);
+	/* Bulk comes first: what waits before it counts for its share of the channel. */
 	syscall_counting_send(&b->syscalls);
+	targets_refresh(&b->targets);
 	if (channel_send(b->channel, &m) == -EAGAIN)
 		b->targets.is_deaf = true;
 }
@@ -294,8 +295,8 @@ static void on_message(struct broker *b, const struct channel_message *m)
 		break;
 	case CHANNEL_DETACH:
 		tls_probes_send(b->tls);
-		targets_refresh(&b->targets);
 		syscall_counting_send(&b->syscalls);
+		targets_refresh(&b->targets);
 		detach(b);
 		(void)say(b, CHANNEL_DETACHED); /* a worker that is gone shows by itself */
 		break;
