@@ -95,8 +95,12 @@ void header_lists_agent_message(struct header_lists_agent *a, const struct chann
 			 .is_end = m->header_list.is_end,
 			 .text = {m->header_list.text, m->header_list.bytes}}};
 
-	a->lost = m->header_list.lost;
 	engine_add_header_list(a->engine, &list);
+}
+
+void header_lists_agent_lost(struct header_lists_agent *a, uint64_t count)
+{
+	a->lost = count;
 }
 
 void header_lists_agent_refresh(struct header_lists_agent *a)

@@ -36,6 +36,8 @@ void header_lists_agent_stop(struct header_lists_agent *a);
 void header_lists_agent_wanted(struct header_lists_agent *a);
 /* HEADER_LIST. */
 void header_lists_agent_message(struct header_lists_agent *a, const struct channel_message *m);
+/* So many lists did not come, since the start. */
+void header_lists_agent_lost(struct header_lists_agent *a, uint64_t count);
 /* Before the metrics are read. */
 void header_lists_agent_refresh(struct header_lists_agent *a);
 

@@ -264,7 +264,8 @@ static void answer_refresh(struct broker *b)
 	struct usage used = usage_read();
 	struct channel_message m = {.kind = CHANNEL_REFRESHED,
 				    .refreshed = {used.resident_bytes, used.cpu_ns,
-						  b->check.looks_total, b->check.looks_cut}};
+						  b->check.looks_total, b->check.looks_cut,
+						  header_list_probes_lost(b->lists)}};
 
 	tls_probes_send(b->tls);
 	/* Bulk comes first: what waits before it counts for its share of the channel. */

@@ -190,6 +190,7 @@ struct channel_message {
 			uint64_t cpu_ns; /* likewise */
 			uint64_t looks; /* at the sockets of all targets, */
 			uint64_t looks_cut; /* and those that did not come to the end */
+			uint64_t lists_lost; /* header lists that are not handed over */
 		} refreshed;
 		struct sl_close closes[CHANNEL_CLOSES_MAX];
 		struct sl_secret secrets[CHANNEL_SECRETS_MAX];
@@ -220,7 +221,6 @@ struct channel_message {
 			char name[PROCESS_COMM_MAX]; /* printable; "": it has ended */
 		} named;
 		struct {
-			uint64_t lost; /* lists that are not handed over, since the start */
 			struct sl_list_ends ends; /* of the connection, in any order */
 			uint32_t stream;
 			uint8_t is_server; /* of the program, as the next */

@@ -65,7 +65,7 @@ struct header_list_probes {
 	bool is_full; /* one line said so */
 	uint64_t wanted_ms;
 	unsigned taken; /* lists of this turn */
-	uint64_t lost; /* lists of earlier times ON, and those without a place */
+	uint64_t lost; /* lists of earlier times ON, and those that could not be sent */
 	struct library_search search;
 	uint8_t searched[FILES_MAX];
 	struct file files[FILES_MAX];
@@ -107,8 +107,7 @@ static void set_writer(struct header_list_probes *p, const struct sl_header_list
 		.until_ns = uv_hrtime() + (is_wanted ? WRITER_KEPT_NS : WRITER_IGNORE_NS),
 		.is_wanted = is_wanted};
 
-	/* Without room it is asked about again. */
-	(void)header_lists_set_writer(p->lists, &writer, &state);
+	(void)header_lists_set_writer(p->lists, &writer, &state); /* else it is asked about again */
 }
 
 static bool send_list(struct header_list_probes *p, const struct sl_header_list *list,
@@ -117,7 +116,6 @@ static bool send_list(struct header_list_probes *p, const struct sl_header_list 
 	struct channel_message *m = &p->pending;
 
 	m->kind = CHANNEL_HEADER_LIST;
-	m->header_list.lost = p->lost + header_lists_lost(p->lists);
 	m->header_list.ends = t->ends;
 	m->header_list.stream = list->stream;
 	m->header_list.is_server = t->is_server;
@@ -292,13 +290,11 @@ static int find_program(struct header_list_probes *p, pid_t pid)
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid); /* shorter */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return -1;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return find_file(p, fd, &st);
+	if (fd >= 0)
 		(void)close(fd); /* read only */
-		return -1;
-	}
-	return find_file(p, fd, &st);
+	return -1;
 }
 
 static int on_process(void *ctx, pid_t pid)
@@ -481,6 +477,11 @@ struct header_list_probes *header_list_probes_new(uv_loop_t *loop, struct target
 	(void)uv_timer_init(loop, &p->retry); /* nor this */
 	p->timer.data = p->retry.data = p;
 	return p;
+}
+
+uint64_t header_list_probes_lost(const struct header_list_probes *p)
+{
+	return p ? p->lost + (p->lists ? header_lists_lost(p->lists) : 0) : 0;
 }
 
 void header_list_probes_stop(struct header_list_probes *p)

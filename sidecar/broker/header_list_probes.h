@@ -26,6 +26,8 @@ struct header_list_probes *header_list_probes_new(uv_loop_t *loop, struct target
 /* The worker wants lists of these connections. Stopped, or NULL: no-op. */
 void header_list_probes_want(struct header_list_probes *p, const struct sl_list_ends *ends,
 			     size_t count);
+/* Lists that were not handed over, since the start. NULL: 0. */
+uint64_t header_list_probes_lost(const struct header_list_probes *p);
 /* OFF, for good; the loop must run once more. Again, or NULL: no-op. */
 void header_list_probes_stop(struct header_list_probes *p);
 /* After that. Accepts NULL. */

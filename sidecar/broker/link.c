@@ -85,6 +85,7 @@ static void dispatch(struct link *l, struct channel_message *m)
 		used = (struct usage){m->refreshed.resident_bytes, m->refreshed.cpu_ns};
 		l->ops->usage(l->ctx, &used);
 		l->ops->looks(l->ctx, m->refreshed.looks, m->refreshed.looks_cut);
+		l->ops->lists_lost(l->ctx, m->refreshed.lists_lost);
 		break;
 	case CHANNEL_CLOSES:
 		note_answer(l);

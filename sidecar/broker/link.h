@@ -39,6 +39,8 @@ struct link_ops {
 	void (*listed)(void *ctx, bool is_new, bool is_cut);
 	/* COUNTING, and then CALLS and CALL_ERRORS. */
 	void (*syscalls)(void *ctx, const struct channel_message *m);
+	/* So many header lists were not handed over, since the start. */
+	void (*lists_lost)(void *ctx, uint64_t count);
 	/* HEADER_LIST. */
 	void (*header_list)(void *ctx, const struct channel_message *m);
 	/*

@@ -121,6 +121,11 @@ static void on_syscalls(void *ctx, const struct channel_message *m)
 	syscalls_agent_message(&((struct run *)ctx)->syscalls, m);
 }
 
+static void on_lists_lost(void *ctx, uint64_t count)
+{
+	header_lists_agent_lost(&((struct run *)ctx)->header_lists, count);
+}
+
 static void on_header_list(void *ctx, const struct channel_message *m)
 {
 	header_lists_agent_message(&((struct run *)ctx)->header_lists, m);
@@ -151,6 +156,7 @@ const struct link_ops run_link_ops = {
 	.sockets = on_sockets,
 	.listed = on_listed,
 	.syscalls = on_syscalls,
+	.lists_lost = on_lists_lost,
 	.header_list = on_header_list,
 	.waiting = on_waiting,
 	.stop = run_stop,

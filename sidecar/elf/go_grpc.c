@@ -66,8 +66,9 @@ int go_grpc_find_of(int fd, uint16_t machine, struct go_grpc_sites *ret_sites)
 		return -ENOTSUP;
 	elf_find_functions(&f, names, GO_GRPC_FUNCTIONS, addresses);
 	for (size_t i = 0; i < GO_GRPC_FUNCTIONS; i++) {
-		/* A program that serves alone may have no client, and has all three otherwise. */
-		if (!addresses[i] && (i == 0 || addresses[0] || addresses[1]))
+		/* A program that serves alone has no client, one that asks alone no server. */
+		if (!addresses[i] && (i != GO_GRPC_WRITES || addresses[GO_GRPC_SERVER_READS] ||
+				      addresses[GO_GRPC_CLIENT_READS]))
 			addresses[i] = go_table_find_function(&f, names[i]);
 		offset[i] = addresses[i] ? find_site(&f, addresses[i]) : 0;
 	}

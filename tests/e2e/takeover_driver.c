@@ -254,7 +254,14 @@ static void on_looks(void *ctx, uint64_t count, uint64_t cut)
 	on_target(ctx, 0, NULL);
 }
 
+static void on_lists_lost(void *ctx, uint64_t count)
+{
+	(void)count;
+	on_target(ctx, 0, NULL);
+}
+
 static const struct link_ops ops = {.target = on_target,
+				    .lists_lost = on_lists_lost,
 				    .counters = on_counters,
 				    .watched = on_watched,
 				    .unseen = on_unseen,

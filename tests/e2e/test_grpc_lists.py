@@ -173,6 +173,18 @@ class Lists(harness.Case):
         self.assertNotIn("grpc: reading header lists", sidelight.process.text())
         self.assertEqual(self.links(sidelight), 0)
 
+    def test_long_lists(self):
+        """Lists that are too long to be copied are counted, also if no other one comes."""
+        _, client, sidelight = self.world(peers.GO_NEW)
+        client.run([Call("Unary", bytes=20, extra=3000)] * 5)
+        harness.wait_for("probes", lambda: self.links(sidelight) == 2, 10)
+
+        def is_counted():
+            client.run([Call("Unary", bytes=20, extra=3000)] * 5)
+            return self.lists(sidelight, "lost") > 0
+
+        harness.wait_for("lists to be lost", is_counted, 10)
+
     def test_connections_over_tls(self):
         """Nothing is copied of connections that are not wanted, as all are that are encrypted."""
         server, client, sidelight = self.world(peers.GO_NEW)

@@ -63,7 +63,14 @@ static void on_waiting(void *ctx)
 		w->meanwhile(w);
 }
 
+static void on_lists_lost(void *ctx, uint64_t count)
+{
+	(void)ctx;
+	(void)count;
+}
+
 static const struct link_ops ops = {.usage = on_usage,
+				    .lists_lost = on_lists_lost,
 				    .looks = on_looks,
 				    .sockets = on_sockets,
 				    .listed = on_listed,
