@@ -188,6 +188,8 @@ enum sl_secret_kind {
 #define SL_SECRET_MAX 48
 /* Secrets that wait for user space at once. */
 #define SL_SECRETS 1024
+/* The ring that says which: a record takes 16 bytes. */
+#define SL_SECRETS_RING_BYTES (16 * SL_SECRETS)
 
 /* Cgroups whose processes are probed. */
 #define SL_WATCHED_MAX 64
@@ -195,12 +197,13 @@ enum sl_secret_kind {
 /* One secret of a handshake: an element of the map `secrets`, not of a ring, so that user space can
  * overwrite it. */
 struct sl_secret {
-	__u32 is_taken; /* 0: the element is free */
+	__u32 is_taken; /* 0: the element is free; set by the programs, cleared by user space */
 	__u8 kind; /* enum sl_secret_kind */
 	__u8 len; /* 32 or 48 */
 	__u8 has_random;
 	__u8 pad;
 	__u64 session; /* a pointer: secrets of one process with the same one belong together */
+	__u64 time_ns; /* of CLOCK_MONOTONIC */
 	__u64 tgid;
 	__u8 client_random[32];
 	__u8 value[SL_SECRET_MAX];
@@ -240,7 +243,7 @@ enum {
 	SL_COOKIE_SHARED = 1 << 22, /* the probe of all processes: only of watched ones */
 };
 
-_Static_assert(sizeof(struct sl_secret) == 104, "layout");
+_Static_assert(sizeof(struct sl_secret) == 112, "layout");
 _Static_assert(sizeof(struct sl_exec) == 24, "layout");
 _Static_assert(sizeof(struct sl_header) == 24, "layout");
 _Static_assert(offsetof(struct sl_data, tid) % 8 == 0, "tid and tgid are stored as one");

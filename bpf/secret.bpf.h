@@ -23,17 +23,19 @@ struct {
 	__u32 watched_end; /* behind the last element of `watched` that is set */
 } counters;
 
+/* Shared with user space (sidecar/capture/secret_ring.h), as the next one. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, SL_SECRETS);
 	__type(key, __u32);
 	__type(value, struct sl_secret);
 } secrets SEC(".maps");
 
-/* Indices of elements that are filled. A record takes 16 bytes. */
+/* Indices of elements that are filled. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 16 * SL_SECRETS);
+	__uint(max_entries, SL_SECRETS_RING_BYTES);
 } filled SEC(".maps");
 
 /* Cgroups that are watched, with all below them: for programs that do not sleep. */
@@ -101,6 +103,7 @@ static __always_inline bool fill(struct sl_secret *s, const __u64 registers[16],
 	s->has_random = cookie & SL_COOKIE_HAS_RANDOM ? 1 : 0;
 	s->session =
 		cookie & SL_COOKIE_HAS_SESSION ? registers[cookie >> SL_COOKIE_SESSION & 15] : 0;
+	s->time_ns = bpf_ktime_get_ns();
 	s->tgid = bpf_get_current_pid_tgid() >> 32;
 	if (s->has_random && !read_user(s->client_random, 32, random, may_sleep))
 		return false;
@@ -132,20 +135,26 @@ static __always_inline __u32 read_kind(__u64 registers[16], __u64 cookie, bool m
 	return *len == 32 || *len == 48 ? kind_of(label) : SL_SECRET_KINDS;
 }
 
-/* Fills the element, which is the caller's. False: it is to be given back. */
-static __always_inline bool hand_over(struct sl_secret *s, __u32 index, const __u64 registers[16],
+/* User space is woken by the first of many secrets, and by each once half of the ring is used. */
+static __always_inline __u64 wake_flags(void)
+{
+	return bpf_ringbuf_query(&filled, BPF_RB_AVAIL_DATA) >= SL_SECRETS_RING_BYTES / 2
+		       ? BPF_RB_FORCE_WAKEUP
+		       : 0;
+}
+
+/* Fills the element, which is the caller's, and hands it to user space, or gives it back. */
+static __always_inline void hand_over(struct sl_secret *s, __u32 index, const __u64 registers[16],
 				      __u64 cookie, __u32 kind, bool may_sleep)
 {
-	if (!fill(s, registers, cookie, kind, may_sleep)) {
+	if (!fill(s, registers, cookie, kind, may_sleep))
 		__sync_fetch_and_add(&counters.lost_memory, 1);
-		return false;
-	}
-	if (bpf_ringbuf_output(&filled, &index, sizeof(index), 0)) {
+	else if (bpf_ringbuf_output(&filled, &index, sizeof(index), wake_flags()))
 		__sync_fetch_and_add(&counters.lost_full, 1);
-		__builtin_memset(s->value, 0, sizeof(s->value));
-		return false;
-	}
-	return true;
+	else
+		return;
+	__builtin_memset(s->value, 0, sizeof(s->value));
+	s->is_taken = 0;
 }
 
 #endif

@@ -12,35 +12,55 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Elements that may be taken instead of one that still is. */
+/* Numbers that are tried when other CPUs have got the ones before. */
 #define TRIES 4
 
 const volatile __u64 cookie;
 
-/* Elements that are taken, by their indices: adding one that is there fails. */
+/*
+ * Numbers that were given out lately: adding one that is there fails. An element is taken by who
+ * has got a number, of which it is the remainder.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, SL_SECRETS);
+	__uint(max_entries, 2 * SL_SECRETS);
 	__type(key, __u32);
 	__type(value, __u8);
-} taken SEC(".maps");
+} given SEC(".maps");
 
-/* Returns an element that is the caller's now; NULL: there is none. */
-static __always_inline struct sl_secret *take(__u32 *ret_index)
+/* Several programs may read the same number: only one gets it. Returns whether this one did. */
+static __always_inline bool take_number(__u32 *ret_number)
 {
+	__u32 old;
 	__u8 one = 1;
 
 	for (int i = 0; i < TRIES; i++) {
-		/* Several programs may read the same number: only one gets the element. */
-		__u32 index = counters.next_element % SL_SECRETS;
-
+		*ret_number = counters.next_element;
 		__sync_fetch_and_add(&counters.next_element, 1);
-		if (bpf_map_update_elem(&taken, &index, &one, BPF_NOEXIST) == 0) {
-			*ret_index = index;
-			return bpf_map_lookup_elem(&secrets, &index);
+		if (bpf_map_update_elem(&given, ret_number, &one, BPF_NOEXIST) == 0) {
+			/* Nobody has read that one a moment ago. */
+			old = *ret_number - SL_SECRETS;
+			bpf_map_delete_elem(&given, &old);
+			return true;
 		}
 	}
-	return NULL;
+	return false;
+}
+
+/* Returns an element that is the caller's now; NULL: user space has not taken what it holds. */
+static __always_inline struct sl_secret *take(__u32 *ret_index)
+{
+	struct sl_secret *s;
+	__u32 number;
+
+	if (!take_number(&number))
+		return NULL;
+	*ret_index = number % SL_SECRETS;
+	s = bpf_map_lookup_elem(&secrets, ret_index);
+	if (!s || s->is_taken)
+		return NULL;
+	s->is_taken = 1;
+	return s;
 }
 
 SEC("uprobe")
@@ -60,7 +80,7 @@ int sl_secret_event(__u64 *ctx)
 	s = take(&index);
 	if (!s)
 		__sync_fetch_and_add(&counters.lost_full, 1);
-	else if (!hand_over(s, index, registers, cookie, kind, false))
-		bpf_map_delete_elem(&taken, &index);
+	else
+		hand_over(s, index, registers, cookie, kind, false);
 	return 0;
 }

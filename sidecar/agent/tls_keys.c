@@ -2,6 +2,7 @@
 #include "agent/tls_keys.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/log.h"
 
@@ -20,6 +21,7 @@ int tls_keys_init(struct tls_keys_agent *a, struct registry *r, bool is_on)
 
 void tls_keys_release(struct tls_keys_agent *a)
 {
+	secret_ring_close(&a->ring);
 	tls_secrets_free(a->secrets);
 	tls_connections_free(a->metrics);
 }
@@ -37,8 +39,26 @@ static void log_failures(struct tls_keys_agent *a, const struct engine_stats *st
 	}
 }
 
+static void set_timer(struct tls_keys_agent *a);
+
+static void on_secret(void *ctx, const struct sl_secret *secret)
+{
+	struct tls_keys_agent *a = ctx;
+
+	engine_add_secret(a->engine, secret);
+}
+
+static void take(struct tls_keys_agent *a)
+{
+	if (!secret_ring_is_open(&a->ring) || !secret_ring_take(&a->ring, on_secret, a))
+		return;
+	engine_resume_secrets(a->engine, uv_hrtime());
+	set_timer(a);
+}
+
 static void expire(struct tls_keys_agent *a)
 {
+	take(a);
 	/* Secrets that do not come: maybe the process has loaded its library late. */
 	if (engine_expire_secrets(a->engine, uv_hrtime()))
 		link_look(a->link);
@@ -60,22 +80,63 @@ void tls_keys_start(struct tls_keys_agent *a, uv_loop_t *loop, struct engine *en
 {
 	a->engine = engine;
 	a->link = link;
-	(void)uv_timer_init(loop, &a->timer); /* cannot fail */
-	a->timer.data = a;
-	a->has_timer = true;
+	a->loop = loop;
+	(void)uv_timer_init(loop, &a->timer); /* cannot fail, nor the next */
+	(void)uv_timer_init(loop, &a->ring_timer);
+	a->timer.data = a->ring_timer.data = a->ring_poll.data = a;
 }
 
 void tls_keys_stop(struct tls_keys_agent *a)
 {
-	if (a->has_timer)
-		uv_close((uv_handle_t *)&a->timer, NULL);
-	a->has_timer = false;
+	if (!a->loop)
+		return;
+	a->loop = NULL;
+	uv_close((uv_handle_t *)&a->timer, NULL);
+	uv_close((uv_handle_t *)&a->ring_timer, NULL);
+	if (a->ring_poll.loop)
+		uv_close((uv_handle_t *)&a->ring_poll, NULL);
 }
 
 static void set_timer(struct tls_keys_agent *a)
 {
-	if (a->secrets && a->has_timer && !uv_is_active((uv_handle_t *)&a->timer))
+	if (a->secrets && a->loop && !uv_is_active((uv_handle_t *)&a->timer))
 		(void)uv_timer_start(&a->timer, on_timer, TIMER_MS, TIMER_MS);
+}
+
+static void on_ring_timer(uv_timer_t *timer)
+{
+	take(timer->data);
+}
+
+static void on_woken(uv_poll_t *poll, int status, int events)
+{
+	struct tls_keys_agent *a = poll->data;
+
+	(void)status; /* an error shows as readable */
+	(void)events;
+	if (secret_ring_woken(&a->ring))
+		take(a);
+	else if (!uv_is_active((uv_handle_t *)&a->ring_timer))
+		(void)uv_timer_start(&a->ring_timer, on_ring_timer, READER_PERIOD_MS, 0);
+}
+
+void tls_keys_open(struct tls_keys_agent *a, const int fds[SECRET_RING_MAPS])
+{
+	int err;
+
+	if (!a->secrets || !a->loop || secret_ring_is_open(&a->ring))
+		return;
+	err = secret_ring_open(&a->ring, fds);
+	if (err) {
+		log_warn("tls: TLS is not decrypted: cannot read the secrets (%s)", strerror(-err));
+		return;
+	}
+	err = uv_poll_init(a->loop, &a->ring_poll, secret_ring_fd(&a->ring));
+	if (!err)
+		err = uv_poll_start(&a->ring_poll, UV_READABLE, on_woken);
+	if (err) /* connections find theirs all the same */
+		log_warn("tls: secrets wake nobody (%s)", uv_strerror(err));
+	take(a);
 }
 
 void tls_keys_opened(struct tls_keys_agent *a)
@@ -83,22 +144,25 @@ void tls_keys_opened(struct tls_keys_agent *a)
 	set_timer(a);
 }
 
-void tls_keys_add(struct tls_keys_agent *a, const struct sl_secret *secrets, size_t count)
+void tls_keys_event(struct tls_keys_agent *a)
 {
-	for (size_t i = 0; a->secrets && i < count; i++)
-		engine_add_secret(a->engine, &secrets[i], uv_hrtime());
-	set_timer(a);
+	if (!a->secrets || !engine_awaits_secrets(a->engine))
+		return;
+	if (!secret_ring_is_open(&a->ring))
+		link_catch_up(a->link); /* it is on its way */
+	take(a);
 }
 
-void tls_keys_reach(struct tls_keys_agent *a, enum tls_reach reach, uint32_t probes, uint64_t lost)
+void tls_keys_reach(struct tls_keys_agent *a, enum tls_reach reach, uint32_t probes)
 {
-	uint64_t dropped = a->secrets ? tls_secrets_dropped(a->secrets) : 0;
-
-	tls_connections_reach(a->metrics, engine_stats(a->engine), reach, probes, lost + dropped);
+	tls_connections_reach(a->metrics, engine_stats(a->engine), reach, probes);
 }
 
 void tls_keys_refresh(struct tls_keys_agent *a)
 {
 	expire(a);
+	if (a->secrets)
+		tls_connections_lost(a->metrics,
+				     secret_ring_lost(&a->ring) + tls_secrets_dropped(a->secrets));
 	tls_connections_refresh(a->metrics, engine_stats(a->engine));
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Live TLS in the worker: the table of secrets that the broker hands over, and a timer, which runs
- * only while connections may wait for theirs.
+ * Live TLS in the worker: the table of secrets, which are taken from the kernel's ring when a
+ * connection waits for one, and otherwise every READER_PERIOD_MS while some come; and a timer,
+ * which runs only while connections may wait for theirs.
  */
 #ifndef SIDELIGHT_AGENT_TLS_KEYS_H
 #define SIDELIGHT_AGENT_TLS_KEYS_H
@@ -11,6 +12,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "agent/reader.h"
 #include "broker/link.h"
 #include "metrics/tls_connections.h"
 #include "txn/engine.h"
@@ -20,9 +22,12 @@ struct tls_keys_agent {
 	struct tls_connections *metrics; /* owned */
 	struct engine *engine; /* borrowed */
 	struct link *link; /* borrowed */
+	struct secret_ring ring;
 	bool has_said[TLS_FAIL_MAX];
-	bool has_timer;
-	uv_timer_t timer;
+	uv_loop_t *loop; /* NULL: not started */
+	uv_timer_t timer; /* of connections that wait */
+	uv_timer_t ring_timer;
+	uv_poll_t ring_poll;
 };
 
 /* is_on: secrets will come. Returns 0 or negative errno. */
@@ -32,14 +37,17 @@ void tls_keys_release(struct tls_keys_agent *a);
 
 void tls_keys_start(struct tls_keys_agent *a, uv_loop_t *loop, struct engine *engine,
 		    struct link *link);
-/* Closes the timer: the loop must run once more. Not started, or again: no-op. */
+/* Closes the handles: the loop must run once more. Not started, or again: no-op. */
 void tls_keys_stop(struct tls_keys_agent *a);
 
 /* A connection was opened. */
 void tls_keys_opened(struct tls_keys_agent *a);
+/* Before an event, since the secrets of its records come first, and behind it: takes the secrets
+ * that there are, if connections wait for theirs. */
+void tls_keys_event(struct tls_keys_agent *a);
 /* As in struct link_ops. */
-void tls_keys_add(struct tls_keys_agent *a, const struct sl_secret *secrets, size_t count);
-void tls_keys_reach(struct tls_keys_agent *a, enum tls_reach reach, uint32_t probes, uint64_t lost);
+void tls_keys_open(struct tls_keys_agent *a, const int fds[SECRET_RING_MAPS]);
+void tls_keys_reach(struct tls_keys_agent *a, enum tls_reach reach, uint32_t probes);
 /* Before the metrics are read. */
 void tls_keys_refresh(struct tls_keys_agent *a);
 

@@ -267,7 +267,6 @@ static void answer_refresh(struct broker *b)
 						  b->check.looks_total, b->check.looks_cut,
 						  header_list_probes_lost(b->lists)}};
 
-	tls_probes_send(b->tls);
 	/* Bulk comes first: what waits before it counts for its share of the channel. */
 	syscall_counting_send(&b->syscalls);
 	targets_refresh(&b->targets);
@@ -295,7 +294,6 @@ static void on_message(struct broker *b, const struct channel_message *m)
 		targets_send_closes(&b->targets);
 		break;
 	case CHANNEL_DETACH:
-		tls_probes_send(b->tls);
 		syscall_counting_send(&b->syscalls);
 		targets_refresh(&b->targets);
 		detach(b);

@@ -27,7 +27,7 @@ static const size_t sizes[CHANNEL_MAX] = {
 	[CHANNEL_STOP] = HEADER,
 	[CHANNEL_WATCHED] = HEADER,
 	[CHANNEL_UNSEEN] = END_OF(unseen),
-	[CHANNEL_SECRETS] = END_OF(secrets),
+	[CHANNEL_SECRETS] = END_OF(secret_fds),
 	[CHANNEL_TLS] = END_OF(tls),
 	[CHANNEL_SOCKETS] = END_OF(sockets),
 	[CHANNEL_LISTED] = END_OF(listed),
@@ -52,20 +52,6 @@ static const size_t sizes[CHANNEL_MAX] = {
 size_t channel_size(uint32_t kind)
 {
 	return kind < CHANNEL_MAX ? sizes[kind] : 0;
-}
-
-static bool are_secrets_valid(const struct channel_message *m)
-{
-	if (m->count > CHANNEL_SECRETS_MAX)
-		return false;
-	for (size_t i = 0; i < m->count; i++) {
-		const struct sl_secret *s = &m->secrets[i];
-
-		if (s->kind >= SL_SECRET_KINDS || (s->len != 32 && s->len != SL_SECRET_MAX) ||
-		    (s->kind == SL_SECRET_MASTER && s->len != SL_SECRET_MAX))
-			return false;
-	}
-	return true;
 }
 
 static bool are_sockets_valid(const struct channel_message *m)
@@ -143,8 +129,6 @@ bool channel_is_valid(const struct channel_message *m, size_t size, enum channel
 		return m->count <= PROGRAMS_CGROUPS_MAX;
 	case CHANNEL_UNSEEN:
 		return m->unseen.number && memchr(m->unseen.name, '\0', sizeof(m->unseen.name));
-	case CHANNEL_SECRETS:
-		return are_secrets_valid(m);
 	case CHANNEL_SOCKETS:
 		return are_sockets_valid(m);
 	case CHANNEL_TLS:
@@ -185,25 +169,45 @@ int channel_open(int ret_ends[2])
 	return 0;
 }
 
+#define FDS_MAX RING_MAPS
+_Static_assert((int)SECRET_RING_MAPS <= (int)FDS_MAX, "room for the descriptors of all kinds");
+
 /* Room for the descriptors of one message, aligned as the kernel wants it. */
 union control {
 	struct cmsghdr header;
-	char bytes[CMSG_SPACE(sizeof(int) * RING_MAPS)];
+	char bytes[CMSG_SPACE(sizeof(int) * FDS_MAX)];
 };
+
+/* The descriptors that go with a message of this kind; NULL: none do. */
+static int *fds_of(struct channel_message *m, size_t *ret_count)
+{
+	*ret_count = 0;
+	if (m->kind == CHANNEL_RING) {
+		*ret_count = RING_MAPS;
+		return m->ring.fds;
+	}
+	if (m->kind == CHANNEL_SECRETS) {
+		*ret_count = SECRET_RING_MAPS;
+		return m->secret_fds;
+	}
+	return NULL;
+}
 
 int channel_send(int fd, const struct channel_message *m)
 {
 	struct iovec part = {(void *)m, channel_size(m->kind)};
 	struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1};
 	union control control = {0};
+	size_t count;
+	const int *fds = fds_of((struct channel_message *)m, &count);
 
-	if (m->kind == CHANNEL_RING) {
+	if (fds) {
 		packet.msg_control = control.bytes;
-		packet.msg_controllen = sizeof(control.bytes);
-		control.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(m->ring.fds)),
+		packet.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+		control.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int) * count),
 						  .cmsg_level = SOL_SOCKET,
 						  .cmsg_type = SCM_RIGHTS};
-		memcpy(CMSG_DATA(&control.header), m->ring.fds, sizeof(m->ring.fds));
+		memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * count);
 	}
 	return sendmsg(fd, &packet, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
@@ -214,8 +218,7 @@ int channel_send(int fd, const struct channel_message *m)
  */
 int channel_send_bulk(int fd, const struct channel_message *m, enum channel_bulk bulk)
 {
-	static const int parts[] = {
-		[CHANNEL_BULK_SECRETS] = 4, [CHANNEL_BULK_ROWS] = 8, [CHANNEL_BULK_LISTS] = 16};
+	static const int parts[] = {[CHANNEL_BULK_ROWS] = 8, [CHANNEL_BULK_LISTS] = 16};
 	int room = 0;
 	int waiting = 0;
 	socklen_t len = sizeof(room);
@@ -225,14 +228,12 @@ int channel_send_bulk(int fd, const struct channel_message *m, enum channel_bulk
 	return waiting > room / parts[bulk] ? -EAGAIN : channel_send(fd, m);
 }
 
-/* The descriptors that came with a packet, into ret_fds; -1 for those that did not. */
-static size_t take_descriptors(struct msghdr *packet, int ret_fds[RING_MAPS])
+/* The descriptors that came with a packet, into ret_fds. Returns how many. */
+static size_t take_descriptors(struct msghdr *packet, int ret_fds[FDS_MAX])
 {
 	struct cmsghdr *header = CMSG_FIRSTHDR(packet);
 	size_t count = 0;
 
-	for (size_t i = 0; i < RING_MAPS; i++)
-		ret_fds[i] = -1;
 	if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
 		return 0;
 	count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -248,8 +249,9 @@ int channel_receive(int fd, struct channel_message *ret_message, enum channel_si
 				.msg_iovlen = 1,
 				.msg_control = control.bytes,
 				.msg_controllen = sizeof(control.bytes)};
-	int fds[RING_MAPS];
-	size_t wanted;
+	int fds[FDS_MAX];
+	int *wanted;
+	size_t wanted_count;
 	size_t count;
 	ssize_t n;
 
@@ -259,11 +261,11 @@ int channel_receive(int fd, struct channel_message *ret_message, enum channel_si
 	if (n <= 0)
 		return n == 0 || errno == ECONNRESET ? -EPIPE : -errno;
 	count = take_descriptors(&packet, fds);
-	wanted = ret_message->kind == CHANNEL_RING ? RING_MAPS : 0;
-	if (!(packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) && count == wanted &&
+	wanted = fds_of(ret_message, &wanted_count);
+	if (!(packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) && count == wanted_count &&
 	    channel_is_valid(ret_message, (size_t)n, sender)) {
 		if (wanted)
-			memcpy(ret_message->ring.fds, fds, sizeof(fds));
+			memcpy(wanted, fds, sizeof(int) * count);
 		return 0;
 	}
 	for (size_t i = 0; i < count; i++)

@@ -14,7 +14,7 @@
  *   WATCHED   so many cgroups are watched now   LOOK      for TLS libraries, again
  *   UNSEEN    sockets of a target whose       MUTE      a connection of which nothing
  *             traffic does not pass the hooks           more is needed
- *   SECRETS   of TLS handshakes
+ *   SECRETS   how to read those of TLS handshakes, at most once
  *   TLS       which TLS connections can be decrypted
  *   SOCKETS   open connections of targets     LIST      open connections: begin, or go on
  *   LISTED    these were all, or a part
@@ -43,6 +43,7 @@
 #include "bpf/event.h"
 #include "bpf/header_lists.h"
 #include "capture/ring.h"
+#include "capture/secret_ring.h"
 #include "pod/process.h"
 #include "pod/target.h"
 
@@ -103,9 +104,6 @@ enum channel_side { SIDE_BROKER, SIDE_WORKER };
 #define CHANNEL_CLOSES_MAX 16
 /* Sockets in one message. */
 #define CHANNEL_SOCKETS_MAX 8
-/* Secrets in one message. */
-#define CHANNEL_SECRETS_MAX 8
-
 /* Connections in one message. */
 #define CHANNEL_WANTED_MAX 16
 /*
@@ -168,7 +166,7 @@ struct channel_socket {
 struct channel_message {
 	uint32_t kind; /* enum channel_kind */
 	/*
-	 * CLOSES, WATCHED, SECRETS, SOCKETS, CALLS, CALL_ERRORS, WANT_LISTS: how many; NAMED,
+	 * CLOSES, WATCHED, SOCKETS, CALLS, CALL_ERRORS, WANT_LISTS: how many; NAMED,
 	 * PROCESS: number of the process; COUNTING, COUNT: 1 for yes
 	 */
 	uint32_t count;
@@ -193,11 +191,10 @@ struct channel_message {
 			uint64_t lists_lost; /* header lists that are not handed over */
 		} refreshed;
 		struct sl_close closes[CHANNEL_CLOSES_MAX];
-		struct sl_secret secrets[CHANNEL_SECRETS_MAX];
+		int secret_fds[SECRET_RING_MAPS]; /* SECRETS; they come with it */
 		struct {
 			uint32_t reach; /* enum tls_reach */
 			uint32_t probes; /* that are attached now */
-			uint64_t lost; /* secrets that did not leave the kernel, since the start */
 		} tls;
 		struct channel_socket sockets[CHANNEL_SOCKETS_MAX];
 		struct {
@@ -257,7 +254,7 @@ bool channel_is_valid(const struct channel_message *m, size_t size, enum channel
 int channel_open(int ret_ends[2]);
 
 /*
- * Sends one message without waiting. The descriptors of RING go with it and
+ * Sends one message without waiting. The descriptors of RING and SECRETS go with it and
  * stay the caller's. Returns 0 or negative errno; -EAGAIN: the other side does
  * not read.
  */
@@ -265,23 +262,22 @@ int channel_send(int fd, const struct channel_message *m);
 
 /* Messages of which there may be many. */
 enum channel_bulk {
-	CHANNEL_BULK_SECRETS,
 	CHANNEL_BULK_ROWS, /* CALLS and CALL_ERRORS */
 	CHANNEL_BULK_LISTS, /* HEADER_LIST */
 };
 
 /*
  * The same for bulk: -EAGAIN also when more waits to be read than its share of the channel, which
- * is 1/4 for secrets, 1/8 for rows, 1/16 for lists. So lists leave room for secrets, and all of
- * them for the messages without which the other side is taken for dead.
+ * is 1/8 for rows, 1/16 for lists. So lists leave room for rows, and both for the messages without
+ * which the other side is taken for dead.
  */
 int channel_send_bulk(int fd, const struct channel_message *m, enum channel_bulk bulk);
 
 /*
  * Receives one message of the other side, without waiting. Returns 0;
  * -EAGAIN: there is none; -EPIPE: the other side is gone; -EBADMSG: it sent
- * what it may not. The descriptors of RING are the caller's then; of no other
- * kind are any let in.
+ * what it may not. The descriptors of RING and SECRETS are the caller's then; of
+ * no other kind are any let in.
  */
 int channel_receive(int fd, struct channel_message *ret_message, enum channel_side sender);
 

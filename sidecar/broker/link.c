@@ -100,11 +100,12 @@ static void dispatch(struct link *l, struct channel_message *m)
 		l->ops->unseen(l->ctx, m->unseen.name, m->unseen.now, m->unseen.added);
 		break;
 	case CHANNEL_SECRETS:
-		l->ops->secrets(l->ctx, m->secrets, m->count);
-		explicit_bzero(m->secrets, sizeof(m->secrets));
+		l->ops->secrets(l->ctx, m->secret_fds);
+		for (size_t i = 0; i < SECRET_RING_MAPS; i++)
+			(void)close(m->secret_fds[i]); /* of maps */
 		break;
 	case CHANNEL_TLS:
-		l->ops->tls(l->ctx, (enum tls_reach)m->tls.reach, m->tls.probes, m->tls.lost);
+		l->ops->tls(l->ctx, (enum tls_reach)m->tls.reach, m->tls.probes);
 		break;
 	case CHANNEL_SOCKETS:
 		l->ops->sockets(l->ctx, m->sockets, m->count);

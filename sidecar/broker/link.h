@@ -30,9 +30,9 @@ struct link_ops {
 	/* Looks at the sockets, and those of them that did not come to the end. */
 	void (*looks)(void *ctx, uint64_t count, uint64_t cut);
 	void (*usage)(void *ctx, const struct usage *broker);
-	/* They are overwritten after the call. */
-	void (*secrets)(void *ctx, const struct sl_secret *secrets, size_t count);
-	void (*tls)(void *ctx, enum tls_reach reach, uint32_t probes, uint64_t lost);
+	/* How to read secrets: the descriptors are closed after the call. */
+	void (*secrets)(void *ctx, const int fds[SECRET_RING_MAPS]);
+	void (*tls)(void *ctx, enum tls_reach reach, uint32_t probes);
 	/* Open connections of targets, of the list that was asked for. */
 	void (*sockets)(void *ctx, const struct channel_socket *sockets, size_t count);
 	/* The list has ended. !is_new: it was made a moment ago, and is not made again yet. */

@@ -30,7 +30,6 @@ static const uint16_t look_after_ms[] = {0, 3, 10, 30, 100, 300, 1000, 3000};
 #define EARLY_CLOSING_MAX 200
 
 static void on_timer(uv_timer_t *timer);
-static void on_readable(uv_poll_t *poll, int status, int events);
 
 static void report(struct tls_probes *t)
 {
@@ -40,15 +39,12 @@ static void report(struct tls_probes *t)
 		m.tls.probes += t->processes[i].probe_count;
 	for (size_t i = 0; i < t->file_count; i++)
 		m.tls.probes += t->files[i].shared_fd >= 0;
-	m.tls.lost = t->probes ? key_probes_lost(t->probes) : 0;
-	if (m.tls.reach == t->reported_reach && m.tls.probes == t->reported_probes &&
-	    m.tls.lost == t->reported_lost)
+	if (m.tls.reach == t->reported_reach && m.tls.probes == t->reported_probes)
 		return;
 	/* It is reported again with the next change. */
 	if (channel_send(t->targets->channel, &m) == 0) {
 		t->reported_reach = t->reach;
 		t->reported_probes = m.tls.probes;
-		t->reported_lost = m.tls.lost;
 	}
 }
 
@@ -187,21 +183,17 @@ static void look_at(struct tls_probes *t, struct tls_process *p)
 	(void)mapped_files_each(p->pid, on_mapped, &look);
 }
 
-/* What the worker does not take now is sent later; the kernel keeps the rest meanwhile. */
-static void send_secrets(struct tls_probes *t)
+/* The worker gets the secrets from the kernel itself. */
+static void share_secrets(struct tls_probes *t)
 {
-	struct channel_message *m = &t->pending;
+	struct channel_message m = {.kind = CHANNEL_SECRETS};
 
-	for (;;) {
-		if (!m->count)
-			m->count = (uint32_t)key_probes_take(t->probes, m->secrets,
-							     CHANNEL_SECRETS_MAX);
-		if (!m->count ||
-		    channel_send_bulk(t->targets->channel, m, CHANNEL_BULK_SECRETS) == -EAGAIN)
-			return;
-		explicit_bzero(m->secrets, sizeof(m->secrets));
-		m->count = 0;
-	}
+	if (t->is_shared)
+		return;
+	key_probes_secret_maps(t->probes, m.secret_fds);
+	/* Later, while the channel is full: the kernel keeps them meanwhile. A worker that is gone
+	 * shows by itself. */
+	t->is_shared = channel_send(t->targets->channel, &m) != -EAGAIN;
 }
 
 static void set_handles(struct tls_probes *t)
@@ -212,13 +204,8 @@ static void set_handles(struct tls_probes *t)
 	for (size_t i = 0; i < t->process_count; i++)
 		if (t->processes[i].due_ms < due)
 			due = t->processes[i].due_ms;
-	if (t->pending.count && now + RETRY_MS < due)
+	if (!t->is_shared && now + RETRY_MS < due)
 		due = now + RETRY_MS;
-	/* The kernel's secrets keep the poll readable: it would spin until the worker reads. */
-	if (t->pending.count)
-		(void)uv_poll_stop(&t->poll); /* cannot fail, nor what follows */
-	else if (!uv_is_active((uv_handle_t *)&t->poll))
-		(void)uv_poll_start(&t->poll, UV_READABLE, on_readable);
 	if (due == UINT64_MAX)
 		(void)uv_timer_stop(&t->timer);
 	else
@@ -356,8 +343,7 @@ static void on_timer(uv_timer_t *timer)
 	struct tls_probes *t = timer->data;
 	uint64_t now = uv_now(t->loop);
 
-	if (t->pending.count) /* they do not wait until the poll is started again */
-		key_probes_processes(t->probes, on_event, t);
+	share_secrets(t);
 	if (t->is_changed && now >= t->walked_ms + WALK_LEAST_MS) {
 		t->is_changed = false;
 		t->walked_ms = now;
@@ -372,7 +358,6 @@ static void on_timer(uv_timer_t *timer)
 		p->due_ms = p->looks < LOOKS ? p->born_ms + look_after_ms[p->looks] : UINT64_MAX;
 	}
 	search(t);
-	send_secrets(t);
 	report(t);
 	set_handles(t);
 }
@@ -385,7 +370,6 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	(void)events;
 	uv_update_time(t->loop);
 	key_probes_processes(t->probes, on_event, t);
-	send_secrets(t);
 	set_handles(t);
 }
 
@@ -413,7 +397,8 @@ static void start(struct tls_probes *t)
 {
 	library_search_init(&t->search, t->loop, LIBRARY_KEY_LOG, on_found, on_done, t);
 	(void)uv_timer_init(t->loop, &t->timer); /* cannot fail */
-	(void)uv_poll_init(t->loop, &t->poll, key_probes_fd(t->probes)); /* epoll: nor this */
+	(void)uv_poll_init(t->loop, &t->poll, key_probes_fd(t->probes)); /* epoll: nor this, nor: */
+	(void)uv_poll_start(&t->poll, UV_READABLE, on_readable);
 	t->timer.data = t->poll.data = t;
 	t->on_added = t->targets->on_added;
 	t->on_added_ctx = t->targets->on_added_ctx;
@@ -436,7 +421,6 @@ struct tls_probes *tls_probes_new(uv_loop_t *loop, struct targets *targets)
 	}
 	t->targets = targets;
 	t->loop = loop;
-	t->pending.kind = CHANNEL_SECRETS;
 	t->reach = TLS_REACH_NO_LIBRARY;
 	err = key_probes_new(&t->probes);
 	if (!err) {
@@ -448,16 +432,6 @@ struct tls_probes *tls_probes_new(uv_loop_t *loop, struct targets *targets)
 	report(t);
 	free(t);
 	return NULL;
-}
-
-void tls_probes_send(struct tls_probes *t)
-{
-	scoped_privilege int raised = privilege_raise();
-
-	if (!t || t->is_stopped)
-		return;
-	send_secrets(t);
-	set_handles(t);
 }
 
 void tls_probes_look(struct tls_probes *t)
@@ -484,7 +458,6 @@ void tls_probes_stop(struct tls_probes *t)
 	library_search_stop(&t->search);
 	uv_close((uv_handle_t *)&t->timer, NULL);
 	uv_close((uv_handle_t *)&t->poll, NULL);
-	explicit_bzero(t->pending.secrets, sizeof(t->pending.secrets));
 }
 
 void tls_probes_free(struct tls_probes *t)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finds the TLS libraries of the targets' processes, probes them, and hands their secrets to the
- * worker.
+ * Finds the TLS libraries of the targets' processes, probes them, and tells the worker where
+ * their secrets are.
  *
  *   a process is new, has executed a program, or forked (capture/key_probes.h)
  *     -> its mapped files are looked at, several times within three seconds, since a library may be
@@ -65,8 +65,7 @@ struct tls_probes {
 	void *on_added_ctx;
 	uint64_t watched[PROGRAMS_CGROUPS_MAX]; /* by position in the set of targets: cgroup id */
 	uint64_t asked_ms; /* when the last look was asked for */
-	struct channel_message pending; /* secrets that the channel had no room for */
-	uint64_t reported_lost;
+	bool is_shared; /* the worker was told how to read the secrets */
 	uint32_t reported_probes;
 	enum tls_reach reported_reach;
 	uv_poll_t poll;
@@ -78,8 +77,6 @@ struct tls_probes {
  * log line: no memory, or the kernel does not allow probes, which is reported to the worker.
  */
 struct tls_probes *tls_probes_new(uv_loop_t *loop, struct targets *targets);
-/* Sends the worker the secrets that the kernel has now. Stopped, or NULL: no-op. */
-void tls_probes_send(struct tls_probes *t);
 /* The worker asks for another look; more than one a second are ignored. */
 void tls_probes_look(struct tls_probes *t);
 /* Nothing is attached or handed over any more; the loop must run once more. Again, or NULL: no-op.

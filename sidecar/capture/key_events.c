@@ -21,7 +21,7 @@ int key_events_init(struct key_events *e, const struct key_event_maps *maps)
 	FILE *file = fopen(TYPE_FILE, "re");
 	int n;
 
-	*e = (struct key_events){.maps = *maps, .taken_fd = -1};
+	*e = (struct key_events){.maps = *maps, .given_fd = -1};
 	if (!file)
 		return -ENODEV;
 	n = fscanf(file, "%u", &e->type);
@@ -39,9 +39,9 @@ void key_events_release(struct key_events *e)
 	for (size_t i = 0; i < program_count(e); i++)
 		(void)close(e->programs[i].fd); /* events keep theirs */
 	e->loaded = 0;
-	if (e->taken_fd >= 0)
-		(void)close(e->taken_fd); /* a map */
-	e->taken_fd = -1;
+	if (e->given_fd >= 0)
+		(void)close(e->given_fd); /* a map */
+	e->given_fd = -1;
 }
 
 static int use_maps(const struct key_events *e, const struct secret_event_bpf *bpf)
@@ -54,17 +54,17 @@ static int use_maps(const struct key_events *e, const struct secret_event_bpf *b
 		err = bpf_map__reuse_fd(bpf->maps.watched, e->maps.watched);
 	if (!err)
 		err = bpf_map__reuse_fd(bpf->maps.bss, e->maps.bss);
-	if (!err && e->taken_fd >= 0)
-		err = bpf_map__reuse_fd(bpf->maps.taken, e->taken_fd);
+	if (!err && e->given_fd >= 0)
+		err = bpf_map__reuse_fd(bpf->maps.given, e->given_fd);
 	return err;
 }
 
 /* Of the first object: the others use it. Returns 0 or negative errno. */
-static int keep_taken(struct key_events *e, const struct secret_event_bpf *bpf)
+static int keep_given(struct key_events *e, const struct secret_event_bpf *bpf)
 {
-	if (e->taken_fd < 0)
-		e->taken_fd = fcntl(bpf_map__fd(bpf->maps.taken), F_DUPFD_CLOEXEC, 0);
-	return e->taken_fd < 0 ? -errno : 0;
+	if (e->given_fd < 0)
+		e->given_fd = fcntl(bpf_map__fd(bpf->maps.given), F_DUPFD_CLOEXEC, 0);
+	return e->given_fd < 0 ? -errno : 0;
 }
 
 /* Instead of the oldest if there are many; events keep the program that they have. */
@@ -98,7 +98,7 @@ static int load(struct key_events *e, uint64_t cookie)
 	if (!err)
 		err = secret_event_bpf__load(bpf);
 	if (!err)
-		err = keep_taken(e, bpf);
+		err = keep_given(e, bpf);
 	if (!err)
 		err = keep_program(e, bpf, cookie);
 	secret_event_bpf__destroy(bpf);
@@ -144,10 +144,4 @@ int key_events_attach(struct key_events *e, const char *path, pid_t pid, uint64_
 	err = -errno;
 	(void)close(fd); /* nothing was written */
 	return err;
-}
-
-void key_events_give_back(const struct key_events *e, uint32_t index)
-{
-	if (e->taken_fd >= 0)
-		(void)bpf_map_delete_elem(e->taken_fd, &index); /* it is there */
 }

@@ -28,7 +28,7 @@ struct key_event_maps {
 struct key_events {
 	struct key_event_maps maps;
 	uint32_t type; /* of the kernel's source of events */
-	int taken_fd; /* map of the first program; -1: none was loaded */
+	int given_fd; /* map of the first program; -1: none was loaded */
 	struct key_event_program {
 		uint64_t cookie;
 		int fd;
@@ -47,7 +47,4 @@ void key_events_release(struct key_events *e);
  */
 int key_events_attach(struct key_events *e, const char *path, pid_t pid, uint64_t offset,
 		      uint64_t cookie);
-/* Programs may fill the element of that index again. */
-void key_events_give_back(const struct key_events *e, uint32_t index);
-
 #endif

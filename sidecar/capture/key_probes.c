@@ -7,10 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include "capture/btf_layout.h"
 #include "capture/key_events.h"
@@ -23,14 +21,9 @@ struct key_probes {
 	enum key_probes_way way;
 	struct key_events events; /* if that is the way */
 	struct sl_layout layout;
-	struct ring_buffer *ring; /* of secrets, */
-	struct ring_buffer *processes; /* and of processes */
-	int epoll_fd; /* for both; -1: not open */
+	struct ring_buffer *processes;
 	key_probes_process_fn fn; /* of the key_probes_processes() under way */
 	void *ctx;
-	struct sl_secret *taken; /* of the key_probes_take() under way */
-	size_t max;
-	size_t count;
 };
 
 static int find_links(struct key_probes *p)
@@ -43,25 +36,6 @@ static int find_links(struct key_probes *p)
 	return 0;
 }
 
-static int on_filled(void *ctx, void *data, size_t len)
-{
-	static const struct sl_secret empty;
-	struct key_probes *p = ctx;
-	int fd = bpf_map__fd(p->bpf->maps.secrets);
-	uint32_t index;
-
-	if (len < sizeof(index))
-		return 0;
-	memcpy(&index, data, sizeof(index));
-	if (bpf_map_lookup_elem(fd, &index, &p->taken[p->count]) == 0) {
-		(void)bpf_map_update_elem(fd, &index, &empty, BPF_ANY); /* it exists */
-		if (p->way == KEY_PROBES_BY_EVENTS)
-			key_events_give_back(&p->events, index);
-		p->count++;
-	}
-	return p->count == p->max ? -ENOSPC : 0; /* ends ring_buffer__consume() */
-}
-
 static int on_process(void *ctx, void *data, size_t len)
 {
 	const struct sl_process *process = data;
@@ -69,21 +43,6 @@ static int on_process(void *ctx, void *data, size_t len)
 
 	if (len >= sizeof(*process))
 		p->fn(p->ctx, (pid_t)process->pid, (pid_t)process->parent);
-	return 0;
-}
-
-/* Returns 0 or negative errno. */
-static int open_rings(struct key_probes *p)
-{
-	struct epoll_event event = {.events = EPOLLIN};
-
-	p->ring = ring_buffer__new(bpf_map__fd(p->bpf->maps.filled), on_filled, p, NULL);
-	p->processes = ring_buffer__new(bpf_map__fd(p->bpf->maps.processes), on_process, p, NULL);
-	p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (!p->ring || !p->processes || p->epoll_fd < 0 ||
-	    epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, ring_buffer__epoll_fd(p->ring), &event) ||
-	    epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, ring_buffer__epoll_fd(p->processes), &event))
-		return -errno;
 	return 0;
 }
 
@@ -188,8 +147,7 @@ int key_probes_new(struct key_probes **ret_probes)
 
 	if (!p)
 		return -ENOMEM;
-	p->epoll_fd = -1;
-	p->events.taken_fd = -1;
+	p->events.given_fd = -1;
 	err = find_layout(&p->layout);
 	if (err)
 		goto out;
@@ -198,8 +156,11 @@ int key_probes_new(struct key_probes **ret_probes)
 		err = find_links(p);
 	if (err && err != -EPERM && err != -ENOMEM)
 		err = load_for_events(p);
-	if (!err)
-		err = open_rings(p);
+	if (!err) {
+		p->processes =
+			ring_buffer__new(bpf_map__fd(p->bpf->maps.processes), on_process, p, NULL);
+		err = p->processes ? 0 : -errno;
+	}
 	if (!err)
 		err = attach_tracepoints(p);
 out:
@@ -216,9 +177,6 @@ void key_probes_free(struct key_probes *p)
 {
 	if (!p)
 		return;
-	if (p->epoll_fd >= 0)
-		(void)close(p->epoll_fd); /* nothing is buffered behind it */
-	ring_buffer__free(p->ring);
 	ring_buffer__free(p->processes);
 	key_events_release(&p->events);
 	secrets_bpf__destroy(p->bpf);
@@ -282,7 +240,7 @@ enum key_probes_way key_probes_way(const struct key_probes *p)
 
 int key_probes_fd(const struct key_probes *p)
 {
-	return p->epoll_fd;
+	return ring_buffer__epoll_fd(p->processes);
 }
 
 int key_probes_watch(struct key_probes *p, uint32_t slot, const struct cgroup *cg)
@@ -320,18 +278,9 @@ void key_probes_processes(struct key_probes *p, key_probes_process_fn fn, void *
 	(void)ring_buffer__consume(p->processes); /* on_process() never fails */
 }
 
-size_t key_probes_take(struct key_probes *p, struct sl_secret *ret_secrets, size_t max)
+void key_probes_secret_maps(const struct key_probes *p, int ret_fds[SECRET_RING_MAPS])
 {
-	scoped_privilege int raised = privilege_raise();
-
-	p->taken = ret_secrets;
-	p->max = max;
-	p->count = 0;
-	(void)ring_buffer__consume(p->ring); /* what it returns is in p->count */
-	return p->count;
-}
-
-uint64_t key_probes_lost(const struct key_probes *p)
-{
-	return p->bpf->bss->counters.lost_full + p->bpf->bss->counters.lost_memory;
+	ret_fds[SECRET_RING_FILLED] = bpf_map__fd(p->bpf->maps.filled);
+	ret_fds[SECRET_RING_SECRETS] = bpf_map__fd(p->bpf->maps.secrets);
+	ret_fds[SECRET_RING_BSS] = bpf_map__fd(p->bpf->maps.bss);
 }

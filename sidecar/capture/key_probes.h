@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "bpf/event.h"
+#include "capture/secret_ring.h"
 #include "elf/key_log.h"
 #include "pod/cgroup.h"
 
@@ -55,7 +55,7 @@ enum key_probes_way key_probes_way(const struct key_probes *p);
 int key_probes_watch(struct key_probes *p, uint32_t slot, const struct cgroup *cg);
 void key_probes_forget(struct key_probes *p, uint32_t slot, uint64_t cgroup_id);
 
-/* Readable when there are secrets, or new processes. */
+/* Readable when there are new processes. */
 int key_probes_fd(const struct key_probes *p);
 /*
  * Calls fn for each process that has executed a program, with parent 0, or that was forked. A pid
@@ -63,10 +63,7 @@ int key_probes_fd(const struct key_probes *p);
  */
 typedef void (*key_probes_process_fn)(void *ctx, pid_t pid, pid_t parent);
 void key_probes_processes(struct key_probes *p, key_probes_process_fn fn, void *ctx);
-/* Takes up to max secrets, and overwrites them in the kernel. The caller overwrites its copies.
- * Returns how many. */
-size_t key_probes_take(struct key_probes *p, struct sl_secret *ret_secrets, size_t max);
-/* Secrets that could not be handed over, since the start. */
-uint64_t key_probes_lost(const struct key_probes *p);
+/* For whoever reads the secrets: descriptors that stay p's. */
+void key_probes_secret_maps(const struct key_probes *p, int ret_fds[SECRET_RING_MAPS]);
 
 #endif

@@ -22,9 +22,7 @@ void run_on_event(void *ctx, const struct event *ev)
 
 	if (ev->kind == EVENT_OPEN)
 		on_open(r, &ev->open);
-	/* The broker may still have to send them. */
-	if (r->tls.secrets && engine_needs_secrets(r->engine, ev) && reader_is_running(&r->reader))
-		link_refresh(&r->link);
+	tls_keys_event(&r->tls);
 	if (ev->kind != EVENT_DATA && log_has(LOG_LEVEL_DEBUG))
 		debug_log_event(ev);
 	if (ev->kind == EVENT_CLOSE) {
@@ -33,6 +31,7 @@ void run_on_event(void *ctx, const struct event *ev)
 	}
 	request_metrics_event(&r->requests, ev);
 	engine_event(r->engine, ev);
+	tls_keys_event(&r->tls);
 }
 
 void run_on_frame(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq)
@@ -93,14 +92,14 @@ static void on_usage(void *ctx, const struct usage *broker)
 	self_metrics_broker(((struct run *)ctx)->self, broker);
 }
 
-static void on_secrets(void *ctx, const struct sl_secret *secrets, size_t count)
+static void on_secrets(void *ctx, const int fds[SECRET_RING_MAPS])
 {
-	tls_keys_add(&((struct run *)ctx)->tls, secrets, count);
+	tls_keys_open(&((struct run *)ctx)->tls, fds);
 }
 
-static void on_tls(void *ctx, enum tls_reach reach, uint32_t probes, uint64_t lost)
+static void on_tls(void *ctx, enum tls_reach reach, uint32_t probes)
 {
-	tls_keys_reach(&((struct run *)ctx)->tls, reach, probes, lost);
+	tls_keys_reach(&((struct run *)ctx)->tls, reach, probes);
 }
 
 static void on_sockets(void *ctx, const struct channel_socket *sockets, size_t count)

@@ -105,10 +105,14 @@ void tls_connections_refresh(struct tls_connections *t, const struct engine_stat
 }
 
 void tls_connections_reach(struct tls_connections *t, const struct engine_stats *engine,
-			   enum tls_reach reach, uint32_t probes, uint64_t lost)
+			   enum tls_reach reach, uint32_t probes)
 {
 	tls_connections_refresh(t, engine);
 	t->reach = reach;
 	series_set(family_series(t->family[PROBES], NULL), probes);
-	series_set(family_series(t->family[LOST], NULL), (double)lost);
+}
+
+void tls_connections_lost(struct tls_connections *t, uint64_t count)
+{
+	series_set(family_series(t->family[LOST], NULL), (double)count);
 }

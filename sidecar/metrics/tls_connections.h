@@ -24,6 +24,8 @@ void tls_connections_refresh(struct tls_connections *t, const struct engine_stat
  * attached; those that it has muted before count for the reach before.
  */
 void tls_connections_reach(struct tls_connections *t, const struct engine_stats *engine,
-			   enum tls_reach reach, uint32_t probes, uint64_t lost);
+			   enum tls_reach reach, uint32_t probes);
+/* So many secrets were lost, since the start. */
+void tls_connections_lost(struct tls_connections *t, uint64_t count);
 
 #endif

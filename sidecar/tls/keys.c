@@ -101,27 +101,74 @@ static bool is_first_record(const struct tls_stream *t, enum dir dir, const stru
 				     : !is_client(t, dir) && d->phase == TLS_PHASE_HANDSHAKE;
 }
 
+/* Sessions in the order of their distance in time from a moment. */
+struct nearest {
+	struct tls_session_secrets *older; /* the next one on this side; NULL: there is none */
+	struct tls_session_secrets *newer;
+	uint64_t time_ns;
+};
+
+static struct nearest nearest_to(const struct tls_secrets *secrets, uint64_t time_ns)
+{
+	struct nearest n = {.older = tls_secrets_newest(secrets), .time_ns = time_ns};
+
+	while (n.older && n.older->added_ns > time_ns) {
+		n.newer = n.older;
+		n.older = n.older->older;
+	}
+	return n;
+}
+
+/* NULL: there are no more. */
+static struct tls_session_secrets *nearest_next(struct nearest *n)
+{
+	struct tls_session_secrets *s = n->older;
+
+	if (!s || (n->newer && n->newer->added_ns - n->time_ns < n->time_ns - s->added_ns)) {
+		s = n->newer;
+		n->newer = s ? s->newer : NULL;
+	} else {
+		n->older = s->older;
+	}
+	return s;
+}
+
+static bool fits(const struct tls_stream *t, enum dir dir, const struct tls_session_secrets *s,
+		 const struct tls_record *r)
+{
+	enum tls_secret kind = secret_of(t, dir, TLS_PHASE_HANDSHAKE);
+
+	if (t->version == TLS_1_2)
+		return s->len[TLS_SECRET_MASTER] == TLS_MASTER_BYTES &&
+		       opens_12(t, dir, s->value[TLS_SECRET_MASTER], r);
+	return usable(t, s, kind) && opens(t, s->value[kind], r);
+}
+
 /*
  * With ECH the secrets are filed under the random of the inner ClientHello, which is encrypted, and
  * some libraries log no random: it is the session whose secret opens the server's first record, in
- * TLS 1.2 the first of either side.
+ * TLS 1.2 the first of either side. A server logs its secrets a moment before it sends that record,
+ * and a client when it has read it.
  */
 static void find_by_trial(struct tls_stream *t, enum dir dir, const struct tls_record *r)
 {
-	struct tls_session_secrets *s = tls_secrets_newest(t->env->secrets);
-	enum tls_secret kind =
-		t->version == TLS_1_2 ? TLS_SECRET_MASTER : secret_of(t, dir, TLS_PHASE_HANDSHAKE);
+	const struct tls_secrets *secrets = t->env->secrets;
+	struct tls_session_secrets *s;
+	struct nearest n;
 
-	if (!is_first_record(t, dir, r))
+	if (!is_first_record(t, dir, r) || t->tried == tls_secrets_turn(secrets))
 		return;
-	for (unsigned i = 0; s && i < TRIALS && !t->secrets; i++, s = s->older) {
-		if (!s->is_nameless && !t->has_ech)
+	n = nearest_to(secrets, r->first_ns);
+	for (unsigned i = 0; i < TRIALS && (s = nearest_next(&n)); i++) {
+		if (s->turn <= t->tried || (!s->is_nameless && !t->has_ech))
 			continue;
-		if (t->version == TLS_1_2 ? s->len[kind] == TLS_MASTER_BYTES &&
-						    opens_12(t, dir, s->value[kind], r)
-					  : usable(t, s, kind) && opens(t, s->value[kind], r))
+		t->env->trials++;
+		if (fits(t, dir, s, r)) {
 			use(t, s);
+			return;
+		}
 	}
+	t->tried = tls_secrets_turn(secrets);
 }
 
 static void find_secrets(struct tls_stream *t, enum dir dir, const struct tls_record *r)

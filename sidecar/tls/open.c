@@ -149,7 +149,6 @@ bool tls_stream_record(struct tls_stream *t, enum dir dir, const struct tls_reco
 	case TLS_KEYS_READY:
 		break;
 	case TLS_KEYS_AWAITED:
-		t->is_waiting = true;
 		tls_waiting_add(t, r->last_ns);
 		return false;
 	case TLS_KEYS_NONE:

@@ -14,6 +14,7 @@ struct tls_secrets {
 	uint64_t dropped;
 	uint64_t now_ns;
 	uint64_t replaced; /* nameless sessions whose pointer was used again */
+	uint64_t turn;
 	/* Of a live table: */
 	struct tls_session_secrets *memory; /* owned: cap elements */
 	size_t fresh; /* of them, the first that was never used */
@@ -153,6 +154,8 @@ bool tls_secrets_add(struct tls_secrets *s, const uint8_t *client_random, enum t
 	}
 	e->len[kind] = (uint8_t)value.len;
 	memcpy(e->value[kind], value.ptr, value.len);
+	if (kind == TLS_SECRET_MASTER || kind == TLS_SECRET_SERVER_HANDSHAKE)
+		e->turn = ++s->turn;
 	return true;
 }
 
@@ -261,6 +264,11 @@ struct tls_session_secrets *tls_secrets_find(const struct tls_secrets *s,
 struct tls_session_secrets *tls_secrets_newest(const struct tls_secrets *s)
 {
 	return s->newest;
+}
+
+uint64_t tls_secrets_turn(const struct tls_secrets *s)
+{
+	return s->turn;
 }
 
 size_t tls_secrets_sessions(const struct tls_secrets *s)

@@ -45,6 +45,7 @@ struct tls_session_secrets {
 	bool has_ended; /* no connection needs it: no values are kept */
 	uint8_t seen; /* the kinds that have come, one bit for each enum tls_secret */
 	uint64_t added_ns; /* by the time of the table */
+	uint64_t turn; /* of the secret by which it is found by trial; 0: that has not come */
 	uint8_t client_random[TLS_RANDOM_BYTES];
 	uint8_t len[TLS_SECRET_MAX]; /* 0: not known */
 	uint8_t value[TLS_SECRET_MAX][TLS_MASTER_BYTES];
@@ -85,6 +86,8 @@ struct tls_session_secrets *tls_secrets_find(const struct tls_secrets *s,
 					     const uint8_t *client_random);
 /* The session that was added last; NULL: there is none. */
 struct tls_session_secrets *tls_secrets_newest(const struct tls_secrets *s);
+/* Sessions that can be found by trial from now on have a higher turn. */
+uint64_t tls_secrets_turn(const struct tls_secrets *s);
 
 /* A connection uses a session, or does not any more: then it may be gone. e may be NULL. */
 void tls_secrets_hold(struct tls_session_secrets *e);

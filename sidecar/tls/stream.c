@@ -95,7 +95,7 @@ void tls_stream_put_fin(struct tls_stream *t, enum dir dir, uint64_t time_ns)
 /* True if all records are queued, or earlier records of this direction are. */
 static bool is_queued(const struct tls_stream *t, enum dir dir)
 {
-	return t->is_waiting || tls_record_queue_has(&t->queue, dir);
+	return t->wait.is_waiting || tls_record_queue_has(&t->queue, dir);
 }
 
 static void enqueue(struct tls_stream *t, enum dir dir, const struct tls_record *r, bool is_fin)
@@ -110,7 +110,7 @@ static void release_queue(struct tls_stream *t)
 	bool is_blocked[2] = {false, false};
 	struct tls_queued_record *h = t->queue.first;
 
-	while (h && !t->failure && !t->is_waiting) {
+	while (h && !t->failure && !t->wait.is_waiting) {
 		struct tls_queued_record *next = h->next;
 
 		if (is_blocked[h->dir]) {
@@ -329,10 +329,9 @@ void tls_stream_secrets(struct tls_stream *t, const struct bytes_sink *sink, voi
 {
 	static const struct segment_view none = {.is_derived = true};
 
-	if (t->failure || !t->is_waiting)
+	if (t->failure || !t->wait.is_waiting)
 		return;
 	begin_call(t, &none, sink, ctx);
-	t->is_waiting = false;
 	tls_waiting_remove(t);
 	release_queue(t);
 	end_call(t);

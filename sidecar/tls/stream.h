@@ -80,6 +80,7 @@ struct tls_env {
 	struct tls_secrets *secrets;
 	bool has_all_secrets; /* no more secrets will come */
 	struct tls_waiting waiting; /* connections that wait for secrets */
+	uint64_t trials; /* of secrets, to find those of a connection without a name */
 	struct tls_stats stats;
 	uint8_t plaintext[TLS_BODY_MAX];
 };
@@ -114,7 +115,6 @@ struct tls_stream {
 	struct memory_account *memory; /* borrowed; may be NULL */
 	struct tls_direction direction[2]; /* by enum dir */
 	struct tls_record_queue queue;
-	bool is_waiting; /* secrets are missing: all records are queued */
 	bool awaits_early; /* the client offered early data, and the server has not answered */
 	bool rejects_early; /* the server rejected the early data */
 	bool has_hello; /* client and client_random are valid */
@@ -127,7 +127,8 @@ struct tls_stream {
 	enum tls_fail failure;
 	const struct tls_suite *suite;
 	struct tls_session_secrets *secrets; /* held; NULL: not found yet, or not needed any more */
-	struct tls_wait wait;
+	uint64_t tried; /* tls_secrets_turn() when all that were there had been tried */
+	struct tls_wait wait; /* while secrets are missing, and all records are queued */
 	void *owner; /* of the stream, for whoever finds it among those that wait */
 	/* By enum dir: what was left of a body when the source was told; see decrypted.h. */
 	uint64_t told_left[2];

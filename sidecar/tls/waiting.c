@@ -1,35 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tls/waiting.h"
 
-#include <string.h>
-
 #include "tls/stream.h"
+
+static void append(struct tls_waiting *w, struct tls_stream *t)
+{
+	t->wait.next = NULL;
+	t->wait.before = w->last;
+	*(w->last ? &w->last->wait.next : &w->first) = t;
+	w->last = t;
+}
+
+static void unlink_stream(struct tls_waiting *w, struct tls_stream *t)
+{
+	*(t->wait.before ? &t->wait.before->wait.next : &w->first) = t->wait.next;
+	*(t->wait.next ? &t->wait.next->wait.before : &w->last) = t->wait.before;
+}
 
 void tls_waiting_add(struct tls_stream *t, uint64_t now_ns)
 {
-	struct tls_stream **bucket = &t->env->waiting.bucket[t->client_random[0]];
+	struct tls_waiting *w = &t->env->waiting;
 
-	if (t->wait.at)
+	if (t->wait.is_waiting)
 		return;
-	t->wait.since_ns = now_ns;
-	t->wait.next = *bucket;
-	if (t->wait.next)
-		t->wait.next->wait.at = &t->wait.next;
-	t->wait.at = bucket;
-	*bucket = t;
-	t->env->waiting.count++;
+	/* It has just been looked at: not again in this round, whose streams are at the end. */
+	t->wait = (struct tls_wait){.is_waiting = true, .since_ns = now_ns, .round = w->round};
+	append(w, t);
+	w->count++;
 }
 
 void tls_waiting_remove(struct tls_stream *t)
 {
-	if (!t->wait.at)
+	if (!t->wait.is_waiting)
 		return;
-	*t->wait.at = t->wait.next;
-	if (t->wait.next)
-		t->wait.next->wait.at = t->wait.at;
-	t->wait.at = NULL;
-	t->wait.next = NULL;
+	unlink_stream(&t->env->waiting, t);
 	t->env->waiting.count--;
+	t->wait = (struct tls_wait){0};
 }
 
 void tls_waiting_begin(struct tls_env *env)
@@ -37,30 +43,18 @@ void tls_waiting_begin(struct tls_env *env)
 	env->waiting.round++;
 }
 
-static struct tls_stream *next_of(struct tls_stream *t, uint64_t round,
-				  const uint8_t *client_random, uint64_t before_ns)
+struct tls_stream *tls_waiting_next(struct tls_env *env, uint64_t before_ns)
 {
-	while (t &&
-	       (t->wait.round == round || t->wait.since_ns >= before_ns ||
-		(client_random && memcmp(client_random, t->client_random, TLS_RANDOM_BYTES) != 0)))
+	struct tls_waiting *w = &env->waiting;
+	struct tls_stream *t = w->first;
+
+	/* Those of this round are at the end. */
+	while (t && t->wait.round != w->round && t->wait.since_ns >= before_ns)
 		t = t->wait.next;
+	if (!t || t->wait.round == w->round)
+		return NULL;
+	t->wait.round = w->round;
+	unlink_stream(w, t);
+	append(w, t);
 	return t;
-}
-
-struct tls_stream *tls_waiting_next(struct tls_env *env, const uint8_t *client_random,
-				    uint64_t before_ns)
-{
-	unsigned first = client_random ? client_random[0] : 0;
-	unsigned last = client_random ? client_random[0] : TLS_WAITING_BUCKETS - 1;
-
-	for (unsigned i = first; i <= last; i++) {
-		struct tls_stream *t = next_of(env->waiting.bucket[i], env->waiting.round,
-					       client_random, before_ns);
-
-		if (t) {
-			t->wait.round = env->waiting.round;
-			return t;
-		}
-	}
-	return NULL;
 }

@@ -170,10 +170,16 @@ void engine_event(void *ctx, const struct event *ev)
 	conns_event(e->conns, ev);
 }
 
-void engine_add_secret(struct engine *e, const struct sl_secret *secret, uint64_t time_ns)
+void engine_add_secret(struct engine *e, const struct sl_secret *secret)
 {
 	if (e->env.tls)
-		live_secrets_add(e->env.tls, secret, time_ns);
+		live_secrets_add(e->env.tls, secret);
+}
+
+void engine_resume_secrets(struct engine *e, uint64_t time_ns)
+{
+	if (e->env.tls)
+		live_secrets_resume(e->env.tls, time_ns);
 }
 
 /* Of one search among all connections. */
@@ -233,24 +239,6 @@ unsigned engine_expire_secrets(struct engine *e, uint64_t time_ns)
 bool engine_awaits_secrets(const struct engine *e)
 {
 	return e->env.tls && e->env.tls->waiting.count;
-}
-
-static bool is_incomplete(const struct event *ev)
-{
-	const struct segment_view *data = &ev->data;
-
-	return ev->kind == EVENT_CLOSE ||
-	       (ev->kind == EVENT_DATA && data->to_seq - data->from_seq != data->data.len);
-}
-
-bool engine_needs_secrets(const struct engine *e, const struct event *ev)
-{
-	struct conn *c;
-
-	if (!engine_awaits_secrets(e))
-		return false;
-	c = conns_find(e->conns, ev->id);
-	return c && transport_needs_secrets(c, is_incomplete(ev));
 }
 
 void engine_flush(struct engine *e, uint64_t time_ns)

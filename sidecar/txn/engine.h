@@ -157,11 +157,10 @@ int engine_add_protocol(struct engine *e, const struct protocol_ops *ops);
 /* An event_fn; ctx is the engine. */
 void engine_event(void *ctx, const struct event *ev);
 
-/*
- * Of a live table: a secret has come, and connections that waited for it go on. The caller
- * overwrites its copy.
- */
-void engine_add_secret(struct engine *e, const struct sl_secret *secret, uint64_t time_ns);
+/* Of a live table: a secret has come. The caller overwrites its copy. */
+void engine_add_secret(struct engine *e, const struct sl_secret *secret);
+/* Connections that waited for secrets that were added go on. */
+void engine_resume_secrets(struct engine *e, uint64_t time_ns);
 /* A header list of a program that is observed, and where it belongs. */
 struct header_list {
 	struct endpoint ends[2]; /* of the connection, in any order */
@@ -188,12 +187,6 @@ void engine_each_wanting_lists(struct engine *e, uint64_t time_ns, engine_wants_
 unsigned engine_expire_secrets(struct engine *e, uint64_t time_ns);
 /* Is there a connection that waits? */
 bool engine_awaits_secrets(const struct engine *e);
-/*
- * True if the connection of this event, which is not handled yet, waits for secrets and may fail
- * without them: those that exist by now have to be added first.
- */
-bool engine_needs_secrets(const struct engine *e, const struct event *ev);
-
 /*
  * The source has ended at time_ns: ends every connection. Open requests without a response are
  * dropped, since they did not fail.

@@ -8,7 +8,9 @@
 #include "bpf/event.h"
 #include "tls/stream.h"
 
-void live_secrets_add(struct tls_env *env, const struct sl_secret *secret, uint64_t time_ns);
+void live_secrets_add(struct tls_env *env, const struct sl_secret *secret);
+/* Connections for which secrets were added go on. */
+void live_secrets_resume(struct tls_env *env, uint64_t time_ns);
 /* Returns how many connections were given up. */
 unsigned live_secrets_expire(struct tls_env *env, uint64_t time_ns);
 

@@ -181,15 +181,6 @@ static void on_end(struct conn *c, enum conn_end how, uint64_t time_ns)
 	s->tls = NULL;
 }
 
-bool transport_needs_secrets(struct conn *c, bool is_incomplete)
-{
-	const struct session *s = session_of(c);
-
-	if (s->transport != TRANSPORT_TLS || !s->tls->is_waiting)
-		return false;
-	return is_incomplete || s->tls->queue.bytes > TLS_RECORD_QUEUE_MAX / 2;
-}
-
 void transport_secrets(struct conn *c, uint64_t time_ns)
 {
 	struct session *s = session_of(c);

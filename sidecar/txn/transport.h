@@ -20,11 +20,6 @@ enum transport {
 	TRANSPORT_ENDED,
 };
 
-/*
- * True if the connection waits for secrets and may fail with its next event without them: it ends
- * or bytes of it were not copied (is_incomplete), or its record queue is filling.
- */
-bool transport_needs_secrets(struct conn *c, bool is_incomplete);
 /* For a TLS connection that waits for secrets: some were added; or none will come. */
 void transport_secrets(struct conn *c, uint64_t time_ns);
 void transport_no_secrets(struct conn *c, uint64_t time_ns);

@@ -104,38 +104,18 @@ static void tell(struct observer *o)
 	};
 	bool is_13 = tls_suite_is_tls13(peer.suite);
 
-	for (uint8_t kind = 0; kind < SL_SECRET_KINDS; kind++) {
-		struct sl_secret secret = {.kind = kind, .has_random = 1};
+	for (unsigned kind = 0; kind < SL_SECRET_KINDS; kind++) {
+		struct sl_secret secret = {.kind = (uint8_t)kind, .has_random = 1};
 
 		if ((kind == SL_SECRET_MASTER) == is_13)
 			continue;
 		secret.len = (uint8_t)(is_13 ? peer_hash_bytes(&peer) : TLS_MASTER_BYTES);
 		memcpy(secret.client_random, peer.client_random, TLS_RANDOM_BYTES);
 		memcpy(secret.value, peer.secret[kinds[kind]], secret.len);
-		engine_add_secret(o->engine, &secret, ++o->now_ns);
+		secret.time_ns = ++o->now_ns;
+		engine_add_secret(o->engine, &secret);
 	}
-}
-
-/* Does the engine need secrets before such an event of the connection? */
-static bool needs_before_data(const struct wire *w, uint32_t len, uint32_t skip)
-{
-	static const char bytes[16];
-	struct event ev = {.kind = EVENT_DATA,
-			   .id = w->id,
-			   .data = {.dir = DIR_EGRESS,
-				    .data = {bytes, len},
-				    .seq = w->seq[DIR_EGRESS],
-				    .from_seq = w->seq[DIR_EGRESS],
-				    .to_seq = w->seq[DIR_EGRESS] + len + skip}};
-
-	return engine_needs_secrets(w->engine, &ev);
-}
-
-static bool needs_before_close(const struct wire *w)
-{
-	struct event ev = {.kind = EVENT_CLOSE, .id = w->id};
-
-	return engine_needs_secrets(w->engine, &ev);
+	engine_resume_secrets(o->engine, ++o->now_ns);
 }
 
 static struct wire open_server(struct observer *o, uint64_t id)
@@ -152,31 +132,23 @@ static void hello_with_request(uint16_t suite)
 	tls_peer_data(&peer, true, tls_peer_request, sizeof(tls_peer_request) - 1);
 }
 
-/* Only the connection that waits needs them, and only when it cannot wait any longer. */
-static void test_needed_secrets(void **state)
+static void test_late_secrets(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(suites); i++) {
 		struct observer o;
-		struct wire plain;
 		struct wire w;
 
 		observer_begin(&o);
 		w = open_server(&o, 1);
-		plain = open_server(&o, 2);
-		wire_data(&plain, DIR_INGRESS, tls_peer_request);
-		assert_false(needs_before_close(&w)); /* nothing was encrypted so far */
+		assert_false(engine_awaits_secrets(o.engine));
 		hello_with_request(suites[i]);
 		tls_peer_data(&peer, false, response, sizeof(response) - 1);
 		play(&w, 0);
 		assert_true(engine_awaits_secrets(o.engine));
-		assert_false(needs_before_data(&w, 10, 0));
-		assert_true(needs_before_data(&w, 10, 1));
-		assert_true(needs_before_close(&w));
-		assert_false(needs_before_data(&plain, 10, 1));
-		assert_false(needs_before_close(&plain));
+		assert_string_equal(o.log.ptr, "");
 		tell(&o);
-		assert_false(needs_before_close(&w));
+		assert_false(engine_awaits_secrets(o.engine));
 		assert_string_equal(o.log.ptr, "GET /a 200 0/5\n");
 		wire_close(&w, false);
 		assert_int_equal(engine_stats(o.engine)->tls.failed[TLS_FAIL_NO_SECRET], 0);
@@ -188,7 +160,7 @@ static void test_needed_secrets(void **state)
 	}
 }
 
-/* Before the queue overflows, which would end the decryption. */
+/* The queue does not overflow, which would end the decryption. */
 static void test_filling_queue(void **state)
 {
 	static char body[TLS_RECORD_QUEUE_MAX / 2 / 8];
@@ -204,10 +176,8 @@ static void test_filling_queue(void **state)
 
 		tls_peer_data(&peer, false, body, sizeof(body));
 		play(&w, i ? at : 0);
-		assert_int_equal(needs_before_data(&w, 10, 0), i == 7);
 	}
 	tell(&o);
-	assert_false(needs_before_data(&w, 10, 0));
 	assert_int_equal(engine_stats(o.engine)->tls.failed[TLS_FAIL_HELD], 0);
 	observer_end(&o);
 }
@@ -403,9 +373,9 @@ static void test_long_bodies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_needed_secrets), cmocka_unit_test(test_filling_queue),
-		cmocka_unit_test(test_unneeded),       cmocka_unit_test(test_dark),
-		cmocka_unit_test(test_starttls),       cmocka_unit_test(test_long_bodies),
+		cmocka_unit_test(test_late_secrets), cmocka_unit_test(test_filling_queue),
+		cmocka_unit_test(test_unneeded),     cmocka_unit_test(test_dark),
+		cmocka_unit_test(test_starttls),     cmocka_unit_test(test_long_bodies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -266,37 +266,88 @@ static void test_sessions_of_a_pointer(void **state)
 	}
 }
 
-/* Both ends of a connection wait, and another one does; one goes while they are handed out. */
+/*
+ * Ten other sessions before and behind: that of the same moment is the first that is tried. A
+ * connection without a session tries each once, however often others come.
+ */
+static void test_trials(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(tls_peer_suites); i++) {
+		for (int is_there = 0; is_there < 2; is_there++) {
+			struct tls_secrets *s = tls_secrets_new_live(64);
+			struct tls_tap tap;
+
+			for (uint64_t object = 10; object < 31; object++) {
+				tls_peer_converse(&peer, tls_peer_suites[i], 0);
+				tls_secrets_expire(s, object * 1000, 0);
+				if (object != 20 || !is_there)
+					memset(peer.secret, (int)object + 100, sizeof(peer.secret));
+				tell_nameless(s, object);
+			}
+			tls_peer_converse(&peer, tls_peer_suites[i], 0);
+			tap = tap_begin(s, false, &peer);
+			tap.now_ns = 20000;
+			tap_play(&tap, &peer, 1000);
+			assert_int_equal(tap.env->trials, is_there ? 1 : 21);
+			if (!is_there) {
+				tls_stream_secrets(tap.stream, &tap_sink, &tap);
+				assert_int_equal(tap.env->trials, 21);
+				memset(peer.secret, 99, sizeof(peer.secret));
+				tell_nameless(s, 40);
+				tls_stream_secrets(tap.stream, &tap_sink, &tap);
+				assert_int_equal(tap.env->trials, 22);
+				tls_peer_converse(&peer, tls_peer_suites[i], 0);
+				tell_nameless(s, 41);
+				tls_stream_secrets(tap.stream, &tap_sink, &tap);
+				assert_int_equal(tap.env->trials, 23);
+			}
+			check_all(&tap);
+			tls_secrets_free(s);
+		}
+	}
+}
+
+/* One goes while they are handed out; who was not is the first the next time. */
 static void test_waiting(void **state)
 {
 	struct tls_env *env = calloc(1, sizeof(*env));
-	uint8_t random[TLS_RANDOM_BYTES] = {5};
-	struct tls_stream *streams[3];
+	struct tls_stream *streams[4];
 
 	(void)state;
 	assert_non_null(env);
 	env->secrets = tls_secrets_new_live(8);
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		streams[i] = tls_stream_new(env, NULL);
 		assert_non_null(streams[i]);
-		streams[i]->client_random[0] = i < 2 ? 5 : 6;
 		tls_waiting_add(streams[i], 100 + i);
 		tls_waiting_add(streams[i], 900); /* it waits already */
 	}
-	assert_int_equal(env->waiting.count, 3);
+	assert_int_equal(env->waiting.count, 4);
 	tls_waiting_begin(env);
-	assert_ptr_equal(tls_waiting_next(env, random, UINT64_MAX), streams[1]);
-	assert_ptr_equal(tls_waiting_next(env, random, UINT64_MAX), streams[0]);
-	assert_null(tls_waiting_next(env, random, UINT64_MAX));
+	assert_ptr_equal(tls_waiting_next(env, UINT64_MAX), streams[0]);
+	tls_waiting_remove(streams[0]);
+	tls_waiting_add(streams[0], 100); /* again: not in this round */
+	assert_ptr_equal(tls_waiting_next(env, UINT64_MAX), streams[1]);
 	tls_waiting_begin(env);
-	assert_ptr_equal(tls_waiting_next(env, NULL, 102), streams[1]);
-	tls_stream_free(streams[0]);
-	assert_null(tls_waiting_next(env, NULL, 102));
-	assert_ptr_equal(tls_waiting_next(env, NULL, 103), streams[2]);
-	assert_int_equal(env->waiting.count, 2);
-	tls_stream_free(streams[1]);
+	assert_ptr_equal(tls_waiting_next(env, UINT64_MAX), streams[2]);
 	tls_stream_free(streams[2]);
+	assert_ptr_equal(tls_waiting_next(env, UINT64_MAX), streams[3]);
+	assert_ptr_equal(tls_waiting_next(env, UINT64_MAX), streams[0]);
+	assert_ptr_equal(tls_waiting_next(env, UINT64_MAX), streams[1]);
+	assert_null(tls_waiting_next(env, UINT64_MAX));
+	tls_waiting_begin(env);
+	assert_ptr_equal(tls_waiting_next(env, 102), streams[0]);
+	assert_ptr_equal(tls_waiting_next(env, 102), streams[1]);
+	assert_null(tls_waiting_next(env, 102));
+	assert_ptr_equal(tls_waiting_next(env, 104), streams[3]);
+	assert_int_equal(env->waiting.count, 3);
+	tls_stream_free(streams[0]);
+	tls_stream_free(streams[1]);
+	tls_stream_free(streams[3]);
 	assert_int_equal(env->waiting.count, 0);
+	assert_null(env->waiting.first);
+	assert_null(env->waiting.last);
 	tls_secrets_free(env->secrets);
 	free(env);
 }
@@ -308,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_secrets_expire),
 		cmocka_unit_test(test_all_in_use),
 		cmocka_unit_test(test_nameless),
+		cmocka_unit_test(test_trials),
 		cmocka_unit_test(test_pointer_used_again),
 		cmocka_unit_test(test_waiting),
 		cmocka_unit_test(test_sessions_of_a_pointer),

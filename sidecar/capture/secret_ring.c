@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/secret_ring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "secrets.skel.h"
+
+#define SECRETS_BYTES (SL_SECRETS * sizeof(struct sl_secret))
+
+/* As in ring.c: readable once for each wake-up, and not as long as the ring is not empty. */
+static int watch(struct secret_ring *r, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+
+	r->wake_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (r->wake_fd < 0)
+		return -errno;
+	r->filled_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (r->filled_fd < 0 || epoll_ctl(r->wake_fd, EPOLL_CTL_ADD, r->filled_fd, &event))
+		return -errno;
+	return 0;
+}
+
+/* Returns 0 or negative errno. */
+static int map_sections(struct secret_ring *r, const int fds[SECRET_RING_MAPS])
+{
+	r->secrets = mapped_section(fds[SECRET_RING_SECRETS], SECRETS_BYTES);
+	if (!r->secrets || madvise(r->secrets, SECRETS_BYTES, MADV_DONTDUMP))
+		return -errno;
+	r->bss = mapped_section(fds[SECRET_RING_BSS], sizeof(*r->bss));
+	return r->bss ? 0 : -errno;
+}
+
+int secret_ring_open(struct secret_ring *r, const int fds[SECRET_RING_MAPS])
+{
+	int err;
+
+	*r = (struct secret_ring){.wake_fd = -1, .filled_fd = -1};
+	err = mapped_open_ringbuf(&r->filled, fds[SECRET_RING_FILLED], SL_SECRETS_RING_BYTES);
+	if (!err)
+		err = watch(r, fds[SECRET_RING_FILLED]);
+	if (!err)
+		err = map_sections(r, fds);
+	if (err)
+		secret_ring_close(r);
+	return err;
+}
+
+void secret_ring_close(struct secret_ring *r)
+{
+	mapped_close(&r->filled);
+	mapped_section_close(r->secrets, SECRETS_BYTES);
+	mapped_section_close((void *)r->bss, sizeof(*r->bss));
+	if (r->wake_fd > 0)
+		(void)close(r->wake_fd); /* nothing was written to it, nor to the next */
+	if (r->filled_fd > 0)
+		(void)close(r->filled_fd);
+	*r = (struct secret_ring){0};
+}
+
+int secret_ring_fd(const struct secret_ring *r)
+{
+	return r->wake_fd;
+}
+
+bool secret_ring_woken(struct secret_ring *r)
+{
+	struct epoll_event event;
+
+	/* Consumes the pending event, if any. */
+	(void)epoll_wait(r->wake_fd, &event, 1, 0);
+	return mapped_produced(&r->filled) - r->filled.at >= SL_SECRETS_RING_BYTES / 2;
+}
+
+uint64_t secret_ring_lost(const struct secret_ring *r)
+{
+	if (!r->bss)
+		return 0;
+	return r->bss->counters.lost_full + r->bss->counters.lost_memory + r->malformed;
+}
+
+/* A program may call its key-log function with anything. */
+static bool is_valid(const struct sl_secret *s)
+{
+	if (s->kind == SL_SECRET_MASTER)
+		return s->len == SL_SECRET_MAX;
+	return s->kind < SL_SECRET_KINDS && (s->len == 32 || s->len == SL_SECRET_MAX);
+}
+
+/* The probes may fill the element again. */
+static void give_back(struct sl_secret *s)
+{
+	explicit_bzero(s->value, sizeof(s->value));
+	explicit_bzero(s->client_random, sizeof(s->client_random));
+	__atomic_store_n(&s->is_taken, 0, __ATOMIC_RELEASE);
+}
+
+static void hand_out(struct secret_ring *r, const char *record, uint32_t len, secret_ring_fn fn,
+		     void *ctx)
+{
+	struct sl_secret *s;
+	uint32_t index = SL_SECRETS;
+
+	if (len >= sizeof(index))
+		memcpy(&index, record, sizeof(index));
+	if (index >= SL_SECRETS) {
+		r->malformed++;
+		return;
+	}
+	s = &r->secrets[index];
+	if (is_valid(s))
+		fn(ctx, s);
+	else
+		r->malformed++;
+	give_back(s);
+}
+
+unsigned secret_ring_take(struct secret_ring *r, secret_ring_fn fn, void *ctx)
+{
+	unsigned count = 0;
+	const char *record;
+	uint32_t len;
+
+	/* Not more than there is room for: programs that do not pause do not keep the loop here. */
+	while (count < SL_SECRETS && (record = mapped_next(&r->filled, &len))) {
+		hand_out(r, record, len, fn, ctx);
+		count++;
+		mapped_release(&r->filled);
+		/*
+		 * Pairs with the kernel's commit of a record (bpf_ringbuf_commit()): either it sees
+		 * that all before was read, and wakes, or mapped_next() sees the record.
+		 */
+		__sync_synchronize();
+	}
+	return count;
+}
