@@ -3,15 +3,17 @@
 # Part of the Makefile: what sidelight costs. BIN=path measures another build.
 
 # What sidelight stands beside: programs that do nothing, and a capture that only copies; a
-# client that saturates nginx; and what the caches of this machine take.
+# client that saturates nginx; what the caches of this machine take; and a uprobe that does nothing.
 NOTHING := $(BUILD)/tests/bench/nothing.bpf.o
 BARE    := $(BUILD)/tests/bench/bare $(BUILD)/tests/bench/bare.bpf.o
-TOOLS   := $(addprefix $(BUILD)/tests/bench/,asker lines)
--include $(addprefix $(BUILD)/tests/bench/,nothing.bpf.d bare.bpf.d bare.d asker.d lines.d pushers.d)
+TOOLS   := $(addprefix $(BUILD)/tests/bench/,asker lines probe probe.bpf.o)
+-include $(addprefix $(BUILD)/tests/bench/,nothing.bpf.d bare.bpf.d bare.d asker.d lines.d probe.d probe.bpf.d \
+	pushers.d)
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/tests/bench/pushers: $(LIBRARY) # the real exporter
+$(BUILD)/tests/bench/probe: $(LIBRARY) # what finds the place
 
 .PHONY: bench bench-exact bench-exports
 bench: deps-bench ## what it costs on this machine; leaves build/bench.md
