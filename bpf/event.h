@@ -197,7 +197,7 @@ enum sl_secret_kind {
 /* One secret of a handshake: an element of the map `secrets`, not of a ring, so that user space can
  * overwrite it. */
 struct sl_secret {
-	__u32 is_taken; /* 0: the element is free; set by the programs, cleared by user space */
+	__u32 is_taken; /* 0: the element is free; user space clears it when it has read the rest */
 	__u8 kind; /* enum sl_secret_kind */
 	__u8 len; /* 32 or 48 */
 	__u8 has_random;

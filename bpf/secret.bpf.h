@@ -13,12 +13,17 @@
 #include "event.h"
 #include "registers.bpf.h"
 
+/*
+ * Secrets that user space does not get: there is no free element; the process's memory cannot be
+ * read. In a section of its own, since the worker maps it (sidecar/capture/secret_ring.h).
+ */
+struct {
+	__u64 full;
+	__u64 memory;
+} lost SEC(".data.lost") = {};
+
 /* One variable, so that both objects have the same .bss. */
 struct {
-	/* Secrets that user space does not get: there is no free element; the process's memory
-	 * cannot be read. */
-	__u64 lost_full;
-	__u64 lost_memory;
 	__u32 next_element;
 	__u32 watched_end; /* behind the last element of `watched` that is set */
 } counters;
@@ -128,7 +133,7 @@ static __always_inline __u32 read_kind(__u64 registers[16], __u64 cookie, bool m
 	__u64 label[4] = {};
 
 	if (!read_label(label, registers[cookie >> SL_COOKIE_LABEL & 15], may_sleep)) {
-		__sync_fetch_and_add(&counters.lost_memory, 1);
+		__sync_fetch_and_add(&lost.memory, 1);
 		return SL_SECRET_KINDS;
 	}
 	*len &= 0xffffffff;
@@ -148,9 +153,9 @@ static __always_inline void hand_over(struct sl_secret *s, __u32 index, const __
 				      __u64 cookie, __u32 kind, bool may_sleep)
 {
 	if (!fill(s, registers, cookie, kind, may_sleep))
-		__sync_fetch_and_add(&counters.lost_memory, 1);
+		__sync_fetch_and_add(&lost.memory, 1);
 	else if (bpf_ringbuf_output(&filled, &index, sizeof(index), wake_flags()))
-		__sync_fetch_and_add(&counters.lost_full, 1);
+		__sync_fetch_and_add(&lost.full, 1);
 	else
 		return;
 	__builtin_memset(s->value, 0, sizeof(s->value));

@@ -12,55 +12,33 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Numbers that are tried when other CPUs have got the ones before. */
-#define TRIES 4
-
 const volatile __u64 cookie;
 
 /*
- * Numbers that were given out lately: adding one that is there fails. An element is taken by who
- * has got a number, of which it is the remainder.
+ * The indices of all elements, by which programs take turns: who has popped one is the only one
+ * that looks at its element, until it is pushed back.
  */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 2 * SL_SECRETS);
-	__type(key, __u32);
-	__type(value, __u8);
-} given SEC(".maps");
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, SL_SECRETS);
+	__uint(value_size, sizeof(__u32));
+} turns SEC(".maps");
 
-/* Several programs may read the same number: only one gets it. Returns whether this one did. */
-static __always_inline bool take_number(__u32 *ret_number)
-{
-	__u32 old;
-	__u8 one = 1;
-
-	for (int i = 0; i < TRIES; i++) {
-		*ret_number = counters.next_element;
-		__sync_fetch_and_add(&counters.next_element, 1);
-		if (bpf_map_update_elem(&given, ret_number, &one, BPF_NOEXIST) == 0) {
-			/* Nobody has read that one a moment ago. */
-			old = *ret_number - SL_SECRETS;
-			bpf_map_delete_elem(&given, &old);
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Returns an element that is the caller's now; NULL: user space has not taken what it holds. */
+/* Returns an element that is the caller's now; NULL: user space has not read what it holds. */
 static __always_inline struct sl_secret *take(__u32 *ret_index)
 {
 	struct sl_secret *s;
-	__u32 number;
+	bool is_free;
 
-	if (!take_number(&number))
+	if (bpf_map_pop_elem(&turns, ret_index))
 		return NULL;
-	*ret_index = number % SL_SECRETS;
 	s = bpf_map_lookup_elem(&secrets, ret_index);
-	if (!s || s->is_taken)
-		return NULL;
-	s->is_taken = 1;
-	return s;
+	is_free = s && !s->is_taken;
+	if (is_free)
+		s->is_taken = 1;
+	bpf_map_push_elem(&turns, ret_index,
+			  0); /* there is room: that of the one that was popped */
+	return is_free ? s : NULL;
 }
 
 SEC("uprobe")
@@ -79,7 +57,7 @@ int sl_secret_event(__u64 *ctx)
 		return 0;
 	s = take(&index);
 	if (!s)
-		__sync_fetch_and_add(&counters.lost_full, 1);
+		__sync_fetch_and_add(&lost.full, 1);
 	else
 		hand_over(s, index, registers, cookie, kind, false);
 	return 0;

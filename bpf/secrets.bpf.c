@@ -71,7 +71,7 @@ int sl_secret(__u64 *ctx)
 	index = __sync_fetch_and_add(&counters.next_element, 1) % SL_SECRETS;
 	s = bpf_map_lookup_elem(&secrets, &index);
 	if (!s || __sync_val_compare_and_swap(&s->is_taken, 0, 1))
-		__sync_fetch_and_add(&counters.lost_full, 1);
+		__sync_fetch_and_add(&lost.full, 1);
 	else
 		hand_over(s, index, registers, cookie, kind, true);
 	return 0;

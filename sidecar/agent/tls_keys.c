@@ -48,17 +48,34 @@ static void on_secret(void *ctx, const struct sl_secret *secret)
 	engine_add_secret(a->engine, secret);
 }
 
-static void take(struct tls_keys_agent *a)
+static void on_ring_timer(uv_timer_t *timer);
+
+static void set_ring_timer(struct tls_keys_agent *a)
+{
+	if (a->loop && !uv_is_active((uv_handle_t *)&a->ring_timer))
+		(void)uv_timer_start(&a->ring_timer, on_ring_timer, READER_PERIOD_MS, 0);
+}
+
+/* Adds the secrets that there are. Returns whether there were any. */
+static bool take(struct tls_keys_agent *a)
 {
 	if (!secret_ring_is_open(&a->ring) || !secret_ring_take(&a->ring, on_secret, a))
-		return;
-	engine_resume_secrets(a->engine, uv_hrtime());
+		return false;
 	set_timer(a);
+	return true;
+}
+
+/* Also for those that were left out the last time. */
+static void take_and_resume(struct tls_keys_agent *a)
+{
+	(void)take(a);
+	if (engine_awaits_secrets(a->engine) && !engine_resume_secrets(a->engine, uv_hrtime()))
+		set_ring_timer(a);
 }
 
 static void expire(struct tls_keys_agent *a)
 {
-	take(a);
+	take_and_resume(a);
 	/* Secrets that do not come: maybe the process has loaded its library late. */
 	if (engine_expire_secrets(a->engine, uv_hrtime()))
 		link_look(a->link);
@@ -81,6 +98,7 @@ void tls_keys_start(struct tls_keys_agent *a, uv_loop_t *loop, struct engine *en
 	a->engine = engine;
 	a->link = link;
 	a->loop = loop;
+	a->awaits_ring = a->secrets;
 	(void)uv_timer_init(loop, &a->timer); /* cannot fail, nor the next */
 	(void)uv_timer_init(loop, &a->ring_timer);
 	a->timer.data = a->ring_timer.data = a->ring_poll.data = a;
@@ -91,6 +109,7 @@ void tls_keys_stop(struct tls_keys_agent *a)
 	if (!a->loop)
 		return;
 	a->loop = NULL;
+	a->awaits_ring = false;
 	uv_close((uv_handle_t *)&a->timer, NULL);
 	uv_close((uv_handle_t *)&a->ring_timer, NULL);
 	if (a->ring_poll.loop)
@@ -105,7 +124,7 @@ static void set_timer(struct tls_keys_agent *a)
 
 static void on_ring_timer(uv_timer_t *timer)
 {
-	take(timer->data);
+	take_and_resume(timer->data);
 }
 
 static void on_woken(uv_poll_t *poll, int status, int events)
@@ -115,17 +134,18 @@ static void on_woken(uv_poll_t *poll, int status, int events)
 	(void)status; /* an error shows as readable */
 	(void)events;
 	if (secret_ring_woken(&a->ring))
-		take(a);
-	else if (!uv_is_active((uv_handle_t *)&a->ring_timer))
-		(void)uv_timer_start(&a->ring_timer, on_ring_timer, READER_PERIOD_MS, 0);
+		take_and_resume(a);
+	else
+		set_ring_timer(a);
 }
 
 void tls_keys_open(struct tls_keys_agent *a, const int fds[SECRET_RING_MAPS])
 {
 	int err;
 
-	if (!a->secrets || !a->loop || secret_ring_is_open(&a->ring))
+	if (!a->awaits_ring)
 		return;
+	a->awaits_ring = false;
 	err = secret_ring_open(&a->ring, fds);
 	if (err) {
 		log_warn("tls: TLS is not decrypted: cannot read the secrets (%s)", strerror(-err));
@@ -136,7 +156,7 @@ void tls_keys_open(struct tls_keys_agent *a, const int fds[SECRET_RING_MAPS])
 		err = uv_poll_start(&a->ring_poll, UV_READABLE, on_woken);
 	if (err) /* connections find theirs all the same */
 		log_warn("tls: secrets wake nobody (%s)", uv_strerror(err));
-	take(a);
+	(void)take(a);
 }
 
 void tls_keys_opened(struct tls_keys_agent *a)
@@ -144,17 +164,25 @@ void tls_keys_opened(struct tls_keys_agent *a)
 	set_timer(a);
 }
 
-void tls_keys_event(struct tls_keys_agent *a)
+void tls_keys_catch_up(struct tls_keys_agent *a)
 {
-	if (!a->secrets || !engine_awaits_secrets(a->engine))
-		return;
-	if (!secret_ring_is_open(&a->ring))
-		link_catch_up(a->link); /* it is on its way */
-	take(a);
+	if (a->awaits_ring && engine_awaits_secrets(a->engine))
+		link_catch_up(a->link);
+}
+
+bool tls_keys_fetch(struct tls_keys_agent *a)
+{
+	if (!take(a))
+		return false;
+	if (engine_awaits_secrets(a->engine))
+		set_ring_timer(a); /* for the others */
+	return true;
 }
 
 void tls_keys_reach(struct tls_keys_agent *a, enum tls_reach reach, uint32_t probes)
 {
+	if (reach == TLS_REACH_KERNEL)
+		a->awaits_ring = false;
 	tls_connections_reach(a->metrics, engine_stats(a->engine), reach, probes);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Live TLS in the worker: the table of secrets, which are taken from the kernel's ring when a
- * connection waits for one, and otherwise every READER_PERIOD_MS while some come; and a timer,
+ * connection needs one, and otherwise every READER_PERIOD_MS while some come; and a timer,
  * which runs only while connections may wait for theirs.
  */
 #ifndef SIDELIGHT_AGENT_TLS_KEYS_H
@@ -23,6 +23,7 @@ struct tls_keys_agent {
 	struct engine *engine; /* borrowed */
 	struct link *link; /* borrowed */
 	struct secret_ring ring;
+	bool awaits_ring; /* it will come from the broker */
 	bool has_said[TLS_FAIL_MAX];
 	uv_loop_t *loop; /* NULL: not started */
 	uv_timer_t timer; /* of connections that wait */
@@ -42,9 +43,10 @@ void tls_keys_stop(struct tls_keys_agent *a);
 
 /* A connection was opened. */
 void tls_keys_opened(struct tls_keys_agent *a);
-/* Before an event, since the secrets of its records come first, and behind it: takes the secrets
- * that there are, if connections wait for theirs. */
-void tls_keys_event(struct tls_keys_agent *a);
+/* Before an event: the broker may have said where the secrets are. */
+void tls_keys_catch_up(struct tls_keys_agent *a);
+/* As in struct engine_options. */
+bool tls_keys_fetch(struct tls_keys_agent *a);
 /* As in struct link_ops. */
 void tls_keys_open(struct tls_keys_agent *a, const int fds[SECRET_RING_MAPS]);
 void tls_keys_reach(struct tls_keys_agent *a, enum tls_reach reach, uint32_t probes);

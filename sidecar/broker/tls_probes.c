@@ -22,8 +22,8 @@ static const uint16_t look_after_ms[] = {0, 3, 10, 30, 100, 300, 1000, 3000};
 
 #define LOOKS	     (sizeof(look_after_ms) / sizeof(look_after_ms[0]))
 #define ASK_LEAST_MS 1000
-/* The worker reads its channel later: a try again. */
-#define RETRY_MS 2
+/* The channel is full, or memory is short: a try again. */
+#define RETRY_MS 20
 /* Programs that fork without end do not keep us busy. */
 #define WALK_LEAST_MS 5
 /* Links that are being closed: two seconds' work of the threads that do it. */
@@ -187,13 +187,15 @@ static void look_at(struct tls_probes *t, struct tls_process *p)
 static void share_secrets(struct tls_probes *t)
 {
 	struct channel_message m = {.kind = CHANNEL_SECRETS};
+	int err;
 
 	if (t->is_shared)
 		return;
 	key_probes_secret_maps(t->probes, m.secret_fds);
-	/* Later, while the channel is full: the kernel keeps them meanwhile. A worker that is gone
-	 * shows by itself. */
-	t->is_shared = channel_send(t->targets->channel, &m) != -EAGAIN;
+	err = channel_send(t->targets->channel, &m);
+	/* If not, then later: the kernel keeps them meanwhile. A worker that is gone shows by
+	 * itself. */
+	t->is_shared = !err || err == -EPIPE || err == -ECONNRESET;
 }
 
 static void set_handles(struct tls_probes *t)

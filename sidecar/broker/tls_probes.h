@@ -79,7 +79,7 @@ struct tls_probes {
 struct tls_probes *tls_probes_new(uv_loop_t *loop, struct targets *targets);
 /* The worker asks for another look; more than one a second are ignored. */
 void tls_probes_look(struct tls_probes *t);
-/* Nothing is attached or handed over any more; the loop must run once more. Again, or NULL: no-op.
+/* Nothing is attached any more; the loop must run once more. Again, or NULL: no-op.
  */
 void tls_probes_stop(struct tls_probes *t);
 /* After that. Accepts NULL. */

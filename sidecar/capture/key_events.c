@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "bpf/event.h"
 #include "pod/privilege.h"
 #include "secret_event.skel.h"
 
@@ -21,7 +22,7 @@ int key_events_init(struct key_events *e, const struct key_event_maps *maps)
 	FILE *file = fopen(TYPE_FILE, "re");
 	int n;
 
-	*e = (struct key_events){.maps = *maps, .given_fd = -1};
+	*e = (struct key_events){.maps = *maps, .turns_fd = -1};
 	if (!file)
 		return -ENODEV;
 	n = fscanf(file, "%u", &e->type);
@@ -39,9 +40,9 @@ void key_events_release(struct key_events *e)
 	for (size_t i = 0; i < program_count(e); i++)
 		(void)close(e->programs[i].fd); /* events keep theirs */
 	e->loaded = 0;
-	if (e->given_fd >= 0)
-		(void)close(e->given_fd); /* a map */
-	e->given_fd = -1;
+	if (e->turns_fd >= 0)
+		(void)close(e->turns_fd); /* a map */
+	e->turns_fd = -1;
 }
 
 static int use_maps(const struct key_events *e, const struct secret_event_bpf *bpf)
@@ -54,17 +55,34 @@ static int use_maps(const struct key_events *e, const struct secret_event_bpf *b
 		err = bpf_map__reuse_fd(bpf->maps.watched, e->maps.watched);
 	if (!err)
 		err = bpf_map__reuse_fd(bpf->maps.bss, e->maps.bss);
-	if (!err && e->given_fd >= 0)
-		err = bpf_map__reuse_fd(bpf->maps.given, e->given_fd);
+	if (!err)
+		err = bpf_map__reuse_fd(bpf->maps.data_lost, e->maps.lost);
+	if (!err && e->turns_fd >= 0)
+		err = bpf_map__reuse_fd(bpf->maps.turns, e->turns_fd);
 	return err;
 }
 
-/* Of the first object: the others use it. Returns 0 or negative errno. */
-static int keep_given(struct key_events *e, const struct secret_event_bpf *bpf)
+/* All elements have their turn. Returns 0 or negative errno. */
+static int fill_turns(int fd)
 {
-	if (e->given_fd < 0)
-		e->given_fd = fcntl(bpf_map__fd(bpf->maps.given), F_DUPFD_CLOEXEC, 0);
-	return e->given_fd < 0 ? -errno : 0;
+	for (uint32_t i = 0; i < SL_SECRETS; i++)
+		if (bpf_map_update_elem(fd, NULL, &i, BPF_ANY))
+			return -errno;
+	return 0;
+}
+
+/* Of the first object: the others use it. Returns 0 or negative errno. */
+static int keep_turns(struct key_events *e, const struct secret_event_bpf *bpf)
+{
+	int err;
+
+	if (e->turns_fd >= 0)
+		return 0;
+	err = fill_turns(bpf_map__fd(bpf->maps.turns));
+	if (err)
+		return err;
+	e->turns_fd = fcntl(bpf_map__fd(bpf->maps.turns), F_DUPFD_CLOEXEC, 0);
+	return e->turns_fd < 0 ? -errno : 0;
 }
 
 /* Instead of the oldest if there are many; events keep the program that they have. */
@@ -98,7 +116,7 @@ static int load(struct key_events *e, uint64_t cookie)
 	if (!err)
 		err = secret_event_bpf__load(bpf);
 	if (!err)
-		err = keep_given(e, bpf);
+		err = keep_turns(e, bpf);
 	if (!err)
 		err = keep_program(e, bpf, cookie);
 	secret_event_bpf__destroy(bpf);

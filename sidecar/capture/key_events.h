@@ -23,12 +23,13 @@ struct key_event_maps {
 	int filled;
 	int watched;
 	int bss;
+	int lost; /* .data.lost */
 };
 
 struct key_events {
 	struct key_event_maps maps;
 	uint32_t type; /* of the kernel's source of events */
-	int given_fd; /* map of the first program; -1: none was loaded */
+	int turns_fd; /* map of the first program; -1: none was loaded */
 	struct key_event_program {
 		uint64_t cookie;
 		int fd;

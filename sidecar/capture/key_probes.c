@@ -135,6 +135,7 @@ static int load_for_events(struct key_probes *p)
 		.filled = bpf_map__fd(p->bpf->maps.filled),
 		.watched = bpf_map__fd(p->bpf->maps.watched),
 		.bss = bpf_map__fd(p->bpf->maps.bss),
+		.lost = bpf_map__fd(p->bpf->maps.data_lost),
 	};
 	return key_events_init(&p->events, &maps);
 }
@@ -147,7 +148,7 @@ int key_probes_new(struct key_probes **ret_probes)
 
 	if (!p)
 		return -ENOMEM;
-	p->events.given_fd = -1;
+	p->events.turns_fd = -1;
 	err = find_layout(&p->layout);
 	if (err)
 		goto out;
@@ -282,5 +283,5 @@ void key_probes_secret_maps(const struct key_probes *p, int ret_fds[SECRET_RING_
 {
 	ret_fds[SECRET_RING_FILLED] = bpf_map__fd(p->bpf->maps.filled);
 	ret_fds[SECRET_RING_SECRETS] = bpf_map__fd(p->bpf->maps.secrets);
-	ret_fds[SECRET_RING_BSS] = bpf_map__fd(p->bpf->maps.bss);
+	ret_fds[SECRET_RING_LOST] = bpf_map__fd(p->bpf->maps.data_lost);
 }

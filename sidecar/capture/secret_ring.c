@@ -26,14 +26,16 @@ static int watch(struct secret_ring *r, int fd)
 	return 0;
 }
 
-/* Returns 0 or negative errno. */
-static int map_sections(struct secret_ring *r, const int fds[SECRET_RING_MAPS])
+static void close_all(struct secret_ring *r)
 {
-	r->secrets = mapped_section(fds[SECRET_RING_SECRETS], SECRETS_BYTES);
-	if (!r->secrets || madvise(r->secrets, SECRETS_BYTES, MADV_DONTDUMP))
-		return -errno;
-	r->bss = mapped_section(fds[SECRET_RING_BSS], sizeof(*r->bss));
-	return r->bss ? 0 : -errno;
+	mapped_close(&r->filled);
+	mapped_section_close(r->secrets, SECRETS_BYTES);
+	r->secrets = NULL;
+	if (r->wake_fd >= 0)
+		(void)close(r->wake_fd); /* nothing was written to it, nor to the next */
+	if (r->filled_fd >= 0)
+		(void)close(r->filled_fd);
+	r->wake_fd = r->filled_fd = -1;
 }
 
 int secret_ring_open(struct secret_ring *r, const int fds[SECRET_RING_MAPS])
@@ -41,26 +43,29 @@ int secret_ring_open(struct secret_ring *r, const int fds[SECRET_RING_MAPS])
 	int err;
 
 	*r = (struct secret_ring){.wake_fd = -1, .filled_fd = -1};
+	r->lost = mapped_section(fds[SECRET_RING_LOST], sizeof(*r->lost));
+	if (!r->lost)
+		return -errno;
 	err = mapped_open_ringbuf(&r->filled, fds[SECRET_RING_FILLED], SL_SECRETS_RING_BYTES);
 	if (!err)
 		err = watch(r, fds[SECRET_RING_FILLED]);
-	if (!err)
-		err = map_sections(r, fds);
+	if (!err) {
+		r->secrets = mapped_section(fds[SECRET_RING_SECRETS], SECRETS_BYTES);
+		if (!r->secrets || madvise(r->secrets, SECRETS_BYTES, MADV_DONTDUMP))
+			err = -errno;
+	}
 	if (err)
-		secret_ring_close(r);
+		close_all(r);
 	return err;
 }
 
 void secret_ring_close(struct secret_ring *r)
 {
-	mapped_close(&r->filled);
-	mapped_section_close(r->secrets, SECRETS_BYTES);
-	mapped_section_close((void *)r->bss, sizeof(*r->bss));
-	if (r->wake_fd > 0)
-		(void)close(r->wake_fd); /* nothing was written to it, nor to the next */
-	if (r->filled_fd > 0)
-		(void)close(r->filled_fd);
-	*r = (struct secret_ring){0};
+	if (!r->lost)
+		return;
+	close_all(r);
+	mapped_section_close((void *)r->lost, sizeof(*r->lost));
+	r->lost = NULL;
 }
 
 int secret_ring_fd(const struct secret_ring *r)
@@ -79,9 +84,7 @@ bool secret_ring_woken(struct secret_ring *r)
 
 uint64_t secret_ring_lost(const struct secret_ring *r)
 {
-	if (!r->bss)
-		return 0;
-	return r->bss->counters.lost_full + r->bss->counters.lost_memory + r->malformed;
+	return r->lost ? r->lost->lost.full + r->lost->lost.memory + r->malformed : 0;
 }
 
 /* A program may call its key-log function with anything. */

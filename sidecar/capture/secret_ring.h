@@ -20,29 +20,30 @@
 enum secret_ring_map {
 	SECRET_RING_FILLED,
 	SECRET_RING_SECRETS,
-	SECRET_RING_BSS, /* with the counters of the programs */
+	SECRET_RING_LOST, /* .data.lost of the programs */
 	SECRET_RING_MAPS,
 };
 
-struct secrets_bpf__bss;
+struct secrets_bpf__data_lost;
 
 struct secret_ring {
 	struct mapped filled;
-	struct sl_secret *secrets; /* SL_SECRETS elements */
-	const struct secrets_bpf__bss *bss; /* NULL: not open */
+	struct sl_secret *secrets; /* SL_SECRETS elements; NULL: not open */
+	const struct secrets_bpf__data_lost *lost; /* mapped also if the rest could not be */
 	int wake_fd; /* an epoll instance with filled_fd in it */
 	int filled_fd;
 	uint64_t malformed; /* secrets that were dropped */
 };
 
-/* The descriptors are borrowed for this call. Returns 0 or negative errno. */
+/* The descriptors are borrowed for this call. Returns 0 or negative errno: then it is not open, and
+ * only secret_ring_lost() and secret_ring_close() are allowed. */
 int secret_ring_open(struct secret_ring *r, const int fds[SECRET_RING_MAPS]);
-/* Accepts a zeroed one, and one that failed to be opened. */
+/* Accepts a zeroed one, and one that could not be opened. */
 void secret_ring_close(struct secret_ring *r);
 
 static inline bool secret_ring_is_open(const struct secret_ring *r)
 {
-	return r->bss;
+	return r->secrets;
 }
 
 /* Becomes readable when a secret comes and none waits: secret_ring_woken() is to be called then. */
@@ -50,7 +51,7 @@ int secret_ring_fd(const struct secret_ring *r);
 /* Returns true if so many secrets wait that they are to be taken now. */
 bool secret_ring_woken(struct secret_ring *r);
 
-/* Secrets that were not handed out, since the programs were loaded. Not open: 0. */
+/* Secrets that were not handed out, since the programs were loaded. Accepts a zeroed one. */
 uint64_t secret_ring_lost(const struct secret_ring *r);
 
 /* secret is overwritten after the call. */

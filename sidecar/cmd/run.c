@@ -147,6 +147,7 @@ static int make_engine(struct run *r)
 					 .route_cap = o->route_cap,
 					 .secrets = r->tls.secrets,
 					 .has_live_secrets = true,
+					 .on_secrets_needed = run_on_secrets_needed,
 					 .on_frame = run_on_frame,
 					 .on_unneeded = r->tls.secrets ? run_on_unneeded : NULL,
 					 .on_lists_wanted = run_on_lists_wanted,

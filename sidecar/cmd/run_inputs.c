@@ -22,7 +22,7 @@ void run_on_event(void *ctx, const struct event *ev)
 
 	if (ev->kind == EVENT_OPEN)
 		on_open(r, &ev->open);
-	tls_keys_event(&r->tls);
+	tls_keys_catch_up(&r->tls);
 	if (ev->kind != EVENT_DATA && log_has(LOG_LEVEL_DEBUG))
 		debug_log_event(ev);
 	if (ev->kind == EVENT_CLOSE) {
@@ -31,7 +31,6 @@ void run_on_event(void *ctx, const struct event *ev)
 	}
 	request_metrics_event(&r->requests, ev);
 	engine_event(r->engine, ev);
-	tls_keys_event(&r->tls);
 }
 
 void run_on_frame(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq)
@@ -49,6 +48,11 @@ void run_on_unneeded(void *ctx, uint64_t conn_id, enum sl_mute why)
 void run_on_lists_wanted(void *ctx)
 {
 	header_lists_agent_wanted(&((struct run *)ctx)->header_lists);
+}
+
+bool run_on_secrets_needed(void *ctx)
+{
+	return tls_keys_fetch(&((struct run *)ctx)->tls);
 }
 
 static void on_target(void *ctx, uint64_t number, const char *name)

@@ -69,6 +69,7 @@ void run_on_event(void *ctx, const struct event *ev);
 void run_on_frame(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq);
 void run_on_unneeded(void *ctx, uint64_t conn_id, enum sl_mute why);
 void run_on_lists_wanted(void *ctx);
+bool run_on_secrets_needed(void *ctx);
 
 extern const struct link_ops run_link_ops;
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Sessions of which one connection tries the secrets. */
+/* Sessions of which one connection tries the secrets at a time: the nearest ones. */
 #define TRIALS 256
 
 void tls_keys_begin(struct tls_stream *t, enum dir dir, enum tls_phase phase)
@@ -119,12 +119,18 @@ static struct nearest nearest_to(const struct tls_secrets *secrets, uint64_t tim
 	return n;
 }
 
-/* NULL: there are no more. */
+static uint64_t distance(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/* NULL: there are no more. The order of sessions is that of their times but for a moment. */
 static struct tls_session_secrets *nearest_next(struct nearest *n)
 {
 	struct tls_session_secrets *s = n->older;
 
-	if (!s || (n->newer && n->newer->added_ns - n->time_ns < n->time_ns - s->added_ns)) {
+	if (!s || (n->newer &&
+		   distance(n->newer->added_ns, n->time_ns) < distance(s->added_ns, n->time_ns))) {
 		s = n->newer;
 		n->newer = s ? s->newer : NULL;
 	} else {
@@ -152,23 +158,25 @@ static bool fits(const struct tls_stream *t, enum dir dir, const struct tls_sess
  */
 static void find_by_trial(struct tls_stream *t, enum dir dir, const struct tls_record *r)
 {
-	const struct tls_secrets *secrets = t->env->secrets;
+	const uint64_t turn = tls_secrets_turn(t->env->secrets, t->has_ech);
 	struct tls_session_secrets *s;
+	unsigned trials = 0;
 	struct nearest n;
 
-	if (!is_first_record(t, dir, r) || t->tried == tls_secrets_turn(secrets))
+	if (!is_first_record(t, dir, r) || t->tried >= turn)
 		return;
-	n = nearest_to(secrets, r->first_ns);
-	for (unsigned i = 0; i < TRIALS && (s = nearest_next(&n)); i++) {
+	n = nearest_to(t->env->secrets, r->first_ns);
+	while (trials < TRIALS && (s = nearest_next(&n))) {
 		if (s->turn <= t->tried || (!s->is_nameless && !t->has_ech))
 			continue;
-		t->env->trials++;
+		trials++;
 		if (fits(t, dir, s, r)) {
 			use(t, s);
-			return;
+			break;
 		}
 	}
-	t->tried = tls_secrets_turn(secrets);
+	t->env->trials += trials;
+	t->tried = turn;
 }
 
 static void find_secrets(struct tls_stream *t, enum dir dir, const struct tls_record *r)
@@ -177,6 +185,21 @@ static void find_secrets(struct tls_stream *t, enum dir dir, const struct tls_re
 		use(t, tls_secrets_find(t->env->secrets, t->client_random));
 	if (!t->secrets)
 		find_by_trial(t, dir, r);
+}
+
+bool tls_keys_find(struct tls_stream *t, bool may_try)
+{
+	bool has_first[2] = {false, false};
+
+	if (!t->secrets)
+		use(t, tls_secrets_find(t->env->secrets, t->client_random));
+	for (const struct tls_queued_record *h = t->queue.first; may_try && h && !t->secrets;
+	     h = h->next) {
+		if (!has_first[h->dir] && !h->is_fin)
+			find_by_trial(t, h->dir, &h->record);
+		has_first[h->dir] = true;
+	}
+	return t->secrets || t->tried >= tls_secrets_turn(t->env->secrets, t->has_ech);
 }
 
 static bool set_keys_12(struct tls_stream *t, enum dir dir)
@@ -223,17 +246,25 @@ static void establish(struct tls_stream *t)
 	tls_keys_forget(t);
 }
 
+static bool set_keys(struct tls_stream *t, enum dir dir, const struct tls_record *r)
+{
+	find_secrets(t, dir, r);
+	return t->version == TLS_1_2 ? set_keys_12(t, dir) : set_keys_13(t, dir);
+}
+
 enum tls_keys tls_keys_ensure(struct tls_stream *t, enum dir dir, const struct tls_record *r)
 {
+	const struct tls_env *env = t->env;
+
 	if (t->direction[dir].cipher.suite)
 		return TLS_KEYS_READY;
-	find_secrets(t, dir, r);
-	if (t->version == TLS_1_2 ? set_keys_12(t, dir) : set_keys_13(t, dir)) {
+	if (set_keys(t, dir, r) ||
+	    (env->fetch && env->fetch(env->fetch_ctx) && set_keys(t, dir, r))) {
 		if (has_all_keys(t))
 			establish(t);
 		return TLS_KEYS_READY;
 	}
-	if (!t->env->has_all_secrets)
+	if (!env->has_all_secrets)
 		return TLS_KEYS_AWAITED;
 	tls_stream_fail(t, TLS_FAIL_NO_SECRET);
 	return TLS_KEYS_NONE;

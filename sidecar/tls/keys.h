@@ -17,6 +17,12 @@ void tls_keys_begin(struct tls_stream *t, enum dir dir, enum tls_phase phase);
 /* Sets the keys for record r. r identifies the session if several sets of secrets are possible. */
 enum tls_keys tls_keys_ensure(struct tls_stream *t, enum dir dir, const struct tls_record *r);
 
+/*
+ * Of a stream that waits: looks for its session by name and, if it may, by trial, which counts in
+ * tls_env.trials. Returns whether it has one, or there is nothing that it has not tried.
+ */
+bool tls_keys_find(struct tls_stream *t, bool may_try);
+
 /* A KeyUpdate of TLS 1.3 was received. */
 void tls_keys_update(struct tls_stream *t, enum dir dir);
 

@@ -14,7 +14,8 @@ struct tls_secrets {
 	uint64_t dropped;
 	uint64_t now_ns;
 	uint64_t replaced; /* nameless sessions whose pointer was used again */
-	uint64_t turn;
+	uint64_t turn; /* the highest one, */
+	uint64_t nameless_turn; /* and that of nameless sessions */
 	/* Of a live table: */
 	struct tls_session_secrets *memory; /* owned: cap elements */
 	size_t fresh; /* of them, the first that was never used */
@@ -218,6 +219,8 @@ bool tls_secrets_add_nameless(struct tls_secrets *s, uint64_t process, uint64_t 
 	if (e) {
 		e->is_nameless = true;
 		e->seen |= BIT(kind);
+		if (e->turn > s->nameless_turn)
+			s->nameless_turn = e->turn;
 	}
 	return is_kept;
 }
@@ -266,9 +269,9 @@ struct tls_session_secrets *tls_secrets_newest(const struct tls_secrets *s)
 	return s->newest;
 }
 
-uint64_t tls_secrets_turn(const struct tls_secrets *s)
+uint64_t tls_secrets_turn(const struct tls_secrets *s, bool has_ech)
 {
-	return s->turn;
+	return has_ech ? s->turn : s->nameless_turn;
 }
 
 size_t tls_secrets_sessions(const struct tls_secrets *s)

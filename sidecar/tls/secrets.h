@@ -86,8 +86,8 @@ struct tls_session_secrets *tls_secrets_find(const struct tls_secrets *s,
 					     const uint8_t *client_random);
 /* The session that was added last; NULL: there is none. */
 struct tls_session_secrets *tls_secrets_newest(const struct tls_secrets *s);
-/* Sessions that can be found by trial from now on have a higher turn. */
-uint64_t tls_secrets_turn(const struct tls_secrets *s);
+/* The highest turn of those that can be found by trial: with ECH all, else the nameless ones. */
+uint64_t tls_secrets_turn(const struct tls_secrets *s, bool has_ech);
 
 /* A connection uses a session, or does not any more: then it may be gone. e may be NULL. */
 void tls_secrets_hold(struct tls_session_secrets *e);

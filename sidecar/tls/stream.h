@@ -79,6 +79,10 @@ struct tls_stats {
 struct tls_env {
 	struct tls_secrets *secrets;
 	bool has_all_secrets; /* no more secrets will come */
+	/* Adds secrets that exist by now, before a connection begins to wait. Returns whether there
+	 * were any. May be NULL. */
+	bool (*fetch)(void *ctx);
+	void *fetch_ctx;
 	struct tls_waiting waiting; /* connections that wait for secrets */
 	uint64_t trials; /* of secrets, to find those of a connection without a name */
 	struct tls_stats stats;
@@ -127,7 +131,7 @@ struct tls_stream {
 	enum tls_fail failure;
 	const struct tls_suite *suite;
 	struct tls_session_secrets *secrets; /* held; NULL: not found yet, or not needed any more */
-	uint64_t tried; /* tls_secrets_turn() when all that were there had been tried */
+	uint64_t tried; /* sessions up to this turn need not be tried (again) */
 	struct tls_wait wait; /* while secrets are missing, and all records are queued */
 	void *owner; /* of the stream, for whoever finds it among those that wait */
 	/* By enum dir: what was left of a body when the source was told; see decrypted.h. */

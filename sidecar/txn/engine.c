@@ -74,7 +74,9 @@ struct engine *engine_new(const struct engine_options *options, const char **ret
 		if (!e->env.tls)
 			goto fail;
 		*e->env.tls = (struct tls_env){.secrets = options->secrets,
-					       .has_all_secrets = !options->has_live_secrets};
+					       .has_all_secrets = !options->has_live_secrets,
+					       .fetch = options->on_secrets_needed,
+					       .fetch_ctx = options->source_ctx};
 	}
 	e->env.addresses = label_values_new(ADDRESS_CAP);
 	e->env.rpc_methods = label_values_new(options->route_cap);
@@ -176,10 +178,9 @@ void engine_add_secret(struct engine *e, const struct sl_secret *secret)
 		live_secrets_add(e->env.tls, secret);
 }
 
-void engine_resume_secrets(struct engine *e, uint64_t time_ns)
+bool engine_resume_secrets(struct engine *e, uint64_t time_ns)
 {
-	if (e->env.tls)
-		live_secrets_resume(e->env.tls, time_ns);
+	return !e->env.tls || live_secrets_resume(e->env.tls, time_ns);
 }
 
 /* Of one search among all connections. */

@@ -38,6 +38,9 @@ struct engine_options {
 	/* Secrets are added while connections wait for them: engine_add_secret(). Otherwise all are
 	 * added before the first event. */
 	bool has_live_secrets;
+	/* Of live ones: adds those that exist by now, and returns whether there were any. Called
+	 * from within engine_event(), with source_ctx. May be NULL. */
+	bool (*on_secrets_needed)(void *ctx);
 	/*
 	 * Answers segment_view.wants_frame_start: an HTTP/2 frame starts at seq. Of TLS: the bytes
 	 * up to seq are body. May be NULL.
@@ -159,8 +162,9 @@ void engine_event(void *ctx, const struct event *ev);
 
 /* Of a live table: a secret has come. The caller overwrites its copy. */
 void engine_add_secret(struct engine *e, const struct sl_secret *secret);
-/* Connections that waited for secrets that were added go on. */
-void engine_resume_secrets(struct engine *e, uint64_t time_ns);
+/* Connections that waited for secrets that were added go on. Returns false if it is to be called
+ * again a little later, even if none are added until then. */
+bool engine_resume_secrets(struct engine *e, uint64_t time_ns);
 /* A header list of a program that is observed, and where it belongs. */
 struct header_list {
 	struct endpoint ends[2]; /* of the connection, in any order */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "txn/live_secrets.h"
 
+#include "tls/keys.h"
 #include "txn/transport.h"
 
 /* From the records of a handshake to its secrets: a client may take its time. */
@@ -8,11 +9,10 @@
 /* From the secrets to the records, likewise; and the ring of records is read every 30 ms. */
 #define UNUSED_MAX_NS UINT64_C(30000000000)
 /*
- * Secrets without a name that waiting connections try at a time, each some 5 us: those of which no
- * secret will come try all that is new. It ends behind the connection that exceeds it; the next
- * time others are first.
+ * Secrets without a name that waiting connections try in one round, each some 5 us: those of which
+ * no secret will come try all that are new.
  */
-#define TRIALS_AT_ONCE 256
+#define TRIALS_MAX 256
 
 static const enum tls_secret kinds[SL_SECRET_KINDS] = {
 	[SL_SECRET_MASTER] = TLS_SECRET_MASTER,
@@ -36,14 +36,35 @@ void live_secrets_add(struct tls_env *env, const struct sl_secret *secret)
 					       value);
 }
 
-void live_secrets_resume(struct tls_env *env, uint64_t time_ns)
+/*
+ * All find theirs before any goes on, since both ends of a connection may be observed: a session is
+ * gone once nobody needs it. Returns false if some have not tried what is new.
+ */
+static bool find_all(struct tls_env *env)
 {
 	uint64_t before = env->trials;
+	bool is_whole = true;
 	struct tls_stream *t;
 
 	tls_waiting_begin(env);
-	while (env->trials - before < TRIALS_AT_ONCE && (t = tls_waiting_next(env, UINT64_MAX)))
-		transport_secrets(t->owner, time_ns);
+	while ((t = tls_waiting_next(env, UINT64_MAX))) {
+		bool may_try = env->trials - before < TRIALS_MAX;
+
+		is_whole &= tls_keys_find(t, may_try) || may_try;
+	}
+	return is_whole;
+}
+
+bool live_secrets_resume(struct tls_env *env, uint64_t time_ns)
+{
+	bool is_whole = find_all(env);
+	struct tls_stream *t;
+
+	tls_waiting_begin(env);
+	while ((t = tls_waiting_next(env, UINT64_MAX)))
+		if (t->secrets)
+			transport_secrets(t->owner, time_ns);
+	return is_whole;
 }
 
 unsigned live_secrets_expire(struct tls_env *env, uint64_t time_ns)
@@ -54,9 +75,7 @@ unsigned live_secrets_expire(struct tls_env *env, uint64_t time_ns)
 	tls_secrets_expire(env->secrets, time_ns,
 			   time_ns > UNUSED_MAX_NS ? time_ns - UNUSED_MAX_NS : 0);
 	tls_waiting_begin(env);
-	while (time_ns > WAIT_MAX_NS && (t = tls_waiting_next(env, time_ns - WAIT_MAX_NS))) {
-		transport_no_secrets(t->owner, time_ns);
-		expired++;
-	}
+	while (time_ns > WAIT_MAX_NS && (t = tls_waiting_next(env, time_ns - WAIT_MAX_NS)))
+		expired += transport_no_secrets(t->owner, time_ns);
 	return expired;
 }

@@ -87,12 +87,27 @@ static void check(struct conn *c, struct session *s, uint64_t time_ns)
 		end_session(c, s, why, time_ns);
 }
 
+/*
+ * If it waits for secrets, what has come may be among them. What comes next may be the end of its
+ * decryption: of a queue that is full, of bytes that were not copied.
+ */
+static void go_on(struct conn *c, struct session *s, uint64_t time_ns)
+{
+	if (!s->tls || !s->tls->wait.is_waiting)
+		return;
+	tls_stream_secrets(s->tls, &decrypted_sink, c);
+	check(c, s, time_ns);
+}
+
 static void pass_data(struct conn *c, struct session *s, enum dir dir,
 		      const struct segment_view *view, uint64_t time_ns)
 {
 	if (s->transport == TRANSPORT_PLAINTEXT) {
 		session_sink.bytes.data(c, dir, view, time_ns);
 	} else if (s->transport == TRANSPORT_TLS) {
+		go_on(c, s, time_ns);
+		if (!s->tls)
+			return;
 		tls_stream_data(s->tls, dir, view, time_ns, &decrypted_sink, c);
 		check(c, s, time_ns);
 		if (s->tls)
@@ -126,6 +141,9 @@ static void on_data(void *ctx, enum dir dir, const struct segment_view *view, ui
 static void miss(struct conn *c, struct session *s, enum dir dir, const struct segment_view *view,
 		 uint32_t len, bool is_lost, uint64_t time_ns)
 {
+	go_on(c, s, time_ns);
+	if (!s->tls)
+		return;
 	tls_stream_missing(s->tls, dir, view, len, is_lost, time_ns, &decrypted_sink, c);
 	check(c, s, time_ns);
 }
@@ -171,6 +189,7 @@ static void on_end(struct conn *c, enum conn_end how, uint64_t time_ns)
 {
 	struct session *s = session_of(c);
 
+	go_on(c, s, time_ns);
 	if (s->transport == TRANSPORT_TLS) {
 		tls_stream_end(s->tls);
 		how = s->tls->failure ? CONN_UNDECRYPTABLE : how;
@@ -183,18 +202,19 @@ static void on_end(struct conn *c, enum conn_end how, uint64_t time_ns)
 
 void transport_secrets(struct conn *c, uint64_t time_ns)
 {
-	struct session *s = session_of(c);
-
-	tls_stream_secrets(s->tls, &decrypted_sink, c);
-	check(c, s, time_ns);
+	go_on(c, session_of(c), time_ns);
 }
 
-void transport_no_secrets(struct conn *c, uint64_t time_ns)
+bool transport_no_secrets(struct conn *c, uint64_t time_ns)
 {
 	struct session *s = session_of(c);
 
+	go_on(c, s, time_ns);
+	if (!s->tls || !s->tls->wait.is_waiting)
+		return false;
 	tls_stream_end(s->tls); /* it has held records, which nobody can decrypt */
 	check(c, s, time_ns);
+	return true;
 }
 
 const struct conn_sink transport_sink = {

@@ -20,9 +20,10 @@ enum transport {
 	TRANSPORT_ENDED,
 };
 
-/* For a TLS connection that waits for secrets: some were added; or none will come. */
+/* For a TLS connection that waits for secrets: some were added; or it is given up, unless its own
+ * are among those that were. Returns whether it was. */
 void transport_secrets(struct conn *c, uint64_t time_ns);
-void transport_no_secrets(struct conn *c, uint64_t time_ns);
+bool transport_no_secrets(struct conn *c, uint64_t time_ns);
 
 /* For the table of connections, where session_env.tls is set. */
 extern const struct conn_sink transport_sink;

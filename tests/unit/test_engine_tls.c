@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TLS connections of the live source: secrets come while connections wait for them. */
+/* TLS connections of the live source: which of them are needed, and how far. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,179 +8,11 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "tls_peer.h"
-#include "wire.h"
+#include "tls_observer.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const uint16_t suites[] = {0x1301, 0xc02f};
-
-static const char response[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
-
-static struct tls_peer peer; /* large */
-
-/* An engine that gets secrets while it runs, and what it reports. */
-struct observer {
-	struct tls_secrets *secrets;
-	struct engine *engine;
-	struct text log;
-	uint64_t now_ns;
-	uint64_t unneeded_id; /* the last one that was reported */
-	enum sl_mute unneeded;
-	unsigned reports;
-	uint32_t body_seq; /* of the last answer about a body */
-	unsigned answers;
-};
-
-static const struct txn_sink sink = {.needs = TXN_NEED_TARGET, .done = wire_log};
-
-static void on_unneeded(void *ctx, uint64_t conn_id, enum sl_mute why)
-{
-	struct observer *o = ctx;
-
-	o->unneeded_id = conn_id;
-	o->unneeded = why;
-	o->reports++;
-}
-
-static void on_frame(void *ctx, uint64_t conn_id, enum dir dir, uint32_t seq)
-{
-	struct observer *o = ctx;
-
-	assert_int_equal(conn_id, 1);
-	assert_int_equal(dir, DIR_EGRESS);
-	o->body_seq = seq;
-	o->answers++;
-}
-
-static void observer_begin(struct observer *o)
-{
-	const char *error = NULL;
-
-	memset(o, 0, sizeof(*o));
-	o->now_ns = 1000000000;
-	o->secrets = tls_secrets_new_live(16);
-	assert_non_null(o->secrets);
-	o->engine = engine_new(&(struct engine_options){.conn_cap = 10,
-							.memory_cap = 4 << 20,
-							.route_cap = 10,
-							.secrets = o->secrets,
-							.has_live_secrets = true,
-							.on_unneeded = on_unneeded,
-							.on_frame = on_frame,
-							.source_ctx = o},
-			       &error);
-	assert_non_null(o->engine);
-	text_init(&o->log);
-	assert_int_equal(engine_add_sink(o->engine, &sink, &o->log), 0);
-}
-
-static void observer_end(struct observer *o)
-{
-	engine_free(o->engine);
-	text_release(&o->log);
-	tls_secrets_free(o->secrets);
-}
-
-/* The segments of the peers from the one with this index on, seen by the server. */
-static void play(struct wire *w, size_t from)
-{
-	for (size_t i = from; i < peer.segments; i++)
-		wire_record(w, peer.order[i].side ? DIR_EGRESS : DIR_INGRESS,
-			    (struct span){(const char *)peer.wire[peer.order[i].side] +
-						  peer.order[i].from,
-					  peer.order[i].len},
-			    0, false, false);
-}
-
-static void tell(struct observer *o)
-{
-	static const enum tls_secret kinds[SL_SECRET_KINDS] = {
-		[SL_SECRET_MASTER] = TLS_SECRET_MASTER,
-		[SL_SECRET_CLIENT_HANDSHAKE] = TLS_SECRET_CLIENT_HANDSHAKE,
-		[SL_SECRET_SERVER_HANDSHAKE] = TLS_SECRET_SERVER_HANDSHAKE,
-		[SL_SECRET_CLIENT_TRAFFIC] = TLS_SECRET_CLIENT_TRAFFIC,
-		[SL_SECRET_SERVER_TRAFFIC] = TLS_SECRET_SERVER_TRAFFIC,
-	};
-	bool is_13 = tls_suite_is_tls13(peer.suite);
-
-	for (unsigned kind = 0; kind < SL_SECRET_KINDS; kind++) {
-		struct sl_secret secret = {.kind = (uint8_t)kind, .has_random = 1};
-
-		if ((kind == SL_SECRET_MASTER) == is_13)
-			continue;
-		secret.len = (uint8_t)(is_13 ? peer_hash_bytes(&peer) : TLS_MASTER_BYTES);
-		memcpy(secret.client_random, peer.client_random, TLS_RANDOM_BYTES);
-		memcpy(secret.value, peer.secret[kinds[kind]], secret.len);
-		secret.time_ns = ++o->now_ns;
-		engine_add_secret(o->engine, &secret);
-	}
-	engine_resume_secrets(o->engine, ++o->now_ns);
-}
-
-static struct wire open_server(struct observer *o, uint64_t id)
-{
-	struct wire w = wire_new(o->engine, &o->now_ns, id);
-
-	wire_open(&w, ROLE_SERVER);
-	return w;
-}
-
-static void hello_with_request(uint16_t suite)
-{
-	tls_peer_hello(&peer, suite, 0, NULL);
-	tls_peer_data(&peer, true, tls_peer_request, sizeof(tls_peer_request) - 1);
-}
-
-static void test_late_secrets(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < COUNT(suites); i++) {
-		struct observer o;
-		struct wire w;
-
-		observer_begin(&o);
-		w = open_server(&o, 1);
-		assert_false(engine_awaits_secrets(o.engine));
-		hello_with_request(suites[i]);
-		tls_peer_data(&peer, false, response, sizeof(response) - 1);
-		play(&w, 0);
-		assert_true(engine_awaits_secrets(o.engine));
-		assert_string_equal(o.log.ptr, "");
-		tell(&o);
-		assert_false(engine_awaits_secrets(o.engine));
-		assert_string_equal(o.log.ptr, "GET /a 200 0/5\n");
-		wire_close(&w, false);
-		assert_int_equal(engine_stats(o.engine)->tls.failed[TLS_FAIL_NO_SECRET], 0);
-		for (int version = 0; version < TLS_HANDSHAKE_VERSIONS; version++)
-			assert_int_equal(
-				engine_stats(o.engine)->tls.handshakes[DIR_INGRESS][version],
-				version == tls_suite_is_tls13(peer.suite));
-		observer_end(&o);
-	}
-}
-
-/* The queue does not overflow, which would end the decryption. */
-static void test_filling_queue(void **state)
-{
-	static char body[TLS_RECORD_QUEUE_MAX / 2 / 8];
-	struct observer o;
-	struct wire w;
-
-	(void)state;
-	observer_begin(&o);
-	w = open_server(&o, 1);
-	hello_with_request(0x1301);
-	for (size_t i = 0; i < 8; i++) {
-		size_t at = peer.segments;
-
-		tls_peer_data(&peer, false, body, sizeof(body));
-		play(&w, i ? at : 0);
-	}
-	tell(&o);
-	assert_int_equal(engine_stats(o.engine)->tls.failed[TLS_FAIL_HELD], 0);
-	observer_end(&o);
-}
 
 /* What both sides send in turns, the client first. */
 struct talk {
@@ -261,7 +93,8 @@ static void test_unneeded(void **state)
 			assert_int_equal(o.unneeded_id, 1);
 			assert_int_equal(tls_secrets_sessions(o.secrets), 0);
 			tls_peer_data(&peer, true, tls_peer_request, sizeof(tls_peer_request) - 1);
-			tls_peer_data(&peer, false, response, sizeof(response) - 1);
+			tls_peer_data(&peer, false, tls_observer_response,
+				      sizeof(tls_observer_response) - 1);
 			play(&w, from);
 			assert_int_equal(o.log.len, log_len);
 			wire_mute(&w, talk->want);
@@ -314,8 +147,8 @@ static void test_starttls(void **state)
 }
 
 /*
- * A response with this head has passed. The source is told how far its body, or chunk of `left`
- * bytes, reaches at least; with left 0, nothing.
+ * A tls_observer_response with this head has passed. The source is told how far its body, or chunk
+ * of `left` bytes, reaches at least; with left 0, nothing.
  */
 static void check_long_body(uint16_t suite, unsigned flags, const char *head, uint64_t left)
 {
@@ -373,9 +206,11 @@ static void test_long_bodies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_late_secrets), cmocka_unit_test(test_filling_queue),
-		cmocka_unit_test(test_unneeded),     cmocka_unit_test(test_dark),
-		cmocka_unit_test(test_starttls),     cmocka_unit_test(test_long_bodies),
+
+		cmocka_unit_test(test_unneeded),
+		cmocka_unit_test(test_dark),
+		cmocka_unit_test(test_starttls),
+		cmocka_unit_test(test_long_bodies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

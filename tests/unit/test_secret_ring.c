@@ -16,7 +16,7 @@
 struct world {
 	struct secret_ring ring;
 	struct sl_secret secrets[SL_SECRETS];
-	struct secrets_bpf__bss bss;
+	struct secrets_bpf__data_lost lost;
 	uint64_t consumed;
 	uint64_t produced;
 	char records[SL_SECRETS_RING_BYTES];
@@ -31,7 +31,7 @@ static int set_up(void **state)
 
 	memset(&w, 0, sizeof(w));
 	w.ring.secrets = w.secrets;
-	w.ring.bss = &w.bss;
+	w.ring.lost = &w.lost;
 	w.ring.filled = (struct mapped){.data = w.records,
 					.mask = sizeof(w.records) - 1,
 					.consumed = &w.consumed,
@@ -117,12 +117,29 @@ static void test_full(void **state)
 	for (unsigned i = 0; i < SL_SECRETS; i++)
 		assert_true(fill(w, SL_SECRET_MASTER, 48, 1));
 	assert_false(fill(w, SL_SECRET_MASTER, 48, 1));
-	w->bss.counters.lost_full = 1;
-	w->bss.counters.lost_memory = 2;
+	w->lost.lost.full = 1;
+	w->lost.lost.memory = 2;
 	assert_int_equal(secret_ring_take(&w->ring, on_secret, w), SL_SECRETS);
 	assert_true(is_clean(w));
 	assert_true(fill(w, SL_SECRET_MASTER, 48, 1));
 	assert_int_equal(secret_ring_lost(&w->ring), 3);
+}
+
+static void on_secret_fill(void *ctx, const struct sl_secret *secret)
+{
+	on_secret(ctx, secret);
+	(void)fill(ctx, SL_SECRET_MASTER, 48, 1); /* in the element behind */
+}
+
+/* Programs that shake hands faster than secrets are taken do not keep the reader for ever. */
+static void test_no_end(void **state)
+{
+	struct world *w = *state;
+
+	assert_true(fill(w, SL_SECRET_MASTER, 48, 1));
+	assert_int_equal(secret_ring_take(&w->ring, on_secret_fill, w), SL_SECRETS);
+	assert_int_equal(secret_ring_take(&w->ring, on_secret, w), 1);
+	assert_true(is_clean(w));
 }
 
 /* A program may call its key-log function with any label, and a length that does not belong to it;
@@ -146,21 +163,29 @@ static void test_malformed(void **state)
 	assert_int_equal(secret_ring_lost(&w->ring), 6);
 }
 
+/* What the programs have lost is known even if the rest cannot be mapped. */
 static void test_wrong_descriptors(void **state)
 {
+	const struct secrets_bpf__data_lost lost = {{3, 4}};
 	struct secret_ring ring;
 	int fds[SECRET_RING_MAPS];
+	int fd = memfd_create("map", MFD_CLOEXEC); /* of which nobody can be woken */
 
 	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, sysconf(_SC_PAGESIZE)), 0);
+	assert_int_equal(pwrite(fd, &lost, sizeof(lost), 0), sizeof(lost));
 	for (size_t i = 0; i < SECRET_RING_MAPS; i++)
 		fds[i] = -1;
 	assert_int_equal(secret_ring_open(&ring, fds), -EBADF);
 	assert_false(secret_ring_is_open(&ring));
 	assert_int_equal(secret_ring_lost(&ring), 0);
-	fds[SECRET_RING_FILLED] = memfd_create("filled", MFD_CLOEXEC); /* nothing to wait for */
-	assert_true(fds[SECRET_RING_FILLED] >= 0);
+	secret_ring_close(&ring);
+	fds[SECRET_RING_LOST] = fds[SECRET_RING_FILLED] = fd;
 	assert_int_equal(secret_ring_open(&ring, fds), -EPERM);
-	assert_int_equal(close(fds[SECRET_RING_FILLED]), 0);
+	assert_false(secret_ring_is_open(&ring));
+	assert_int_equal(secret_ring_lost(&ring), 7);
+	assert_int_equal(close(fd), 0);
 	secret_ring_close(&ring);
 }
 
@@ -169,6 +194,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_taken_secrets, set_up),
 		cmocka_unit_test_setup(test_full, set_up),
+		cmocka_unit_test_setup(test_no_end, set_up),
 		cmocka_unit_test_setup(test_malformed, set_up),
 		cmocka_unit_test(test_wrong_descriptors),
 	};
