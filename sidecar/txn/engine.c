@@ -47,6 +47,7 @@ const char *engine_list_name(unsigned what)
 		[HTTP2_RECALLED_DROPPED] = "dropped",
 		[ENGINE_LIST_NO_CONNECTION] = "no_connection",
 		[ENGINE_LIST_AMBIGUOUS] = "ambiguous",
+		[ENGINE_LIST_TOO_MANY] = "too_many",
 	};
 
 	return names[what];

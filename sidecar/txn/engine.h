@@ -82,6 +82,8 @@ const char *engine_lost_name(enum engine_lost why);
 enum engine_list {
 	ENGINE_LIST_NO_CONNECTION = HTTP2_RECALLED_MAX, /* of none whose fields are unknown */
 	ENGINE_LIST_AMBIGUOUS, /* of one of two, in different networks */
+	/* None was asked for: a head with unknown fields, while too many connections want lists. */
+	ENGINE_LIST_TOO_MANY,
 	ENGINE_LIST_MAX,
 };
 

@@ -124,8 +124,10 @@ static __attribute__((cold)) void on_unknown_field(struct http2_session *h, stru
 		env->wanting.count++;
 		env->on_lists_wanted(env->source_ctx);
 	}
-	if (!w->conn)
+	if (!w->conn) {
+		env->stats.header_lists[ENGINE_LIST_TOO_MANY]++;
 		return;
+	}
 	http2_recall(&h->parser[0], env->stats.header_lists);
 	http2_recall(&h->parser[1], env->stats.header_lists);
 }
