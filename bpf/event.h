@@ -188,8 +188,10 @@ enum sl_secret_kind {
 #define SL_SECRET_MAX 48
 /* Secrets that wait for user space at once. */
 #define SL_SECRETS 1024
-/* The ring that says which: a record takes 16 bytes. */
-#define SL_SECRETS_RING_BYTES (16 * SL_SECRETS)
+/* The ring that says which: a multiple of any page size. A record takes 16 bytes. */
+#define SL_SECRETS_RING_BYTES 65536
+/* With so many bytes of records there are to be taken at once. */
+#define SL_SECRETS_MANY_BYTES (16 * SL_SECRETS / 2)
 
 /* Cgroups whose processes are probed. */
 #define SL_WATCHED_MAX 64

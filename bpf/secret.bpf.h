@@ -140,10 +140,10 @@ static __always_inline __u32 read_kind(__u64 registers[16], __u64 cookie, bool m
 	return *len == 32 || *len == 48 ? kind_of(label) : SL_SECRET_KINDS;
 }
 
-/* User space is woken by the first of many secrets, and by each once half of the ring is used. */
+/* User space is woken by the first of many secrets, and by each once half of the elements are. */
 static __always_inline __u64 wake_flags(void)
 {
-	return bpf_ringbuf_query(&filled, BPF_RB_AVAIL_DATA) >= SL_SECRETS_RING_BYTES / 2
+	return bpf_ringbuf_query(&filled, BPF_RB_AVAIL_DATA) >= SL_SECRETS_MANY_BYTES
 		       ? BPF_RB_FORCE_WAKEUP
 		       : 0;
 }

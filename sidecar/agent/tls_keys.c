@@ -59,17 +59,22 @@ static void set_ring_timer(struct tls_keys_agent *a)
 /* Adds the secrets that there are. Returns whether there were any. */
 static bool take(struct tls_keys_agent *a)
 {
-	if (!secret_ring_is_open(&a->ring) || !secret_ring_take(&a->ring, on_secret, a))
-		return false;
-	set_timer(a);
-	return true;
+	unsigned count = 0;
+
+	if (secret_ring_is_open(&a->ring))
+		count = secret_ring_take(&a->ring, on_secret, a);
+	if (count)
+		set_timer(a);
+	if (count == SL_SECRETS) /* there may be more, which wake nobody */
+		set_ring_timer(a);
+	return count;
 }
 
 /* Also for those that were left out the last time. */
 static void take_and_resume(struct tls_keys_agent *a)
 {
 	(void)take(a);
-	if (engine_awaits_secrets(a->engine) && !engine_resume_secrets(a->engine, uv_hrtime()))
+	if (a->secrets && !engine_resume_secrets(a->engine, uv_hrtime()))
 		set_ring_timer(a);
 }
 
@@ -157,6 +162,7 @@ void tls_keys_open(struct tls_keys_agent *a, const int fds[SECRET_RING_MAPS])
 	if (err) /* connections find theirs all the same */
 		log_warn("tls: secrets wake nobody (%s)", uv_strerror(err));
 	(void)take(a);
+	set_ring_timer(a); /* for those that wait */
 }
 
 void tls_keys_opened(struct tls_keys_agent *a)
@@ -172,11 +178,12 @@ void tls_keys_catch_up(struct tls_keys_agent *a)
 
 bool tls_keys_fetch(struct tls_keys_agent *a)
 {
-	if (!take(a))
-		return false;
-	if (engine_awaits_secrets(a->engine))
+	bool has_taken = take(a);
+
+	if (has_taken && engine_awaits_secrets(a->engine))
 		set_ring_timer(a); /* for the others */
-	return true;
+	set_timer(a); /* otherwise the one that needs them begins to wait */
+	return has_taken;
 }
 
 void tls_keys_reach(struct tls_keys_agent *a, enum tls_reach reach, uint32_t probes)

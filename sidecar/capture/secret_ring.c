@@ -79,7 +79,7 @@ bool secret_ring_woken(struct secret_ring *r)
 
 	/* Consumes the pending event, if any. */
 	(void)epoll_wait(r->wake_fd, &event, 1, 0);
-	return mapped_produced(&r->filled) - r->filled.at >= SL_SECRETS_RING_BYTES / 2;
+	return mapped_produced(&r->filled) - r->filled.at >= SL_SECRETS_MANY_BYTES;
 }
 
 uint64_t secret_ring_lost(const struct secret_ring *r)

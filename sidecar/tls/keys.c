@@ -97,8 +97,10 @@ static bool is_first_record(const struct tls_stream *t, enum dir dir, const stru
 
 	if (d->number != 0 || !tls_record_is_complete(r))
 		return false;
-	return t->version == TLS_1_2 ? d->phase == TLS_PHASE_TRAFFIC
-				     : !is_client(t, dir) && d->phase == TLS_PHASE_HANDSHAKE;
+	if (t->version == TLS_1_2)
+		return d->phase == TLS_PHASE_TRAFFIC;
+	return !is_client(t, dir) && d->phase == TLS_PHASE_HANDSHAKE &&
+	       r->header[0] == TLS_APPLICATION_DATA;
 }
 
 /* Sessions in the order of their distance in time from a moment. */
@@ -175,31 +177,28 @@ static void find_by_trial(struct tls_stream *t, enum dir dir, const struct tls_r
 			break;
 		}
 	}
-	t->env->trials += trials;
+	t->env->trials += trials ? trials : 1; /* to look is not free either */
 	t->tried = turn;
 }
 
-static void find_secrets(struct tls_stream *t, enum dir dir, const struct tls_record *r)
+static void find_by_name(struct tls_stream *t)
 {
 	if (!t->secrets)
 		use(t, tls_secrets_find(t->env->secrets, t->client_random));
-	if (!t->secrets)
-		find_by_trial(t, dir, r);
 }
 
 bool tls_keys_find(struct tls_stream *t, bool may_try)
 {
 	bool has_first[2] = {false, false};
 
-	if (!t->secrets)
-		use(t, tls_secrets_find(t->env->secrets, t->client_random));
+	find_by_name(t);
 	for (const struct tls_queued_record *h = t->queue.first; may_try && h && !t->secrets;
 	     h = h->next) {
 		if (!has_first[h->dir] && !h->is_fin)
 			find_by_trial(t, h->dir, &h->record);
 		has_first[h->dir] = true;
 	}
-	return t->secrets || t->tried >= tls_secrets_turn(t->env->secrets, t->has_ech);
+	return t->secrets || may_try || t->tried >= tls_secrets_turn(t->env->secrets, t->has_ech);
 }
 
 static bool set_keys_12(struct tls_stream *t, enum dir dir)
@@ -243,28 +242,44 @@ static void establish(struct tls_stream *t)
 
 	t->env->stats.handshakes[t->client][version] += !t->is_established;
 	t->is_established = true;
-	tls_keys_forget(t);
+	/* Another one that waits may be the other end of this connection. */
+	if (t->env->waiting.count)
+		tls_secrets_release_used(t->env->secrets, t->secrets);
+	else
+		tls_secrets_release(t->env->secrets, t->secrets);
+	t->secrets = NULL;
 }
 
-static bool set_keys(struct tls_stream *t, enum dir dir, const struct tls_record *r)
+static bool set_keys(struct tls_stream *t, enum dir dir)
 {
-	find_secrets(t, dir, r);
 	return t->version == TLS_1_2 ? set_keys_12(t, dir) : set_keys_13(t, dir);
+}
+
+/* By name, then among those that come now, then by trial, which takes longer. */
+static bool find_keys(struct tls_stream *t, enum dir dir, const struct tls_record *r)
+{
+	const struct tls_env *env = t->env;
+
+	find_by_name(t);
+	if (set_keys(t, dir))
+		return true;
+	if (env->fetch && env->fetch(env->fetch_ctx))
+		find_by_name(t);
+	if (!t->secrets)
+		find_by_trial(t, dir, r);
+	return set_keys(t, dir);
 }
 
 enum tls_keys tls_keys_ensure(struct tls_stream *t, enum dir dir, const struct tls_record *r)
 {
-	const struct tls_env *env = t->env;
-
 	if (t->direction[dir].cipher.suite)
 		return TLS_KEYS_READY;
-	if (set_keys(t, dir, r) ||
-	    (env->fetch && env->fetch(env->fetch_ctx) && set_keys(t, dir, r))) {
+	if (find_keys(t, dir, r)) {
 		if (has_all_keys(t))
 			establish(t);
 		return TLS_KEYS_READY;
 	}
-	if (!env->has_all_secrets)
+	if (!t->env->has_all_secrets)
 		return TLS_KEYS_AWAITED;
 	tls_stream_fail(t, TLS_FAIL_NO_SECRET);
 	return TLS_KEYS_NONE;

@@ -19,7 +19,7 @@ enum tls_keys tls_keys_ensure(struct tls_stream *t, enum dir dir, const struct t
 
 /*
  * Of a stream that waits: looks for its session by name and, if it may, by trial, which counts in
- * tls_env.trials. Returns whether it has one, or there is nothing that it has not tried.
+ * tls_env.trials. Returns false if there are some that it has not tried.
  */
 bool tls_keys_find(struct tls_stream *t, bool may_try);
 

@@ -16,6 +16,7 @@ struct tls_secrets {
 	uint64_t replaced; /* nameless sessions whose pointer was used again */
 	uint64_t turn; /* the highest one, */
 	uint64_t nameless_turn; /* and that of nameless sessions */
+	bool has_used; /* some sessions wait for tls_secrets_end_used() */
 	/* Of a live table: */
 	struct tls_session_secrets *memory; /* owned: cap elements */
 	size_t fresh; /* of them, the first that was never used */
@@ -94,7 +95,7 @@ static void make_room(struct tls_secrets *s)
 	while (e && e->users)
 		e = e->newer;
 	if (e) {
-		s->dropped++;
+		s->dropped += !e->is_used;
 		remove_session(s, e);
 	}
 }
@@ -231,10 +232,9 @@ void tls_secrets_hold(struct tls_session_secrets *e)
 		e->users++;
 }
 
-void tls_secrets_release(struct tls_secrets *s, struct tls_session_secrets *e)
+/* Nobody needs it. It is gone, or keeps its name alone. */
+static void end_session(struct tls_secrets *s, struct tls_session_secrets *e)
 {
-	if (!e || --e->users > 0 || !s->memory)
-		return;
 	if (!e->is_nameless || e->is_replaced || is_complete(e)) {
 		remove_session(s, e);
 		return;
@@ -242,6 +242,33 @@ void tls_secrets_release(struct tls_secrets *s, struct tls_session_secrets *e)
 	explicit_bzero(e->value, sizeof(e->value));
 	memset(e->len, 0, sizeof(e->len));
 	e->has_ended = true;
+	e->is_used = false;
+}
+
+void tls_secrets_release(struct tls_secrets *s, struct tls_session_secrets *e)
+{
+	if (e && --e->users == 0 && s->memory)
+		end_session(s, e);
+}
+
+void tls_secrets_release_used(struct tls_secrets *s, struct tls_session_secrets *e)
+{
+	if (e && --e->users == 0 && s->memory)
+		e->is_used = s->has_used = true;
+}
+
+void tls_secrets_end_used(struct tls_secrets *s)
+{
+	struct tls_session_secrets *e = s->has_used ? s->newest : NULL;
+
+	s->has_used = false;
+	while (e) {
+		struct tls_session_secrets *older = e->older;
+
+		if (e->is_used && !e->users) /* else its user ends it */
+			end_session(s, e);
+		e = older;
+	}
 }
 
 void tls_secrets_expire(struct tls_secrets *s, uint64_t now_ns, uint64_t before_ns)

@@ -43,6 +43,7 @@ struct tls_session_secrets {
 	/* Of a nameless session: */
 	bool is_replaced; /* its pointer stands for another session now */
 	bool has_ended; /* no connection needs it: no values are kept */
+	bool is_used; /* see tls_secrets_release_used() */
 	uint8_t seen; /* the kinds that have come, one bit for each enum tls_secret */
 	uint64_t added_ns; /* by the time of the table */
 	uint64_t turn; /* of the secret by which it is found by trial; 0: that has not come */
@@ -92,6 +93,13 @@ uint64_t tls_secrets_turn(const struct tls_secrets *s, bool has_ech);
 /* A connection uses a session, or does not any more: then it may be gone. e may be NULL. */
 void tls_secrets_hold(struct tls_session_secrets *e);
 void tls_secrets_release(struct tls_secrets *s, struct tls_session_secrets *e);
+
+/*
+ * Likewise, if another connection that will use the session may not have looked for it yet: it is
+ * kept until tls_secrets_end_used(), before which all look.
+ */
+void tls_secrets_release_used(struct tls_secrets *s, struct tls_session_secrets *e);
+void tls_secrets_end_used(struct tls_secrets *s);
 
 /* Of a live table: the time now; what was added before `before_ns` and nobody uses is overwritten.
  */

@@ -36,10 +36,7 @@ void live_secrets_add(struct tls_env *env, const struct sl_secret *secret)
 					       value);
 }
 
-/*
- * All find theirs before any goes on, since both ends of a connection may be observed: a session is
- * gone once nobody needs it. Returns false if some have not tried what is new.
- */
+/* Returns false if some have not tried what is new. */
 static bool find_all(struct tls_env *env)
 {
 	uint64_t before = env->trials;
@@ -47,19 +44,19 @@ static bool find_all(struct tls_env *env)
 	struct tls_stream *t;
 
 	tls_waiting_begin(env);
-	while ((t = tls_waiting_next(env, UINT64_MAX))) {
-		bool may_try = env->trials - before < TRIALS_MAX;
-
-		is_whole &= tls_keys_find(t, may_try) || may_try;
-	}
+	while ((t = tls_waiting_next(env, UINT64_MAX)))
+		is_whole &= tls_keys_find(t, env->trials - before < TRIALS_MAX);
 	return is_whole;
 }
 
+/* All find theirs before any goes on: both ends of a connection may be observed. */
 bool live_secrets_resume(struct tls_env *env, uint64_t time_ns)
 {
 	bool is_whole = find_all(env);
 	struct tls_stream *t;
 
+	if (is_whole)
+		tls_secrets_end_used(env->secrets);
 	tls_waiting_begin(env);
 	while ((t = tls_waiting_next(env, UINT64_MAX)))
 		if (t->secrets)
@@ -74,8 +71,10 @@ unsigned live_secrets_expire(struct tls_env *env, uint64_t time_ns)
 
 	tls_secrets_expire(env->secrets, time_ns,
 			   time_ns > UNUSED_MAX_NS ? time_ns - UNUSED_MAX_NS : 0);
+	if (time_ns <= WAIT_MAX_NS)
+		return 0;
 	tls_waiting_begin(env);
-	while (time_ns > WAIT_MAX_NS && (t = tls_waiting_next(env, time_ns - WAIT_MAX_NS)))
-		expired += transport_no_secrets(t->owner, time_ns);
+	while ((t = tls_waiting_next(env, time_ns - WAIT_MAX_NS)))
+		expired += transport_no_secrets(t->owner, time_ns - WAIT_MAX_NS, time_ns);
 	return expired;
 }

@@ -180,6 +180,9 @@ static void on_fin(void *ctx, enum dir dir, const struct segment_view *view, uin
 	if (s->transport <= TRANSPORT_PLAINTEXT) {
 		session_sink.bytes.fin(c, dir, view, time_ns);
 	} else if (s->transport == TRANSPORT_TLS) {
+		go_on(c, s, time_ns);
+		if (!s->tls)
+			return;
 		tls_stream_fin(s->tls, dir, view, time_ns, &decrypted_sink, c);
 		check(c, s, time_ns);
 	}
@@ -189,7 +192,9 @@ static void on_end(struct conn *c, enum conn_end how, uint64_t time_ns)
 {
 	struct session *s = session_of(c);
 
-	go_on(c, s, time_ns);
+	/* It may be evicted while another one's plaintext is read: nothing is decrypted then. */
+	if (how != CONN_EVICTED && how != CONN_EVICTED_MEMORY)
+		go_on(c, s, time_ns);
 	if (s->transport == TRANSPORT_TLS) {
 		tls_stream_end(s->tls);
 		how = s->tls->failure ? CONN_UNDECRYPTABLE : how;
@@ -205,12 +210,12 @@ void transport_secrets(struct conn *c, uint64_t time_ns)
 	go_on(c, session_of(c), time_ns);
 }
 
-bool transport_no_secrets(struct conn *c, uint64_t time_ns)
+bool transport_no_secrets(struct conn *c, uint64_t before_ns, uint64_t time_ns)
 {
 	struct session *s = session_of(c);
 
 	go_on(c, s, time_ns);
-	if (!s->tls || !s->tls->wait.is_waiting)
+	if (!s->tls || !s->tls->wait.is_waiting || s->tls->wait.since_ns >= before_ns)
 		return false;
 	tls_stream_end(s->tls); /* it has held records, which nobody can decrypt */
 	check(c, s, time_ns);

@@ -20,10 +20,13 @@ enum transport {
 	TRANSPORT_ENDED,
 };
 
-/* For a TLS connection that waits for secrets: some were added; or it is given up, unless its own
- * are among those that were. Returns whether it was. */
+/* For a TLS connection that waits for secrets: some were added. */
 void transport_secrets(struct conn *c, uint64_t time_ns);
-bool transport_no_secrets(struct conn *c, uint64_t time_ns);
+/*
+ * Likewise: it is given up, unless those that were added open the record that has waited since
+ * before before_ns. Returns whether it was.
+ */
+bool transport_no_secrets(struct conn *c, uint64_t before_ns, uint64_t time_ns);
 
 /* For the table of connections, where session_env.tls is set. */
 extern const struct conn_sink transport_sink;

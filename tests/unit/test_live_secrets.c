@@ -136,6 +136,117 @@ static void test_both_ends(void **state)
 	}
 }
 
+enum source { BY_FETCH, IN_TABLE, IN_TABLE_NAMELESS };
+
+/* The first end goes on with an event of its own: what it has used up is still there for the other,
+ * until the next round, and not behind it. */
+static void check_both_ends_by_event(enum source source, bool is_close)
+{
+	struct observer o;
+	struct wire w[2];
+	size_t at;
+
+	observer_begin(&o);
+	hello_with_request(0x1301);
+	tls_peer_data(&peer, false, tls_observer_response, sizeof(tls_observer_response) - 1);
+	for (size_t i = 0; i < COUNT(w); i++) {
+		w[i] = open_server(&o, 1 + i);
+		play(&w[i], 0);
+	}
+	o.has_offer = source == BY_FETCH;
+	if (source != BY_FETCH)
+		add_secrets(&o, source == IN_TABLE ? 0 : 7);
+	at = peer.segments;
+	if (is_close) {
+		wire_close(&w[0], false);
+	} else {
+		tls_peer_data(&peer, true, tls_peer_request, sizeof(tls_peer_request) - 1);
+		play(&w[0], at);
+	}
+	assert_string_equal(o.log.ptr, "GET /a 200 0/5\n");
+	assert_int_equal(tls_secrets_sessions(o.secrets), 1);
+	assert_true(engine_resume_secrets(o.engine, ++o.now_ns));
+	assert_string_equal(o.log.ptr, "GET /a 200 0/5\nGET /a 200 0/5\n");
+	assert_int_equal(tls_secrets_sessions(o.secrets), 0);
+	observer_end(&o);
+}
+
+static void test_both_ends_by_event(void **state)
+{
+	(void)state;
+	for (int source = BY_FETCH; source <= IN_TABLE_NAMELESS; source++)
+		for (int is_close = 0; is_close < 2; is_close++)
+			check_both_ends_by_event((enum source)source, is_close);
+}
+
+/* Connections that say what the peers say, and wait, until there is no room for another one that
+ * leaves so many bytes. Returns the next id. */
+static uint64_t open_until_full(struct observer *o, uint64_t id, size_t rest)
+{
+	const struct engine_stats *stats = engine_stats(o->engine);
+	size_t each = 0;
+
+	while (stats->memory_used + each + rest < OBSERVER_MEMORY) {
+		size_t used = stats->memory_used;
+		struct wire w = open_server(o, id++);
+
+		play(&w, 0);
+		stats = engine_stats(o->engine);
+		each = stats->memory_used - used;
+	}
+	return id;
+}
+
+/*
+ * A connection waits, has its secrets in the table, and is evicted while the plaintext of another
+ * one is read, which needs its memory: it is not decrypted into the same buffer.
+ */
+static void test_evicted_while_another_is_read(void **state)
+{
+	static struct tls_peer reading;
+	static char bytes[8000];
+	struct observer o;
+	uint8_t random;
+	struct wire w;
+	uint64_t id;
+	size_t at;
+
+	(void)state;
+	observer_begin(&o);
+	w = open_server(&o, 1);
+	hello_with_request(0x1301);
+	o.has_offer = true;
+	play(&w, 0);
+	reading = peer;
+	hello_with_request(0x1301);
+	peer.wire[0][11] ^= 0x5a; /* the random begins there */
+	peer.client_random[0] ^= 0x5a;
+	memset(bytes, 'X', sizeof(bytes));
+	for (int i = 0; i < 8; i++)
+		tls_peer_data(&peer, false, bytes, sizeof(bytes));
+	id = open_until_full(&o, 2, 20000);
+	random = peer.client_random[0];
+	hello_with_request(0x1301);
+	peer.wire[0][11] ^= 0x33;
+	(void)open_until_full(&o, id, 0);
+	assert_true(engine_awaits_secrets(o.engine));
+	assert_int_equal(engine_stats(o.engine)->conns_evicted_memory, 0);
+	peer.client_random[0] = random;
+	add_secrets(&o, 0);
+	peer = reading;
+	at = peer.segments;
+	memset(bytes, 'y', sizeof(bytes));
+	tls_peer_data(&peer, false, tls_observer_response, sizeof(tls_observer_response) - 1);
+	tls_peer_data(&peer, true, "GET /b HTTP/1.1\r\nx: ", 20);
+	tls_peer_data(&peer, true, bytes, sizeof(bytes));
+	tls_peer_data(&peer, true, "\r\n\r\n", 4);
+	tls_peer_data(&peer, false, tls_observer_response, sizeof(tls_observer_response) - 1);
+	play(&w, at);
+	assert_true(engine_stats(o.engine)->conns_evicted_memory > 0);
+	assert_string_equal(o.log.ptr, "GET /a 200 0/5\nGET /b 200 0/5\n");
+	observer_end(&o);
+}
+
 /* A connection of another random, with records that no secret opens. */
 static void play_dark(struct observer *o, uint8_t number)
 {
@@ -202,9 +313,13 @@ static void test_cut_rounds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_late_secrets), cmocka_unit_test(test_fetched_secrets),
-		cmocka_unit_test(test_last_moment),  cmocka_unit_test(test_both_ends),
+		cmocka_unit_test(test_late_secrets),
+		cmocka_unit_test(test_fetched_secrets),
+		cmocka_unit_test(test_last_moment),
+		cmocka_unit_test(test_both_ends),
 		cmocka_unit_test(test_cut_rounds),
+		cmocka_unit_test(test_both_ends_by_event),
+		cmocka_unit_test(test_evicted_while_another_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -336,6 +336,53 @@ static void test_late_among_many(void **state)
 	tls_secrets_free(s);
 }
 
+static bool fetch_by_name(void *ctx)
+{
+	for (int kind = TLS_SECRET_CLIENT_HANDSHAKE; kind <= TLS_SECRET_SERVER_TRAFFIC; kind++)
+		assert_true(tls_secrets_add(
+			ctx, peer.client_random, (enum tls_secret)kind,
+			(struct span){(const char *)peer.secret[kind], peer_hash_bytes(&peer)}));
+	return true;
+}
+
+/* Sessions with names are tried with ECH alone, and not before those that can be fetched are: most
+ * clients that offer ECH do not use it. */
+static void test_sessions_with_names(void **state)
+{
+	(void)state;
+	for (int has_ech = 0; has_ech < 2; has_ech++) {
+		struct tls_secrets *s = tls_secrets_new_live(64);
+		struct tls_tap tap;
+
+		for (uint8_t i = 1; i <= 10; i++)
+			for (int kind = TLS_SECRET_CLIENT_HANDSHAKE;
+			     kind <= TLS_SECRET_SERVER_TRAFFIC; kind++) {
+				uint8_t random[TLS_RANDOM_BYTES] = {i};
+				uint8_t secret[32] = {i};
+
+				assert_true(tls_secrets_add(
+					s, random, (enum tls_secret)kind,
+					(struct span){(const char *)secret, sizeof(secret)}));
+			}
+		tls_peer_converse(&peer, 0x1301, 0);
+		memset(peer.secret, 99, sizeof(peer.secret));
+		tell_nameless(s, 1);
+		tls_peer_converse(&peer, 0x1301, has_ech ? PEER_ECH : 0);
+		tap = tap_begin(s, false, &peer);
+		tap_play(&tap, &peer, 1000);
+		assert_int_equal(tap.env->waiting.count, 1);
+		assert_int_equal(tap.env->trials, has_ech ? 11 : 1);
+		(void)tap_end(&tap);
+		tap = tap_begin(s, false, &peer);
+		tap.env->fetch = fetch_by_name;
+		tap.env->fetch_ctx = s;
+		tap_play(&tap, &peer, 1000);
+		assert_int_equal(tap.env->trials, 0);
+		check_all(&tap);
+		tls_secrets_free(s);
+	}
+}
+
 /* Times that go back by a moment, as those of two CPUs may: none is left out, or tried twice. */
 static void test_disorder(void **state)
 {
@@ -410,6 +457,7 @@ int main(void)
 		cmocka_unit_test(test_nameless),
 		cmocka_unit_test(test_trials),
 		cmocka_unit_test(test_late_among_many),
+		cmocka_unit_test(test_sessions_with_names),
 		cmocka_unit_test(test_disorder),
 		cmocka_unit_test(test_pointer_used_again),
 		cmocka_unit_test(test_waiting),

@@ -10,6 +10,8 @@ static const char tls_observer_response[] = "HTTP/1.1 200 OK\r\nContent-Length: 
 
 static struct tls_peer peer; /* large */
 
+#define OBSERVER_MEMORY (16u << 20)
+
 /* An engine that gets secrets while it runs, and what it reports. */
 struct observer {
 	struct tls_secrets *secrets;
@@ -57,7 +59,7 @@ static inline void observer_begin(struct observer *o)
 	o->secrets = tls_secrets_new_live(512);
 	assert_non_null(o->secrets);
 	o->engine = engine_new(&(struct engine_options){.conn_cap = 500,
-							.memory_cap = 64 << 20,
+							.memory_cap = OBSERVER_MEMORY,
 							.route_cap = 10,
 							.secrets = o->secrets,
 							.has_live_secrets = true,
