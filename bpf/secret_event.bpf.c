@@ -36,8 +36,8 @@ static __always_inline struct sl_secret *take(__u32 *ret_index)
 	is_free = s && !s->is_taken;
 	if (is_free)
 		s->is_taken = 1;
-	bpf_map_push_elem(&turns, ret_index,
-			  0); /* there is room: that of the one that was popped */
+	/* There is room: that of the one that was popped. */
+	bpf_map_push_elem(&turns, ret_index, 0);
 	return is_free ? s : NULL;
 }
 

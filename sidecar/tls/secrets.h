@@ -39,11 +39,11 @@ struct tls_session_secrets {
 	struct tls_session_secrets *older;
 	struct tls_session_secrets *newer;
 	unsigned users; /* connections that use it */
+	bool is_used; /* see tls_secrets_release_used() */
 	bool is_nameless; /* client_random is not known: see tls_secrets_add_nameless() */
 	/* Of a nameless session: */
 	bool is_replaced; /* its pointer stands for another session now */
 	bool has_ended; /* no connection needs it: no values are kept */
-	bool is_used; /* see tls_secrets_release_used() */
 	uint8_t seen; /* the kinds that have come, one bit for each enum tls_secret */
 	uint64_t added_ns; /* by the time of the table */
 	uint64_t turn; /* of the secret by which it is found by trial; 0: that has not come */
