@@ -24,7 +24,7 @@ from tls_load import Load
 sys.path.append(str(harness.ROOT / "tests" / "bench"))
 from bpf import BpfStatistics  # noqa: E402
 
-CYCLES = 20
+CYCLES = int(os.environ.get("CYCLES", "20"))
 RELOADS = 25
 # A handshake of TLS 1.3 logs five secrets, one of 1.2 one.
 HITS = {"TLSv1.2": 1, "TLSv1.3": 5}

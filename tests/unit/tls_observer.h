@@ -3,6 +3,14 @@
 #ifndef SIDELIGHT_TESTS_UNIT_TLS_OBSERVER_H
 #define SIDELIGHT_TESTS_UNIT_TLS_OBSERVER_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
 #include "tls_peer.h"
 #include "wire.h"
 
