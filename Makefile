@@ -61,7 +61,7 @@ BUILD_PACKAGES := gcc libc6-dev make git clang llvm bpftool pkgconf linux-libc-d
 DEMO_PACKAGES := nginx-light wrk curl openssl prometheus-pushgateway python3-grpcio
 PICTURE_PACKAGES := chromium fonts-dejavu-core prometheus nodejs $(if $(shell command -v npm),,npm)
 E2E_PACKAGES := nginx-light apache2-bin haproxy lighttpd caddy nodejs golang-go wrk curl wget \
-	iproute2 iptables tcpdump util-linux strace tmux gdb apache2-utils
+	iproute2 iptables tcpdump util-linux strace tmux gdb apache2-utils python3-urllib3 python3-aiohttp
 # Node's own packages bring npm along, Debian's do not.
 PEER_PACKAGES := nghttp2-server nghttp2-client etcd-server etcd-client golang-go \
 	golang-google-grpc-dev libgrpc++-dev g++ nodejs \

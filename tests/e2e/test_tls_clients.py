@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+--tls keys and the HTTP clients of Python that services use: urllib3 and aiohttp, whose TLS reads and
+writes memory, not the socket. On connections that stay, and with a connection for each request.
+"""
+import collections
+
+import harness
+from observer import Sidelight
+from tls_case import TlsCase
+from tls_case import setUpModule  # noqa: F401 (unittest calls it)
+
+# Debian's, which has its packages.
+PYTHON = "/usr/bin/python3"
+REQUESTS = 60
+WAIT = """
+import os, ssl, sys, time
+url, gate, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+while not os.path.exists(gate):
+    time.sleep(.01)
+paths = ["/hello", "/users/1842", "/missing"]
+"""
+URLLIB3 = """
+import urllib3
+pool = urllib3.PoolManager(cert_reqs="CERT_NONE", assert_hostname=False)
+for is_kept in (True, False):
+    for i in range(count):
+        headers = {} if is_kept else {"Connection": "close"}
+        answer = pool.request("GET", url + paths[i % 3], headers=headers, retries=False)
+        print(answer.status, paths[i % 3], flush=True)
+"""
+AIOHTTP = """
+import aiohttp, asyncio
+async def ask(is_kept):
+    connector = aiohttp.TCPConnector(ssl=False, force_close=not is_kept, limit=4)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        async def get(i):
+            async with session.get(url + paths[i % 3]) as answer:
+                await answer.read()
+                print(answer.status, paths[i % 3], flush=True)
+        await asyncio.gather(*(get(i) for i in range(count)))
+asyncio.run(ask(True))
+asyncio.run(ask(False))
+"""
+ROUTES = {"/hello": "/hello", "/users/1842": "/users/{id}", "/missing": "/missing"}
+
+
+class Clients(TlsCase):
+    def check(self, module, program, version):
+        found = harness.run([PYTHON, "-c", f"import {module}, ssl"], check=False)
+        if found.returncode:
+            self.skipTest(f"python3-{module} is not installed")
+        server = self.nginx(version)
+        cgroup = self.cgroup()
+        gate = self.scratch("gate")
+        imports = WAIT.replace("import os", f"import {module}, os")
+        client = self.spawn(
+            [PYTHON, "-W", "ignore", "-c", imports + program, f"https://127.0.0.1:{server.tls}", gate, REQUESTS],
+            cgroup=cgroup,
+        )
+        sidelight = Sidelight(self, "--tls", "keys", cgroup=cgroup)
+        self.wait_probed(sidelight)
+        gate.touch()
+        harness.wait_for("the end of the client", lambda: not client.is_running(), seconds=60)
+        answers = [line.split() for line in client.text().splitlines()]
+        self.assertEqual(len(answers), 2 * REQUESTS, client.text())
+        page = sidelight.wait_counted(len(answers), side="client")
+        expected = collections.Counter(("GET", ROUTES[path], status) for status, path in answers)
+        self.assertEqual(page.requests("client"), expected)
+        self.assert_https(page, len(answers), side="client")
+        self.assertEqual(page.lost(), {})
+        self.assertEqual(page.sum("sidelight_tls_connections_dark_total"), 0)
+
+    def test_urllib3(self):
+        for version in "TLSv1.2", "TLSv1.3":
+            with self.subTest(version):
+                self.check("urllib3", URLLIB3, version)
+
+    def test_aiohttp(self):
+        for version in "TLSv1.2", "TLSv1.3":
+            with self.subTest(version):
+                self.check("aiohttp", AIOHTTP, version)
+
+
+if __name__ == "__main__":
+    harness.main()
