@@ -39,8 +39,6 @@ static void log_failures(struct tls_keys_agent *a, const struct engine_stats *st
 	}
 }
 
-static void set_timer(struct tls_keys_agent *a);
-
 static void on_secret(void *ctx, const struct sl_secret *secret)
 {
 	struct tls_keys_agent *a = ctx;
@@ -48,7 +46,14 @@ static void on_secret(void *ctx, const struct sl_secret *secret)
 	engine_add_secret(a->engine, secret);
 }
 
+static void on_timer(uv_timer_t *timer);
 static void on_ring_timer(uv_timer_t *timer);
+
+static void set_timer(struct tls_keys_agent *a)
+{
+	if (a->secrets && a->loop && !uv_is_active((uv_handle_t *)&a->timer))
+		(void)uv_timer_start(&a->timer, on_timer, TIMER_MS, TIMER_MS);
+}
 
 static void set_ring_timer(struct tls_keys_agent *a)
 {
@@ -119,12 +124,6 @@ void tls_keys_stop(struct tls_keys_agent *a)
 	uv_close((uv_handle_t *)&a->ring_timer, NULL);
 	if (a->ring_poll.loop)
 		uv_close((uv_handle_t *)&a->ring_poll, NULL);
-}
-
-static void set_timer(struct tls_keys_agent *a)
-{
-	if (a->secrets && a->loop && !uv_is_active((uv_handle_t *)&a->timer))
-		(void)uv_timer_start(&a->timer, on_timer, TIMER_MS, TIMER_MS);
 }
 
 static void on_ring_timer(uv_timer_t *timer)

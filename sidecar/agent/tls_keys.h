@@ -26,9 +26,9 @@ struct tls_keys_agent {
 	bool awaits_ring; /* it will come from the broker */
 	bool has_said[TLS_FAIL_MAX];
 	uv_loop_t *loop; /* NULL: not started */
-	uv_timer_t timer; /* of connections that wait */
-	uv_timer_t ring_timer;
-	uv_poll_t ring_poll;
+	uv_timer_t timer; /* gives up connections that wait too long */
+	uv_timer_t ring_timer; /* takes what has come to the ring */
+	uv_poll_t ring_poll; /* of ring; initialised when that is open */
 };
 
 /* is_on: secrets will come. Returns 0 or negative errno. */

@@ -196,6 +196,11 @@ static void share_secrets(struct tls_probes *t)
 	/* If not, then later: the kernel keeps them meanwhile. A worker that is gone shows by
 	 * itself. */
 	t->is_shared = !err || err == -EPIPE || err == -ECONNRESET;
+	if (t->is_shared || err == -EAGAIN || t->has_warned)
+		return;
+	log_warn("tls: TLS is not decrypted until the worker is told where its secrets are (%s)",
+		 strerror(-err));
+	t->has_warned = true;
 }
 
 static void set_handles(struct tls_probes *t)
@@ -412,6 +417,14 @@ static void start(struct tls_probes *t)
 	on_timer(&t->timer); /* targets that there are: before a CMD is let go */
 }
 
+/* If the channel has no room now, at the start, the worker counts the connections as no_library. */
+static void report_refusal(struct targets *targets)
+{
+	const struct channel_message m = {.kind = CHANNEL_TLS, .tls.reach = TLS_REACH_KERNEL};
+
+	(void)channel_send(targets->channel, &m); /* see above */
+}
+
 struct tls_probes *tls_probes_new(uv_loop_t *loop, struct targets *targets)
 {
 	struct tls_probes *t = calloc(1, sizeof(*t));
@@ -419,6 +432,7 @@ struct tls_probes *tls_probes_new(uv_loop_t *loop, struct targets *targets)
 
 	if (!t) {
 		log_warn("tls: out of memory; TLS is not decrypted");
+		report_refusal(targets);
 		return NULL;
 	}
 	t->targets = targets;
@@ -430,8 +444,7 @@ struct tls_probes *tls_probes_new(uv_loop_t *loop, struct targets *targets)
 		return t;
 	}
 	log_warn("tls: TLS is not decrypted: %s", key_probes_reason(err));
-	t->reach = TLS_REACH_KERNEL;
-	report(t);
+	report_refusal(targets);
 	free(t);
 	return NULL;
 }

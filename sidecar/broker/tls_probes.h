@@ -66,6 +66,7 @@ struct tls_probes {
 	uint64_t watched[PROGRAMS_CGROUPS_MAX]; /* by position in the set of targets: cgroup id */
 	uint64_t asked_ms; /* when the last look was asked for */
 	bool is_shared; /* the worker was told how to read the secrets */
+	bool has_warned; /* that it could not be told */
 	uint32_t reported_probes;
 	enum tls_reach reported_reach;
 	uv_poll_t poll;

@@ -2,15 +2,13 @@
 #include "capture/ring.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "capture/mapped.h"
 #include "capture/record.h"
+#include "capture/wake.h"
 #include "socket.skel.h"
 
 /*
@@ -28,8 +26,7 @@ struct ring {
 	struct socket_bpf__bss *bss; /* one mapped page */
 	struct mapped records;
 	struct mapped wakes; /* the BPF ring buffer, if it does not hold the records */
-	int wake_fd; /* an epoll instance with the BPF ring buffer in it; -1: none */
-	int ring_fd; /* the BPF ring buffer */
+	struct wake wake;
 	size_t size; /* of the ring: a power of two */
 	const struct ring_owner_ops *owner;
 	void *ctx; /* context of owner */
@@ -138,16 +135,14 @@ static bool ring_sleep(struct source *s)
 
 static int ring_fd(const struct source *s)
 {
-	return ((const struct ring *)s)->wake_fd;
+	return ((const struct ring *)s)->wake.fd;
 }
 
 static void ring_woken(struct source *s)
 {
 	struct ring *r = (struct ring *)s;
-	struct epoll_event event;
 
-	/* Consumes the pending event, if any. */
-	(void)epoll_wait(r->wake_fd, &event, 1, 0);
+	wake_consume(&r->wake);
 	if (r->wakes.data)
 		mapped_skip(&r->wakes);
 }
@@ -174,10 +169,7 @@ static void ring_free(struct source *s)
 	mapped_close(&r->wakes);
 	mapped_section_close(r->shared, sizeof(*r->shared));
 	mapped_section_close(r->bss, sizeof(*r->bss));
-	if (r->wake_fd >= 0)
-		(void)close(r->wake_fd); /* nothing was written to it, nor to the next */
-	if (r->ring_fd >= 0)
-		(void)close(r->ring_fd);
+	wake_close(&r->wake);
 	free(r->late);
 	free(r);
 }
@@ -209,24 +201,6 @@ static int map_all(struct ring *r, const struct ring_layout *layout)
 				  r->shared, layout->seal);
 }
 
-/*
- * The descriptor to wait on is not the ring buffer's own, which stays readable while the ring is
- * not empty, but an epoll instance that is readable once for each wake-up.
- */
-static int watch(struct ring *r, int fd)
-{
-	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-
-	r->wake_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (r->wake_fd < 0)
-		return -errno;
-	/* An epoll instance drops closed descriptors, so the ring buffer stays open as long. */
-	r->ring_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (r->ring_fd < 0 || epoll_ctl(r->wake_fd, EPOLL_CTL_ADD, r->ring_fd, &event))
-		return -errno;
-	return 0;
-}
-
 struct source *ring_open(const struct ring_layout *layout, const struct ring_owner_ops *owner,
 			 void *ctx)
 {
@@ -236,8 +210,7 @@ struct source *ring_open(const struct ring_layout *layout, const struct ring_own
 	if (!r)
 		goto fail;
 	r->source.ops = &ring_ops;
-	r->wake_fd = -1;
-	r->ring_fd = -1;
+	r->wake = (struct wake){-1, -1};
 	r->size = layout->bytes;
 	r->owner = owner;
 	r->ctx = ctx;
@@ -246,7 +219,7 @@ struct source *ring_open(const struct ring_layout *layout, const struct ring_own
 		goto fail;
 	err = map_all(r, layout);
 	if (!err)
-		err = watch(r, layout->fds[RING_MAP_WAKE]);
+		err = wake_open(&r->wake, layout->fds[RING_MAP_WAKE]);
 	if (!err)
 		return &r->source;
 fail:

@@ -2,53 +2,32 @@
 #include "capture/secret_ring.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "secrets.skel.h"
 
 #define SECRETS_BYTES (SL_SECRETS * sizeof(struct sl_secret))
-
-/* As in ring.c: readable once for each wake-up, and not as long as the ring is not empty. */
-static int watch(struct secret_ring *r, int fd)
-{
-	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-
-	r->wake_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (r->wake_fd < 0)
-		return -errno;
-	r->filled_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (r->filled_fd < 0 || epoll_ctl(r->wake_fd, EPOLL_CTL_ADD, r->filled_fd, &event))
-		return -errno;
-	return 0;
-}
 
 static void close_all(struct secret_ring *r)
 {
 	mapped_close(&r->filled);
 	mapped_section_close(r->secrets, SECRETS_BYTES);
 	r->secrets = NULL;
-	if (r->wake_fd >= 0)
-		(void)close(r->wake_fd); /* nothing was written to it, nor to the next */
-	if (r->filled_fd >= 0)
-		(void)close(r->filled_fd);
-	r->wake_fd = r->filled_fd = -1;
+	wake_close(&r->wake);
 }
 
 int secret_ring_open(struct secret_ring *r, const int fds[SECRET_RING_MAPS])
 {
 	int err;
 
-	*r = (struct secret_ring){.wake_fd = -1, .filled_fd = -1};
+	*r = (struct secret_ring){.wake = {-1, -1}};
 	r->lost = mapped_section(fds[SECRET_RING_LOST], sizeof(*r->lost));
 	if (!r->lost)
 		return -errno;
 	err = mapped_open_ringbuf(&r->filled, fds[SECRET_RING_FILLED], SL_SECRETS_RING_BYTES);
 	if (!err)
-		err = watch(r, fds[SECRET_RING_FILLED]);
+		err = wake_open(&r->wake, fds[SECRET_RING_FILLED]);
 	if (!err) {
 		r->secrets = mapped_section(fds[SECRET_RING_SECRETS], SECRETS_BYTES);
 		if (!r->secrets || madvise(r->secrets, SECRETS_BYTES, MADV_DONTDUMP))
@@ -70,15 +49,12 @@ void secret_ring_close(struct secret_ring *r)
 
 int secret_ring_fd(const struct secret_ring *r)
 {
-	return r->wake_fd;
+	return r->wake.fd;
 }
 
 bool secret_ring_woken(struct secret_ring *r)
 {
-	struct epoll_event event;
-
-	/* Consumes the pending event, if any. */
-	(void)epoll_wait(r->wake_fd, &event, 1, 0);
+	wake_consume(&r->wake);
 	return mapped_produced(&r->filled) - r->filled.at >= SL_SECRETS_MANY_BYTES;
 }
 

@@ -2,7 +2,7 @@
 /*
  * The secrets of TLS handshakes, which the probes (capture/key_probes.h) copy, from memory that is
  * shared with the kernel. Needs no capability, only the descriptors of the maps: secrets go from
- * the kernel to their reader, and nobody else has them.
+ * the kernel to their reader, and no other process reads them.
  *
  * A ring buffer says which elements of an array are filled. A secret is overwritten in the array
  * once it was handed out; memory of a ring buffer is read only for user space.
@@ -15,6 +15,7 @@
 
 #include "bpf/event.h"
 #include "capture/mapped.h"
+#include "capture/wake.h"
 
 /* The maps that the kernel and the reader share. */
 enum secret_ring_map {
@@ -30,9 +31,8 @@ struct secret_ring {
 	struct mapped filled;
 	struct sl_secret *secrets; /* SL_SECRETS elements; NULL: not open */
 	const struct secrets_bpf__data_lost *lost; /* mapped also if the rest could not be */
-	int wake_fd; /* an epoll instance with filled_fd in it */
-	int filled_fd;
-	uint64_t malformed; /* secrets that were dropped */
+	struct wake wake; /* of `filled` */
+	uint64_t malformed; /* secrets that were dropped: their label and their length do not fit */
 };
 
 /* The descriptors are borrowed for this call. Returns 0 or negative errno: then it is not open, and

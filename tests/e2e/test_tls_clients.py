@@ -22,7 +22,6 @@ while not os.path.exists(gate):
 paths = ["/hello", "/users/1842", "/missing"]
 """
 URLLIB3 = """
-import urllib3
 pool = urllib3.PoolManager(cert_reqs="CERT_NONE", assert_hostname=False)
 for is_kept in (True, False):
     for i in range(count):
@@ -31,7 +30,7 @@ for is_kept in (True, False):
         print(answer.status, paths[i % 3], flush=True)
 """
 AIOHTTP = """
-import aiohttp, asyncio
+import asyncio
 async def ask(is_kept):
     connector = aiohttp.TCPConnector(ssl=False, force_close=not is_kept, limit=4)
     async with aiohttp.ClientSession(connector=connector) as session:
@@ -54,11 +53,10 @@ class Clients(TlsCase):
         server = self.nginx(version)
         cgroup = self.cgroup()
         gate = self.scratch("gate")
-        imports = WAIT.replace("import os", f"import {module}, os")
-        client = self.spawn(
-            [PYTHON, "-W", "ignore", "-c", imports + program, f"https://127.0.0.1:{server.tls}", gate, REQUESTS],
-            cgroup=cgroup,
-        )
+        # It has mapped the library before it waits, and does not warn of the certificate.
+        command = [PYTHON, "-W", "ignore", "-c", f"import {module}\n" + WAIT + program]
+        url = f"https://127.0.0.1:{server.tls}"
+        client = self.spawn([*command, url, gate, REQUESTS], cgroup=cgroup)
         sidelight = Sidelight(self, "--tls", "keys", cgroup=cgroup)
         self.wait_probed(sidelight)
         gate.touch()

@@ -24,9 +24,7 @@ static void test_late_secrets(void **state)
 		observer_begin(&o);
 		w = open_server(&o, 1);
 		assert_false(engine_awaits_secrets(o.engine));
-		hello_with_request(suites[i]);
-		tls_peer_data(&peer, false, tls_observer_response,
-			      sizeof(tls_observer_response) - 1);
+		hello_with_exchange(suites[i]);
 		play(&w, 0);
 		assert_true(engine_awaits_secrets(o.engine));
 		assert_string_equal(o.log.ptr, "");
@@ -53,9 +51,7 @@ static void test_fetched_secrets(void **state)
 
 		observer_begin(&o);
 		w = open_server(&o, 1);
-		hello_with_request(suites[i]);
-		tls_peer_data(&peer, false, tls_observer_response,
-			      sizeof(tls_observer_response) - 1);
+		hello_with_exchange(suites[i]);
 		o.has_offer = true;
 		play(&w, 0);
 		assert_int_equal(o.fetches, 1);
@@ -74,8 +70,7 @@ static void check_last_moment(void (*happen)(struct wire *w))
 
 	observer_begin(&o);
 	w = open_server(&o, 1);
-	hello_with_request(0x1301);
-	tls_peer_data(&peer, false, tls_observer_response, sizeof(tls_observer_response) - 1);
+	hello_with_exchange(0x1301);
 	play(&w, 0);
 	assert_true(engine_awaits_secrets(o.engine));
 	o.has_offer = true;
@@ -121,9 +116,7 @@ static void test_both_ends(void **state)
 		struct wire w[2];
 
 		observer_begin(&o);
-		hello_with_request(0x1301);
-		tls_peer_data(&peer, false, tls_observer_response,
-			      sizeof(tls_observer_response) - 1);
+		hello_with_exchange(0x1301);
 		for (size_t i = 0; i < COUNT(w); i++) {
 			w[i] = open_server(&o, 1 + i);
 			play(&w[i], 0);
@@ -147,8 +140,7 @@ static void check_both_ends_by_event(enum source source, bool is_close)
 	size_t at;
 
 	observer_begin(&o);
-	hello_with_request(0x1301);
-	tls_peer_data(&peer, false, tls_observer_response, sizeof(tls_observer_response) - 1);
+	hello_with_exchange(0x1301);
 	for (size_t i = 0; i < COUNT(w); i++) {
 		w[i] = open_server(&o, 1 + i);
 		play(&w[i], 0);
@@ -275,8 +267,7 @@ static void check_cut_round(bool is_named, enum way way)
 
 	observer_begin(&o);
 	w = open_server(&o, 1);
-	hello_with_request(0x1301);
-	tls_peer_data(&peer, false, tls_observer_response, sizeof(tls_observer_response) - 1);
+	hello_with_exchange(0x1301);
 	play(&w, 0);
 	for (uint8_t i = 0; i < 100; i++)
 		play_dark(&o, i);

@@ -121,6 +121,15 @@ static void tell_nameless(struct tls_secrets *s, uint64_t object)
 	}
 }
 
+/* Of another session of the peers, at that time. */
+static void tell_other(struct tls_secrets *s, uint16_t suite, uint64_t object, uint64_t time_ns)
+{
+	tls_peer_converse(&peer, suite, 0);
+	memset(peer.secret, (int)(object % 50 + 100), sizeof(peer.secret));
+	tls_secrets_expire(s, time_ns, 0);
+	tell_nameless(s, object);
+}
+
 static void check_all(struct tls_tap *tap)
 {
 	for (int dir = 0; dir < 2; dir++) {
@@ -139,11 +148,8 @@ static void test_nameless(void **state)
 			struct tls_secrets *s = tls_secrets_new_live(64);
 			struct tls_tap tap;
 
-			for (uint64_t object = 10; object < 20; object++) {
-				tls_peer_converse(&peer, tls_peer_suites[i], 0);
-				memset(peer.secret, (int)object + 100, sizeof(peer.secret));
-				tell_nameless(s, object);
-			}
+			for (uint64_t object = 10; object < 20; object++)
+				tell_other(s, tls_peer_suites[i], object, 0);
 			tls_peer_converse(&peer, tls_peer_suites[i], 0);
 			tap = tap_begin(s, false, &peer);
 			if (!is_late)
@@ -280,10 +286,12 @@ static void test_trials(void **state)
 			struct tls_tap tap;
 
 			for (uint64_t object = 10; object < 31; object++) {
+				if (object != 20 || !is_there) {
+					tell_other(s, tls_peer_suites[i], object, object * 1000);
+					continue;
+				}
 				tls_peer_converse(&peer, tls_peer_suites[i], 0);
 				tls_secrets_expire(s, object * 1000, 0);
-				if (object != 20 || !is_there)
-					memset(peer.secret, (int)object + 100, sizeof(peer.secret));
 				tell_nameless(s, object);
 			}
 			tls_peer_converse(&peer, tls_peer_suites[i], 0);
@@ -316,12 +324,8 @@ static void test_late_among_many(void **state)
 	struct tls_tap tap;
 
 	(void)state;
-	for (uint64_t object = 0; object < 300; object++) {
-		tls_peer_converse(&peer, 0x1301, 0);
-		tls_secrets_expire(s, object * 1000, 0);
-		memset(peer.secret, 99, sizeof(peer.secret));
-		tell_nameless(s, object + 10);
-	}
+	for (uint64_t object = 0; object < 300; object++)
+		tell_other(s, 0x1301, object + 10, object * 1000);
 	tls_peer_converse(&peer, 0x1301, 0);
 	tap = tap_begin(s, false, &peer);
 	tap.now_ns = 200000;
@@ -364,9 +368,7 @@ static void test_sessions_with_names(void **state)
 					s, random, (enum tls_secret)kind,
 					(struct span){(const char *)secret, sizeof(secret)}));
 			}
-		tls_peer_converse(&peer, 0x1301, 0);
-		memset(peer.secret, 99, sizeof(peer.secret));
-		tell_nameless(s, 1);
+		tell_other(s, 0x1301, 1, 0);
 		tls_peer_converse(&peer, 0x1301, has_ech ? PEER_ECH : 0);
 		tap = tap_begin(s, false, &peer);
 		tap_play(&tap, &peer, 1000);
@@ -391,12 +393,8 @@ static void test_disorder(void **state)
 	struct tls_tap tap;
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(times); i++) {
-		tls_peer_converse(&peer, 0x1301, 0);
-		tls_secrets_expire(s, times[i], 0);
-		memset(peer.secret, 99, sizeof(peer.secret));
-		tell_nameless(s, i + 10);
-	}
+	for (size_t i = 0; i < COUNT(times); i++)
+		tell_other(s, 0x1301, i + 10, times[i]);
 	tls_peer_converse(&peer, 0x1301, 0);
 	tap = tap_begin(s, false, &peer);
 	tap.now_ns = 20000;

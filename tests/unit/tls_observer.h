@@ -159,4 +159,10 @@ static inline void hello_with_request(uint16_t suite)
 	tls_peer_data(&peer, true, tls_peer_request, sizeof(tls_peer_request) - 1);
 }
 
+static inline void hello_with_exchange(uint16_t suite)
+{
+	hello_with_request(suite);
+	tls_peer_data(&peer, false, tls_observer_response, sizeof(tls_observer_response) - 1);
+}
+
 #endif
