@@ -218,7 +218,7 @@ static __always_inline void process_fin(struct __sk_buff *skb, struct sock_state
 	 * CLOSE tells the end.
 	 */
 	if (st->is_open && !is_reset && (dir != request_dir || st->role == SL_ROLE_UNKNOWN) &&
-	    !(dir == SL_INGRESS && is_ingress_busy(st)))
+	    !(dir == SL_INGRESS && ingress_busy(st)))
 		send_progress(st, dir, seg->seq, true);
 	end_direction(skb, dir == SL_EGRESS, is_reset);
 }

@@ -17,7 +17,7 @@
 
 enum { CB_OFF, CB_LEN, CB_FLAGS, CB_SEQ, CB_CALLS, CB_DONE = CB_CALLS };
 
-#define CURSOR_OWNER 0x100 /* in CB_FLAGS, beside the flags of TCP */
+#define CURSOR_BEGUN 0x100 /* in CB_FLAGS, beside the flags of TCP */
 
 static __always_inline bool has_cursor(const struct __sk_buff *skb)
 {
@@ -29,7 +29,7 @@ static __always_inline void save_cursor(struct __sk_buff *skb, const struct segm
 {
 	skb->cb[CB_OFF] = seg->off;
 	skb->cb[CB_LEN] = seg->len;
-	skb->cb[CB_FLAGS] = seg->tcp_flags | (seg->is_owner ? CURSOR_OWNER : 0);
+	skb->cb[CB_FLAGS] = seg->tcp_flags | (seg->is_begun ? CURSOR_BEGUN : 0);
 	skb->cb[CB_SEQ] = seg->seq;
 	skb->cb[CB_CALLS]++;
 }
@@ -45,7 +45,7 @@ static __always_inline void load_cursor(const struct __sk_buff *skb, struct segm
 	seg->off = skb->cb[CB_OFF];
 	seg->len = skb->cb[CB_LEN];
 	seg->tcp_flags = (__u8)skb->cb[CB_FLAGS];
-	seg->is_owner = skb->cb[CB_FLAGS] & CURSOR_OWNER;
+	seg->is_begun = skb->cb[CB_FLAGS] & CURSOR_BEGUN;
 	seg->seq = skb->cb[CB_SEQ];
 }
 

@@ -56,11 +56,8 @@ enum proxy {
  * only when an egress acknowledgement confirms out-of-order ingress bytes (confirm_by_ack()), when
  * HTTP/2 is rejected (parser_state, under st->lock), and at the end of the connection.
  *
- * A segment and its duplicate may be processed on two CPUs at once. So both store positions, which
- * then are equal, instead of adding differences. confirm_by_ack() stores positions too. It may
- * store one that an ingress program on another CPU has just passed: then the next segment is sent
- * as out of order until the next acknowledgement confirms it, and user space drops bytes that it
- * has.
+ * A segment and its duplicate may be processed on two CPUs at once: one of them moves `next`
+ * (move_next()), and has the segment.
  */
 struct direction {
 	__u64 next; /* in-order offset: the next sequence number, extended beyond 2^32 */
@@ -104,14 +101,25 @@ struct direction {
 	};
 	bool is_finished; /* its FIN was seen in sequence */
 	union {
-		bool is_unsynced; /* HTTP/2, never synchronised: frames began before this
-				     process, see frame_sync.bpf.h */
-		bool is_pipelined; /* HTTP/1, requests: one followed another without waiting, so
-				      that a flight may begin anywhere. Never reset */
+		struct {
+			union {
+				/* HTTP/2, never synchronised: frames began before this process, see
+				   frame_sync.bpf.h */
+				bool is_unsynced;
+				/* HTTP/1, requests: one followed another without waiting, so that a
+				   flight may begin anywhere. Never reset */
+				bool is_pipelined;
+			};
+			__u8 parser_state; /* enum parser_state */
+			__u8 order; /* enum order */
+			/* Ingress: how many CPUs send segments before `next`, see begin_segment()
+			 */
+			__u8 busy;
+		};
+		__u32 busy_word; /* the same bytes: `busy` is changed by atomic additions to it */
 	};
-	__u8 parser_state; /* enum parser_state */
-	__u8 order; /* enum order */
-	bool is_busy; /* ingress: a CPU sends the segment before `next`, see begin_segment() */
 };
+
+#define BUSY_ONE (1u << 24) /* of busy_word */
 
 #endif

@@ -48,6 +48,17 @@ static __always_inline bool is_http2_by_verdict(const struct sock_state *st)
 	return v && v->is_http2;
 }
 
+/* Nothing of the ingress direction was seen with its own socket: was the preface, before that? */
+static __always_inline void use_early_preface(struct sock_state *st)
+{
+	if (st->is_http2 || !is_http2_by_verdict(st))
+		return;
+	start_candidate(st);
+	st->was_candidate = true;
+	st->is_confirmed = true;
+	st->is_http2 = true;
+}
+
 /* A frame header of SETTINGS: less than 256 bytes, no flags, stream 0. */
 static __always_inline bool is_settings_head(__u64 first, __u32 n)
 {

@@ -245,6 +245,20 @@ static __always_inline void send_slice_record(struct __sk_buff *skb, struct sock
 }
 
 /*
+ * Are the ingress bytes from at_seq up to seq, in front of the segment that this program has, dealt
+ * with? The socket has received them, and no other program is about to send some.
+ */
+static __always_inline bool is_received_and_sent(struct __sk_buff *skb, const struct sock_state *st,
+						 __u32 at_seq, __u32 seq)
+{
+	if ((__s32)(received_seq(skb, at_seq) - seq) < 0)
+		return false;
+	/* Loaded after rcv_nxt: who sends a part of them was counted before that was received. */
+	asm volatile("" ::: "memory");
+	return ingress_busy(st) <= 1;
+}
+
+/*
  * Sends the first slice of the len bytes that are left of the segment, as far as it is needed.
  * Returns how many bytes are dealt with. Without the parser, the bytes are sent as they are.
  */
@@ -265,7 +279,7 @@ static __always_inline __u32 send_http2_slice(struct __sk_buff *skb, __u8 dir, _
 	if (d->parser_state == PARSER_UNUSED)
 		init_parser_once(st, dir, seq);
 	is_received = dir == SL_EGRESS || p->at_seq == (__u32)seq ||
-		      (__s32)(received_seq(skb, p->at_seq) - (__u32)seq) >= 0;
+		      is_received_and_sent(skb, st, p->at_seq, seq);
 	s.copy_end = s.done = len < SL_DATA_LARGE ? len : SL_DATA_LARGE;
 	is_ours = acquire_parser(st, dir, seq, is_received);
 	if (is_ours) {

@@ -33,7 +33,7 @@ struct segment {
 	__u32 off; /* of the payload in the packet */
 	__u32 len; /* of the payload; from skb->len, so that GSO and BIG TCP are right */
 	__u8 tcp_flags;
-	bool is_owner; /* begin_segment() has marked its direction as busy */
+	bool is_begun; /* begin_segment() has counted it */
 };
 
 /* Skips the extension header at *at. Returns false if no TCP header can follow. */

@@ -51,7 +51,7 @@ static __always_inline enum segment_action place_segment(struct sock_state *st, 
 	struct direction *d = &st->direction[dir];
 	__u64 at = *(volatile __u64 *)&d->next;
 	/* Written before `next`, so it is read after that. */
-	bool is_busy = *(volatile __u8 *)&d->is_busy && !st->is_http2;
+	bool is_busy = *(volatile __u8 *)&d->busy && !st->is_http2;
 	__s32 gap = seg->seq - (__u32)at;
 
 	if (gap < 0) {
@@ -68,6 +68,33 @@ static __always_inline enum segment_action place_segment(struct sock_state *st, 
 	}
 	*ret_at = at;
 	return SEGMENT_SEND;
+}
+
+/*
+ * place_segment(), and moves `next` behind the segment if it is to be sent. Of two copies that two
+ * CPUs have at once, one is sent.
+ */
+static __always_inline enum segment_action claim_segment(struct __sk_buff *skb,
+							 struct sock_state *st, __u8 dir,
+							 struct segment *seg, __u64 *ret_at)
+{
+	struct direction *d = &st->direction[dir];
+	enum segment_action action;
+
+	for (int i = 0; i < 2; i++) {
+		action = place_segment(st, dir, seg, ret_at);
+		if (action != SEGMENT_SEND)
+			return action;
+		begin_segment(d, dir, seg);
+		if (dir == SL_EGRESS) {
+			d->next = *ret_at + seg->len;
+			return SEGMENT_SEND;
+		}
+		if (move_next(st, *ret_at, *ret_at + seg->len))
+			return SEGMENT_SEND;
+		finish_segment(skb, st, seg, dir);
+	}
+	return SEGMENT_OUT_OF_ORDER;
 }
 
 /* Was more sent in a flight than one request without body has, in the mode for pipelined ones? */
@@ -168,13 +195,11 @@ process_segment(struct __sk_buff *skb, struct sock_state *st, __u8 dir, struct s
 		process_fin(skb, st, seg, dir);
 		return SEGMENT_DONE;
 	}
-	action = place_segment(st, dir, seg, &at);
+	action = claim_segment(skb, st, dir, seg, &at);
 	if (action != SEGMENT_SEND)
 		return action;
 	if (++d->segments >= VOLUME_SEGMENTS)
 		flush_volume(d);
-	begin_segment(d, dir, seg);
-	*(volatile __u64 *)&d->next = at + seg->len;
 	d->bytes_seen += seg->len;
 	if (!st->is_open)
 		st->is_open = send_open_of(skb, st, dir);

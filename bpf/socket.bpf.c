@@ -390,9 +390,10 @@ int sl_out_of_order(struct __sk_buff *skb)
 		return PASS;
 	if (done == 0) {
 		received = received_seq(skb, st->direction[SL_INGRESS].next);
-		if ((__s32)(received - seg.seq) >= 0 && !is_ingress_busy(st)) {
+		if ((__s32)(received - seg.seq) >= 0 && enter_ingress(st)) {
 			if ((__s32)(seg.seq - (__u32)st->direction[SL_INGRESS].next) > 0)
 				advance_over_gap(st, seg.seq);
+			leave_ingress(st);
 			bpf_tail_call(skb, &next_ingress, NEXT_MAIN);
 			count_exact(SL_C_LOST_CHAIN);
 			return PASS;

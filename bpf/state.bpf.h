@@ -355,6 +355,17 @@ static __always_inline void count(enum sl_counter which, __u64 n)
 	cg->counter[which] += n;
 }
 
+/*
+ * How many CPUs send an ingress segment before `next`. The socket may have acknowledged such a one
+ * all the same, since a copy can reach it first: neighbouring segments that two CPUs hand in change
+ * places, and the sender sends the one that seems lost again. Until finish_segment(), what the
+ * socket has received must not be taken for sent.
+ */
+static __always_inline __u8 ingress_busy(const struct sock_state *st)
+{
+	return *(volatile __u8 *)&st->direction[SL_INGRESS].busy;
+}
+
 /* Stores that ingress bytes are sent out of order. */
 static __always_inline void mark_out_of_order(struct direction *d, enum order order)
 {

@@ -13,6 +13,7 @@
 #define SIDELIGHT_WINDOW_BPF_H
 
 #include "frame_parser.bpf.h"
+#include "http2_detection.bpf.h"
 #include "packet.bpf.h"
 #include "record.bpf.h"
 #include "state.bpf.h"
@@ -90,27 +91,72 @@ static __always_inline void reset_after_gap(const struct sock_state *st, struct 
 }
 
 /*
+ * Counts this CPU as one that changes the positions of the ingress direction, unless another one is
+ * counted: then it returns false. leave_ingress() ends it.
+ */
+static __always_inline bool enter_ingress(struct sock_state *st)
+{
+	struct direction *d = &st->direction[SL_INGRESS];
+
+	__sync_fetch_and_add(&d->busy_word, BUSY_ONE);
+	if (ingress_busy(st) == 1)
+		return true;
+	__sync_fetch_and_add(&d->busy_word, -BUSY_ONE);
+	return false;
+}
+
+static __always_inline void leave_ingress(struct sock_state *st)
+{
+	__sync_fetch_and_add(&st->direction[SL_INGRESS].busy_word, -BUSY_ONE);
+}
+
+/*
+ * Moves `next` of an ingress direction from `at` to `to`. Returns false if another CPU has moved it
+ * meanwhile: then that has the bytes from `at` on.
+ */
+static __always_inline bool move_next(struct sock_state *st, __u64 at, __u64 to)
+{
+	struct direction *d = &st->direction[SL_INGRESS];
+#ifdef SL_RINGBUF /* kernels without the atomic operation, see ring.bpf.h */
+	bool is_moved;
+
+	bpf_spin_lock(&st->lock);
+	is_moved = d->next == at;
+	if (is_moved)
+		d->next = to;
+	bpf_spin_unlock(&st->lock);
+	return is_moved;
+#else
+	return __sync_val_compare_and_swap(&d->next, at, to) == at;
+#endif
+}
+
+/*
  * Moves the ingress direction to seq, over a gap that the socket has received. The bytes of the gap
  * were sent unparsed when they came, or were seen with the listener's socket, or are body, or lost.
+ * The caller has called enter_ingress(). Returns false if a segment has begun before that was seen.
  */
-static __always_inline void advance_over_gap(struct sock_state *st, __u32 seq)
+static __always_inline bool advance_over_gap(struct sock_state *st, __u32 seq)
 {
 	struct direction *d = &st->direction[SL_INGRESS];
 	__u64 next = d->next;
 	__u64 at = next + (seq - (__u32)next);
 	__u32 body_end = d->reported_seq;
 
-	d->next = at;
+	if (!move_next(st, next, at))
+		return false;
+	if ((__u32)next == d->first_seq)
+		use_early_preface(st);
 	if (st->is_http2) {
 		struct frame_parser *p = &st->parser[SL_INGRESS];
 
 		if (d->parser_state == PARSER_IDLE && is_skipped_payload(p, seq, 0))
-			return;
+			return true;
 		if (d->parser_state != PARSER_UNUSED)
 			body_end = p->at_seq;
 	} else if (d->skip_to >= at) {
 		/* The whole gap is body, and will be reported with the rest of the body. */
-		return;
+		return true;
 	} else {
 		body_end = body_end_before_gap(d, next);
 	}
@@ -119,12 +165,13 @@ static __always_inline void advance_over_gap(struct sock_state *st, __u32 seq)
 		send_progress(st, SL_INGRESS, body_end, false);
 	d->reported_seq = seq;
 	reset_after_gap(st, d);
+	return true;
 }
 
 /*
  * Handles that the socket has acknowledged all data before ack. If that includes bytes that were
  * sent out of order, a record reports that they are part of the stream, since no other record may
- * follow.
+ * follow. The caller has called enter_ingress().
  */
 static __always_inline void confirm_out_of_order(struct sock_state *st, __u32 ack)
 {
@@ -134,7 +181,8 @@ static __always_inline void confirm_out_of_order(struct sock_state *st, __u32 ac
 	if (d->order == ORDER_KEPT || more < 0 || (d->order == ORDER_GAP && more < 1))
 		return;
 	if (more > 0) {
-		advance_over_gap(st, ack);
+		if (!advance_over_gap(st, ack))
+			return;
 	} else {
 		d->order = ORDER_GAP;
 		ack = d->next;
@@ -158,17 +206,6 @@ static __always_inline __u32 data_end(const struct sock_state *st, __u32 state, 
 }
 
 /*
- * Does another CPU still send the ingress segment before `next`? The socket may have acknowledged
- * it all the same, since a copy can reach it first: neighbouring segments that two CPUs hand in
- * change places, and the sender sends the one that seems lost again. Until finish_segment(), what
- * the socket has received must not be taken for sent.
- */
-static __always_inline bool is_ingress_busy(const struct sock_state *st)
-{
-	return *(volatile __u8 *)&st->direction[SL_INGRESS].is_busy;
-}
-
-/*
  * Handles the acknowledgement of an egress segment, if any connection had out-of-order segments. A
  * global function, see README.md.
  */
@@ -177,16 +214,17 @@ __noinline __u32 confirm_by_ack(struct __sk_buff *skb, __u32 ack)
 	struct sock_state *st = find_state(skb);
 	struct bpf_sock *sk;
 
-	if (!st || st->mute || st->direction[SL_INGRESS].order == ORDER_KEPT || is_ingress_busy(st))
+	if (!st || st->mute || st->direction[SL_INGRESS].order == ORDER_KEPT || !enter_ingress(st))
 		return 0;
 	sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
 	confirm_out_of_order(st, data_end(st, sk ? sk->state : BPF_TCP_CLOSE, ack));
+	leave_ingress(st);
 	return 1;
 }
 
 /*
  * Behind the last record of an ingress segment: confirms what the socket has received behind it,
- * from copies, while is_ingress_busy() kept others from that. What is missed is confirmed by the
+ * from copies, while ingress_busy() kept others from that. What is missed is confirmed by the
  * next acknowledgement: a byte that may be a FIN whose state is still to come, and on CPUs that
  * reorder stores, what came in this moment. A global function, see README.md.
  */
@@ -199,30 +237,29 @@ __noinline __u32 confirm_received(struct __sk_buff *skb)
 
 	if (!st || st->mute)
 		return 0;
-	/* On x86 a full barrier between the store of is_busy and the load of rcv_nxt. */
-	bpf_spin_lock(&st->lock);
-	bpf_spin_unlock(&st->lock);
 	sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
-	if (!sk || is_ingress_busy(st))
+	/* On x86 its atomic addition is a full barrier, behind which rcv_nxt is loaded. */
+	if (!sk || !enter_ingress(st))
 		return 0;
 	received = received_seq(skb, (__u32)st->direction[SL_INGRESS].next);
 	end = data_end(st, sk->state, received);
 	confirm_out_of_order(st, end == received ? end - 1 : end);
+	leave_ingress(st);
 	return 1;
 }
 
 /*
  * Before `next` is moved behind an ingress segment. Until all of that is sent, another CPU with the
  * next segment of HTTP/1 would report the rest as body that was not copied; it sends its segment as
- * out of order instead. With HTTP/2 it may go on, and does not become the owner. Egress segments
- * come one after the other (parser_lock.bpf.h).
+ * out of order instead. With HTTP/2 it may go on, as acquire_parser() lets it. Egress segments come
+ * one after the other (parser_lock.bpf.h).
  */
 static __always_inline void begin_segment(struct direction *d, __u8 dir, struct segment *seg)
 {
 	if (dir != SL_INGRESS)
 		return;
-	seg->is_owner = !*(volatile __u8 *)&d->is_busy;
-	*(volatile __u8 *)&d->is_busy = true;
+	seg->is_begun = true;
+	__sync_fetch_and_add(&d->busy_word, BUSY_ONE);
 }
 
 /* Behind the last record of the segment. */
@@ -231,10 +268,10 @@ static __always_inline void finish_segment(struct __sk_buff *skb, struct sock_st
 {
 	struct direction *d = &st->direction[dir];
 
-	if (!seg->is_owner)
+	if (!seg->is_begun)
 		return;
-	seg->is_owner = false;
-	*(volatile __u8 *)&d->is_busy = false;
+	seg->is_begun = false;
+	leave_ingress(st);
 	if (d->order != ORDER_KEPT)
 		confirm_received(skb);
 }

@@ -237,6 +237,23 @@ void bytes_give_up_gaps(struct bytes *b, const struct segment_view *data,
 	release_queue(&out, data->peer_seq - 1);
 }
 
+void bytes_acknowledged(struct bytes *b, const struct segment_view *data,
+			const struct bytes_sink *sink, void *ctx)
+{
+	const struct segment_view across = segment_view_reverse(data);
+	struct output out = {b, sink, ctx, across.dir, &across};
+	struct segment_view segment;
+	uint64_t time_ns;
+	uint32_t from;
+
+	while (b->is_started && !b->is_finished &&
+	       ahead_first(&b->ahead, b->memory, b->next, data->peer_seq, &from) &&
+	       seq_diff(from, b->next) <= 0) {
+		ahead_take(&b->ahead, data->peer_seq, across.dir, &segment, &time_ns);
+		emit_segment(&out, &segment, time_ns);
+	}
+}
+
 void bytes_advance(struct bytes *b, enum dir dir, uint32_t reported_seq, uint32_t to_seq,
 		   uint64_t time_ns, const struct bytes_sink *sink, void *ctx)
 {

@@ -94,6 +94,14 @@ static inline void bytes_push_in_order(struct bytes *b, const struct segment_vie
 void bytes_flush(struct bytes *b, enum dir dir, const struct bytes_sink *sink, void *ctx);
 
 /*
+ * data, of the other direction, acknowledges everything before its peer_seq, which it has: segments
+ * ahead go out as far as no byte before them is missing. What is missing may still come: another
+ * CPU is about to send it (bpf/state.bpf.h, ingress_busy()).
+ */
+void bytes_acknowledged(struct bytes *b, const struct segment_view *data,
+			const struct bytes_sink *sink, void *ctx);
+
+/*
  * Gives up the gaps below data->peer_seq, or all of them if !data->has_peer; data is a segment of
  * the other direction.
  */

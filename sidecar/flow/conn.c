@@ -260,6 +260,8 @@ static void push_data(struct conns *t, struct conn *c, const struct segment_view
 	}
 	if (c->is_early || (c->was_early && data->dir == DIR_EGRESS))
 		leave_early(t, c, data);
+	else if (c->bytes[dir_other(data->dir)].ahead.first && data->has_peer)
+		bytes_acknowledged(&c->bytes[dir_other(data->dir)], data, &t->sink->bytes, c);
 	bytes_push(&c->bytes[data->dir], data, time_ns, &t->sink->bytes, c);
 	t->ahead_dropped += c->bytes[data->dir].ahead.dropped;
 	c->bytes[data->dir].ahead.dropped = 0;
@@ -312,9 +314,10 @@ static inline bool is_in_order(const struct conn *c, const struct segment_view *
 			       uint64_t time_ns)
 {
 	const struct bytes *b = &c->bytes[data->dir];
+	const struct bytes *other = &c->bytes[dir_other(data->dir)];
 
 	return time_ns - c->touched_ns < TOUCH_NS && !c->is_early && !c->was_early &&
-	       c->bytes[dir_other(data->dir)].is_started && bytes_is_in_order(b, data);
+	       other->is_started && !other->ahead.first && bytes_is_in_order(b, data);
 }
 
 void conns_event(struct conns *t, const struct event *ev)

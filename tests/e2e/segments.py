@@ -66,7 +66,7 @@ class Peer:
         self._write(self.first - 1, SYN)
         self.wait_for("an answer to SYN", lambda: self.there)
 
-    def _write(self, seq, flags, data=b""):
+    def _packet(self, seq, flags, data):
         src, dst = socket.inet_aton(network.CLIENT), socket.inet_aton(network.SERVER)
         tcp = struct.pack(
             "!HHIIBBHHH",
@@ -86,7 +86,14 @@ class Peer:
             "!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp) + len(data), 0, 0, 64, 6, 0, src, dst
         )
         ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
-        os.write(self.link.tun, ip + tcp + data)
+        return ip + tcp + data
+
+    def _write(self, seq, flags, data=b""):
+        os.write(self.link.tun, self._packet(seq, flags, data))
+
+    def packet(self, offset, data):
+        """A segment that is not sent yet."""
+        return self._packet(self.first + offset, ACK | PSH, data)
 
     def forge(self, offset, data=b"x", flags=ACK | PSH, ack=0):
         """A segment that we did not send: at that offset, acknowledging so many bytes too many."""

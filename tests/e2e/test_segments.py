@@ -8,11 +8,12 @@ is counted, exactly.
 import random
 
 import clients
+import frames
 import harness
 import network
 import segments
 import servers
-from observer import Sidelight
+from observer import Sidelight, health
 
 # Servers close the connection after 400.
 PATHS = [entry for entry in clients.PATHS if entry[2] != 400]
@@ -70,6 +71,29 @@ class Order(harness.Case):
                 self.play([upload, more], [(head, len(upload)), (0, head), 1, late])
                 self.play([upload, more], [(head, len(upload)), (0, head), late])
                 self.check()
+
+    def test_http2_starts_before_its_socket(self):
+        """
+        Its first bytes come with the end of the handshake, and then more than is copied of a flight
+        whose protocol is not known, before the server has said anything.
+        """
+        link = segments.Link(self)
+        server = servers.Nginx(self, host=network.SERVER, netns=link.server, HTTP2="http2")
+        sidelight = Sidelight(self, cgroup=server.cgroup)
+        count, connections = 7, 20
+        stream = frames.START + b"".join(frames.request(1 + 2 * i, 7000) for i in range(count))
+        half = len(frames.START) + (len(stream) - len(frames.START)) // 2
+        for _ in range(connections):
+            peer = segments.Peer(link, server.port)
+            peer.send(stream, 0, len(frames.START))
+            peer.send(stream, len(frames.START), half)
+            peer.send(stream, half, len(stream))
+            peer.wait_received(b"hello\n", count)
+            peer.close()
+        page = sidelight.wait_counted(count * connections)
+        self.assertEqual(page.requests(), {("GET", "/hello", "200"): count * connections})
+        self.assertEqual(page.lost(), {})
+        self.assertEqual(page.sum("sidelight_parse_failures_total"), 0, health(page))
 
     def test_last_byte_first(self):
         """One byte out of order, behind which nothing comes that shows that it is no FIN."""

@@ -17,6 +17,7 @@
 #define START	 0xfffffffcu /* so that scripts cross 2^32 at their fifth byte */
 #define AHEAD	 1
 #define FIN	 2
+#define ACKED	 4 /* the other direction acknowledges all before `from`; data is logged */
 
 struct segment {
 	uint32_t from;
@@ -99,6 +100,23 @@ static const struct {
 	{"an end that is confirmed does",
 	 {{0, "ab", 0, 0}, {2, "cd", 0, AHEAD | FIN}, {4, "", 0, 0}},
 	 "ab cd . "},
+	{"bytes that the other direction acknowledges go out before it",
+	 {{0, "ab", 0, 0}, {2, "cd", 0, AHEAD}, {4, "<", 0, ACKED}, {4, "e", 0, 0}},
+	 "ab cd < e "},
+	{"but not behind a gap, which may still be filled",
+	 {{0, "ab", 0, 0},
+	  {2, "c", 0, AHEAD},
+	  {4, "e", 0, AHEAD},
+	  {5, "<", 0, ACKED},
+	  {3, "d", 0, 0},
+	  {5, "<", 0, ACKED}},
+	 "ab c < d e < "},
+	{"nor further than that",
+	 {{0, "ab", 0, 0}, {2, "cd", 0, AHEAD}, {3, "<", 0, ACKED}, {3, "xy", 0, 0}},
+	 "ab c < xy "},
+	{"an end that is acknowledged is one",
+	 {{0, "ab", 0, 0}, {2, "c", 0, AHEAD | FIN}, {3, "<", 0, ACKED}},
+	 "ab c . < "},
 	{"twice, and in any order",
 	 {{0, "a", 0, 0},
 	  {3, "d", 0, AHEAD},
@@ -120,6 +138,12 @@ static void push(struct bytes *b, const struct segment *p, struct text *out)
 		.is_fin = p->flags & FIN,
 	};
 
+	if (p->flags & ACKED) {
+		segment = (struct segment_view){.dir = DIR_EGRESS, .peer_seq = START + p->from};
+		bytes_acknowledged(b, &segment, &logging_sink, out);
+		text_addf(out, "%s ", p->data);
+		return;
+	}
 	segment.to_seq = segment.seq + (uint32_t)segment.data.len + p->skipped;
 	bytes_push(b, &segment, 1, &logging_sink, out);
 }
