@@ -11,7 +11,7 @@ class Load:
 
     def __init__(self, case, port, close=False, connections=4):
         harness.need("wrk")
-        argv = ["wrk", "-t1", f"-c{connections}", "-d600s", "--timeout", "20s"]
+        argv = ["wrk", "-t1", f"-c{connections}", "-d1h", "--timeout", "20s"]
         argv += ["-H", "Connection: close"] if close else []
         self.case = case
         self.connections = connections
