@@ -123,7 +123,7 @@ __noinline __u32 end_direction(struct __sk_buff *skb, __u32 is_egress, __u32 is_
 		if (!add_fin(sk, &st->ends, st->role, dir))
 			return 0;
 	}
-	if (!st->is_midstream && expects_callback(st->ends, is_reset)) {
+	if (st->start != START_MISSED && expects_callback(st->ends, is_reset)) {
 		if (is_reset && dir == SL_INGRESS)
 			__sync_fetch_and_add(&st->ends, ENDS_PEER_RESET);
 		return 0;
@@ -133,7 +133,7 @@ __noinline __u32 end_direction(struct __sk_buff *skb, __u32 is_egress, __u32 is_
 		return 0;
 	flush_volume(&st->direction[SL_INGRESS]);
 	flush_volume(&st->direction[SL_EGRESS]);
-	if (!st->is_midstream)
+	if (st->start != START_MISSED)
 		close_without_callback(skb, st, tcp, dir, is_reset);
 	else if (st->is_open)
 		send_close(st, is_reset, 0, 0, 0, 0);
@@ -193,7 +193,7 @@ static __always_inline void process_fin(struct __sk_buff *skb, struct sock_state
 	bool is_reset = seg->tcp_flags & TCP_RST;
 	__u32 next = d->next;
 
-	if (st->is_midstream)
+	if (st->start == START_MISSED)
 		flush_volume(d);
 	/* An end that receives data after its FIN sends an RST, behind that FIN. */
 	if (is_reset && d->is_finished)

@@ -98,7 +98,7 @@ static __always_inline void init_parser(struct sock_state *st, __u8 dir, __u32 s
 	}
 	/* If the start of the connection was seen, user space parses all frames: it needs all
 	 * bytes. */
-	d->is_unsynced = p->sync == FRAMES_UNSYNCED && st->is_midstream;
+	d->is_unsynced = p->sync == FRAMES_UNSYNCED && st->start == START_MISSED;
 	d->parser_state = PARSER_IDLE;
 }
 

@@ -41,10 +41,10 @@ create_midstream(struct __sk_buff *skb, struct bpf_sock *sk, const struct segmen
 	st = create_state(sk);
 	if (!st)
 		return NULL;
-	st->is_midstream = true;
 	st->id = id;
 	init_direction(&st->direction[dir], seg->seq, seg->ack);
 	init_direction(&st->direction[!dir], seg->ack, seg->seq);
+	set_start(st, START_MISSED);
 	return st;
 }
 

@@ -86,7 +86,7 @@ __noinline __u32 shrink_state(struct __sk_buff *skb)
 	muted_st->id = st->id;
 	muted_st->opened = st->opened;
 	muted_st->is_open = st->is_open;
-	muted_st->is_midstream = st->is_midstream;
+	muted_st->is_midstream = st->start == START_MISSED;
 	muted_st->ends = st->ends;
 	muted_st->role = st->role;
 	muted_st->is_finished[SL_INGRESS] = st->direction[SL_INGRESS].is_finished;
@@ -94,7 +94,7 @@ __noinline __u32 shrink_state(struct __sk_buff *skb)
 	flush_volume(&st->direction[SL_INGRESS]);
 	flush_volume(&st->direction[SL_EGRESS]);
 	/* No callback will report its end. */
-	muted_st->is_released = st->is_midstream && !st->is_closed;
+	muted_st->is_released = muted_st->is_midstream && !st->is_closed;
 	if (muted_st->is_released)
 		release_state();
 	return bpf_sk_storage_delete(&socks, sk) == 0;

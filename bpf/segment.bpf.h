@@ -50,8 +50,9 @@ static __always_inline enum segment_action place_segment(struct sock_state *st, 
 {
 	struct direction *d = &st->direction[dir];
 	__u64 at = *(volatile __u64 *)&d->next;
-	/* Written before `next`, so it is read after that. */
-	bool is_busy = *(volatile __u8 *)&d->busy && !st->is_http2;
+	/* Written before `next`, so it is read after that. The first bytes make the parser. */
+	bool is_busy =
+		*(volatile __u8 *)&d->busy && (!st->is_http2 || d->parser_state == PARSER_UNUSED);
 	__s32 gap = seg->seq - (__u32)at;
 
 	if (gap < 0) {

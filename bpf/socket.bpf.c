@@ -101,7 +101,7 @@ static __always_inline struct sock_state *join_midstream(struct __sk_buff *skb, 
 	sk = bpf_sk_fullsock(sk);
 	if (!sk)
 		return NULL;
-	/* SYN_RECV: a child socket whose callback has not come yet, on another CPU. */
+	/* SYN_RECV: a child socket whose callback has not come yet, or runs, on another CPU. */
 	if (sk->state == BPF_TCP_LISTEN || sk->state == BPF_TCP_SYN_RECV) {
 		if (dir == SL_INGRESS)
 			bpf_tail_call(skb, &next_ingress, NEXT_EARLY);
@@ -180,7 +180,7 @@ static __always_inline struct sock_state *accept_segment(struct __sk_buff *skb, 
 	if (!sk)
 		return NULL;
 	st = bpf_sk_storage_get(&socks, sk, NULL, 0); /* NULL also if it is no full socket */
-	if (!st) {
+	if (!st || !has_started(st)) {
 		if (seg->tcp_flags & (TCP_FIN | TCP_RST))
 			close_muted(skb, dir == SL_EGRESS, seg->tcp_flags & TCP_RST, seg->seq);
 		st = join_midstream(skb, sk, seg, dir);
@@ -391,8 +391,7 @@ int sl_out_of_order(struct __sk_buff *skb)
 	if (done == 0) {
 		received = received_seq(skb, st->direction[SL_INGRESS].next);
 		if ((__s32)(received - seg.seq) >= 0 && enter_ingress(st)) {
-			if ((__s32)(seg.seq - (__u32)st->direction[SL_INGRESS].next) > 0)
-				advance_over_gap(st, seg.seq);
+			advance_over_gap(st, seg.seq);
 			leave_ingress(st);
 			bpf_tail_call(skb, &next_ingress, NEXT_MAIN);
 			count_exact(SL_C_LOST_CHAIN);

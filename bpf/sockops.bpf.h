@@ -116,6 +116,7 @@ static __always_inline void on_established(struct bpf_sock_ops *ctx, __u8 role)
 	init_direction(&st->direction[SL_EGRESS], ctx->snd_nxt, ctx->rcv_nxt);
 	if (has_syn_data)
 		use_syn_data(st, &t);
+	set_start(st, START_SEEN);
 }
 
 static __always_inline void on_muted_closed(struct bpf_sock_ops *ctx, struct bpf_sock *sk,
@@ -133,7 +134,8 @@ static __always_inline void on_muted_closed(struct bpf_sock_ops *ctx, struct bpf
 static __always_inline bool is_close_reported(const struct sock_state *st,
 					      const struct muted_state *muted_st)
 {
-	return (st && st->is_closed && !st->is_midstream) || (muted_st && muted_st->is_closed);
+	return (st && st->is_closed && st->start != START_MISSED) ||
+	       (muted_st && muted_st->is_closed);
 }
 
 /* Was OPEN sent? A connection whose only data the listener's socket had gets it at its end. */

@@ -87,6 +87,15 @@ struct frame_parser {
 	__u8 chunk[HEADERS_CHUNK];
 };
 
+/* Since when a connection is followed. */
+enum start {
+	START_NONE,
+	START_MADE, /* a CPU sets the members of its state: no other may use it */
+	START_SEEN, /* from its first byte on */
+	/* It is older than this process: no callback reports its start or end. */
+	START_MISSED,
+};
+
 /*
  * Events that show how a connection ends, counted in one word, because two CPUs may count at once
  * and kernel 5.10 has no atomic operation for programs but addition. If another program on the
@@ -114,7 +123,7 @@ struct sock_state {
 	__u8 protocol; /* enum first_protocol */
 	bool is_head[2]; /* the last request was HEAD; by enum sl_dir */
 	bool is_connect[2]; /* likewise CONNECT */
-	bool is_midstream; /* older than this process: no callback reports its start or end */
+	__u8 start; /* enum start */
 	bool is_closed; /* its end is counted, and CLOSE was sent */
 	__u8 upgrade_by; /* 1 + enum sl_dir that sent a 101, which ends HTTP/1; 0: none did */
 	bool is_http2; /* a candidate for HTTP/2, or confirmed */
@@ -126,8 +135,9 @@ struct sock_state {
 	__u64 clock_ns; /* a recent reading of the clock */
 	__u32 ends; /* ENDS_* */
 	/*
-	 * Guards is_scanning; parser_state, but for egress of confirmed HTTP/2 (needs_lock());
-	 * is_closed among segments, but not between a segment and the callback of the end.
+	 * Guards is_scanning; who creates the state; parser_state, but for egress of confirmed
+	 * HTTP/2 (needs_lock()); is_closed among segments, but not between a segment and the
+	 * callback of the end.
 	 */
 	struct bpf_spin_lock lock;
 	struct direction direction[2]; /* by enum sl_dir */
@@ -356,10 +366,11 @@ static __always_inline void count(enum sl_counter which, __u64 n)
 }
 
 /*
- * How many CPUs send an ingress segment before `next`. The socket may have acknowledged such a one
- * all the same, since a copy can reach it first: neighbouring segments that two CPUs hand in change
- * places, and the sender sends the one that seems lost again. Until finish_segment(), what the
- * socket has received must not be taken for sent.
+ * How many CPUs send an ingress segment before `next`, or move that over a gap (enter_ingress()).
+ * The socket may have acknowledged such a one all the same, since a copy can reach it first:
+ * neighbouring segments that two CPUs hand in change places, and the sender sends the one that
+ * seems lost again. Until finish_segment(), what the socket has received must not be taken for
+ * sent.
  */
 static __always_inline __u8 ingress_busy(const struct sock_state *st)
 {
@@ -375,10 +386,14 @@ static __always_inline void mark_out_of_order(struct direction *d, enum order or
 		has_out_of_order = 1;
 }
 
-/* Creates a state, initialised with zeros. Returns NULL, which is counted, if there is no room. */
+/*
+ * Creates a state, initialised with zeros, whose members the caller sets before set_start().
+ * Returns NULL if there is no room, which is counted, or if another CPU creates it.
+ */
 static __always_inline struct sock_state *create_state(void *sk)
 {
 	struct sock_state *st;
+	bool is_ours;
 
 	/* Signed, in case two CPUs ever release the same state. */
 	if ((__s64)storages >= (__s64)storages_max) {
@@ -390,9 +405,26 @@ static __always_inline struct sock_state *create_state(void *sk)
 		count_exact(SL_C_LOST_STORAGE);
 		return NULL;
 	}
+	bpf_spin_lock(&st->lock);
+	is_ours = st->start == START_NONE;
+	if (is_ours)
+		st->start = START_MADE;
+	bpf_spin_unlock(&st->lock);
+	if (!is_ours)
+		return NULL;
 	__sync_fetch_and_add(&storages, 1);
 	count_exact(SL_C_FOLLOWED);
 	return st;
+}
+
+static __always_inline void set_start(struct sock_state *st, enum start start)
+{
+	*(volatile __u8 *)&st->start = start;
+}
+
+static __always_inline bool has_started(const struct sock_state *st)
+{
+	return *(volatile __u8 *)&st->start > START_MADE;
 }
 
 /* Subtracts the socket's state, in either map, from the count. */

@@ -90,24 +90,22 @@ static __always_inline void reset_after_gap(const struct sock_state *st, struct 
 	}
 }
 
+static __always_inline void leave_ingress(struct sock_state *st)
+{
+	__sync_fetch_and_add(&st->direction[SL_INGRESS].busy_word, -BUSY_ONE);
+}
+
 /*
  * Counts this CPU as one that changes the positions of the ingress direction, unless another one is
  * counted: then it returns false. leave_ingress() ends it.
  */
 static __always_inline bool enter_ingress(struct sock_state *st)
 {
-	struct direction *d = &st->direction[SL_INGRESS];
-
-	__sync_fetch_and_add(&d->busy_word, BUSY_ONE);
+	__sync_fetch_and_add(&st->direction[SL_INGRESS].busy_word, BUSY_ONE);
 	if (ingress_busy(st) == 1)
 		return true;
-	__sync_fetch_and_add(&d->busy_word, -BUSY_ONE);
+	leave_ingress(st);
 	return false;
-}
-
-static __always_inline void leave_ingress(struct sock_state *st)
-{
-	__sync_fetch_and_add(&st->direction[SL_INGRESS].busy_word, -BUSY_ONE);
 }
 
 /*
@@ -134,16 +132,18 @@ static __always_inline bool move_next(struct sock_state *st, __u64 at, __u64 to)
 /*
  * Moves the ingress direction to seq, over a gap that the socket has received. The bytes of the gap
  * were sent unparsed when they came, or were seen with the listener's socket, or are body, or lost.
- * The caller has called enter_ingress(). Returns false if a segment has begun before that was seen.
+ * The caller has called enter_ingress(), or the socket has ended. Returns false if a segment has
+ * moved `next` meanwhile.
  */
 static __always_inline bool advance_over_gap(struct sock_state *st, __u32 seq)
 {
 	struct direction *d = &st->direction[SL_INGRESS];
-	__u64 next = d->next;
-	__u64 at = next + (seq - (__u32)next);
+	__u64 next = *(volatile __u64 *)&d->next;
+	__s32 more = seq - (__u32)next;
+	__u64 at = next + more;
 	__u32 body_end = d->reported_seq;
 
-	if (!move_next(st, next, at))
+	if (more <= 0 || !move_next(st, next, at))
 		return false;
 	if ((__u32)next == d->first_seq)
 		use_early_preface(st);
@@ -171,7 +171,7 @@ static __always_inline bool advance_over_gap(struct sock_state *st, __u32 seq)
 /*
  * Handles that the socket has acknowledged all data before ack. If that includes bytes that were
  * sent out of order, a record reports that they are part of the stream, since no other record may
- * follow. The caller has called enter_ingress().
+ * follow. The caller has called enter_ingress(), or the socket has ended.
  */
 static __always_inline void confirm_out_of_order(struct sock_state *st, __u32 ack)
 {
@@ -243,7 +243,10 @@ __noinline __u32 confirm_received(struct __sk_buff *skb)
 		return 0;
 	received = received_seq(skb, (__u32)st->direction[SL_INGRESS].next);
 	end = data_end(st, sk->state, received);
-	confirm_out_of_order(st, end == received ? end - 1 : end);
+	/* The last byte may be a FIN, if it is not seen yet. */
+	if (end == received && received != (__u32)st->direction[SL_INGRESS].next)
+		end--;
+	confirm_out_of_order(st, end);
 	leave_ingress(st);
 	return 1;
 }

@@ -250,6 +250,8 @@ void bytes_acknowledged(struct bytes *b, const struct segment_view *data,
 	       ahead_first(&b->ahead, b->memory, b->next, data->peer_seq, &from) &&
 	       seq_diff(from, b->next) <= 0) {
 		ahead_take(&b->ahead, data->peer_seq, across.dir, &segment, &time_ns);
+		/* The acknowledgement of a FIN is one byte more. */
+		segment.is_fin &= seq_diff(data->peer_seq, segment.to_seq) > 0;
 		emit_segment(&out, &segment, time_ns);
 	}
 }

@@ -260,7 +260,7 @@ static void push_data(struct conns *t, struct conn *c, const struct segment_view
 	}
 	if (c->is_early || (c->was_early && data->dir == DIR_EGRESS))
 		leave_early(t, c, data);
-	else if (c->bytes[dir_other(data->dir)].ahead.first && data->has_peer)
+	if (c->bytes[dir_other(data->dir)].ahead.first && data->has_peer)
 		bytes_acknowledged(&c->bytes[dir_other(data->dir)], data, &t->sink->bytes, c);
 	bytes_push(&c->bytes[data->dir], data, time_ns, &t->sink->bytes, c);
 	t->ahead_dropped += c->bytes[data->dir].ahead.dropped;

@@ -78,6 +78,17 @@ void pairing_on_request(struct conn *c, struct session *s)
 		http1_resync(response);
 }
 
+bool pairing_is_late(struct conn *c, struct session *s)
+{
+	uint32_t end = c->bytes[request_dir(s->role)].next;
+
+	if (s->open.count || s->client == CLIENT_PIPELINES || (int32_t)(end - s->unpaired_seq) > 0)
+		return false;
+	s->has_unpaired_seq = false;
+	env_of(c)->stats.lost[ENGINE_LOST_RESPONSE]++;
+	return true;
+}
+
 void pairing_on_unpaired_response(struct conn *c, struct session *s)
 {
 	uint32_t seq = 0;

@@ -14,9 +14,9 @@ SETTINGS_ACK = frame(4, 1, 0, b"")
 START = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + SETTINGS_ACK
 
 
-def request(stream, pad):
-    """GET /hello in two frames; all header fields are literal (RFC 7541 section 6.2.2)."""
-    block = b"\x82\x86\x44\x06/hello\x41\x01a\x00\x05x-pad"
+def request(stream, pad, path="/hello"):
+    """GET in two frames; all header fields are literal (RFC 7541 section 6.2.2). path: short."""
+    block = b"\x82\x86\x44" + bytes((len(path),)) + path.encode() + b"\x41\x01a\x00\x05x-pad"
     if pad < 127:
         block += bytes((pad,))
     else:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Scripts of the records of one connection, from events to transactions. A letter per step: I and E
- * are ingress and egress data, i and e the same in lost records. The result is the log of wire.h.
+ * are ingress and egress data, i and e the same in lost records. l: a record that seemed to be lost
+ * comes after all. The result is the log of wire.h.
  */
 #ifndef SIDELIGHT_TESTS_ENGINE_SCRIPT_H
 #define SIDELIGHT_TESTS_ENGINE_SCRIPT_H
@@ -18,7 +19,7 @@
 
 #define STEPS 20
 
-enum what { END, OPEN, DATA, LOSE, SKIP, LOSE_SKIP, FIN, CLOSE, MUTE, FLUSH };
+enum what { END, OPEN, DATA, LOSE, LATE, SKIP, LOSE_SKIP, FIN, CLOSE, MUTE, FLUSH };
 
 struct step {
 	enum what what;
@@ -50,6 +51,10 @@ struct step {
 #define i(s)                                                                                       \
 	{                                                                                          \
 		LOSE, DIR_INGRESS, s, 0                                                            \
+	}
+#define l(s)                                                                                       \
+	{                                                                                          \
+		LATE, DIR_INGRESS, s, 0                                                            \
 	}
 #define e(s)                                                                                       \
 	{                                                                                          \
@@ -139,6 +144,11 @@ static inline void script_play_step(struct wire *w, const struct step *s)
 		break;
 	case LOSE:
 		wire_lost(w, s->dir, s->data);
+		break;
+	case LATE:
+		w->seq[s->dir] -= (uint32_t)strlen(s->data);
+		w->reported[s->dir] = w->seq[s->dir];
+		wire_data(w, s->dir, s->data);
 		break;
 	case SKIP:
 		wire_skip(w, s->dir, s->n);
