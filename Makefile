@@ -344,7 +344,7 @@ fetch-packages:
 	@tests/fetch-package bookworm $(BUILD)/node nodejs libnode108 node-acorn node-cjs-module-lexer \
 		node-undici libuv1 libc-ares2 libnghttp2-14 libicu72 libbrotli1 libssl3 || [ $$? = 3 ]
 	@tests/fetch-package bookworm $(BUILD)/postgresql postgresql-15 postgresql-client-15 libpq5 \
-		libicu72 libldap-2.5-0 libsasl2-2 libxml2 libssl3 || [ $$? = 3 ]
+		libicu72 libldap-2.5-0 libsasl2-2 libxml2 libssl3 libreadline8 || [ $$? = 3 ]
 .PHONY: peers
 peers: $(PEERS)
 .PHONY: test-build-sanitized

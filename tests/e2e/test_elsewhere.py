@@ -134,7 +134,7 @@ class Elsewhere(Case):
 
         def traced(cgroup, name):
             log = self.scratch(name)
-            Sidelight(self, cgroup=cgroup, before=["strace", "-f", "-e", "trace=sendto", "-o", log])
+            Sidelight(self, cgroup=cgroup, before=["strace", "-D", "-f", "-e", "trace=sendto", "-o", log])
             return log
 
         idle = traced(self.cgroup(), "idle")

@@ -29,7 +29,10 @@ class PostgreSql(TlsCase):
         data.mkdir()
         harness.run(["chown", "65534:65534", data])
         prefix = [*builds.over_usr("postgresql"), *UNPRIVILEGED]
-        harness.run([*prefix, f"{PROGRAMS}/initdb", "--auth=trust", "--username=a", "-D", data])
+        # From a directory that they may enter.
+        harness.run(
+            [*prefix, f"{PROGRAMS}/initdb", "--auth=trust", "--username=a", "-D", data], cwd="/"
+        )
         for name in "cert.pem", "key.pem":
             (data / name).write_bytes((self.folder / name).read_bytes())
             (data / name).chmod(0o600)
@@ -37,7 +40,8 @@ class PostgreSql(TlsCase):
         with open(data / "postgresql.conf", "a") as config:
             config.write(POSTGRESQL)
         port, cgroup = harness.free_port(), self.cgroup()
-        server = self.spawn([*prefix, f"{PROGRAMS}/postgres", "-D", data, "-p", port], cgroup=cgroup)
+        argv = [*prefix, f"{PROGRAMS}/postgres", "-D", data, "-p", port]
+        server = self.spawn(argv, cgroup=cgroup, cwd="/")
         server.wait_listening(port)
         return cgroup, port
 

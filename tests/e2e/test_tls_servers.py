@@ -113,8 +113,9 @@ class TlsServers(TlsCase):
         server.tls = server.knobs["TLS"]
         sidelight = self.watch(server.cgroup)
         sent = []
-        for keep_alive in True, False:
-            sent += self.ask(server, keep_alive)
+        # The version that both ends like most, then HTTP/1.
+        for keep_alive, option in (True, ""), (True, "http1.1"), (False, "http1.1"):
+            sent += self.ask(server, keep_alive, f"insecure\n{option}")
             page = sidelight.assert_counted(server.expected(len(sent)), server.port)
             self.assert_https(page, len(sent))
         return page
@@ -148,7 +149,6 @@ class TlsServers(TlsCase):
         )
 
     def check_go(self, *builds_of_it, goroot=None):
-        """curl asks in HTTP/2, or in HTTP/1.1 where it wants the connection closed."""
         for build in builds_of_it:
             with self.subTest(build):
                 page = self.check(GoTls, build=build, goroot=goroot)

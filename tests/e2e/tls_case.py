@@ -74,10 +74,11 @@ class TlsCase(harness.Case):
             seconds=30,
         )
 
-    def ask(self, server, keep_alive=True, **more):
+    def ask(self, server, keep_alive=True, option="insecure", **more):
+        """option: of curl, or several in lines."""
         plan = clients.make_plan(f"tls {keep_alive}", PLAN, server.methods)
         return clients.curl_plan(
-            server.tls, plan, self.dir, keep_alive, option="insecure", scheme="https", **more
+            server.tls, plan, self.dir, keep_alive, option=option, scheme="https", **more
         )
 
     def assert_https(self, page, total, side="server"):
