@@ -112,9 +112,7 @@ struct direction {
 			};
 			__u8 parser_state; /* enum parser_state */
 			__u8 order; /* enum order */
-			/* Ingress: how many CPUs send segments before `next`, see begin_segment()
-			 */
-			__u8 busy;
+			__u8 busy; /* ingress_busy() */
 		};
 		__u32 busy_word; /* the same bytes: `busy` is changed by atomic additions to it */
 	};

@@ -31,7 +31,7 @@ static enum http1_body on_request(struct conn *c, struct session *s, const struc
 	struct exchange *e;
 	bool is_full;
 
-	s->is_unopened = uncopied_hides(s) || pairing_was_answered(c, s);
+	s->is_unopened = uncopied_hides(s) || pairing_drops_late(c, s);
 	if (__builtin_expect(s->is_unopened, 0))
 		return HTTP1_BODY_FRAMED;
 	e = exchanges_push(&s->open, &is_full);

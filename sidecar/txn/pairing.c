@@ -78,7 +78,7 @@ void pairing_on_request(struct conn *c, struct session *s)
 		http1_resync(response);
 }
 
-bool pairing_is_late(struct conn *c, struct session *s)
+bool pairing_drops(struct conn *c, struct session *s)
 {
 	uint32_t end = c->bytes[request_dir(s->role)].next;
 

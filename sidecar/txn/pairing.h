@@ -101,17 +101,17 @@ void pairing_client_pipelines(struct conn *c, struct session *s);
  */
 void pairing_on_unpaired_response(struct conn *c, struct session *s);
 
-/* The general case of pairing_was_answered(). */
-bool pairing_is_late(struct conn *c, struct session *s);
+/* The general case of pairing_drops_late(). */
+bool pairing_drops(struct conn *c, struct session *s);
 
 /*
- * True if the request whose head has ended is older than the last response, whose sender had
- * received it: then it is counted as lost. The response came first since a copy of the request was
- * answered while another CPU was about to send its record (bpf/README.md).
+ * Drops the request whose head has ended, and counts it as lost, if it is older than the last
+ * response, whose sender had received it. Returns whether it did. The response came first since a
+ * copy of the request was answered while another CPU was about to send its record (bpf/README.md).
  */
-static inline bool pairing_was_answered(struct conn *c, struct session *s)
+static inline bool pairing_drops_late(struct conn *c, struct session *s)
 {
-	return __builtin_expect(s->has_unpaired_seq, 0) && pairing_is_late(c, s);
+	return __builtin_expect(s->has_unpaired_seq, 0) && pairing_drops(c, s);
 }
 
 /* True if the response to a missed request may still come. */

@@ -94,7 +94,7 @@ struct session {
 	uint8_t client; /* enum client_habit */
 	uint8_t uncopied; /* enum uncopied */
 	bool is_skipping; /* the current bytes were skipped, not lost */
-	/* The newest request was not added: see uncopied_hides(), pairing_was_answered() */
+	/* The newest request was not added: see uncopied_hides(), pairing_drops_late() */
 	bool is_unopened;
 	bool has_missed; /* messages, or parts of them, were missed at any time */
 	bool request_may_be_missing; /* after the only open request: no other may follow it */
